@@ -1,0 +1,135 @@
+// Every bound in one place, each with its reason (promise P7). Where an operator would want to move one, the
+// configuration key that does so is named; the others are fixed by an RFC or by arithmetic.
+
+import { minute, second } from "./time.ts";
+
+export const KiB = 1024;
+export const MiB = 1024 * KiB;
+export const GiB = 1024 * MiB;
+
+/** Inbound SMTP. */
+export const INBOUND = {
+  /** Octets of a command line with CR LF: RFC 5321 4.5.3.1.4 asks for 512, extensions raise it; Postfix has 2048. */
+  commandLineOctetsMax: 2048,
+  /** Octets of a line in an AUTH exchange with CR LF (RFC 4954 section 4). */
+  authLineOctetsMax: 12288,
+  /** Octets after which a line that still has no end closes the session: nobody sends this by mistake. */
+  lineFloodOctetsMax: 1 * MiB,
+  /** Octets of a content line without CR LF (RFC 5321 4.5.3.1.6). */
+  contentLineOctetsMax: 998,
+  /** Octets of all header fields: above it nobody's mail is a message. */
+  headerOctetsMax: 1 * MiB,
+  /** Content in memory per session; beyond it content goes to a file as it comes. */
+  contentInMemoryMax: 64 * KiB,
+  /** Message size, `listeners[].max_message_bytes` once it exists (FIELD: 50 MiB). */
+  messageOctetsMax: 50 * MiB,
+  /** Recipients of one message (RFC 5321 4.5.3.1.8 asks for at least 100). */
+  recipientsMax: 1000,
+  /** Recipients refused with 452 for being too many after which the session ends. */
+  excessRecipientsMax: 1000,
+  /** Errors (syntax, unknown verb, order) after which replies are delayed, and after which the session ends. */
+  errorsSoft: 10,
+  errorsHard: 20,
+  errorDelay: 1 * second,
+  /** Commands without effect (NOOP, RSET, HELP, VRFY, EHLO) between two messages. */
+  junkCommandsMax: 100,
+  /** Wrong passwords on one connection. */
+  authFailuresMax: 3,
+  /** Input kept while a question is open; beyond it the socket is not read. */
+  pendingInputMax: 64 * KiB,
+  /** Replies that the peer has not taken; beyond it the socket is not read. */
+  pendingOutputMax: 64 * KiB,
+  /** Trace fields after which a message is a loop (RFC 5321 section 6.3 says at least 100). */
+  receivedFieldsMax: 100,
+  /** Octets of a forward-path or reverse-path: far above RFC 5321's 256, because VERP and SRS are longer than 64 + 255. */
+  pathOctetsMax: 1000,
+} as const;
+
+/** Inbound deadlines (RFC 5321 4.5.3.2.7). */
+export const INBOUND_TIME = {
+  /** A command, from the reply before it to its end: per request, not per read. */
+  command: 5 * minute,
+  /** The same when sessions run short. */
+  commandUnderStress: 10 * second,
+  tlsHandshake: 30 * second,
+  /** Content slower than this, once `contentGrace` is over, ends the session. */
+  contentOctetsPerSecondMin: 500,
+  contentGrace: 1 * minute,
+  /** After a closing reply the peer gets this long to read it. */
+  linger: 2 * second,
+} as const;
+
+/** Sessions. */
+export const SESSIONS = {
+  perListenerMax: 10_000,
+  perStrangerAddressMax: 50,
+  perTrustedAddressMax: 500,
+  messagesPerStrangerConnectionMax: 100,
+  /** Above this share of `perListenerMax` deadlines shrink to `commandUnderStress`. */
+  stressShare: 0.8,
+} as const;
+
+/** Outbound SMTP. */
+export const OUTBOUND = {
+  /** Octets of a reply line that are kept; RFC 5321 4.5.3.1.5 says 512, servers send more. */
+  replyLineOctetsMax: 2 * KiB,
+  /** Characters of a whole reply that are kept. */
+  replyTextMax: 4 * KiB,
+  replyLinesMax: 100,
+  recipientsPerTransactionMax: 100,
+  authChallengesMax: 5,
+} as const;
+
+/** Outbound deadlines (RFC 5321 4.5.3.2, FIELD). */
+export const OUTBOUND_TIME = {
+  connect: 30 * second,
+  greeting: 5 * minute,
+  ehlo: 5 * minute,
+  startTls: 60 * second,
+  auth: 60 * second,
+  mail: 5 * minute,
+  rcpt: 5 * minute,
+  data: 2 * minute,
+  block: 3 * minute,
+  /** A short final-dot timeout makes duplicates (RFC 1047). */
+  finalDot: 10 * minute,
+  rset: 20 * second,
+  quit: 5 * second,
+  idle: 5 * second,
+} as const;
+
+/** The queue. */
+export const QUEUE = {
+  /** Content of accepted messages that one mail thread keeps for delivery from memory; the rest is read back. */
+  inHandOctetsMax: 64 * MiB,
+  /** Deliveries that one mail thread has in hand. */
+  inHandDeliveriesMax: 10_000,
+  /** Lanes per claim, and deliveries of each. */
+  lanesPerClaim: 50,
+  deliveriesPerLaneClaim: 100,
+  /** Content that one claim reads into memory. */
+  claimOctetsMax: 8 * MiB,
+  /** Connections of a site: adaptive between these (FIELD). */
+  windowStart: 5,
+  windowMax: 20,
+  /** Recipients of a message; also the span of row numbers that the store keeps for one message. */
+  deliveriesPerMessageMax: 4096,
+} as const;
+
+/** The store. */
+export const STORE = {
+  /** Rows that one statement of the writer may touch. */
+  rowsPerStatementMax: 500,
+  /** Octets of one group commit; above it the rest waits for the next. */
+  commitOctetsMax: 16 * MiB,
+  /** Deliveries go on only while this much is free, so that each completion can be recorded. */
+  completionReserveOctets: 2 * MiB,
+  /** How often free space is looked at. */
+  spaceCheck: 1 * second,
+} as const;
+
+/** Logs. */
+export const LOGS = {
+  /** Lines kept for a reader of stdout that stops; beyond it lines are dropped and counted. */
+  pendingOctetsMax: 4 * MiB,
+} as const;

@@ -1,0 +1,63 @@
+import { invariant } from "../base/invariant.ts";
+
+/** An enhanced status code of one class (RFC 3463). The class of code and status cannot differ: it does not compile. */
+export type Status<Class extends 2 | 4 | 5> = `${Class}.${number}.${number}`;
+
+export type SuccessCode = 211 | 214 | 235 | 250 | 251 | 252;
+export type TempfailCode = 421 | 432 | 450 | 451 | 452 | 454;
+export type PermfailCode =
+  500 | 501 | 502 | 503 | 504 | 521 | 523 | 530 | 534 | 535 | 538 | 550 | 551 | 552 | 553 | 554 | 555;
+export type IntermediateCode = 334 | 354;
+
+/** What a server says. `status` is absent where RFC 2034 section 4 forbids it (220, 221 at EHLO level, 3yz). */
+export interface Reply {
+  readonly code: number;
+  readonly status: string | undefined;
+  readonly lines: readonly string[];
+}
+
+export function success(code: SuccessCode, status: Status<2>, text: string): Reply {
+  return { code, status, lines: [text] };
+}
+
+export function tempfail(code: TempfailCode, status: Status<4>, text: string): Reply {
+  return { code, status, lines: [text] };
+}
+
+export function permfail(code: PermfailCode, status: Status<5>, text: string): Reply {
+  return { code, status, lines: [text] };
+}
+
+export function intermediate(code: IntermediateCode, text: string): Reply {
+  return { code, status: undefined, lines: [text] };
+}
+
+/** 220, which has no enhanced code at the greeting, and one after STARTTLS (RFC 3207). */
+export function ready(text: string): Reply {
+  return { code: 220, status: undefined, lines: [text] };
+}
+
+export function farewell(text: string): Reply {
+  return { code: 221, status: "2.0.0", lines: [text] };
+}
+
+/** The EHLO response: first the server's name, then a keyword a line (RFC 5321 section 4.1.1.1). */
+export function keywords(lines: readonly string[]): Reply {
+  return { code: 250, status: undefined, lines };
+}
+
+/** True where the reply says no (4yz or 5yz). */
+export function isRefusal(reply: Reply): boolean {
+  return reply.code >= 400;
+}
+
+/** The octets of a reply as text, CR LF included. Lines hold no control characters: replies are made of our own words. */
+export function renderReply(reply: Reply): string {
+  const status = reply.status === undefined ? "" : `${reply.status} `;
+  const last = reply.lines.length - 1;
+  invariant(last >= 0, "a reply has at least one line");
+  if (last === 0) return `${reply.code} ${status}${reply.lines[0]}\r\n`;
+  let text = "";
+  for (let i = 0; i < last; i++) text += `${reply.code}-${status}${reply.lines[i]}\r\n`;
+  return `${text}${reply.code} ${status}${reply.lines[last]}\r\n`;
+}
