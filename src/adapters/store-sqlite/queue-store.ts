@@ -1,0 +1,341 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { invariant } from "../../core/base/invariant.ts";
+import { QUEUE, STORE } from "../../core/base/limits.ts";
+import type { Instant } from "../../core/base/time.ts";
+import type { Lane } from "../../core/routing/lane.ts";
+import { StorageError } from "../../ports/content.ts";
+import type {
+  Arrival,
+  Claimed,
+  ClaimedDelivery,
+  Commit,
+  DeliveryRow,
+  LaneClaim,
+  MessageRow,
+  Outbox,
+  QueueStore,
+  Settlement,
+} from "../../ports/store.ts";
+import { DELIVERY_SPAN, IN_HAND, PARKED, SERVED, migrate, setUp } from "./schema.ts";
+
+const SQLITE_FULL = 13;
+const SQLITE_IOERR = 10;
+
+/** SQLite's failures as the rest knows them. After a failed fsync nothing on this file is to be trusted. */
+function storageError(error: unknown): unknown {
+  const code = (error as { errcode?: number }).errcode;
+  if (code === undefined) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  const isFull = (code & 0xff) === SQLITE_FULL;
+  const isIo = (code & 0xff) === SQLITE_IOERR;
+  return isFull || isIo ? new StorageError(isFull ? "full" : "failed", `queue store: ${text}`, error) : error;
+}
+
+interface Statements {
+  readonly insertMessage: StatementSync;
+  readonly insertDelivery: StatementSync;
+  readonly insertUpload: StatementSync;
+  readonly insertOutbox: StatementSync;
+  readonly wakeLane: StatementSync;
+  readonly finishDelivery: StatementSync;
+  readonly parkDelivery: StatementSync;
+  readonly anyDelivery: StatementSync;
+  readonly deleteMessage: StatementSync;
+  readonly deleteUpload: StatementSync;
+  readonly dueLanes: StatementSync;
+  readonly dueDeliveries: StatementSync;
+  readonly takeDelivery: StatementSync;
+  readonly message: StatementSync;
+  readonly serveLane: StatementSync;
+  readonly firstDue: StatementSync;
+  readonly restLane: StatementSync;
+  readonly dropLane: StatementSync;
+  readonly nextWake: StatementSync;
+}
+
+function prepare(database: DatabaseSync): Statements {
+  return {
+    insertMessage: database.prepare(
+      "INSERT INTO message (row, id, received_at, octets, envelope, content) VALUES (?, ?, ?, ?, ?, ?)",
+    ),
+    insertDelivery: database.prepare(
+      "INSERT INTO delivery (row, state, lane, due, attempts, recipient, options, last) VALUES (?, ?, ?, ?, 0, ?, ?, '')",
+    ),
+    insertUpload: database.prepare("INSERT INTO upload (id, message) VALUES (?, ?)"),
+    insertOutbox: database.prepare("INSERT INTO outbox (entries) VALUES (?)"),
+    // A lane that is served keeps its far wake time; it is looked at again when it is given back.
+    wakeLane: database.prepare(
+      `INSERT INTO lane (name, wake_at, blocked_until, backlog) VALUES (?1, ?2, 0, ?3)
+       ON CONFLICT (name) DO UPDATE SET backlog = backlog + ?3,
+         wake_at = CASE wake_at WHEN ${SERVED} THEN ${SERVED} ELSE max(blocked_until, min(wake_at, ?2)) END`,
+    ),
+    finishDelivery: database.prepare("DELETE FROM delivery WHERE row = ?"),
+    parkDelivery: database.prepare(
+      `UPDATE delivery SET state = ${PARKED}, lane = ?, due = ?, attempts = ?, last = ? WHERE row = ?`,
+    ),
+    anyDelivery: database.prepare("SELECT 1 FROM delivery WHERE row BETWEEN ? AND ? LIMIT 1"),
+    deleteMessage: database.prepare("DELETE FROM message WHERE row = ?"),
+    deleteUpload: database.prepare("DELETE FROM upload WHERE message = ? RETURNING id"),
+    dueLanes: database.prepare("SELECT name FROM lane WHERE wake_at <= ? ORDER BY wake_at LIMIT ?"),
+    dueDeliveries: database.prepare(
+      `SELECT row, recipient, options, attempts FROM delivery WHERE state = ${PARKED} AND lane = ? AND due <= ? ORDER BY due LIMIT ?`,
+    ),
+    takeDelivery: database.prepare(`UPDATE delivery SET state = ${IN_HAND} WHERE row = ?`),
+    message: database.prepare("SELECT row, id, received_at, octets, envelope, content FROM message WHERE row = ?"),
+    serveLane: database.prepare(
+      "UPDATE lane SET backlog = backlog - ?, wake_at = max(blocked_until, ?) WHERE name = ?",
+    ),
+    firstDue: database.prepare(`SELECT min(due) AS due FROM delivery WHERE state = ${PARKED} AND lane = ?`),
+    restLane: database.prepare("UPDATE lane SET blocked_until = ?1, wake_at = max(?1, ?2) WHERE name = ?3"),
+    dropLane: database.prepare("DELETE FROM lane WHERE name = ?"),
+    nextWake: database.prepare("SELECT min(wake_at) AS wake_at FROM lane"),
+  };
+}
+
+interface Parking {
+  due: Instant;
+  count: number;
+}
+
+/**
+ * The queue store in SQLite (DESIGN section 5). One instance writes; it is synchronous and lives on a thread of its own.
+ * What is in hand of a mail thread has no entry in the schedule's index: mail that goes at once costs none.
+ */
+export class SqliteQueueStore implements QueueStore, Outbox {
+  readonly #database: DatabaseSync;
+  readonly #do: Statements;
+  readonly #removeFile: (id: string) => void;
+  #nextMessage: MessageRow;
+
+  /** `removeFile` is called after the commit that ended a message whose content is a file. */
+  constructor(file: string, removeFile: (id: string) => void) {
+    this.#database = new DatabaseSync(file);
+    setUp(this.#database);
+    migrate(this.#database);
+    this.#do = prepare(this.#database);
+    this.#removeFile = removeFile;
+    // A message whose deliveries are all gone is gone too, so the newest of both tables bounds what was given out.
+    const newest = this.#database.prepare("SELECT max(row) AS row FROM message").get();
+    this.#nextMessage = Number(newest?.["row"] ?? 0) + 1;
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  commit(commits: readonly Commit[]): MessageRow[] {
+    const rows: MessageRow[] = [];
+    const ended: string[] = [];
+    const before = this.#nextMessage;
+    this.#transaction(
+      () => {
+        const parking = new Map<Lane, Parking>();
+        const entries: string[] = [];
+        const touched = new Set<MessageRow>();
+        for (const { arrivals, settlements } of commits) {
+          for (const { arrival, isInHand } of arrivals) rows.push(this.#arrive(arrival, isInHand, parking));
+          for (const settlement of settlements) this.#settle(settlement, parking, entries, touched);
+        }
+        for (const message of touched) this.#endMessage(message, ended);
+        for (const [lane, { due, count }] of parking) this.#do.wakeLane.run(lane, due, count);
+        if (entries.length > 0) this.#do.insertOutbox.run(`[${entries.join(",")}]`);
+      },
+      () => {
+        this.#nextMessage = before;
+      },
+    );
+    for (const id of ended) this.#removeFile(id);
+    return rows;
+  }
+
+  claimDue(now: Instant, lanesMax: number, perLane: number): LaneClaim[] {
+    return this.#transaction(() => {
+      const claims: LaneClaim[] = [];
+      let octets = 0;
+      for (const found of this.#do.dueLanes.all(now, lanesMax)) {
+        const claim = this.#claim(found["name"] as Lane, now, perLane);
+        if (claim.count > 0) claims.push(claim);
+        for (const { message } of claim.claimed) octets += message.octets;
+        if (octets > QUEUE.claimOctetsMax) break;
+      }
+      return claims;
+    });
+  }
+
+  claimLane(lane: Lane, now: Instant, perLane: number): LaneClaim {
+    return this.#transaction(() => this.#claim(lane, now, perLane));
+  }
+
+  rest(lane: Lane, blockedUntil: Instant): void {
+    this.#transaction(() => {
+      const due = this.#firstDue(lane);
+      if (due === undefined) this.#do.dropLane.run(lane);
+      else this.#do.restLane.run(blockedUntil, due, lane);
+    });
+  }
+
+  nextWake(): Instant | undefined {
+    const wake = this.#do.nextWake.get()?.["wake_at"];
+    return typeof wake === "number" && wake !== SERVED ? wake : undefined;
+  }
+
+  recover(now: Instant): number {
+    let recovered = 0;
+    const select = this.#database.prepare(
+      `SELECT row, lane FROM delivery WHERE state = ${IN_HAND} LIMIT ${STORE.rowsPerStatementMax}`,
+    );
+    const park = this.#database.prepare(`UPDATE delivery SET state = ${PARKED}, due = ? WHERE row = ?`);
+    this.#database.prepare(`UPDATE lane SET wake_at = ? WHERE wake_at = ${SERVED}`).run(now);
+    for (;;) {
+      const found = select.all();
+      if (found.length === 0) return recovered;
+      this.#transaction(() => {
+        const lanes = new Map<Lane, number>();
+        for (const row of found) {
+          park.run(now, row["row"]!);
+          const lane = row["lane"] as Lane;
+          lanes.set(lane, (lanes.get(lane) ?? 0) + 1);
+        }
+        for (const [lane, count] of lanes) this.#do.wakeLane.run(lane, now, count);
+      });
+      recovered += found.length;
+    }
+  }
+
+  /** Ids of all messages whose content is a file. */
+  files(): Set<string> {
+    return new Set(
+      this.#database
+        .prepare("SELECT id FROM upload")
+        .all()
+        .map((row) => row["id"] as string),
+    );
+  }
+
+  read(rowsMax: number): { readonly row: number; readonly entries: string }[] {
+    const rows = this.#database.prepare("SELECT row, entries FROM outbox ORDER BY row LIMIT ?").all(rowsMax);
+    return rows.map((row) => ({ row: row["row"] as number, entries: row["entries"] as string }));
+  }
+
+  /** History has these: everything up to and including `row`. */
+  forget(row: number): void {
+    this.#transaction(() => this.#database.prepare("DELETE FROM outbox WHERE row <= ?").run(row));
+  }
+
+  #arrive(arrival: Arrival, isInHand: boolean, parking: Map<Lane, Parking>): MessageRow {
+    const { deliveries } = arrival;
+    invariant(
+      deliveries.length > 0 && deliveries.length <= QUEUE.deliveriesPerMessageMax,
+      "a message has 1 to 4096 deliveries",
+    );
+    const message = this.#nextMessage++;
+    this.#do.insertMessage.run(
+      message,
+      arrival.id,
+      arrival.receivedAt,
+      arrival.octets,
+      arrival.envelope,
+      arrival.content ?? null,
+    );
+    if (arrival.content === undefined) this.#do.insertUpload.run(arrival.id, message);
+    let row: DeliveryRow = message * DELIVERY_SPAN;
+    for (const { lane, recipient, options, due } of deliveries) {
+      this.#do.insertDelivery.run(row++, isInHand ? IN_HAND : PARKED, lane, due, recipient, options);
+      if (!isInHand) park(parking, lane, due);
+    }
+    return message;
+  }
+
+  #settle(settlement: Settlement, parking: Map<Lane, Parking>, entries: string[], touched: Set<MessageRow>): void {
+    if (settlement.entry !== "") entries.push(settlement.entry);
+    if (settlement.kind === "finish") {
+      this.#do.finishDelivery.run(settlement.row);
+      touched.add(Math.floor(settlement.row / DELIVERY_SPAN));
+      return;
+    }
+    const { lane, due, attempts, last, row } = settlement;
+    this.#do.parkDelivery.run(lane, due, attempts, last, row);
+    park(parking, lane, due);
+  }
+
+  #endMessage(message: MessageRow, ended: string[]): void {
+    const first = message * DELIVERY_SPAN;
+    if (this.#do.anyDelivery.get(first, first + DELIVERY_SPAN - 1) !== undefined) return;
+    this.#do.deleteMessage.run(message);
+    const upload = this.#do.deleteUpload.get(message);
+    if (upload !== undefined) ended.push(upload["id"] as string);
+  }
+
+  #firstDue(lane: Lane): Instant | undefined {
+    const due = this.#do.firstDue.get(lane)?.["due"];
+    return typeof due === "number" ? due : undefined;
+  }
+
+  /** Takes what is due of one lane. A lane without more rests by itself; one with more stays with the caller. */
+  #claim(lane: Lane, now: Instant, perLane: number): LaneClaim {
+    const rows = this.#do.dueDeliveries.all(lane, now, perLane);
+    const messages = new Map<MessageRow, { message: Claimed["message"]; deliveries: ClaimedDelivery[] }>();
+    let octets = 0;
+    let count = 0;
+    for (const found of rows) {
+      const row = found["row"] as DeliveryRow;
+      const number = Math.floor(row / DELIVERY_SPAN);
+      let claimed = messages.get(number);
+      if (claimed === undefined) {
+        if (octets > QUEUE.claimOctetsMax) break;
+        claimed = { message: this.#message(number), deliveries: [] };
+        octets += claimed.message.content?.length ?? 0;
+        messages.set(number, claimed);
+      }
+      this.#do.takeDelivery.run(row);
+      claimed.deliveries.push({
+        row,
+        lane,
+        recipient: found["recipient"] as string,
+        options: found["options"] as string,
+        attempts: found["attempts"] as number,
+      });
+      count++;
+    }
+    const hasMore = count > 0 && (count < rows.length || rows.length === perLane);
+    const wake = hasMore ? SERVED : this.#firstDue(lane);
+    if (wake === undefined) this.#do.dropLane.run(lane);
+    else this.#do.serveLane.run(count, wake, lane);
+    return { lane, claimed: [...messages.values()], count, hasMore };
+  }
+
+  #message(row: MessageRow): Claimed["message"] {
+    const found = this.#do.message.get(row);
+    invariant(found !== undefined, "a delivery has a message");
+    return {
+      row,
+      id: found["id"] as string,
+      receivedAt: found["received_at"] as number,
+      octets: found["octets"] as number,
+      envelope: found["envelope"] as string,
+      content: (found["content"] as Uint8Array | null) ?? undefined,
+    };
+  }
+
+  #transaction<Result>(work: () => Result, undo?: () => void): Result {
+    try {
+      this.#database.exec("BEGIN IMMEDIATE");
+      const result = work();
+      this.#database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      undo?.();
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      throw storageError(error);
+    }
+  }
+}
+
+function park(parking: Map<Lane, Parking>, lane: Lane, due: Instant): void {
+  const parked = parking.get(lane);
+  if (parked === undefined) parking.set(lane, { due, count: 1 });
+  else {
+    parked.count++;
+    parked.due = Math.min(parked.due, due);
+  }
+}

@@ -1,0 +1,86 @@
+import type { DatabaseSync } from "node:sqlite";
+
+// Numbered and forward-only. A step is never changed once it was released; a new one is added.
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE message (
+     row INTEGER PRIMARY KEY,
+     id TEXT NOT NULL,
+     received_at INTEGER NOT NULL,
+     octets INTEGER NOT NULL,
+     envelope TEXT NOT NULL,
+     content BLOB                       -- NULL: in the file of this id
+   ) STRICT;
+   -- row = message * 4096 + ordinal: the deliveries of a message need no index of their own.
+   CREATE TABLE delivery (
+     row INTEGER PRIMARY KEY,
+     state INTEGER NOT NULL,            -- 0 parked, 1 in hand
+     lane TEXT NOT NULL,
+     due INTEGER NOT NULL,
+     attempts INTEGER NOT NULL,
+     recipient TEXT NOT NULL,
+     options TEXT NOT NULL,
+     last TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX delivery_due ON delivery (lane, due) WHERE state = 0;
+   CREATE INDEX delivery_in_hand ON delivery (state) WHERE state = 1;
+   CREATE TABLE lane (
+     name TEXT PRIMARY KEY,
+     wake_at INTEGER NOT NULL,
+     blocked_until INTEGER NOT NULL,
+     backlog INTEGER NOT NULL           -- parked deliveries
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX lane_wake ON lane (wake_at);
+   CREATE TABLE upload (id TEXT PRIMARY KEY, message INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE TABLE outbox (row INTEGER PRIMARY KEY AUTOINCREMENT, entries TEXT NOT NULL) STRICT;`,
+];
+
+/** Ordinals of one message in `delivery.row`. */
+export const DELIVERY_SPAN = 4096;
+export const PARKED = 0;
+export const IN_HAND = 1;
+/** `lane.wake_at` of a lane that somebody serves; it does not wake. */
+export const SERVED = Number.MAX_SAFE_INTEGER;
+
+/** Settings that a reopened database forgets, so they are set on every open (a WAL database may come back at NORMAL). */
+export function setUp(database: DatabaseSync): void {
+  database.exec(`
+    PRAGMA page_size = 8192;
+    PRAGMA auto_vacuum = INCREMENTAL;
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA busy_timeout = 5000;
+    PRAGMA wal_autocheckpoint = 1000;
+    PRAGMA journal_size_limit = 67108864;
+    PRAGMA cache_size = -65536;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA foreign_keys = OFF;`);
+}
+
+export class SchemaTooNewError extends Error {
+  override readonly name = "SchemaTooNewError";
+}
+
+export function schemaVersion(database: DatabaseSync): number {
+  return Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
+}
+
+/** Brings the schema to this program's version. An older program does not touch a newer schema. */
+export function migrate(database: DatabaseSync): void {
+  const found = schemaVersion(database);
+  if (found > MIGRATIONS.length) {
+    throw new SchemaTooNewError(
+      `the queue store has schema ${found}, this Waypost knows ${MIGRATIONS.length}: use a newer Waypost, or another data folder`,
+    );
+  }
+  for (let version = found; version < MIGRATIONS.length; version++) {
+    database.exec("BEGIN IMMEDIATE");
+    try {
+      database.exec(MIGRATIONS[version]!);
+      database.exec(`PRAGMA user_version = ${version + 1}`);
+      database.exec("COMMIT");
+    } catch (error) {
+      database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { expect, test } from "vitest";
+import type { BareNewlines } from "../smtp/data-decoder.ts";
+import { DataDecoder } from "../smtp/data-decoder.ts";
+import { DataEncoder } from "../smtp/data-encoder.ts";
+import { EMPTY } from "../base/bytes.ts";
+
+// --- The oracle: RFC 5321 by text search; shares nothing with the decoder. ---
+function oracle(input: string): { end: number; content: string | undefined } {
+  const framed = `\r\n${input}`;
+  const end = framed.indexOf("\r\n.\r\n");
+  const raw = framed.slice(2, end + 2); // with the CR LF that belongs to the last line
+  const isClean = !/\r(?!\n)|(?<!\r)\n|\0/.test(raw);
+  const content = raw
+    .split("\r\n")
+    .map((line) => line.replace(/^\./, ""))
+    .join("\r\n");
+  return { end: end + 3, content: isClean ? content : undefined };
+}
+// --- end of the oracle ---
+
+const octets = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
+const text = (parts: readonly Uint8Array[]): string => parts.map((p) => String.fromCharCode(...p)).join("");
+
+function* strings(lengthMax: number): Generator<string> {
+  const alphabet = ["\r", "\n", ".", "x", "\0"];
+  let level = [""];
+  for (let length = 1; length <= lengthMax; length++) {
+    level = level.flatMap((prefix) => alphabet.map((c) => prefix + c));
+    yield* level;
+  }
+}
+
+function decode(
+  input: Uint8Array,
+  mode: BareNewlines,
+  isByteWise: boolean,
+): { at: number; content: string; isAccepted: boolean } {
+  const decoder = new DataDecoder(mode);
+  const content: Uint8Array[] = [];
+  let at = 0;
+  if (isByteWise)
+    for (; at < input.length && !decoder.done; at++) decoder.decode(input.subarray(at, at + 1), 0, content);
+  else at = decoder.decode(input, 0, content);
+  expect(decoder.done).toBe(true);
+  const { bareNewline, nul, octets: counted } = decoder.facts;
+  const decoded = text(content);
+  expect(counted).toBe(decoded.length);
+  return { at, content: decoded, isAccepted: mode === "normalize" || (!bareNewline && !nul) };
+}
+
+const PLACES = [
+  { name: "in the middle", before: "Subject: a\r\n\r\nx", after: "y\r\n.\r\n", accepted: 724, endedEarly: 48 },
+  {
+    name: "at the start of the body",
+    before: "Subject: a\r\n\r\n",
+    after: "y\r\n.\r\n",
+    accepted: 1453,
+    endedEarly: 823,
+  },
+  {
+    name: "before the end of data",
+    before: "Subject: a\r\n\r\nx\r\n",
+    after: "\r\n.\r\n",
+    accepted: 1453,
+    endedEarly: 867,
+  },
+];
+
+test.for(PLACES)("every string of up to 7 of CR LF . x NUL $name: one message or none, as the oracle says", (place) => {
+  let accepted = 0;
+  let endedEarly = 0;
+  let refused = 0;
+  for (const string of strings(7)) {
+    const input = octets(place.before + string + place.after);
+    const expected = oracle(place.before + string + place.after);
+    for (const isByteWise of [false, true]) {
+      const strict = decode(input, "reject", isByteWise);
+      const isSame =
+        strict.at === expected.end &&
+        strict.isAccepted === (expected.content !== undefined) &&
+        (!strict.isAccepted || strict.content === expected.content);
+      if (!isSame) expect.fail(`${JSON.stringify(string)}: ${JSON.stringify({ strict, expected })}`);
+      const tolerant = decode(input, "normalize", isByteWise);
+      const wire: Uint8Array[] = [];
+      const encoder = new DataEncoder();
+      encoder.encode(octets(tolerant.content), wire);
+      encoder.end(wire);
+      const sent = text(wire);
+      const isCanonical = !/\r(?!\n)|(?<!\r)\n|\0/.test(sent) && `\r\n${sent}`.indexOf("\r\n.\r\n") === sent.length - 3;
+      if (tolerant.at !== expected.end || !isCanonical)
+        expect.fail(`${JSON.stringify(string)} normalized: ${JSON.stringify(sent)}`);
+    }
+    if (expected.content === undefined) refused++;
+    else {
+      accepted++;
+      if (expected.end < input.length) endedEarly++;
+    }
+  }
+  expect({ accepted, endedEarly, total: accepted + refused }).toEqual({
+    accepted: place.accepted,
+    endedEarly: place.endedEarly,
+    total: 97_655,
+  });
+});
+
+test("the sweep notices a decoder that takes LF . CR LF for the end", () => {
+  const lenient = "Subject: a\r\n\r\nx\n.\r\ny\r\n.\r\n";
+  expect(oracle(lenient).end).not.toBe(lenient.indexOf("\n.\r\n") + 4);
+  expect(EMPTY.length).toBe(0);
+});

@@ -1,0 +1,35 @@
+import type { Notify } from "./envelope.ts";
+
+/** What is kept with a message for its deliveries and for people; JSON in the store. */
+export interface StoredEnvelope {
+  /** As between the brackets of MAIL; `""` is the null reverse-path. */
+  readonly from: string;
+  /** Whose message it is: `user NAME` or `network CIDR`. */
+  readonly identity: string;
+  /** Address of the client. */
+  readonly client: string;
+  /** Header fields that we put before the content, trace first, with CR LF. */
+  readonly prefix: string;
+  readonly isEightBit: boolean;
+  /** Envelope or header have non-ASCII text. */
+  readonly isUtf8: boolean;
+  readonly subject: string;
+  readonly ret?: "full" | "hdrs";
+  readonly envelopeId?: string;
+}
+
+/** DSN parameters of one recipient; `""` in the store where there are none. */
+export interface StoredOptions {
+  readonly notify?: Notify;
+  readonly originalRecipient?: string;
+}
+
+export function storeOptions(options: StoredOptions): string {
+  return options.notify === undefined && options.originalRecipient === undefined ? "" : JSON.stringify(options);
+}
+
+const NO_OPTIONS: StoredOptions = {};
+
+export function readOptions(text: string): StoredOptions {
+  return text === "" ? NO_OPTIONS : (JSON.parse(text) as StoredOptions);
+}

@@ -1,0 +1,49 @@
+import { type Instant, dateTime } from "../base/time.ts";
+import { isIpv6 } from "./domain.ts";
+import type { MessageId } from "./message-id.ts";
+
+/** What a `Received` field says of one hop. */
+export interface Hop {
+  /** What the client called itself. */
+  readonly hello: string;
+  readonly isExtended: boolean;
+  readonly clientAddress: string;
+  readonly hostname: string;
+  readonly tls: { readonly version: string; readonly cipher: string } | undefined;
+  readonly isAuthenticated: boolean;
+  readonly isUtf8: boolean;
+  readonly id: MessageId;
+  readonly at: Instant;
+  /** Only with one recipient: others must not learn of each other. */
+  readonly soleRecipient: string | undefined;
+}
+
+/** RFC 3848 and RFC 6531 section 4.3. */
+export function protocolKeyword(hop: Pick<Hop, "isExtended" | "tls" | "isAuthenticated" | "isUtf8">): string {
+  if (!hop.isExtended) return "SMTP";
+  const base = hop.isUtf8 ? "UTF8SMTP" : "ESMTP";
+  return `${base}${hop.tls === undefined ? "" : "S"}${hop.isAuthenticated ? "A" : ""}`;
+}
+
+function addressLiteral(address: string): string {
+  return isIpv6(address) ? `[IPv6:${address}]` : `[${address}]`;
+}
+
+/** `TLSv1.3` as it is written in trace fields: `TLS1.3`. */
+function tlsComment(tls: { readonly version: string; readonly cipher: string }): string {
+  return `(version=${tls.version.replace("TLSv", "TLS")} cipher=${tls.cipher})`;
+}
+
+/**
+ * The trace field of RFC 5321 section 4.4, with CR LF, folded. All its parts are checked before they come here: nothing
+ * in it can end a line.
+ */
+export function receivedField(hop: Hop): string {
+  const lines = [
+    `Received: from ${hop.hello} (${addressLiteral(hop.clientAddress)})`,
+    `by ${hop.hostname} (Waypost) with ${protocolKeyword(hop)} id ${hop.id}`,
+  ];
+  if (hop.tls !== undefined) lines.push(tlsComment(hop.tls));
+  if (hop.soleRecipient !== undefined) lines.push(`for <${hop.soleRecipient}>`);
+  return `${lines.join("\r\n\t")};\r\n\t${dateTime(hop.at)}\r\n`;
+}

@@ -1,0 +1,27 @@
+import { type Duration, hour, minute, second } from "../base/time.ts";
+
+/** Waits between attempts; the last one repeats. */
+export interface RetryPolicy {
+  readonly schedule: readonly Duration[];
+  /** The share by which a wait may be shorter or longer, so that what failed together does not come back together. */
+  readonly jitter: number;
+}
+
+/** FIELD: 2, 5, 10, 15, 30 min, 1 h, 2 h, then every 4 h. */
+export const DELIVERY_RETRY: RetryPolicy = {
+  schedule: [2 * minute, 5 * minute, 10 * minute, 15 * minute, 30 * minute, hour, 2 * hour, 4 * hour],
+  jitter: 0.15,
+};
+
+/** A smart host that is away is often back soon, and one probe is cheap whatever the queue's length. */
+export const SITE_RETRY: RetryPolicy = {
+  schedule: [5 * second, 10 * second, 20 * second, 40 * second, 80 * second, 160 * second, 5 * minute],
+  jitter: 0.15,
+};
+
+/** The wait after the `failures`th failure in a row (from 1). `chance` is in [0, 1). */
+export function wait(policy: RetryPolicy, failures: number, chance: number): Duration {
+  const { schedule, jitter } = policy;
+  const base = schedule[Math.min(Math.max(failures, 1), schedule.length) - 1]!;
+  return Math.round(base * (1 - jitter + 2 * jitter * chance));
+}

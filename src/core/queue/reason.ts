@@ -1,0 +1,15 @@
+/** Why a delivery is where it is (promise P9): the closed list, in the words an operator reads. */
+export const REASONS = {
+  "in-hand": "a mail thread has it and waits for a connection",
+  "next-hop-refused": "the next hop said not now; it is tried again by schedule",
+  "connection-lost": "the connection ended before the answer; it is tried again by schedule",
+  "possible-duplicate":
+    "the connection ended after the final dot, so that the next hop may have it already; it is tried again by schedule",
+  "lane-blocked": "the next hop cannot be reached or refuses us; the whole lane waits",
+  "no-memory": "the mail threads have enough in hand; it waits in the queue",
+  recovered: "it was in hand when the relay stopped; it is tried again at once",
+  rerouted: "its next hop is gone from the configuration; the routes chose another",
+  "no-route": "its next hop is gone from the configuration, and no route takes it",
+} as const;
+
+export type Reason = keyof typeof REASONS;

@@ -1,0 +1,33 @@
+import type { Lane } from "../core/routing/lane.ts";
+import type { StoredEnvelope } from "../core/mail/stored.ts";
+import type { MessageId } from "../core/mail/message-id.ts";
+import type { Instant } from "../core/base/time.ts";
+import type { DeliveryRow } from "../ports/store.ts";
+
+/** A message that this mail thread has in hand. */
+export interface HeldMessage {
+  readonly id: MessageId;
+  readonly receivedAt: Instant;
+  readonly octets: number;
+  readonly envelope: StoredEnvelope;
+  /** Undefined: in the file of this id. */
+  readonly content: Uint8Array | undefined;
+  /** It was claimed from the store, which counts what is out. */
+  readonly isClaimed: boolean;
+  /** Deliveries of it that are still in hand. */
+  left: number;
+}
+
+export interface HeldDelivery {
+  readonly row: DeliveryRow;
+  readonly recipient: string;
+  readonly options: string;
+  attempts: number;
+}
+
+/** One transaction's worth: a message and recipients that share a lane. */
+export interface Load {
+  readonly message: HeldMessage;
+  readonly lane: Lane;
+  readonly deliveries: readonly HeldDelivery[];
+}

@@ -1,0 +1,44 @@
+import type { Instant } from "../core/base/time.ts";
+import type { Lane } from "../core/routing/lane.ts";
+import type { LaneReport } from "../ports/queue.ts";
+import type { Claimed, Commit, MessageRow, SpaceReport } from "../ports/store.ts";
+
+// What the threads say to each other. A mail thread has one commit under way at a time, so that an answer needs no number.
+
+export type MailToStore = { readonly kind: "commit"; readonly commit: Commit };
+
+export type StoreToMail =
+  | { readonly kind: "committed"; readonly rows: readonly MessageRow[] }
+  | { readonly kind: "not-committed"; readonly reason: "full" | "failed"; readonly text: string }
+  | { readonly kind: "claimed"; readonly claimed: readonly Claimed[] }
+  | { readonly kind: "space"; readonly report: SpaceReport };
+
+export type MailToQueue =
+  | { readonly kind: "demand"; readonly lane: Lane; readonly connections: number }
+  | { readonly kind: "release"; readonly lane: Lane; readonly report: LaneReport }
+  | { readonly kind: "progress"; readonly lane: Lane; readonly deliveries: number }
+  | { readonly kind: "consumed"; readonly lane: Lane; readonly deliveries: number };
+
+export type QueueToMail =
+  | { readonly kind: "granted"; readonly lane: Lane; readonly slots: number }
+  | { readonly kind: "blocked"; readonly lane: Lane; readonly until: Instant };
+
+export type QueueToStore =
+  /** Deliveries of lanes that are due go to mail thread `mailThread`, at most `lanesMax` lanes. */
+  | { readonly kind: "claim-due"; readonly now: Instant; readonly lanesMax: number; readonly mailThread: number }
+  | { readonly kind: "claim-lane"; readonly lane: Lane; readonly now: Instant; readonly mailThread: number }
+  | { readonly kind: "rest"; readonly lane: Lane; readonly blockedUntil: Instant };
+
+export type StoreToQueue =
+  | {
+      readonly kind: "claimed";
+      readonly mailThread: number;
+      readonly lanes: readonly { readonly lane: Lane; readonly count: number; readonly hasMore: boolean }[];
+    }
+  | { readonly kind: "wake"; readonly at: Instant | undefined }
+  | { readonly kind: "space"; readonly report: SpaceReport };
+
+/** One direction to another thread. Messages said in one turn travel together. */
+export interface Outlet<Message> {
+  say(message: Message): void;
+}

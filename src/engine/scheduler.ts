@@ -1,0 +1,239 @@
+import { QUEUE } from "../core/base/limits.ts";
+import type { Duration, Instant } from "../core/base/time.ts";
+import { SITE_RETRY, wait } from "../core/queue/backoff.ts";
+import { FRESH_WINDOW, PROBE_WINDOW, type Window, narrowed, widened } from "../core/queue/window.ts";
+import type { Lane } from "../core/routing/lane.ts";
+import type { Clock, Timer } from "../ports/clock.ts";
+import type { Entropy } from "../ports/entropy.ts";
+import type { Recorder } from "../ports/recorder.ts";
+import type { LaneReport } from "../ports/queue.ts";
+import type { MailToQueue, Outlet, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
+
+/** What the scheduler knows of a lane that is in use. Lanes at rest are rows in the store only. */
+interface LaneState {
+  window: Window;
+  /** Site failures in a row. */
+  failures: number;
+  blockedUntil: Instant;
+  /** Slots given out, by mail thread. */
+  readonly slots: number[];
+  /** Connections wanted, by mail thread, those it has included. */
+  readonly wanted: number[];
+  /** Deliveries claimed from the store and not yet consumed. */
+  claimed: number;
+  /** The store has more that is due, and leaves the lane to us. */
+  hasMore: boolean;
+  /** A claim of this lane is under way. */
+  isClaiming: boolean;
+}
+
+/** Claims go on while less than this is claimed of a lane and of all lanes. */
+const LANE_LOW_WATER = QUEUE.deliveriesPerLaneClaim / 2;
+const CLAIMED_MAX = 5000;
+const LANES_MAX = 20_000;
+const NARROW_BEFORE_BLOCK = 3;
+const TIMER_MAX: Duration = 3_600_000;
+
+/**
+ * The queue thread: knows what is due, what is in flight and which limits bind. It does no I/O. Every connection to a
+ * site is a slot given out here, so that windows hold over all mail threads (promise P8), and one dead site costs one
+ * slot at a time and delays nobody else.
+ */
+export class Scheduler {
+  readonly #clock: Clock;
+  readonly #entropy: Entropy;
+  readonly #recorder: Recorder;
+  readonly #mails: readonly Outlet<QueueToMail>[];
+  readonly #store: Outlet<QueueToStore>;
+  readonly #lanes = new Map<Lane, LaneState>();
+  #claimed = 0;
+  #wakeAt: Instant | undefined;
+  #timer: Timer | undefined;
+  #isClaimingDue = false;
+  #nextMailThread = 0;
+  #mayDeliver = true;
+
+  constructor(parts: {
+    readonly clock: Clock;
+    readonly entropy: Entropy;
+    readonly recorder: Recorder;
+    readonly mails: readonly Outlet<QueueToMail>[];
+    readonly store: Outlet<QueueToStore>;
+  }) {
+    this.#clock = parts.clock;
+    this.#entropy = parts.entropy;
+    this.#recorder = parts.recorder;
+    this.#mails = parts.mails;
+    this.#store = parts.store;
+  }
+
+  fromMail(mailThread: number, message: MailToQueue): void {
+    const lane = this.#lane(message.lane);
+    switch (message.kind) {
+      case "demand":
+        lane.wanted[mailThread] = message.connections;
+        break;
+      case "release":
+        lane.slots[mailThread]!--;
+        this.#judge(message.lane, lane, message.report);
+        break;
+      case "progress":
+        this.#progress(message.lane, lane, message.deliveries);
+        break;
+      case "consumed":
+        lane.claimed -= message.deliveries;
+        this.#claimed -= message.deliveries;
+        this.#claimMore(message.lane, lane);
+        this.#claimDue();
+        break;
+    }
+    this.#grant(message.lane, lane);
+    this.#forget(message.lane, lane);
+  }
+
+  fromStore(message: StoreToQueue): void {
+    switch (message.kind) {
+      case "claimed":
+        this.#claimedFrom(message.lanes);
+        break;
+      case "wake":
+        this.#wakeAt = message.at;
+        this.#claimDue();
+        break;
+      case "space":
+        this.#mayDeliver = message.report.mayDeliver;
+        for (const [name, lane] of this.#lanes) this.#grant(name, lane);
+        this.#claimDue();
+        break;
+    }
+  }
+
+  #lane(name: Lane): LaneState {
+    let lane = this.#lanes.get(name);
+    if (lane === undefined) {
+      const perThread = (): number[] => this.#mails.map(() => 0);
+      lane = {
+        window: FRESH_WINDOW,
+        failures: 0,
+        blockedUntil: 0,
+        slots: perThread(),
+        wanted: perThread(),
+        claimed: 0,
+        hasMore: false,
+        isClaiming: false,
+      };
+      this.#lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  /** A lane that nobody uses and that has nothing to remember is dropped (promise P7). */
+  #forget(name: Lane, lane: LaneState): void {
+    const isIdle =
+      sum(lane.slots) === 0 && sum(lane.wanted) === 0 && lane.claimed === 0 && !lane.hasMore && !lane.isClaiming;
+    const hasMemory = lane.blockedUntil > this.#clock.now() || lane.failures > 0;
+    if (isIdle && (!hasMemory || this.#lanes.size > LANES_MAX)) this.#lanes.delete(name);
+  }
+
+  #progress(name: Lane, lane: LaneState, deliveries: number): void {
+    if (deliveries === 0) return;
+    if (lane.failures > 0) this.#recorder.record({ event: "lane.unblocked", lane: name, failures: lane.failures });
+    lane.failures = 0;
+    lane.window = widened(lane.window, deliveries);
+  }
+
+  /** A connection is gone. Where the site failed and nothing else stands there, the whole lane waits. */
+  #judge(name: Lane, lane: LaneState, report: LaneReport): void {
+    this.#progress(name, lane, report.deliveries);
+    if (report.failure === undefined) return;
+    lane.failures++;
+    lane.window = narrowed(lane.window);
+    if (sum(lane.slots) === 0 || lane.failures >= NARROW_BEFORE_BLOCK) this.#block(name, lane, report.failure);
+  }
+
+  #block(name: Lane, lane: LaneState, because: string): void {
+    const now = this.#clock.now();
+    if (lane.blockedUntil > now) return;
+    lane.blockedUntil = now + wait(SITE_RETRY, lane.failures, this.#entropy.fraction());
+    lane.window = PROBE_WINDOW;
+    lane.hasMore = false;
+    this.#recorder.record({
+      event: "lane.blocked",
+      lane: name,
+      until: lane.blockedUntil,
+      failures: lane.failures,
+      text: because,
+    });
+    this.#store.say({ kind: "rest", lane: name, blockedUntil: lane.blockedUntil });
+    for (const mail of this.#mails) mail.say({ kind: "blocked", lane: name, until: lane.blockedUntil });
+  }
+
+  /** Gives out slots up to the window, one mail thread after the other. */
+  #grant(name: Lane, lane: LaneState): void {
+    if (!this.#mayDeliver || lane.blockedUntil > this.#clock.now()) return;
+    let free = lane.window.limit - sum(lane.slots);
+    const grants = this.#mails.map(() => 0);
+    for (let isGiving = true; free > 0 && isGiving;) {
+      isGiving = false;
+      for (let thread = 0; thread < grants.length && free > 0; thread++) {
+        if (lane.slots[thread]! >= lane.wanted[thread]!) continue;
+        lane.slots[thread]!++;
+        grants[thread]!++;
+        free--;
+        isGiving = true;
+      }
+    }
+    for (const [thread, slots] of grants.entries())
+      if (slots > 0) this.#mails[thread]!.say({ kind: "granted", lane: name, slots });
+  }
+
+  #claimedFrom(lanes: readonly { readonly lane: Lane; readonly count: number; readonly hasMore: boolean }[]): void {
+    this.#isClaimingDue = false;
+    for (const { lane: name, count, hasMore } of lanes) {
+      const lane = this.#lane(name);
+      lane.isClaiming = false;
+      lane.claimed += count;
+      this.#claimed += count;
+      lane.hasMore = hasMore;
+      // It was blocked while the claim was under way: what is left of it rests.
+      if (hasMore && lane.blockedUntil > this.#clock.now()) {
+        lane.hasMore = false;
+        this.#store.say({ kind: "rest", lane: name, blockedUntil: lane.blockedUntil });
+      }
+      this.#forget(name, lane);
+    }
+    this.#claimDue();
+  }
+
+  #claimMore(name: Lane, lane: LaneState): void {
+    if (!lane.hasMore || lane.isClaiming || lane.claimed >= LANE_LOW_WATER || !this.#mayDeliver) return;
+    lane.isClaiming = true;
+    this.#store.say({ kind: "claim-lane", lane: name, now: this.#clock.now(), mailThread: this.#turn() });
+  }
+
+  /** Asks for lanes that are due, or sets the timer for when one will be. */
+  #claimDue(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const wakeAt = this.#wakeAt;
+    if (wakeAt === undefined || this.#isClaimingDue || this.#claimed >= CLAIMED_MAX || !this.#mayDeliver) return;
+    const now = this.#clock.now();
+    if (wakeAt > now) {
+      this.#timer = this.#clock.after(Math.min(wakeAt - now, TIMER_MAX), () => this.#claimDue());
+      return;
+    }
+    this.#isClaimingDue = true;
+    this.#store.say({ kind: "claim-due", now, lanesMax: QUEUE.lanesPerClaim, mailThread: this.#turn() });
+  }
+
+  #turn(): number {
+    this.#nextMailThread = (this.#nextMailThread + 1) % this.#mails.length;
+    return this.#nextMailThread;
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+}

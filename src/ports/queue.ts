@@ -1,0 +1,39 @@
+import type { Instant } from "../core/base/time.ts";
+import type { Lane } from "../core/routing/lane.ts";
+import type { Arrival, Claimed, MessageRow, Settlement, SpaceReport } from "./store.ts";
+
+// The seam between the mail threads and the two threads behind them. A **slot** is the right to have one connection to
+// a lane's site; slots are counted on the queue thread, so that a limit holds over all mail threads (promise P8).
+
+/** What a mail thread asks of the queue. */
+export interface QueuePort {
+  /** Durable when it resolves (promise P1); rejects with `StorageError`. */
+  submit(arrival: Arrival, isInHand: boolean): Promise<MessageRow>;
+  /** Recorded with the next group commit; the caller need not wait. */
+  settle(settlement: Settlement): void;
+  /** Resolves when everything settled so far is durable. */
+  settled(): Promise<void>;
+  /** This thread could use this many connections to the lane now, those it has included. */
+  demand(lane: Lane, connections: number): void;
+  /** A connection is gone, and its slot with it. */
+  release(lane: Lane, report: LaneReport): void;
+  /** Deliveries since the last report, for the window. */
+  progress(lane: Lane, deliveries: number): void;
+  /** Claimed deliveries that this thread is done with: there is room for more. */
+  consumed(lane: Lane, deliveries: number): void;
+}
+
+export interface LaneReport {
+  readonly deliveries: number;
+  /** Set where the site itself failed: nothing can be sent there for now. */
+  readonly failure: string | undefined;
+}
+
+/** What the queue tells a mail thread. */
+export interface QueueListener {
+  granted(lane: Lane, slots: number): void;
+  /** Nothing goes to this lane before `until`; what is in hand for it is parked. */
+  blocked(lane: Lane, until: Instant): void;
+  claimed(claimed: readonly Claimed[]): void;
+  space(report: SpaceReport): void;
+}

@@ -1,0 +1,122 @@
+import type { Lane } from "../core/routing/lane.ts";
+import type { Duration, Instant } from "../core/base/time.ts";
+import type { MessageId } from "../core/mail/message-id.ts";
+
+/** The store's own number of a message; never shown. */
+export type MessageRow = number;
+
+/** The store's own number of a delivery: it contains the message's. */
+export type DeliveryRow = number;
+
+/** One message with its deliveries, to be committed. */
+export interface Arrival {
+  readonly id: MessageId;
+  readonly receivedAt: Instant;
+  /** Octets of content. */
+  readonly octets: number;
+  /** What the mail threads need to know of it, as JSON; the store does not look inside. */
+  readonly envelope: string;
+  /** The content, or undefined where it is in the file of this id. */
+  readonly content: Uint8Array | undefined;
+  readonly deliveries: readonly NewDelivery[];
+}
+
+export interface NewDelivery {
+  readonly lane: Lane;
+  readonly recipient: string;
+  /** DSN parameters as JSON; `""` where there are none. */
+  readonly options: string;
+  /** Where it is parked: not before this. */
+  readonly due: Instant;
+}
+
+/** What became of a delivery that a mail thread has in hand. */
+export type Settlement =
+  /** It ended: the row goes, `entry` goes to history. */
+  | { readonly kind: "finish"; readonly row: DeliveryRow; readonly entry: string }
+  /** It waits for `due` in its lane. `last` is why, as JSON; `entry` goes to history unless empty. */
+  | {
+      readonly kind: "park";
+      readonly row: DeliveryRow;
+      readonly lane: Lane;
+      readonly due: Instant;
+      readonly attempts: number;
+      readonly last: string;
+      readonly entry: string;
+    };
+
+export interface Commit {
+  /** True: the deliveries stay with the thread that brought them; false: they wait in their lanes. One flag an arrival. */
+  readonly arrivals: readonly { readonly arrival: Arrival; readonly isInHand: boolean }[];
+  readonly settlements: readonly Settlement[];
+}
+
+/** A delivery with all that is needed to attempt it. */
+export interface Claimed {
+  readonly message: ClaimedMessage;
+  readonly deliveries: readonly ClaimedDelivery[];
+}
+
+export interface ClaimedMessage {
+  readonly row: MessageRow;
+  readonly id: MessageId;
+  readonly receivedAt: Instant;
+  readonly octets: number;
+  readonly envelope: string;
+  /** Undefined: in the file of this id. */
+  readonly content: Uint8Array | undefined;
+}
+
+export interface ClaimedDelivery {
+  readonly row: DeliveryRow;
+  readonly lane: Lane;
+  readonly recipient: string;
+  readonly options: string;
+  readonly attempts: number;
+}
+
+export interface LaneClaim {
+  readonly lane: Lane;
+  readonly claimed: readonly Claimed[];
+  /** Deliveries in `claimed`. */
+  readonly count: number;
+  /** True: more are due, and the lane stays with whoever claimed until `rest`. */
+  readonly hasMore: boolean;
+}
+
+/**
+ * The queue store: unfinished mail only. Synchronous as an embedded store is; one writer. Failures are `StorageError`.
+ */
+export interface QueueStore {
+  /** One transaction on stable storage (promise P1). Answers the row of each arrival, in order. */
+  commit(commits: readonly Commit[]): MessageRow[];
+  /** The lanes that are due, earliest first, at most `lanesMax`, with at most `perLane` deliveries of each. */
+  claimDue(now: Instant, lanesMax: number, perLane: number): LaneClaim[];
+  /** More of a lane that stayed with the caller. */
+  claimLane(lane: Lane, now: Instant, perLane: number): LaneClaim;
+  /** Gives a lane back: it wakes when its next delivery is due, but not before `blockedUntil`. */
+  rest(lane: Lane, blockedUntil: Instant): void;
+  /** When the first lane wakes; undefined where none will. */
+  nextWake(): Instant | undefined;
+  /** After a start: what was in hand waits again. Answers how many deliveries that were. */
+  recover(now: Instant): number;
+}
+
+/** Finished outcomes on their way to the history store. */
+export interface Outbox {
+  /** The oldest rows: JSON arrays of entries. */
+  read(rowsMax: number): { readonly row: number; readonly entries: string }[];
+}
+
+export interface SpaceReport {
+  readonly freeOctets: number;
+  readonly mayAccept: boolean;
+  /** False: not even the end of a delivery could be recorded. */
+  readonly mayDeliver: boolean;
+}
+
+export interface SpacePolicy {
+  readonly acceptAbove: number;
+  readonly deliverAbove: number;
+  readonly every: Duration;
+}
