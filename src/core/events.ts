@@ -8,6 +8,96 @@ export type FieldValue = string | number | boolean | readonly string[] | undefin
 /** The shape of each event. Units stand last in a field's name: `elapsedMs`, `octets`. */
 export interface EventCatalogue {
   "log.dropped": { readonly lines: number };
+  "relay.started": {
+    readonly version: string;
+    readonly hostname: string;
+    readonly data: string;
+    readonly listeners: readonly string[];
+    readonly mailThreads: number;
+    readonly recovered: number;
+  };
+  "relay.stopping": { readonly because: string };
+  "relay.stopped": { readonly elapsedMs: number };
+  "space.low": { readonly freeOctets: number; readonly neededOctets: number };
+  "space.restored": { readonly freeOctets: number };
+  "store.failed": { readonly reason: string; readonly text: string };
+  "session.refused": {
+    readonly listener: string;
+    readonly client: string;
+    readonly verb: string;
+    readonly reason: string | undefined;
+    readonly reply: string;
+  };
+  "session.failed": { readonly listener: string; readonly client: string; readonly text: string };
+  "auth.succeeded": {
+    readonly listener: string;
+    readonly client: string;
+    readonly username: string;
+    readonly mechanism: string;
+  };
+  "auth.failed": {
+    readonly listener: string;
+    readonly client: string;
+    readonly username: string;
+    readonly mechanism: string;
+    readonly reason: string;
+  };
+  "message.accepted": {
+    readonly id: string;
+    readonly listener: string;
+    readonly client: string;
+    readonly identity: string;
+    readonly from: string;
+    readonly recipients: number;
+    readonly octets: number;
+    readonly elapsedMs: number;
+  };
+  "message.refused": {
+    readonly id: string;
+    readonly listener: string;
+    readonly client: string;
+    readonly identity: string;
+    readonly from: string;
+    readonly reason: string;
+    readonly reply: string;
+  };
+  "delivery.delivered": {
+    readonly id: string;
+    readonly recipient: string;
+    readonly lane: string;
+    readonly host: string;
+    readonly attempts: number;
+    readonly sessionMs: number;
+    readonly queuedMs: number;
+    readonly reply: string;
+  };
+  "delivery.deferred": {
+    readonly id: string;
+    readonly recipient: string;
+    readonly lane: string;
+    readonly attempts: number;
+    readonly reason: string;
+    readonly cause: string;
+    readonly due: string | undefined;
+    readonly reply: string;
+  };
+  "delivery.failed": {
+    readonly id: string;
+    readonly recipient: string;
+    readonly lane: string;
+    readonly attempts: number;
+    readonly cause: string;
+    readonly reply: string;
+    readonly dsn: string;
+  };
+  "delivery.rerouted": {
+    readonly id: string;
+    readonly recipient: string;
+    readonly lane: string;
+    readonly reason: string;
+  };
+  "lane.blocked": { readonly lane: string; readonly until: string; readonly failures: number; readonly text: string };
+  "lane.unblocked": { readonly lane: string; readonly failures: number };
 }
 
 export type EventName = keyof EventCatalogue;
@@ -26,6 +116,168 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     level: "warn",
     description: "The reader of the log did not keep up, and lines were left out. Mail is not affected.",
     fields: { lines: "How many lines are missing here." },
+  },
+  "relay.started": {
+    level: "info",
+    description: "All threads are up and all listeners listen.",
+    fields: {
+      version: "Of Waypost.",
+      hostname: "The name in greetings and `Received` fields.",
+      data: "The data folder.",
+      listeners: "Name, address and port of each.",
+      mailThreads: "How many there are.",
+      recovered: "Deliveries that were in hand when the relay last stopped; they are tried again at once.",
+    },
+  },
+  "relay.stopping": {
+    level: "info",
+    description: "New sessions get 421, what is under way is finished.",
+    fields: { because: "The signal or the fault." },
+  },
+  "relay.stopped": {
+    level: "info",
+    description: "The last line of a relay that stopped in order.",
+    fields: { elapsedMs: "How long stopping took." },
+  },
+  "space.low": {
+    level: "error",
+    description: "Mail is refused with 452 4.3.1 until there is more room on the disk of the data folder.",
+    fields: { freeOctets: "What is free.", neededOctets: "What has to be free before mail is accepted." },
+  },
+  "space.restored": {
+    level: "info",
+    description: "There is room again, and mail is accepted.",
+    fields: { freeOctets: "What is free." },
+  },
+  "store.failed": {
+    level: "error",
+    description: "A group commit failed. Messages in it were refused with 4yz; ends of deliveries are recorded again.",
+    fields: { reason: "`full` or `failed`.", text: "What the store said." },
+  },
+  "session.refused": {
+    level: "info",
+    description: "A command was refused.",
+    fields: {
+      listener: "Its name.",
+      client: "Address of the client.",
+      verb: "The command.",
+      reason: "The rule that refused it; absent for mistakes of form.",
+      reply: "What the client got.",
+    },
+  },
+  "session.failed": {
+    level: "info",
+    description: "A session ended by a fault: TLS, a deadline, a lost connection.",
+    fields: { listener: "Its name.", client: "Address of the client.", text: "What happened." },
+  },
+  "auth.succeeded": {
+    level: "info",
+    description: "A client gave the right password.",
+    fields: { listener: "Its name.", client: "Address of the client.", username: "Who.", mechanism: "PLAIN or LOGIN." },
+  },
+  "auth.failed": {
+    level: "warn",
+    description: "A client did not get in.",
+    fields: {
+      listener: "Its name.",
+      client: "Address of the client.",
+      username: "Whom it claimed to be.",
+      mechanism: "PLAIN or LOGIN.",
+      reason: "`wrong` (user or password), or `busy` (too many at once; it got 454).",
+    },
+  },
+  "message.accepted": {
+    level: "info",
+    description: "A message is on stable storage, and its client has the 250.",
+    fields: {
+      id: "Its id, which also stands in `Received`.",
+      listener: "Where it came in.",
+      client: "Address of the client.",
+      identity: "Whose it is: `user NAME` or `network CIDR`.",
+      from: "The envelope sender; empty for the null reverse-path.",
+      recipients: "How many.",
+      octets: "Of content.",
+      elapsedMs: "From MAIL to the 250.",
+    },
+  },
+  "message.refused": {
+    level: "warn",
+    description: "A message was refused after its content.",
+    fields: {
+      id: "Its id.",
+      listener: "Where it came in.",
+      client: "Address of the client.",
+      identity: "Whose it is.",
+      from: "The envelope sender.",
+      reason: "Why.",
+      reply: "What the client got.",
+    },
+  },
+  "delivery.delivered": {
+    level: "info",
+    description: "The next hop took a message for a recipient.",
+    fields: {
+      id: "Of the message.",
+      recipient: "The forward-path.",
+      lane: "The next hop's queue.",
+      host: "Address and port of the next hop.",
+      attempts: "This one included.",
+      sessionMs: "What this attempt took.",
+      queuedMs: "Since the message was received.",
+      reply: "What the next hop said to the final dot.",
+    },
+  },
+  "delivery.deferred": {
+    level: "warn",
+    description: "An attempt failed for now.",
+    fields: {
+      id: "Of the message.",
+      recipient: "The forward-path.",
+      lane: "The next hop's queue.",
+      attempts: "This one included.",
+      reason: "Why it waits, from the list of reasons.",
+      cause: "What failed.",
+      due: "When it is tried again; absent where it waits for its lane.",
+      reply: "What the next hop or the system said.",
+    },
+  },
+  "delivery.failed": {
+    level: "warn",
+    description: "The next hop refused a recipient for good.",
+    fields: {
+      id: "Of the message.",
+      recipient: "The forward-path.",
+      lane: "The next hop's queue.",
+      attempts: "This one included.",
+      cause: "What failed.",
+      reply: "What the next hop said.",
+      dsn: "Whether the sender was told, and if not, why.",
+    },
+  },
+  "delivery.rerouted": {
+    level: "info",
+    description: "The next hop of a waiting delivery is gone from the configuration.",
+    fields: {
+      id: "Of the message.",
+      recipient: "The forward-path.",
+      lane: "Where it is now.",
+      reason: "`rerouted`, or `no-route` where no route takes it.",
+    },
+  },
+  "lane.blocked": {
+    level: "warn",
+    description: "A next hop cannot be reached or refuses us; all mail for it waits.",
+    fields: {
+      lane: "The next hop's queue.",
+      until: "When one connection tries again.",
+      failures: "In a row.",
+      text: "What happened.",
+    },
+  },
+  "lane.unblocked": {
+    level: "info",
+    description: "A next hop that was blocked takes mail again.",
+    fields: { lane: "The next hop's queue.", failures: "How often it had failed." },
   },
 };
 

@@ -3,6 +3,7 @@ import { OUTBOUND_TIME } from "../core/base/limits.ts";
 import { readOptions } from "../core/mail/stored.ts";
 import { Dialogue, type Effect } from "../core/outbound/dialogue.ts";
 import type { LossCause, Outcome, Transient } from "../core/outbound/outcome.ts";
+import type { Lane } from "../core/routing/lane.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { ContentFiles } from "../ports/content.ts";
@@ -14,9 +15,9 @@ import { outgoing, outgoingOctets, outgoingPieces, prefixOctets } from "./pipeli
 export interface CourierHandler {
   /** Ready for a load; `send` or `close` may be called. */
   idle(courier: Courier): void;
-  /** One outcome a delivery, in order. */
-  done(courier: Courier, load: Load, outcomes: readonly Outcome[]): void;
-  /** The last call, exactly once. `failure` where the site did not let us begin; `load` is what it was to carry then. */
+  /** One outcome a delivery, in order. `isStale`: the connection had ended before, so that this was no attempt. */
+  done(courier: Courier, load: Load, outcomes: readonly Outcome[], isStale: boolean): void;
+  /** The last call, exactly once. `failure` where the session failed; `load` is what it was to carry and did not begin. */
   gone(courier: Courier, failure: Transient | undefined, load: Load | undefined): void;
 }
 
@@ -40,6 +41,7 @@ const LOSSES: Readonly<Record<SocketEnd["kind"], LossCause>> = {
  * nothing that must survive.
  */
 export class Courier implements SocketHandler {
+  readonly lane: Lane;
   readonly #parts: CourierParts;
   readonly #handler: CourierHandler;
   readonly #dialogue: Dialogue;
@@ -51,11 +53,14 @@ export class Courier implements SocketHandler {
   #step = -1;
   #resume: (() => void) | undefined; // of the piece-wise sending, when the peer took what waited
   #isGone = false;
-  #deliveries = 0;
+  /** What the site did to the session itself. */
+  #failure: Transient | undefined;
+  #transactions = 0;
   #startedAt = 0;
 
-  constructor(parts: CourierParts, site: SmartHost, handler: CourierHandler, first: Load) {
+  constructor(parts: CourierParts, lane: Lane, site: SmartHost, handler: CourierHandler, first: Load) {
     this.#parts = parts;
+    this.lane = lane;
     this.#handler = handler;
     this.#load = first;
     this.#startedAt = parts.clock.monotonic();
@@ -75,7 +80,7 @@ export class Courier implements SocketHandler {
         connectTimeout: OUTBOUND_TIME.connect,
         handshakeTimeout: OUTBOUND_TIME.startTls,
       },
-      Object.assign(this, { connected: (): void => this.#watch() }),
+      this,
     );
   }
 
@@ -85,13 +90,6 @@ export class Courier implements SocketHandler {
 
   get remote(): Endpoint {
     return this.#socket.remote;
-  }
-
-  /** Deliveries since it was last asked. */
-  takeDeliveries(): number {
-    const deliveries = this.#deliveries;
-    this.#deliveries = 0;
-    return deliveries;
   }
 
   /** Milliseconds since the load at hand was given. */
@@ -111,6 +109,10 @@ export class Courier implements SocketHandler {
     if (this.#isGone) return;
     if (this.isReady) this.#apply(this.#dialogue.quit());
     else this.#lose("stopped-here", "the relay stops");
+  }
+
+  connected(): void {
+    this.#watch();
   }
 
   received(octets: Uint8Array): void {
@@ -135,7 +137,7 @@ export class Courier implements SocketHandler {
 
   #lose(cause: LossCause, text: string): void {
     this.#apply(this.#dialogue.lost(cause, text));
-    this.#end(undefined);
+    this.#end();
   }
 
   #apply(effects: readonly Effect[]): void {
@@ -166,16 +168,17 @@ export class Courier implements SocketHandler {
         if (!this.#isGone && effect.connection === "reusable" && this.#load === undefined) this.#handler.idle(this);
         break;
       case "failed":
-        this.#end(effect.outcome);
+        this.#failure = effect.outcome;
         break;
       case "close":
-        this.#end(undefined);
+        this.#end();
         break;
     }
   }
 
   #transact(load: Load): void {
     const { envelope } = load.message;
+    this.#transactions++;
     this.#prefix = prefixOctets(load.message);
     this.#apply(
       this.#dialogue.transact({
@@ -230,12 +233,15 @@ export class Courier implements SocketHandler {
     const load = this.#load;
     invariant(load !== undefined, "outcomes belong to a load");
     this.#load = undefined;
-    for (const outcome of outcomes) if (outcome.kind === "delivered") this.#deliveries++;
-    this.#handler.done(this, load, outcomes);
+    const loss = outcomes.find(isLoss);
+    // A server may close an idle connection while we begin: nothing was tried, and nothing failed.
+    const isStale = loss !== undefined && this.#transactions > 1 && loss.phase === "mail";
+    if (loss !== undefined && !isStale) this.#failure = loss;
+    this.#handler.done(this, load, outcomes, isStale);
   }
 
   /** The connection is of no further use. */
-  #end(failure: Transient | undefined): void {
+  #end(): void {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#timer?.cancel();
@@ -243,7 +249,7 @@ export class Courier implements SocketHandler {
     this.#socket.close(OUTBOUND_TIME.quit);
     const load = this.#load;
     this.#load = undefined;
-    this.#handler.gone(this, failure, load);
+    this.#handler.gone(this, this.#failure, load);
   }
 
   /** A deadline for each step: it starts anew only when the dialogue moved, so that a reply byte by byte does not help. */
@@ -270,4 +276,9 @@ export class Courier implements SocketHandler {
     if (this.isReady) return this.close();
     return this.#apply(this.#dialogue.timedOut());
   }
+}
+
+/** The session or the site failed, not the message. */
+function isLoss(outcome: Outcome): outcome is Transient {
+  return outcome.kind === "transient" && outcome.scope !== "recipient" && outcome.scope !== "message";
 }

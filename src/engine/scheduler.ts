@@ -160,7 +160,7 @@ export class Scheduler {
     this.#recorder.record({
       event: "lane.blocked",
       lane: name,
-      until: lane.blockedUntil,
+      until: new Date(lane.blockedUntil).toISOString(),
       failures: lane.failures,
       text: because,
     });

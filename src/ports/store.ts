@@ -8,6 +8,17 @@ export type MessageRow = number;
 /** The store's own number of a delivery: it contains the message's. */
 export type DeliveryRow = number;
 
+/** Ordinals of one message in `DeliveryRow`: `message * span + ordinal`. */
+export const DELIVERY_SPAN = 4096;
+
+export function deliveryRow(message: MessageRow, ordinal: number): DeliveryRow {
+  return message * DELIVERY_SPAN + ordinal;
+}
+
+export function messageRow(delivery: DeliveryRow): MessageRow {
+  return Math.floor(delivery / DELIVERY_SPAN);
+}
+
 /** One message with its deliveries, to be committed. */
 export interface Arrival {
   readonly id: MessageId;

@@ -4,19 +4,22 @@ import { QUEUE, STORE } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
 import type { Lane } from "../../core/routing/lane.ts";
 import { StorageError } from "../../ports/content.ts";
-import type {
-  Arrival,
-  Claimed,
-  ClaimedDelivery,
-  Commit,
-  DeliveryRow,
-  LaneClaim,
-  MessageRow,
-  Outbox,
-  QueueStore,
-  Settlement,
+import {
+  type Arrival,
+  type Claimed,
+  type ClaimedDelivery,
+  type Commit,
+  type DeliveryRow,
+  type LaneClaim,
+  type MessageRow,
+  type Outbox,
+  type QueueStore,
+  type Settlement,
+  DELIVERY_SPAN,
+  deliveryRow,
+  messageRow,
 } from "../../ports/store.ts";
-import { DELIVERY_SPAN, IN_HAND, PARKED, SERVED, migrate, setUp } from "./schema.ts";
+import { IN_HAND, PARKED, SERVED, migrate, setUp } from "./schema.ts";
 
 const SQLITE_FULL = 13;
 const SQLITE_IOERR = 10;
@@ -238,7 +241,7 @@ export class SqliteQueueStore implements QueueStore, Outbox {
       arrival.content ?? null,
     );
     if (arrival.content === undefined) this.#do.insertUpload.run(arrival.id, message);
-    let row: DeliveryRow = message * DELIVERY_SPAN;
+    let row: DeliveryRow = deliveryRow(message, 0);
     for (const { lane, recipient, options, due } of deliveries) {
       this.#do.insertDelivery.run(row++, isInHand ? IN_HAND : PARKED, lane, due, recipient, options);
       if (!isInHand) park(parking, lane, due);
@@ -250,7 +253,7 @@ export class SqliteQueueStore implements QueueStore, Outbox {
     if (settlement.entry !== "") entries.push(settlement.entry);
     if (settlement.kind === "finish") {
       this.#do.finishDelivery.run(settlement.row);
-      touched.add(Math.floor(settlement.row / DELIVERY_SPAN));
+      touched.add(messageRow(settlement.row));
       return;
     }
     const { lane, due, attempts, last, row } = settlement;
@@ -259,7 +262,7 @@ export class SqliteQueueStore implements QueueStore, Outbox {
   }
 
   #endMessage(message: MessageRow, ended: string[]): void {
-    const first = message * DELIVERY_SPAN;
+    const first = deliveryRow(message, 0);
     if (this.#do.anyDelivery.get(first, first + DELIVERY_SPAN - 1) !== undefined) return;
     this.#do.deleteMessage.run(message);
     const upload = this.#do.deleteUpload.get(message);
@@ -279,7 +282,7 @@ export class SqliteQueueStore implements QueueStore, Outbox {
     let count = 0;
     for (const found of rows) {
       const row = found["row"] as DeliveryRow;
-      const number = Math.floor(row / DELIVERY_SPAN);
+      const number = messageRow(row);
       let claimed = messages.get(number);
       if (claimed === undefined) {
         if (octets > QUEUE.claimOctetsMax) break;

@@ -34,8 +34,6 @@ const MIGRATIONS: readonly string[] = [
    CREATE TABLE outbox (row INTEGER PRIMARY KEY AUTOINCREMENT, entries TEXT NOT NULL) STRICT;`,
 ];
 
-/** Ordinals of one message in `delivery.row`. */
-export const DELIVERY_SPAN = 4096;
 export const PARKED = 0;
 export const IN_HAND = 1;
 /** `lane.wake_at` of a lane that somebody serves; it does not wake. */

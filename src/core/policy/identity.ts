@@ -7,3 +7,9 @@ export type Identity =
   | { readonly kind: "network"; readonly network: string }
   /** It gave the right password. `senders` are the envelope senders it may use. */
   | { readonly kind: "credential"; readonly username: string; readonly senders: readonly AddressPattern[] };
+
+/** As it stands in logs and with the message. */
+export function identityText(identity: Identity): string {
+  if (identity.kind === "credential") return `user ${identity.username}`;
+  return identity.kind === "network" ? `network ${identity.network}` : "none";
+}

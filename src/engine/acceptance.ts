@@ -1,0 +1,184 @@
+import { INBOUND } from "../core/base/limits.ts";
+import { type Instant, dateTime } from "../core/base/time.ts";
+import type { Transaction } from "../core/inbound/state.ts";
+import type { HeaderFacts } from "../core/mail/header.ts";
+import type { MessageId } from "../core/mail/message-id.ts";
+import { pathKey, pathText } from "../core/mail/path.ts";
+import { type StoredEnvelope, storeOptions } from "../core/mail/stored.ts";
+import { receivedField } from "../core/mail/trace.ts";
+import { type Identity, identityText } from "../core/policy/identity.ts";
+import type { Lane } from "../core/routing/lane.ts";
+import { type Route, routeFor } from "../core/routing/route.ts";
+import type { ContentFacts } from "../core/smtp/data-decoder.ts";
+import { type Reply, permfail, tempfail } from "../core/smtp/reply.ts";
+import type { Clock } from "../ports/clock.ts";
+import { StorageError } from "../ports/content.ts";
+import type { QueuePort } from "../ports/queue.ts";
+import { type Arrival, type NewDelivery, deliveryRow } from "../ports/store.ts";
+import type { TlsFacts } from "../ports/transport.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+
+/** A whole message as reception hands it over. */
+export interface Received {
+  readonly id: MessageId;
+  readonly receivedAt: Instant;
+  readonly transaction: Transaction;
+  readonly facts: ContentFacts;
+  readonly header: HeaderFacts;
+  /** Undefined: in the file of this id, on stable storage. */
+  readonly content: Uint8Array | undefined;
+  readonly identity: Identity;
+  readonly clientAddress: string;
+  readonly tls: TlsFacts | undefined;
+}
+
+export type Acceptance =
+  | { readonly kind: "accepted" }
+  | {
+      readonly kind: "refused";
+      readonly reason: "loop" | "header-too-long" | "storage-full" | "storage-failed" | "no-route";
+      readonly reply: Reply;
+    };
+
+export interface AcceptanceParts {
+  readonly clock: Clock;
+  readonly queue: QueuePort;
+  readonly dispatcher: Dispatcher;
+  readonly hostname: string;
+  routes(): readonly Route[];
+}
+
+type Refused = Extract<Acceptance, { kind: "refused" }>;
+
+function refused(reason: Refused["reason"], reply: Reply): Refused {
+  return { kind: "refused", reason, reply };
+}
+
+/** RFC 5321 section 6.3: permanent, because a retry would go round again. */
+function headerRefusal(header: HeaderFacts): Refused | undefined {
+  if (header.isTooLong)
+    return refused("header-too-long", permfail(552, "5.3.4", `Header longer than ${INBOUND.headerOctetsMax} octets`));
+  if (header.received >= INBOUND.receivedFieldsMax)
+    return refused("loop", permfail(554, "5.4.6", "Too many hops: this message goes round in circles"));
+  return undefined;
+}
+
+/** Submissions get what RFC 6409 section 8 lets us add; what is signed stays as it is. */
+function addedFields(received: Received, hostname: string): string {
+  const { header, id, receivedAt } = received;
+  if (header.hasDkimSignature) return "";
+  const date = header.hasDate ? "" : `Date: ${dateTime(receivedAt)}\r\n`;
+  return header.hasMessageId ? date : `${date}Message-ID: <${id}@${hostname}>\r\n`;
+}
+
+/** What goes before the content: trace first, then what was missing, then an empty line where the content has no header. */
+function prefixOf(received: Received, hostname: string): string {
+  const { transaction, id, receivedAt, tls, identity, clientAddress, header } = received;
+  const { hello, envelope, recipients } = transaction;
+  const sole = recipients.length === 1 ? recipients[0] : undefined;
+  const trace = receivedField({
+    hello: hello.client,
+    isExtended: hello.isExtended,
+    clientAddress,
+    hostname,
+    tls,
+    isAuthenticated: identity.kind === "credential",
+    isUtf8: envelope.smtpUtf8,
+    id,
+    at: receivedAt,
+    soleRecipient: sole === undefined ? undefined : pathText(sole.path),
+  });
+  return `${trace}${addedFields(received, hostname)}${header.needsSeparator ? "\r\n" : ""}`;
+}
+
+function storedEnvelope(received: Received, hostname: string): StoredEnvelope {
+  const { transaction, facts, header, identity, clientAddress } = received;
+  const { envelope, recipients } = transaction;
+  const isAddressUtf8 = [envelope.reversePath, ...recipients.map((recipient) => recipient.path)].some(
+    (path) => path.kind === "mailbox" && path.isInternational,
+  );
+  return {
+    from: pathText(envelope.reversePath),
+    identity: identityText(identity),
+    client: clientAddress,
+    prefix: prefixOf(received, hostname),
+    isEightBit: facts.eightBit,
+    isUtf8: isAddressUtf8 || header.isInternational,
+    subject: header.subject,
+    ...(envelope.ret === undefined ? {} : { ret: envelope.ret }),
+    ...(envelope.envelopeId === undefined ? {} : { envelopeId: envelope.envelopeId }),
+  };
+}
+
+/** Makes a received message durable, and keeps it in hand for delivery at once where there is room. */
+export class Acceptor {
+  readonly #parts: AcceptanceParts;
+
+  constructor(parts: AcceptanceParts) {
+    this.#parts = parts;
+  }
+
+  async accept(received: Received): Promise<Acceptance> {
+    const refusal = headerRefusal(received.header);
+    if (refusal !== undefined) return refusal;
+    const lanes = this.#lanes(received);
+    if (lanes === undefined)
+      return refused("no-route", tempfail(451, "4.3.5", "The routes changed while the message came; try again"));
+    const { dispatcher, queue, hostname } = this.#parts;
+    const { id, receivedAt, content, facts } = received;
+    const { isInHand, due } = dispatcher.admits(
+      content?.length ?? 0,
+      [...lanes.values()].map((entry) => entry.lane),
+    );
+    const envelope = storedEnvelope(received, hostname);
+    const deliveries: NewDelivery[] = [...lanes.values()].map((entry) => ({ ...entry, due }));
+    const arrival: Arrival = {
+      id,
+      receivedAt,
+      octets: facts.octets,
+      envelope: JSON.stringify(envelope),
+      content,
+      deliveries,
+    };
+    try {
+      const row = await queue.submit(arrival, isInHand);
+      if (isInHand) {
+        dispatcher.hold({
+          row,
+          id,
+          receivedAt,
+          octets: facts.octets,
+          envelope,
+          content,
+          deliveries: deliveries.map((delivery, at) => ({ ...delivery, row: deliveryRow(row, at) })),
+        });
+      }
+      return { kind: "accepted" };
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      return error.reason === "full"
+        ? refused("storage-full", tempfail(452, "4.3.1", "Not enough space; try again later"))
+        : refused("storage-failed", tempfail(451, "4.3.0", "The message could not be stored; try again later"));
+    }
+  }
+
+  /** One delivery for each address, however often it was named. */
+  #lanes(received: Received): Map<string, { lane: Lane; recipient: string; options: string }> | undefined {
+    const routes = this.#parts.routes();
+    const { envelope, recipients } = received.transaction;
+    const lanes = new Map<string, { lane: Lane; recipient: string; options: string }>();
+    for (const recipient of recipients) {
+      const key = pathKey(recipient.path);
+      if (lanes.has(key)) continue;
+      const lane = routeFor(routes, envelope.reversePath, recipient.path);
+      if (lane === undefined) return undefined;
+      const { notify, originalRecipient } = recipient;
+      const options = storeOptions({
+        ...(notify === undefined ? {} : { notify }),
+        ...(originalRecipient === undefined ? {} : { originalRecipient }),
+      });
+      lanes.set(key, { lane, recipient: pathText(recipient.path), options });
+    }
+    return lanes;
+  }
+}

@@ -1,0 +1,441 @@
+import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
+import { hour, type Instant } from "../core/base/time.ts";
+import type { MessageId } from "../core/mail/message-id.ts";
+import type { StoredEnvelope } from "../core/mail/stored.ts";
+import type { Failure, Outcome, Transient } from "../core/outbound/outcome.ts";
+import { DELIVERY_RETRY } from "../core/queue/backoff.ts";
+import type { Reason } from "../core/queue/reason.ts";
+import { type Decision, settle } from "../core/queue/settle.ts";
+import type { Lane } from "../core/routing/lane.ts";
+import type { SmartHost } from "../core/routing/smart-host.ts";
+import type { Entropy } from "../ports/entropy.ts";
+import type { QueueListener, QueuePort } from "../ports/queue.ts";
+import type { Recorder } from "../ports/recorder.ts";
+import type { Claimed, MessageRow } from "../ports/store.ts";
+import { Courier, type CourierHandler, type CourierParts } from "./courier.ts";
+import type { HeldDelivery, HeldMessage, Load } from "./load.ts";
+
+/** What of a lane this mail thread has in hand. */
+interface LaneInHand {
+  readonly name: Lane;
+  /** Loads that wait for a connection. */
+  waiting: Load[];
+  readonly couriers: Set<Courier>;
+  slots: number;
+  demanded: number;
+  blockedUntil: Instant;
+  /** Why the last attempt failed, for those who wait. */
+  lastFailure: Transient | undefined;
+  /** Claimed deliveries done with and not yet told to the queue. */
+  consumed: number;
+  /** Deliveries not yet told to the queue. */
+  delivered: number;
+}
+
+export interface DispatcherParts extends CourierParts {
+  readonly queue: QueuePort;
+  readonly entropy: Entropy;
+  readonly recorder: Recorder;
+  /** By name at every attempt; undefined where the configuration has no such next hop any more. */
+  siteOf(lane: Lane): SmartHost | undefined;
+  /** What the routes say now. */
+  routeAgain(from: string, recipient: string): Lane | undefined;
+}
+
+/** A message that was just committed, for those of its deliveries that stay in hand. */
+export interface Fresh {
+  readonly row: MessageRow;
+  readonly id: MessageId;
+  readonly receivedAt: Instant;
+  readonly octets: number;
+  readonly envelope: StoredEnvelope;
+  readonly content: Uint8Array | undefined;
+  readonly deliveries: readonly {
+    readonly row: number;
+    readonly lane: Lane;
+    readonly recipient: string;
+    readonly options: string;
+  }[];
+}
+
+/** The queue hears of deliveries and of room for claims in groups of this many. */
+const REPORT_EVERY = 20;
+
+/**
+ * A mail thread's part of the queue: has messages in hand (fresh ones from memory, others claimed from the store), asks
+ * for slots, and gives loads to couriers. What ends or has to wait is settled durably.
+ */
+export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> {
+  readonly #parts: DispatcherParts;
+  readonly #lanes = new Map<Lane, LaneInHand>();
+  #octetsInHand = 0;
+  #deliveriesInHand = 0;
+  #isStopping = false;
+  #whenQuiet: (() => void) | undefined;
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether a message for these lanes may stay in memory; if not, not before when it should be claimed. */
+  admits(octets: number, lanes: readonly Lane[]): { readonly isInHand: boolean; readonly due: Instant } {
+    const now = this.#parts.clock.now();
+    let due = now;
+    for (const lane of lanes) due = Math.max(due, this.#lanes.get(lane)?.blockedUntil ?? 0);
+    const isRoom =
+      this.#octetsInHand + octets <= QUEUE.inHandOctetsMax &&
+      this.#deliveriesInHand + lanes.length <= QUEUE.inHandDeliveriesMax;
+    return { isInHand: due === now && isRoom && !this.#isStopping, due };
+  }
+
+  /** Takes a message that was committed as being in hand. */
+  hold(fresh: Fresh): void {
+    const message: HeldMessage = { ...fresh, isClaimed: false, left: fresh.deliveries.length };
+    const byLane = new Map<Lane, HeldDelivery[]>();
+    for (const { row, lane, recipient, options } of fresh.deliveries) {
+      const delivery: HeldDelivery = { row, recipient, options, attempts: 0 };
+      const group = byLane.get(lane);
+      if (group === undefined) byLane.set(lane, [delivery]);
+      else group.push(delivery);
+    }
+    this.#take(message);
+    for (const [lane, deliveries] of byLane) this.#enqueue(message, lane, deliveries);
+  }
+
+  claimed(claimed: readonly Claimed[]): void {
+    for (const { message: found, deliveries } of claimed) {
+      const envelope = JSON.parse(found.envelope) as StoredEnvelope;
+      const message: HeldMessage = { ...found, envelope, isClaimed: true, left: deliveries.length };
+      this.#take(message);
+      const lane = deliveries[0]!.lane;
+      this.#enqueue(
+        message,
+        lane,
+        deliveries.map(({ row, recipient, options, attempts }) => ({ row, recipient, options, attempts })),
+      );
+    }
+  }
+
+  granted(name: Lane, slots: number): void {
+    const lane = this.#lane(name);
+    lane.slots += slots;
+    this.#work(lane);
+    // What came too late to be of use goes back.
+    while (lane.slots > lane.couriers.size) this.#releaseSlot(lane, undefined);
+    this.#tidy(lane);
+  }
+
+  blocked(name: Lane, until: Instant): void {
+    const lane = this.#lane(name);
+    lane.blockedUntil = until;
+    if (lane.demanded > lane.couriers.size) this.#demand(lane, lane.couriers.size);
+    const waiting = lane.waiting;
+    lane.waiting = [];
+    for (const load of waiting)
+      for (const delivery of load.deliveries)
+        this.#park(load, delivery, name, until, "lane-blocked", lane.lastFailure, false);
+    this.#report(lane, true);
+    this.#tidy(lane);
+  }
+
+  /** Starts nothing new; resolves when no load is on its way. */
+  stop(): Promise<void> {
+    this.#isStopping = true;
+    for (const lane of this.#lanes.values()) for (const courier of lane.couriers) if (courier.isReady) courier.close();
+    return new Promise((resolve) => {
+      this.#whenQuiet = resolve;
+      this.#checkQuiet();
+    });
+  }
+
+  /** Ends what is still on its way; its deliveries are tried again after the next start. */
+  abandon(): void {
+    for (const lane of this.#lanes.values()) for (const courier of lane.couriers) courier.close();
+  }
+
+  // What couriers say.
+
+  idle(courier: Courier): void {
+    const lane = this.#lane(courier.lane);
+    const load = this.#isStopping ? undefined : lane.waiting.shift();
+    if (load !== undefined) return courier.send(load);
+    this.#report(lane, true);
+    if (this.#isStopping) courier.close();
+    return undefined;
+  }
+
+  done(courier: Courier, load: Load, outcomes: readonly Outcome[], isStale: boolean): void {
+    const lane = this.#lane(load.lane);
+    const again: HeldDelivery[] = [];
+    for (const [at, delivery] of load.deliveries.entries()) {
+      if (!isStale) delivery.attempts++;
+      const outcome = outcomes[at]!;
+      const { clock, entropy } = this.#parts;
+      const decision = settle(outcome, delivery.attempts, DELIVERY_RETRY, clock.now(), entropy.fraction());
+      if (isStale || decision.kind === "again") again.push(delivery);
+      else this.#settle(courier, load, delivery, outcome, decision);
+    }
+    if (again.length > 0) lane.waiting.unshift({ ...load, deliveries: again });
+    this.#report(lane, false);
+  }
+
+  gone(courier: Courier, failure: Transient | undefined, load: Load | undefined): void {
+    const lane = this.#lane(courier.lane);
+    lane.couriers.delete(courier);
+    if (load !== undefined) {
+      for (const delivery of load.deliveries) delivery.attempts++;
+      if (failure !== undefined) this.#recordDeferred(load, load.deliveries[0]!, "lane-blocked", undefined, failure);
+      lane.waiting.unshift(load);
+    }
+    if (failure !== undefined) lane.lastFailure = failure;
+    this.#releaseSlot(lane, failure);
+    this.#work(lane);
+    this.#report(lane, lane.waiting.length === 0);
+    this.#tidy(lane);
+    this.#checkQuiet();
+  }
+
+  #lane(name: Lane): LaneInHand {
+    let lane = this.#lanes.get(name);
+    if (lane === undefined) {
+      lane = {
+        name,
+        waiting: [],
+        couriers: new Set(),
+        slots: 0,
+        demanded: 0,
+        blockedUntil: 0,
+        lastFailure: undefined,
+        consumed: 0,
+        delivered: 0,
+      };
+      this.#lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  /** A lane with nothing in hand and nothing to remember is dropped. */
+  #tidy(lane: LaneInHand): void {
+    const isEmpty = lane.waiting.length === 0 && lane.couriers.size === 0 && lane.slots === 0 && lane.demanded === 0;
+    if (isEmpty && lane.blockedUntil <= this.#parts.clock.now()) this.#lanes.delete(lane.name);
+  }
+
+  #take(message: HeldMessage): void {
+    this.#octetsInHand += message.content?.length ?? 0;
+    this.#deliveriesInHand += message.left;
+  }
+
+  #drop(message: HeldMessage, lane: Lane): void {
+    message.left--;
+    this.#deliveriesInHand--;
+    if (message.left === 0) this.#octetsInHand -= message.content?.length ?? 0;
+    if (message.isClaimed) this.#lane(lane).consumed++;
+  }
+
+  #enqueue(message: HeldMessage, name: Lane, deliveries: readonly HeldDelivery[]): void {
+    const lane = this.#lane(name);
+    if (this.#parts.siteOf(name) === undefined) {
+      for (const delivery of deliveries) this.#reroute({ message, lane: name, deliveries }, delivery);
+      this.#report(lane, true);
+      return this.#tidy(lane);
+    }
+    for (let at = 0; at < deliveries.length; at += OUTBOUND.recipientsPerTransactionMax) {
+      lane.waiting.push({
+        message,
+        lane: name,
+        deliveries: deliveries.slice(at, at + OUTBOUND.recipientsPerTransactionMax),
+      });
+    }
+    if (lane.blockedUntil > this.#parts.clock.now()) return this.blocked(name, lane.blockedUntil);
+    return this.#work(lane);
+  }
+
+  /** Loads for connections that stand, connections for slots, and a word to the queue where more would help. */
+  #work(lane: LaneInHand): void {
+    if (this.#isStopping) return;
+    for (const courier of lane.couriers) {
+      if (lane.waiting.length === 0) break;
+      if (courier.isReady) courier.send(lane.waiting.shift()!);
+    }
+    while (lane.waiting.length > 0 && lane.couriers.size < lane.slots) this.#dispatch(lane, lane.waiting.shift()!);
+    const wanted = Math.min(QUEUE.windowMax, lane.couriers.size + lane.waiting.length);
+    if (lane.waiting.length > 0 && wanted > lane.demanded) this.#demand(lane, wanted);
+  }
+
+  #dispatch(lane: LaneInHand, load: Load): void {
+    const site = this.#parts.siteOf(lane.name);
+    if (site === undefined) {
+      for (const delivery of load.deliveries) this.#reroute(load, delivery);
+      return;
+    }
+    lane.couriers.add(new Courier(this.#parts, lane.name, site, this, load));
+  }
+
+  #demand(lane: LaneInHand, connections: number): void {
+    lane.demanded = connections;
+    this.#parts.queue.demand(lane.name, connections);
+  }
+
+  #releaseSlot(lane: LaneInHand, failure: Transient | undefined): void {
+    lane.slots--;
+    const deliveries = lane.delivered;
+    lane.delivered = 0;
+    this.#demand(lane, Math.min(QUEUE.windowMax, lane.couriers.size + lane.waiting.length));
+    this.#parts.queue.release(lane.name, {
+      deliveries,
+      failure: failure === undefined ? undefined : failureText(failure),
+    });
+  }
+
+  /** Tells the queue what was delivered and consumed: in groups while there is work, all of it when there is none. */
+  #report(lane: LaneInHand, isIdle: boolean): void {
+    if (lane.delivered > 0 && (isIdle || lane.delivered >= REPORT_EVERY)) {
+      this.#parts.queue.progress(lane.name, lane.delivered);
+      lane.delivered = 0;
+    }
+    if (lane.consumed > 0 && (isIdle || lane.consumed >= REPORT_EVERY)) {
+      this.#parts.queue.consumed(lane.name, lane.consumed);
+      lane.consumed = 0;
+    }
+  }
+
+  #settle(
+    courier: Courier,
+    load: Load,
+    delivery: HeldDelivery,
+    outcome: Outcome,
+    decision: Exclude<Decision, { kind: "again" }>,
+  ): void {
+    const { message, lane } = load;
+    if (decision.kind === "retry")
+      return this.#park(load, delivery, lane, decision.due, decision.because, outcome as Failure, true);
+    const reply = replyText(outcome);
+    const host = `${courier.remote.address}:${courier.remote.port}`;
+    this.#parts.queue.settle({
+      kind: "finish",
+      row: delivery.row,
+      entry: this.#entry(load, delivery, decision.kind, reply, host),
+    });
+    this.#drop(message, lane);
+    const { id } = message;
+    const { recipient, attempts } = delivery;
+    if (outcome.kind === "delivered") {
+      this.#lane(lane).delivered++;
+      const queuedMs = this.#parts.clock.now() - message.receivedAt;
+      this.#parts.recorder.record({
+        event: "delivery.delivered",
+        id,
+        recipient,
+        lane,
+        host,
+        attempts,
+        sessionMs: Math.round(courier.elapsed),
+        queuedMs,
+        reply,
+      });
+    } else {
+      this.#parts.recorder.record({
+        event: "delivery.failed",
+        id,
+        recipient,
+        lane,
+        attempts,
+        cause: outcome.cause,
+        reply,
+        dsn: "no DSN: not built yet",
+      });
+    }
+    return undefined;
+  }
+
+  #park(
+    load: Load,
+    delivery: HeldDelivery,
+    lane: Lane,
+    due: Instant,
+    because: Reason,
+    failure: Failure | undefined,
+    isAttempt: boolean,
+  ): void {
+    const text = failure === undefined ? "" : failureText(failure);
+    const last = JSON.stringify({ because, text, at: this.#parts.clock.now() });
+    const entry = isAttempt ? this.#entry(load, delivery, "deferred", text, "") : "";
+    this.#parts.queue.settle({ kind: "park", row: delivery.row, lane, due, attempts: delivery.attempts, last, entry });
+    this.#drop(load.message, load.lane);
+    if (isAttempt && failure !== undefined) this.#recordDeferred(load, delivery, because, due, failure);
+  }
+
+  #recordDeferred(
+    load: Load,
+    delivery: HeldDelivery,
+    reason: Reason,
+    due: Instant | undefined,
+    failure: Failure,
+  ): void {
+    this.#parts.recorder.record({
+      event: "delivery.deferred",
+      id: load.message.id,
+      recipient: delivery.recipient,
+      lane: load.lane,
+      attempts: delivery.attempts,
+      reason,
+      cause: failure.cause,
+      due: due === undefined ? undefined : new Date(due).toISOString(),
+      reply: failureText(failure),
+    });
+  }
+
+  /** Its next hop is gone from the configuration: the routes decide anew; without one it waits where it is. */
+  #reroute(load: Load, delivery: HeldDelivery): void {
+    const found = this.#parts.routeAgain(load.message.envelope.from, delivery.recipient);
+    const reason = found === undefined || found === load.lane ? "no-route" : "rerouted";
+    const lane = reason === "rerouted" ? found! : load.lane;
+    const due = this.#parts.clock.now() + (reason === "rerouted" ? 0 : hour);
+    this.#park(load, delivery, lane, due, reason, undefined, false);
+    this.#parts.recorder.record({
+      event: "delivery.rerouted",
+      id: load.message.id,
+      recipient: delivery.recipient,
+      lane,
+      reason,
+    });
+  }
+
+  /** What history keeps of an attempt or an end. */
+  #entry(load: Load, delivery: HeldDelivery, outcome: string, reply: string, host: string): string {
+    const { message } = load;
+    return JSON.stringify({
+      at: this.#parts.clock.now(),
+      id: message.id,
+      row: delivery.row,
+      outcome,
+      recipient: delivery.recipient,
+      lane: load.lane,
+      host,
+      attempts: delivery.attempts,
+      reply,
+      from: message.envelope.from,
+      identity: message.envelope.identity,
+      subject: message.envelope.subject,
+      octets: message.octets,
+      receivedAt: message.receivedAt,
+    });
+  }
+
+  #checkQuiet(): void {
+    if (this.#whenQuiet === undefined) return;
+    for (const lane of this.#lanes.values()) if (lane.couriers.size > 0) return;
+    this.#whenQuiet();
+    this.#whenQuiet = undefined;
+  }
+}
+
+function replyText(outcome: Outcome): string {
+  if (outcome.reply === undefined) return outcome.kind === "delivered" ? "" : outcome.detail;
+  return `${outcome.reply.code} ${outcome.reply.lines.join(" / ")}`;
+}
+
+function failureText(failure: Failure): string {
+  const text = replyText(failure);
+  return text === "" ? failure.cause : `${failure.cause}: ${text}`;
+}

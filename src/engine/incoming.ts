@@ -1,0 +1,85 @@
+import { concatBytes } from "../core/base/bytes.ts";
+import { INBOUND } from "../core/base/limits.ts";
+import type { Instant } from "../core/base/time.ts";
+import { HeaderExaminer } from "../core/mail/header.ts";
+import type { MessageId } from "../core/mail/message-id.ts";
+import type { ContentFiles, ContentWriter } from "../ports/content.ts";
+
+/** A message on its way in: content in memory up to a bound, then in a file as it comes. */
+export class Incoming {
+  readonly id: MessageId;
+  readonly receivedAt: Instant;
+  readonly examiner = new HeaderExaminer();
+  readonly #files: ContentFiles;
+  #parts: Uint8Array[] = [];
+  #octets = 0;
+  #writer: ContentWriter | undefined;
+  #writing: Promise<void> | undefined;
+  #error: unknown;
+  #isDiscarded = false;
+
+  constructor(id: MessageId, receivedAt: Instant, files: ContentFiles) {
+    this.id = id;
+    this.receivedAt = receivedAt;
+    this.#files = files;
+  }
+
+  /** A write failed: what else comes is worthless. */
+  get hasFailed(): boolean {
+    return this.#error !== undefined;
+  }
+
+  /** Takes content. The promise is there where the caller should wait before it gives more. */
+  take(parts: readonly Uint8Array[]): Promise<void> | undefined {
+    if (this.#error !== undefined || this.#isDiscarded) return undefined;
+    for (const part of parts) {
+      this.examiner.examine(part);
+      this.#parts.push(part);
+      this.#octets += part.length;
+    }
+    if (this.#octets <= INBOUND.contentInMemoryMax) return undefined;
+    this.#writing ??= this.#write();
+    return this.#writing;
+  }
+
+  /** All content was given: in memory, or in its file and on stable storage. Throws what writing threw. */
+  async finish(): Promise<Uint8Array | undefined> {
+    while (this.#writing !== undefined) await this.#writing;
+    if (this.#error !== undefined) throw this.#error;
+    if (this.#writer === undefined) return concatBytes(this.#parts.length === 0 ? [new Uint8Array(0)] : this.#parts);
+    await this.#write();
+    if (this.#error !== undefined) throw this.#error;
+    await this.#writer.finish();
+    return undefined;
+  }
+
+  /** The message did not come about. */
+  discard(): void {
+    this.#isDiscarded = true;
+    this.#parts = [];
+    if (this.#writing === undefined) this.#writer?.discard();
+  }
+
+  /** The message is committed; its file is the queue's now. */
+  keep(): void {
+    this.#writer = undefined;
+  }
+
+  async #write(): Promise<void> {
+    try {
+      this.#writer ??= this.#files.create(this.id);
+      while (this.#parts.length > 0 && !this.#isDiscarded) {
+        const parts = this.#parts;
+        this.#parts = [];
+        this.#octets = 0;
+        await this.#writer.write(parts);
+      }
+    } catch (error) {
+      this.#error = error;
+      this.#parts = [];
+    } finally {
+      this.#writing = undefined;
+      if (this.#isDiscarded) this.#writer?.discard();
+    }
+  }
+}
