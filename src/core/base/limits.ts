@@ -76,8 +76,12 @@ export const OUTBOUND = {
   /** Characters of a whole reply that are kept. */
   replyTextMax: 4 * KiB,
   replyLinesMax: 100,
+  /** Lines, kept or not, blank or not, after which a reply without an end is no reply. */
+  replyLinesFloodMax: 5000,
   recipientsPerTransactionMax: 100,
   authChallengesMax: 5,
+  /** Octets of an AUTH command with CR LF up to which it may carry the initial response (RFC 4954 section 4). */
+  authCommandOctetsMax: 512,
 } as const;
 
 /** Outbound deadlines (RFC 5321 4.5.3.2, FIELD). */
