@@ -1,0 +1,84 @@
+import type { BareNewlines } from "../smtp/data-decoder.ts";
+import type { EventLevel } from "../events.ts";
+import type { AddressPattern } from "../policy/address-pattern.ts";
+import type { PasswordHash } from "../policy/password-hash.ts";
+import type { Route } from "../routing/route.ts";
+
+// What a valid configuration says, with everything parsed. Plain data: it crosses to other threads as it is. Only
+// `main` reads it; each part is handed the values it needs.
+
+export interface ListenAddress {
+  /** An IPv4 or IPv6 address, without brackets. */
+  readonly host: string;
+  /** 0 asks the system for a free port. */
+  readonly port: number;
+}
+
+export interface Listener {
+  readonly name: string;
+  readonly listen: ListenAddress;
+  readonly tls: "starttls" | "implicit" | "none";
+  readonly bareNewlines: BareNewlines;
+  /** MAIL is refused before TLS stands. */
+  readonly isTlsRequired: boolean;
+  readonly messageOctetsMax: number;
+}
+
+/** Paths of PEM files. */
+export interface TlsFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export type CredentialSecret =
+  { readonly kind: "plain"; readonly password: string } | { readonly kind: "hash"; readonly hash: PasswordHash };
+
+export interface Credential {
+  /** NFC, as the session gives it. */
+  readonly username: string;
+  readonly secret: CredentialSecret;
+  /** Envelope senders that it may use. */
+  readonly senders: readonly AddressPattern[];
+}
+
+/**
+ * verify: TLS with a good certificate, or no delivery. opportunistic: TLS where it is offered, whatever the
+ * certificate. none: no STARTTLS.
+ */
+export type SmartHostTls = "verify" | "opportunistic" | "none";
+
+export interface SmartHost {
+  readonly name: string;
+  /** A-labels or an address without brackets; also the name that the certificate is checked against. */
+  readonly host: string;
+  readonly port: number;
+  readonly isImplicitTls: boolean;
+  readonly tls: SmartHostTls;
+  /** Path of a PEM file with an authority to trust besides the system's. */
+  readonly authorityFile: string | undefined;
+  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+}
+
+export interface Config {
+  /** EHLO name and name in Received fields: A-labels. */
+  readonly hostname: string;
+  /** Path of the data folder. */
+  readonly data: string;
+  readonly listeners: readonly Listener[];
+  readonly tls: TlsFiles | undefined;
+  readonly access: {
+    /** CIDR notation, always with a prefix. */
+    readonly networks: readonly string[];
+  };
+  readonly credentials: readonly Credential[];
+  readonly smartHosts: readonly SmartHost[];
+  readonly routes: readonly Route[];
+  readonly threads: "auto" | number;
+  readonly limits: {
+    readonly sessionsPerListener: number;
+    readonly sessionsPerAddress: number;
+    readonly recipientsPerMessage: number;
+    readonly messagesPerConnection: number;
+  };
+  readonly logs: { readonly level: EventLevel };
+}

@@ -1,0 +1,209 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Config } from "./config.ts";
+import { configPathText } from "./issue.ts";
+import { nearest } from "./nearest.ts";
+import { parseConfig } from "./parse.ts";
+
+const SMALLEST = {
+  hostname: "relay.example.com",
+  data: "./data",
+  listeners: [{ listen: "127.0.0.1:2525", tls: "none" }],
+};
+
+function valid(input: object): { readonly config: Config; readonly warnings: readonly string[] } {
+  const parsed = parseConfig({ ...SMALLEST, ...input });
+  if (parsed.kind === "invalid") throw new Error(JSON.stringify(parsed.issues));
+  return {
+    config: parsed.config,
+    warnings: parsed.warnings.map(({ path, message }) => `${configPathText(path)}: ${message}`),
+  };
+}
+
+function errors(input: unknown): readonly string[] {
+  const parsed = parseConfig(input);
+  if (parsed.kind === "config") return [];
+  return parsed.issues.map(({ path, message }) => `${configPathText(path)}: ${message}`);
+}
+
+function errorsWith(input: object): readonly string[] {
+  return errors({ ...SMALLEST, ...input });
+}
+
+describe("a valid configuration", () => {
+  test("has a default for everything that is not said", () => {
+    expect(valid({}).config).toEqual({
+      hostname: "relay.example.com",
+      data: "./data",
+      listeners: [
+        {
+          name: "127.0.0.1:2525",
+          listen: { host: "127.0.0.1", port: 2525 },
+          tls: "none",
+          bareNewlines: "reject",
+          isTlsRequired: false,
+          messageOctetsMax: 52_428_800,
+        },
+      ],
+      tls: undefined,
+      access: { networks: [] },
+      credentials: [],
+      smartHosts: [],
+      routes: [],
+      threads: "auto",
+      limits: {
+        sessionsPerListener: 10_000,
+        sessionsPerAddress: 50,
+        recipientsPerMessage: 1000,
+        messagesPerConnection: 100,
+      },
+      logs: { level: "info" },
+    });
+  });
+
+  test("crosses to another thread as it is", () => {
+    const { config } = valid({
+      smarthosts: { a: { url: "smtps://u:p@relay.example" } },
+      routes: [{ when: { sender: "<>" }, deliver: "a" }],
+      credentials: [{ username: "app", password: "x", senders: ["@example.com"] }],
+    });
+    expect(structuredClone(config)).toEqual(config);
+  });
+
+  test.each([
+    [{ url: "smtp://relay.example" }, "opportunistic"],
+    [{ url: "smtp://u:p@relay.example" }, "verify"],
+    [{ url: "smtps://relay.example" }, "verify"],
+    [{ url: "smtp://relay.example", tls_ca: "./ca.pem" }, "verify"],
+    [{ url: "smtps://relay.example", tls: "opportunistic" }, "opportunistic"],
+    [{ url: "smtp://relay.example", tls: "none" }, "none"],
+  ])("the TLS policy of %j is %s", (smartHost, tls) => {
+    expect(valid({ smarthosts: { a: smartHost } }).config.smartHosts[0]!.tls).toBe(tls);
+  });
+
+  test("routes lead to the lane of their smart host", () => {
+    const { config } = valid({
+      smarthosts: { a: { url: "smtp://h" } },
+      routes: [{ when: { recipient: "@X.example" }, deliver: "a" }],
+    });
+    expect(config.routes).toEqual([
+      { recipient: { kind: "domain", domain: "x.example" }, sender: undefined, lane: "smarthost/a" },
+    ]);
+  });
+
+  test("a credential without senders may use every address, not the null reverse-path", () => {
+    expect(valid({ credentials: [{ username: "app", password: "x" }] }).config.credentials[0]!.senders).toEqual([
+      { kind: "any" },
+    ]);
+  });
+});
+
+describe("warnings", () => {
+  const smarthosts = { a: { url: "smtp://h" } };
+  const working = { smarthosts, routes: [{ deliver: "a" }], access: { networks: ["127.0.0.0/8"] } };
+
+  test("none where there is nothing odd", () => {
+    expect(valid(working).warnings).toEqual([]);
+  });
+
+  test("passwords in clear on a public listener", () => {
+    const listeners = [{ listen: "0.0.0.0:25", tls: "none" }];
+    expect(valid({ ...working, listeners }).warnings).toEqual([]);
+    expect(valid({ ...working, listeners, credentials: [{ username: "a", password: "b" }] }).warnings).toEqual([
+      "listeners[0].tls: other machines reach this listener and it has no TLS: passwords given here would cross the network in clear",
+    ]);
+  });
+
+  test("nobody may relay, nothing goes anywhere", () => {
+    expect(valid({}).warnings).toEqual([
+      ": nobody may relay: there are neither access.networks nor credentials",
+      ": no mail goes anywhere: there are no routes",
+    ]);
+  });
+
+  test("routes behind one that matches everything", () => {
+    expect(valid({ ...working, routes: [{ deliver: "a" }, { deliver: "a" }] }).warnings).toEqual([
+      "routes[1]: is never reached: routes[0] matches everything",
+    ]);
+  });
+
+  test("an open relay that was asked for", () => {
+    const access = { networks: ["0.0.0.0/0"], open_to_everyone: "I know what I am doing" };
+    expect(valid({ ...working, access }).warnings).toEqual([
+      "access.open_to_everyone: whoever reaches a listener from access.networks may send mail to anybody",
+    ]);
+  });
+
+  test("hashes of different cost", () => {
+    const hash = (m: number) => `$argon2id$v=19$m=${m},t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27hA`;
+    const credentials = [19_456, 19_456, 32_768].map((m, i) => ({ username: `u${i}`, password_hash: hash(m) }));
+    expect(valid({ ...working, credentials }).warnings).toEqual([
+      "credentials[2].password_hash: costs more or less than that of credentials[0]: the time of an answer tells strangers which user names exist",
+    ]);
+  });
+});
+
+describe("errors", () => {
+  test("all of them are told", () => {
+    expect(
+      errorsWith({
+        listeners: [{ listen: "0.0.0.0:25" }, { listen: "0.0.0.0:25", tls: "none", require_tls: true }],
+        access: { networks: ["::/0", 5] },
+        credentials: [{ username: "a" }, { username: "a", password: "x", password_hash: 12 }],
+        smarthosts: { a: { url: "smtp://u:p@h", tls: "none" }, b: { url: "smtp://h", tls: "none", tls_ca: "x" } },
+        routes: [{ deliver: "c" }, { when: {}, deliver: "a" }],
+        hostnam: "x",
+      }),
+    ).toEqual([
+      "access.networks[1]: expected text; found a number; put it in quotes",
+      "credentials[1].password_hash: expected text; found a number; put it in quotes",
+      "hostnam: unknown key 'hostnam'; did you mean 'hostname'?",
+      "listeners[1].listen: listeners[0] listens there already",
+      "listeners[0]: tls: starttls needs tls.certificate and tls.key",
+      "listeners[1].require_tls: cannot hold on a listener with tls: none",
+      "smarthosts.a.tls: none would give the password in the url to anybody on the way; use verify",
+      "smarthosts.b.tls_ca: has no effect with tls: none; use verify",
+      "routes[0].deliver: there is no smart host of that name in smarthosts",
+      "routes[1].when: needs recipient or sender; without `when` the route matches everything",
+    ]);
+  });
+
+  test.each(["0.0.0.0/0", "::/0", "0.0.0.0/1", "::ffff:0:0/96"])("%s needs the explicit key", (network) => {
+    expect(errorsWith({ access: { networks: [network] } })).toEqual([
+      `access.networks[0]: ${network} would let strangers relay; if that is meant, set access.open_to_everyone: "I know what I am doing"`,
+    ]);
+  });
+
+  test("a key named like a part of every object is unknown all the same", () => {
+    expect(errors(JSON.parse('{"__proto__": {"hostname": "relay.example.com"}, "constructor": 1}'))).toHaveLength(5);
+  });
+
+  test("whatever the file holds gives a configuration or errors, and never throws", () => {
+    fc.assert(fc.property(fc.anything(), (input) => void errors(input)));
+    const sections = fc.record(
+      Object.fromEntries(Object.keys(valid({}).config).map((key) => [key.toLowerCase(), fc.anything()])),
+      { requiredKeys: [] },
+    );
+    fc.assert(fc.property(sections, (input) => void errorsWith(input)));
+  });
+
+  test("no secret is repeated", () => {
+    const secret = "kept-secret";
+    const told = errorsWith({
+      credentials: [{ username: "a", password: ["kept-secret"], password_hash: secret }],
+      smarthosts: { a: { url: `smtp://u:${secret}@h..x` } },
+    });
+    expect(told).not.toEqual([]);
+    expect(told.join("\n")).not.toContain(secret);
+  });
+});
+
+test("the nearest word is the one surely meant", () => {
+  const known = ["listeners", "hostname", "tls", "url", "credentials"];
+  expect(nearest("listner", known)).toBe("listeners");
+  expect(nearest("Listeners", known)).toBe("listeners");
+  expect(nearest("hostnmae", known)).toBe("hostname");
+  expect(nearest("tsl", known)).toBe("tls");
+  expect(nearest("port", known)).toBeUndefined();
+  expect(nearest("x".repeat(100_000), known)).toBeUndefined();
+});

@@ -1,0 +1,89 @@
+import { type AddressPattern, parseAddressPattern } from "../policy/address-pattern.ts";
+import { smartHostLane } from "../routing/lane.ts";
+import { findErrors, findWarnings, listenerName, type SomeSections } from "./checks.ts";
+import type { Config, Credential, CredentialSecret, Listener, SmartHost, SmartHostTls } from "./config.ts";
+import type { ConfigIssue } from "./issue.ts";
+import { toConfigIssues } from "./messages.ts";
+import { type ConfigSections, configSchema } from "./schema.ts";
+
+export type ParsedConfig =
+  | { readonly kind: "config"; readonly config: Config; readonly warnings: readonly ConfigIssue[] }
+  | { readonly kind: "invalid"; readonly issues: readonly ConfigIssue[] };
+
+const REPORT = { reportInput: true } as const;
+
+/** The top-level sections that are valid by themselves. A key that is missing although it may not be is not there. */
+function validSections(input: object): SomeSections {
+  const sections: Record<string, unknown> = {};
+  for (const [key, schema] of Object.entries(configSchema.shape)) {
+    const parsed = schema.safeParse((input as Record<string, unknown>)[key]);
+    if (parsed.success) sections[key] = parsed.data;
+  }
+  return sections;
+}
+
+/** `input` is what the file holds, as plain values. Everything that is wrong is told, not only the first. */
+export function parseConfig(input: unknown): ParsedConfig {
+  const parsed = configSchema.safeParse(input, REPORT);
+  if (parsed.success) {
+    const issues = findErrors(parsed.data);
+    if (issues.length > 0) return { kind: "invalid", issues };
+    return { kind: "config", config: toConfig(parsed.data), warnings: findWarnings(parsed.data) };
+  }
+  const issues = parsed.error.issues.flatMap((found) => toConfigIssues(configSchema, found));
+  const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
+  return { kind: "invalid", issues: isObject ? [...issues, ...findErrors(validSections(input))] : issues };
+}
+
+const ANY_ADDRESS: readonly AddressPattern[] = [parseAddressPattern("*")!];
+
+function toListener(section: ConfigSections["listeners"][number]): Listener {
+  return {
+    name: listenerName(section),
+    listen: section.listen,
+    tls: section.tls,
+    bareNewlines: section.bare_newlines,
+    isTlsRequired: section.require_tls,
+    messageOctetsMax: section.max_message_bytes,
+  };
+}
+
+function toCredential(section: ConfigSections["credentials"][number]): Credential {
+  const { username, password, password_hash, senders } = section;
+  const secret: CredentialSecret =
+    password_hash === undefined ? { kind: "plain", password: password! } : { kind: "hash", hash: password_hash };
+  return { username, secret, senders: senders ?? ANY_ADDRESS };
+}
+
+function toSmartHost(name: string, section: ConfigSections["smarthosts"][string]): SmartHost {
+  const { url, tls, tls_ca } = section;
+  const isVerifiedUnlessSaid = url.credentials !== undefined || url.isImplicitTls || tls_ca !== undefined;
+  const policy: SmartHostTls = tls ?? (isVerifiedUnlessSaid ? "verify" : "opportunistic");
+  return { name, ...url, tls: policy, authorityFile: tls_ca };
+}
+
+function toConfig(sections: ConfigSections): Config {
+  const { limits } = sections;
+  return {
+    hostname: sections.hostname,
+    data: sections.data,
+    listeners: sections.listeners.map(toListener),
+    tls: sections.tls,
+    access: { networks: sections.access.networks.map((network) => network.text) },
+    credentials: sections.credentials.map(toCredential),
+    smartHosts: Object.entries(sections.smarthosts).map(([name, section]) => toSmartHost(name, section)),
+    routes: sections.routes.map(({ when, deliver }) => ({
+      recipient: when?.recipient,
+      sender: when?.sender,
+      lane: smartHostLane(deliver),
+    })),
+    threads: sections.threads,
+    limits: {
+      sessionsPerListener: limits.sessions_per_listener,
+      sessionsPerAddress: limits.sessions_per_address,
+      recipientsPerMessage: limits.recipients_per_message,
+      messagesPerConnection: limits.messages_per_connection,
+    },
+    logs: sections.logs,
+  };
+}

@@ -1,0 +1,127 @@
+// What stands in single values: `ADDRESS:PORT` and the URL of a smart host. Messages say what is expected and never
+// repeat the value, which may hold a password.
+
+import { utf8Text } from "../base/bytes.ts";
+import { hasHidden } from "../base/printable.ts";
+import { isIpv4, isIpv6, parseDomain } from "../mail/domain.ts";
+import type { ListenAddress } from "./config.ts";
+
+export interface Malformed {
+  readonly kind: "malformed";
+  readonly why: string;
+}
+
+export function malformed(why: string): Malformed {
+  return { kind: "malformed", why };
+}
+
+const PORT_MAX = 65_535;
+
+function parsePort(text: string): number | undefined {
+  return /^(0|[1-9][0-9]{0,4})$/.test(text) && Number(text) <= PORT_MAX ? Number(text) : undefined;
+}
+
+interface HostAndPort {
+  /** Without brackets. */
+  readonly host: string;
+  readonly isBracketed: boolean;
+  /** Undefined where there is no colon. */
+  readonly port: string | undefined;
+}
+
+function splitHostAndPort(text: string): HostAndPort | undefined {
+  const found = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(text);
+  if (found === null) return undefined;
+  const isBracketed = found[1] !== undefined;
+  return { host: found[1] ?? found[2]!, isBracketed, port: found[3] };
+}
+
+/** `0.0.0.0:587`, `[::]:25`; names are not resolved here, so that a listener cannot move by a change in DNS. */
+export function parseListen(text: string): ListenAddress | Malformed {
+  const parts = splitHostAndPort(text);
+  const isAddress = parts !== undefined && (parts.isBracketed ? isIpv6(parts.host) : isIpv4(parts.host));
+  const port = parts?.port === undefined ? undefined : parsePort(parts.port);
+  if (!isAddress || port === undefined)
+    return malformed("expected an address and a port, such as 0.0.0.0:587 or [::]:587");
+  return { host: parts.host, port };
+}
+
+/** What the URL of a smart host says. */
+export interface SmartHostUrl {
+  readonly host: string;
+  readonly port: number;
+  readonly isImplicitTls: boolean;
+  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+}
+
+const PORT_SMTP = 25;
+const PORT_SUBMISSION = 587;
+const PORT_SUBMISSIONS = 465;
+const SECRET_CHARACTERS_MAX = 1024; // as long as what our own clients may send
+
+function percentDecoded(text: string): string | undefined {
+  if (/%(?![0-9A-Fa-f]{2})/.test(text)) return undefined;
+  const octets: number[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const isEscape = text[i] === "%";
+    const code = isEscape ? Number.parseInt(text.slice(i + 1, i + 3), 16) : text.charCodeAt(i);
+    if (code > 0xff || (!isEscape && code > 0x7e)) return undefined; // a URL is ASCII
+    octets.push(code);
+    if (isEscape) i += 2;
+  }
+  return utf8Text(Uint8Array.from(octets));
+}
+
+function parseUserinfo(text: string): NonNullable<SmartHostUrl["credentials"]> | Malformed {
+  const colon = text.indexOf(":");
+  if (colon === -1) return malformed("the user name needs a password: USER:PASSWORD@HOST");
+  const username = percentDecoded(text.slice(0, colon));
+  const password = percentDecoded(text.slice(colon + 1));
+  if (username === undefined || password === undefined || text.slice(colon + 1).includes(":") || text.includes("@"))
+    return malformed("user name and password have to be percent-encoded (@ is %40, : is %3A, / is %2F, % is %25)");
+  if (username === "" || password === "") return malformed("user name and password may not be empty");
+  if (hasHidden(username) || hasHidden(password))
+    return malformed("user name and password may not hold control or invisible characters");
+  if (username.length > SECRET_CHARACTERS_MAX || password.length > SECRET_CHARACTERS_MAX)
+    return malformed(`user name and password may have ${SECRET_CHARACTERS_MAX} characters at most`);
+  return { username, password };
+}
+
+function parseHost(parts: HostAndPort): string | undefined {
+  if (parts.isBracketed) return isIpv6(parts.host) ? parts.host : undefined;
+  return isIpv4(parts.host) ? parts.host : parseDomain(parts.host)?.ascii;
+}
+
+function defaultPort(isImplicitTls: boolean, hasCredentials: boolean): number {
+  if (isImplicitTls) return PORT_SUBMISSIONS;
+  return hasCredentials ? PORT_SUBMISSION : PORT_SMTP;
+}
+
+/** `smtp://USER:PASSWORD@HOST:PORT`, `smtps://HOST`. */
+export function parseSmartHostUrl(text: string): SmartHostUrl | Malformed {
+  const found = /^(smtps?):\/\/([^]*)$/i.exec(text);
+  if (found === null) return malformed("expected smtp://HOST or smtps://HOST");
+  if (hasHidden(text)) return malformed("the URL has control or invisible characters");
+  const isImplicitTls = found[1]!.toLowerCase() === "smtps";
+  const authority = found[2]!;
+  if (/[/?#]/.test(authority))
+    return malformed("the URL ends after host and port; in user name and password write / as %2F, ? as %3F, # as %23");
+  const at = authority.lastIndexOf("@");
+  const credentials = at === -1 ? undefined : parseUserinfo(authority.slice(0, at));
+  if (credentials !== undefined && "kind" in credentials) return credentials;
+  return withHost(authority.slice(at + 1), isImplicitTls, credentials);
+}
+
+function withHost(
+  text: string,
+  isImplicitTls: boolean,
+  credentials: SmartHostUrl["credentials"],
+): SmartHostUrl | Malformed {
+  const parts = splitHostAndPort(text);
+  const host = parts === undefined ? undefined : parseHost(parts);
+  if (parts === undefined || host === undefined)
+    return malformed("the host has to be a name, an IPv4 address or an IPv6 address in brackets");
+  const port = parts.port === undefined ? defaultPort(isImplicitTls, credentials !== undefined) : parsePort(parts.port);
+  if (port === undefined || port === 0) return malformed("the port has to be 1 to 65535");
+  return { host, port, isImplicitTls, credentials };
+}

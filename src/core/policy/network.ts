@@ -1,0 +1,100 @@
+import { isIpv4, isIpv6 } from "../mail/domain.ts";
+
+/** A range of addresses in CIDR notation. */
+export interface Network {
+  readonly family: 4 | 6;
+  /** The address with all bits behind the prefix zero: 4 or 16 octets. */
+  readonly octets: readonly number[];
+  readonly prefix: number;
+  /** `10.0.0.0/8`; an address alone gets its full prefix. */
+  readonly text: string;
+}
+
+export interface NotANetwork {
+  readonly kind: "malformed";
+  readonly why: string;
+}
+
+function ipv4Octets(text: string): number[] {
+  return text.split(".").map(Number);
+}
+
+function groupOctets(part: string): number[] {
+  if (part === "") return [];
+  return part.split(":").flatMap((group) => {
+    if (group.includes(".")) return ipv4Octets(group);
+    const value = Number.parseInt(group, 16);
+    return [value >> 8, value & 0xff];
+  });
+}
+
+function zeros(length: number): number[] {
+  return Array.from({ length }, () => 0);
+}
+
+function ipv6Octets(text: string): number[] {
+  const [head, tail] = text.split("::");
+  const first = groupOctets(head!);
+  if (tail === undefined) return first;
+  const last = groupOctets(tail);
+  return [...first, ...zeros(16 - first.length - last.length), ...last];
+}
+
+/** The octets of an address in text; undefined where it is none. */
+export function addressOctets(text: string): readonly number[] | undefined {
+  if (isIpv4(text)) return ipv4Octets(text);
+  return isIpv6(text) ? ipv6Octets(text) : undefined;
+}
+
+function masked(octets: readonly number[], prefix: number): number[] {
+  return octets.map((octet, i) => octet & (0xff00 >> Math.min(8, Math.max(0, prefix - 8 * i))) & 0xff);
+}
+
+function malformed(why: string): NotANetwork {
+  return { kind: "malformed", why };
+}
+
+/** RFC 4632 section 3.1 notation, strictly: an address whose bits behind the prefix are set is a slip of the pen. */
+export function parseNetwork(text: string): Network | NotANetwork {
+  const slash = text.indexOf("/");
+  const address = slash === -1 ? text : text.slice(0, slash);
+  const octets = addressOctets(address);
+  if (octets === undefined) return malformed("expected a network such as 10.0.0.0/8 or fd00::/8");
+  const bits = octets.length * 8;
+  const digits = slash === -1 ? `${bits}` : text.slice(slash + 1);
+  const prefix = Number(digits);
+  if (!/^(0|[1-9][0-9]{0,2})$/.test(digits) || prefix > bits) return malformed(`the prefix has to be 0 to ${bits}`);
+  const start = masked(octets, prefix);
+  if (start.some((octet, i) => octet !== octets[i]))
+    return malformed(`the address has bits set behind /${prefix}; write ${address} for the address alone`);
+  return { family: bits === 32 ? 4 : 6, octets: start, prefix, text: `${address}/${prefix}` };
+}
+
+const V4_MAPPED = [...zeros(10), 0xff, 0xff, 0, 0, 0, 0];
+const V4_MAPPED_PREFIX = 96;
+// Shorter prefixes than these are no network of anybody's: 10.0.0.0/8 and fc00::/7 are the widest private ones.
+const V4_PREFIX_MIN = 8;
+const V6_PREFIX_MIN = 7;
+
+/** True where both have an address in common. `::ffff:0:0/96` is all of IPv4 in disguise (RFC 4291 section 2.5.5.2). */
+function touchesV4Mapped(network: Network): boolean {
+  const prefix = Math.min(network.prefix, V4_MAPPED_PREFIX);
+  const [one, other] = [masked(network.octets, prefix), masked(V4_MAPPED, prefix)];
+  return one.every((octet, i) => octet === other[i]);
+}
+
+/**
+ * True where trusting the network would trust strangers: `0.0.0.0/0`, `::/0`, its halves and quarters, and IPv4
+ * written as IPv6.
+ */
+export function isWideOpen(network: Network): boolean {
+  if (network.family === 4) return network.prefix < V4_PREFIX_MIN;
+  return network.prefix < V6_PREFIX_MIN || touchesV4Mapped(network);
+}
+
+export function isLoopback(address: string): boolean {
+  const octets = addressOctets(address);
+  if (octets === undefined) return false;
+  if (octets.length === 4) return octets[0] === 127;
+  return octets.every((octet, i) => octet === (i === 15 ? 1 : 0));
+}
