@@ -1,3 +1,4 @@
+import { unreachable } from "../core/base/invariant.ts";
 import { INBOUND, INBOUND_TIME } from "../core/base/limits.ts";
 import { printable } from "../core/base/printable.ts";
 import { Session } from "../core/inbound/session.ts";
@@ -228,6 +229,8 @@ export class Reception implements SocketHandler {
         return this.#accept(question);
       case "delay":
         return this.#delay(question.delay);
+      default:
+        return unreachable(question);
     }
   }
 
@@ -276,10 +279,13 @@ export class Reception implements SocketHandler {
     const writing = this.#incoming?.take(parts);
     if (writing === undefined || this.#isWriting) return;
     this.#isWriting = true;
-    void writing.then(() => {
-      this.#isWriting = false;
-      this.#regulate();
-    });
+    void this.#whenWritten(writing);
+  }
+
+  async #whenWritten(writing: Promise<void>): Promise<void> {
+    await writing;
+    this.#isWriting = false;
+    this.#regulate();
   }
 
   async #accept(question: Extract<Question, { about: "message" }>): Promise<Verdict> {

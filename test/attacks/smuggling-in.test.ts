@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { BareNewlines } from "../smtp/data-decoder.ts";
-import { DataDecoder } from "../smtp/data-decoder.ts";
-import { DataEncoder } from "../smtp/data-encoder.ts";
-import { EMPTY } from "../base/bytes.ts";
+import type { BareNewlines } from "../../src/core/smtp/data-decoder.ts";
+import { DataDecoder } from "../../src/core/smtp/data-decoder.ts";
+import { DataEncoder } from "../../src/core/smtp/data-encoder.ts";
+import { EMPTY } from "../../src/core/base/bytes.ts";
 
 // --- The oracle: RFC 5321 by text search; shares nothing with the decoder. ---
 function oracle(input: string): { end: number; content: string | undefined } {

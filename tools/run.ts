@@ -1,0 +1,44 @@
+// The gates: `npm run check` (offline, under a minute) and `npm test` (all that a fresh machine can run).
+import { spawnSync } from "node:child_process";
+
+interface Step {
+  readonly name: string;
+  readonly command: readonly string[];
+}
+
+const vitest = (project: string): readonly string[] => ["vitest", "run", "--project", project];
+
+const CHECK: readonly Step[] = [
+  { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
+  { name: "types", command: ["tsc", "-p", "tsconfig.json"] },
+  { name: "types of core, ports and engine, which know no Node", command: ["tsc", "-p", "tsconfig.core.json"] },
+  { name: "lint", command: ["oxlint", "--type-aware", "--quiet"] },
+  { name: "who imports whom", command: ["node", "tools/imports.ts"] },
+  { name: "unit tests", command: vitest("quick") },
+];
+
+const TEST: readonly Step[] = [...CHECK, { name: "tests of the running relay", command: vitest("system") }];
+
+function run(steps: readonly Step[]): number {
+  for (const { name, command } of steps) {
+    const started = performance.now();
+    console.log(`== ${name}`);
+    const [program, ...args] = command;
+    const found = spawnSync(program!, args, {
+      stdio: "inherit",
+      env: { ...process.env, NO_COLOR: process.stdout.isTTY ? "" : "1" },
+    });
+    if (found.status !== 0) {
+      console.error(`== ${name} failed (${command.join(" ")})`);
+      return 1;
+    }
+    console.log(`   ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  }
+  return 0;
+}
+
+const which = process.argv[2];
+if (which !== "check" && which !== "test") {
+  console.error("usage: node tools/run.ts check|test");
+  process.exitCode = 2;
+} else process.exitCode = run(which === "check" ? CHECK : TEST);
