@@ -47,7 +47,7 @@ export interface ReceptionParts {
   readonly recorder: Recorder;
   readonly files: ContentFiles;
   readonly credentials: Credentials;
-  readonly acceptor: Acceptor;
+  readonly acceptor: Pick<Acceptor, "accept">;
   routes(): readonly Route[];
   /** Why mail cannot be taken now; undefined where it can. */
   obstacle(): Reply | undefined;
@@ -67,8 +67,8 @@ export class Reception implements SocketHandler {
   readonly #rules: ListenerRules;
   readonly #session: Session;
   readonly #client: string;
-  readonly #socket: Socket;
   readonly #whenOver: () => void;
+  #socket!: Socket; // from `start` on
   #identity: Identity;
   #tls: TlsFacts | undefined;
   #incoming: Incoming | undefined;
@@ -83,12 +83,11 @@ export class Reception implements SocketHandler {
   #mailAt = 0;
   #refusal: string | undefined;
 
-  constructor(parts: ReceptionParts, rules: ListenerRules, socket: Socket, identity: Identity, whenOver: () => void) {
+  constructor(parts: ReceptionParts, rules: ListenerRules, client: string, identity: Identity, whenOver: () => void) {
     this.#parts = parts;
     this.#rules = rules;
-    this.#socket = socket;
     this.#identity = identity;
-    this.#client = socket.remote.address;
+    this.#client = client;
     this.#whenOver = whenOver;
     const settings: SessionSettings = {
       hostname: rules.hostname,
@@ -104,7 +103,8 @@ export class Reception implements SocketHandler {
   }
 
   /** Greets; with implicit TLS once TLS stands. `refusal` is what a client gets instead that is one too many. */
-  start(refusal: Reply | undefined): void {
+  start(socket: Socket, refusal: Reply | undefined): void {
+    this.#socket = socket;
     if (refusal !== undefined) {
       this.#output = renderReply(refusal);
       this.#flush();

@@ -1,0 +1,156 @@
+import fs from "node:fs";
+import type { FileHandle } from "node:fs/promises";
+import { open as openFile, rm } from "node:fs/promises";
+import path from "node:path";
+import { invariant } from "../../core/base/invariant.ts";
+import { KiB } from "../../core/base/limits.ts";
+import { isMessageId } from "../../core/mail/message-id.ts";
+import { type ContentFiles, type ContentReader, type ContentWriter, StorageError } from "../../ports/content.ts";
+import { makeDurable } from "./durable.ts";
+
+const PIECE_OCTETS = 64 * KiB;
+const FOLDERS = 64; // ids spread over them by their last digit's code
+
+function storageError(error: unknown, doing: string): StorageError {
+  const { code } = error as NodeJS.ErrnoException;
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  return new StorageError(
+    isFull ? "full" : "failed",
+    `${doing}: ${error instanceof Error ? error.message : String(error)}`,
+    error,
+  );
+}
+
+class Writer implements ContentWriter {
+  readonly #file: string;
+  #handle: FileHandle | undefined;
+  #isDone = false;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  async write(parts: readonly Uint8Array[]): Promise<void> {
+    try {
+      this.#handle ??= await openFile(this.#file, "wx", 0o600);
+      let left = parts.reduce((sum, part) => sum + part.length, 0);
+      let buffers = [...parts];
+      while (left > 0) {
+        const { bytesWritten } = await this.#handle.writev(buffers);
+        left -= bytesWritten;
+        buffers = remaining(buffers, bytesWritten);
+      }
+    } catch (error) {
+      throw storageError(error, "writing content");
+    }
+  }
+
+  async finish(): Promise<void> {
+    const handle = this.#handle;
+    invariant(handle !== undefined, "a content file has content");
+    try {
+      await makeDurable(handle, this.#file);
+      this.#isDone = true;
+      this.#handle = undefined;
+      await handle.close();
+    } catch (error) {
+      throw storageError(error, "syncing content");
+    }
+  }
+
+  discard(): void {
+    const handle = this.#handle;
+    this.#handle = undefined;
+    if (handle === undefined && !this.#isDone) return;
+    void this.#remove(handle);
+  }
+
+  async #remove(handle: FileHandle | undefined): Promise<void> {
+    await handle?.close().catch(() => undefined); // the descriptor is gone either way
+    await rm(this.#file, { force: true }).catch(() => undefined); // what stays is an orphan, swept at start
+  }
+}
+
+function remaining(buffers: readonly Uint8Array[], written: number): Uint8Array[] {
+  let skip = written;
+  const left: Uint8Array[] = [];
+  for (const buffer of buffers) {
+    if (skip >= buffer.length) skip -= buffer.length;
+    else {
+      left.push(skip === 0 ? buffer : buffer.subarray(skip));
+      skip = 0;
+    }
+  }
+  return left;
+}
+
+class Reader implements ContentReader {
+  readonly #file: string;
+  #handle: FileHandle | undefined;
+  #isClosed = false;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  async read(): Promise<Uint8Array | undefined> {
+    try {
+      this.#handle ??= await openFile(this.#file, "r");
+      const buffer = new Uint8Array(PIECE_OCTETS);
+      const { bytesRead } = await this.#handle.read(buffer, 0, PIECE_OCTETS);
+      if (this.#isClosed) this.close();
+      return bytesRead === 0 ? undefined : buffer.subarray(0, bytesRead);
+    } catch (error) {
+      throw storageError(error, "reading content");
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    const handle = this.#handle;
+    this.#handle = undefined;
+    void handle?.close().catch(() => undefined); // only read from: nothing is lost with it
+  }
+}
+
+/** Contents above the bound for memory, a file each under `folder`, spread over subfolders that exist from the start. */
+export class FolderOfContents implements ContentFiles {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    for (let i = 0; i < FOLDERS; i++) fs.mkdirSync(path.join(folder, String(i)), { recursive: true, mode: 0o700 });
+  }
+
+  create(name: string): ContentWriter {
+    return new Writer(this.#file(name));
+  }
+
+  open(name: string): ContentReader {
+    return new Reader(this.#file(name));
+  }
+
+  /** For a message that ended. A file that is left over is an orphan, swept at the next start. */
+  remove(name: string): void {
+    fs.rm(this.#file(name), { force: true }, () => undefined);
+  }
+
+  /** Removes files that no message has: uploads that broke off, and what a crash left. Answers how many. */
+  sweep(known: ReadonlySet<string>): number {
+    let swept = 0;
+    for (let i = 0; i < FOLDERS; i++) {
+      const folder = path.join(this.#folder, String(i));
+      for (const name of fs.readdirSync(folder)) {
+        if (known.has(name)) continue;
+        fs.rmSync(path.join(folder, name), { force: true });
+        swept++;
+      }
+    }
+    return swept;
+  }
+
+  #file(name: string): string {
+    invariant(isMessageId(name), "content files are named by message ids");
+    return path.join(this.#folder, String(name.charCodeAt(name.length - 1) % FOLDERS), name);
+  }
+}

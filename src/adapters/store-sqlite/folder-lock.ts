@@ -1,0 +1,19 @@
+import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+/**
+ * Makes this process the only one on a data folder, by a lock of the kernel on `lock.db` that ends with the process,
+ * however it ends. Undefined where another process has it.
+ */
+export function lockFolder(folder: string): { release(): void } | undefined {
+  const database = new DatabaseSync(path.join(folder, "lock.db"));
+  try {
+    database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    return { release: () => database.close() };
+  } catch (error) {
+    database.close();
+    const isTaken = ((error as { errcode?: number }).errcode ?? 0) % 256 === 5; // SQLITE_BUSY
+    if (isTaken) return undefined;
+    throw error;
+  }
+}

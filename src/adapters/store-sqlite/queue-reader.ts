@@ -1,0 +1,140 @@
+import { DatabaseSync } from "node:sqlite";
+import { type MessageId, timeOf } from "../../core/mail/message-id.ts";
+import { DELIVERY_SPAN, deliveryRow, messageRow } from "../../ports/store.ts";
+import { IN_HAND } from "./schema.ts";
+
+export interface QueuedDelivery {
+  readonly row: number;
+  readonly isInHand: boolean;
+  readonly lane: string;
+  readonly due: number;
+  readonly attempts: number;
+  readonly recipient: string;
+  readonly last: string;
+}
+
+export interface QueuedMessage {
+  readonly row: number;
+  readonly id: string;
+  readonly receivedAt: number;
+  readonly octets: number;
+  readonly envelope: string;
+}
+
+export interface QueuedLane {
+  readonly lane: string;
+  readonly backlog: number;
+  readonly wakeAt: number;
+  readonly blockedUntil: number;
+}
+
+const DELIVERY = "SELECT row, state, lane, due, attempts, recipient, last FROM delivery";
+const MESSAGE = "SELECT row, id, received_at, octets, envelope FROM message";
+
+function delivery(found: Record<string, unknown>): QueuedDelivery {
+  return {
+    row: found["row"] as number,
+    isInHand: found["state"] === IN_HAND,
+    lane: found["lane"] as string,
+    due: found["due"] as number,
+    attempts: found["attempts"] as number,
+    recipient: found["recipient"] as string,
+    last: found["last"] as string,
+  };
+}
+
+function message(found: Record<string, unknown>): QueuedMessage {
+  return {
+    row: found["row"] as number,
+    id: found["id"] as string,
+    receivedAt: found["received_at"] as number,
+    octets: found["octets"] as number,
+    envelope: found["envelope"] as string,
+  };
+}
+
+/** Reads the queue store on a connection of its own, in short transactions, while the writer goes on. */
+export class QueueReader {
+  readonly #database: DatabaseSync;
+
+  constructor(file: string) {
+    this.#database = new DatabaseSync(file, { readOnly: true });
+    this.#database.exec("PRAGMA busy_timeout = 5000");
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  /** Deliveries in the order in which their messages came, from the one after `row` on. */
+  deliveries(row: number, limit: number): QueuedDelivery[] {
+    return this.#database.prepare(`${DELIVERY} WHERE row > ? ORDER BY row LIMIT ?`).all(row, limit).map(delivery);
+  }
+
+  deliveriesOf(row: number): QueuedDelivery[] {
+    const first = deliveryRow(row, 0);
+    return this.#database
+      .prepare(`${DELIVERY} WHERE row BETWEEN ? AND ? ORDER BY row`)
+      .all(first, first + DELIVERY_SPAN - 1)
+      .map(delivery);
+  }
+
+  message(row: number): QueuedMessage | undefined {
+    const found = this.#database.prepare(`${MESSAGE} WHERE row = ?`).get(row);
+    return found === undefined ? undefined : message(found);
+  }
+
+  messageOf(row: number): QueuedMessage | undefined {
+    return this.message(messageRow(row));
+  }
+
+  /**
+   * By public id, without an index that the schedule would pay for: rows are in the order of their times, the id
+   * begins with its time, so some twenty probes find where it has to be. A clock that jumped costs a longer walk.
+   */
+  messageById(id: MessageId): QueuedMessage | undefined {
+    const start = this.#firstSince(timeOf(id));
+    const near = this.#database.prepare(`${MESSAGE} WHERE row >= ? AND id = ? LIMIT 1`).get(start, id);
+    if (near !== undefined) return message(near);
+    const far = this.#database.prepare(`${MESSAGE} WHERE row < ? AND id = ? LIMIT 1`).get(start, id);
+    return far === undefined ? undefined : message(far);
+  }
+
+  lanes(limit: number): QueuedLane[] {
+    const rows = this.#database
+      .prepare("SELECT name, backlog, wake_at, blocked_until FROM lane ORDER BY backlog DESC LIMIT ?")
+      .all(limit);
+    return rows.map((row) => ({
+      lane: row["name"] as string,
+      backlog: row["backlog"] as number,
+      wakeAt: row["wake_at"] as number,
+      blockedUntil: row["blocked_until"] as number,
+    }));
+  }
+
+  depth(): { readonly waiting: number; readonly inHand: number; readonly oldest: number | undefined } {
+    const waiting = this.#number("SELECT coalesce(sum(backlog), 0) AS n FROM lane") ?? 0;
+    const inHand = this.#number(`SELECT count(*) AS n FROM delivery WHERE state = ${IN_HAND}`) ?? 0;
+    const oldest = this.#number("SELECT received_at AS n FROM message ORDER BY row LIMIT 1");
+    return { waiting, inHand, oldest };
+  }
+
+  #number(sql: string): number | undefined {
+    const found = this.#database.prepare(sql).get()?.["n"];
+    return typeof found === "number" ? found : undefined;
+  }
+
+  /** The first row that was received at `time` or later. */
+  #firstSince(time: number): number {
+    const next = this.#database.prepare("SELECT row, received_at FROM message WHERE row >= ? ORDER BY row LIMIT 1");
+    let low = this.#number("SELECT min(row) AS n FROM message") ?? 0;
+    let high = (this.#number("SELECT max(row) AS n FROM message") ?? 0) + 1;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const found = next.get(middle);
+      if (found === undefined || (found["received_at"] as number) >= time) high = middle;
+      else low = (found["row"] as number) + 1;
+    }
+    return low;
+  }
+}
