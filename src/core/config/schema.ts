@@ -193,6 +193,7 @@ const smartHost = z
     tls_ca: path({
       description: "PEM file with an authority to trust besides the system's.",
       takes: "path",
+      whenAbsent: "the system's authorities",
     }).optional(),
     tls: z
       .enum(["verify", "opportunistic", "none"])
