@@ -7,6 +7,7 @@ import { type ConfigIssue, configPathText, issue } from "./issue.ts";
 import { nearest } from "./nearest.ts";
 import { type ConfigSections, OPEN_TO_EVERYONE } from "./schema.ts";
 
+/** A section that is not there is not valid; `tls: undefined` is a valid way of having none. */
 export type SomeSections = { readonly [Key in keyof ConfigSections]?: ConfigSections[Key] | undefined };
 type Check = (sections: SomeSections) => readonly ConfigIssue[];
 
@@ -54,9 +55,9 @@ function checkListenerDuplicates({ listeners = [] }: SomeSections): ConfigIssue[
 
 function checkListenerTls(sections: SomeSections): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
-  const hasCertificate = !("tls" in sections) || sections.tls !== undefined; // a broken section was told already
+  const isWithoutCertificate = "tls" in sections && sections.tls === undefined;
   for (const [index, { tls, require_tls }] of (sections.listeners ?? []).entries()) {
-    if (tls !== "none" && !hasCertificate)
+    if (tls !== "none" && isWithoutCertificate)
       issues.push(issue(["listeners", index], `tls: ${tls} needs tls.certificate and tls.key`));
     if (tls === "none" && require_tls)
       issues.push(issue(["listeners", index, "require_tls"], "cannot hold on a listener with tls: none"));

@@ -8,7 +8,7 @@ import { knownKeys } from "./shape.ts";
 
 const EXPECTED: ReadonlyMap<string, string> = new Map([
   ["string", "text"],
-  ["number", "a number"],
+  ["number", "a whole number"],
   ["int", "a whole number"],
   ["boolean", "true or false"],
   ["array", "a list"],
@@ -71,7 +71,7 @@ function message(found: z.core.$ZodIssue): string {
     case "too_big":
       return boundMessage(found);
     case "invalid_key":
-      return found.issues[0]?.message ?? found.message;
+      return `'${printable(String(found.path.at(-1)), SHOWN_MAX)}' ${found.issues[0]?.message ?? "is no name"}`;
     default:
       return found.message;
   }

@@ -193,6 +193,7 @@ const smartHost = z
     tls_ca: path({
       description: "PEM file with an authority to trust besides the system's.",
       takes: "path",
+      whenAbsent: "the system's authorities",
     }).optional(),
     tls: z
       .enum(["verify", "opportunistic", "none"])
@@ -209,8 +210,8 @@ const smartHost = z
 
 const smartHostName = z
   .string()
-  .regex(/^[A-Za-z0-9][\w-]{0,62}$/, "a name has letters, digits, hyphens and underscores, 63 at most")
-  .refine((name) => name !== "mx", "`mx` means delivery by MX; give the smart host another name");
+  .regex(/^[A-Za-z0-9][\w-]{0,62}$/, "is no name: letters, digits, hyphens and underscores, 63 at most")
+  .refine((name) => name !== "mx", "means delivery by MX; give the smart host another name");
 
 const route = z
   .strictObject({

@@ -1,0 +1,232 @@
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Config } from "../../core/config/config.ts";
+import { type LoadOptions, loadConfig } from "./load.ts";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const BROKEN = join(ROOT, "test/bad-config");
+const EXAMPLES = join(ROOT, "examples");
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "waypost-config-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function load(options: Partial<LoadOptions> = {}) {
+  return loadConfig({ environment: {}, folder, systemName: "machine.example", ...options });
+}
+
+async function loaded(options: Partial<LoadOptions> = {}): Promise<Config> {
+  const result = await load(options);
+  if (result.kind !== "loaded") throw new Error(JSON.stringify(result));
+  return result.config;
+}
+
+function write(name: string, text: string, mode = 0o600): void {
+  writeFileSync(join(folder, name), text);
+  chmodSync(join(folder, name), mode);
+}
+
+const SMALLEST = 'hostname: relay.example.com\ndata: ./data\nlisteners: [{ listen: "127.0.0.1:2525", tls: none }]\n';
+
+describe("a broken configuration says what is wrong and where", () => {
+  test.each(readdirSync(BROKEN))("%s", async (name) => {
+    const at = join(BROKEN, name);
+    const result = await load({ explicit: "waypost.yaml", folder: at });
+    const told = result.kind === "invalid" ? `${result.errors.join("\n")}\n` : result.kind;
+    expect(told.replaceAll(at, "FOLDER")).toBe(readFileSync(join(at, "expected"), "utf8"));
+    expect(told).not.toMatch(/kept.?secret(?!s)/); // the passwords in these files
+  });
+});
+
+describe("examples", () => {
+  const environment = { APP1_PASSWORD: "a", RELAY_PASSWORD: "p@ss:w/rd", SHOP_PASSWORD: "b", BACKUP_PASSWORD: "c" };
+
+  test.each(readdirSync(EXAMPLES).filter((name) => name.endsWith(".yaml")))(
+    "%s is valid, without a warning",
+    async (name) => {
+      expect(await load({ explicit: name, folder: EXAMPLES, environment })).toMatchObject({
+        kind: "loaded",
+        warnings: [],
+      });
+    },
+  );
+
+  test("a variable in a URL may hold any character", async () => {
+    const config = await loaded({ explicit: "smarthost-with-password.yaml", folder: EXAMPLES, environment });
+    expect(config.smartHosts[0]!.credentials).toEqual({ username: "relay-user", password: "p@ss:w/rd" });
+  });
+});
+
+describe("finding the configuration", () => {
+  const relayhost = { WAYPOST_RELAYHOST: "smtp://u:p@smtp.provider.example" };
+
+  test("--config, then WAYPOST_CONFIG, then ./waypost.yaml, then WAYPOST_RELAYHOST", async () => {
+    for (const name of ["explicit", "variable", "waypost"]) write(`${name}.yaml`, SMALLEST.replace("relay", name));
+    const environment = { ...relayhost, WAYPOST_CONFIG: "variable.yaml" };
+    expect((await loaded({ explicit: "explicit.yaml", environment })).hostname).toBe("explicit.example.com");
+    expect((await loaded({ environment })).hostname).toBe("variable.example.com");
+    expect((await loaded({ environment: relayhost })).hostname).toBe("waypost.example.com");
+    rmSync(join(folder, "waypost.yaml"));
+    expect((await loaded({ environment: relayhost })).hostname).toBe("machine.example");
+  });
+
+  test("a file that was named and is not there is an error: a misspelt path must not start another configuration", async () => {
+    write("waypost.yaml", SMALLEST);
+    expect(await load({ explicit: "waypots.yaml", environment: relayhost })).toEqual({
+      kind: "invalid",
+      errors: ["waypots.yaml: cannot be read (named by --config): there is no such file"],
+    });
+    expect(await load({ environment: { ...relayhost, WAYPOST_CONFIG: "waypots.yaml" } })).toEqual({
+      kind: "invalid",
+      errors: ["waypots.yaml: cannot be read (named by WAYPOST_CONFIG): there is no such file"],
+    });
+  });
+
+  test("a file that is there and cannot be read is not passed over", async () => {
+    mkdirSync(join(folder, "waypost.yaml"));
+    expect(await load({ environment: relayhost })).toEqual({
+      kind: "invalid",
+      errors: ["waypost.yaml: cannot be read: it is a folder"],
+    });
+  });
+
+  test("nothing anywhere names the places", async () => {
+    expect(await load()).toEqual({
+      kind: "nowhere",
+      places: [join(folder, "waypost.yaml"), "/etc/waypost/waypost.yaml"],
+    });
+  });
+
+  test("a file that is too large, endless or no text is refused", async () => {
+    write("large.yaml", " ".repeat(1024 * 1024 + 1));
+    writeFileSync(join(folder, "binary.yaml"), Buffer.of(0xff, 0xfe));
+    expect(await load({ explicit: "large.yaml" })).toHaveProperty("errors", [
+      "large.yaml: is larger than 1 MiB; is it the right file?",
+    ]);
+    expect(await load({ explicit: "/dev/zero" })).toHaveProperty("errors", [
+      "/dev/zero: is larger than 1 MiB; is it the right file?",
+    ]);
+    expect(await load({ explicit: "binary.yaml" })).toHaveProperty("errors", ["binary.yaml: is not UTF-8 text"]);
+  });
+});
+
+describe("without a file", () => {
+  test("WAYPOST_RELAYHOST is a whole configuration, closed to other machines", async () => {
+    const environment = { WAYPOST_RELAYHOST: "smtp://u:p%40@smtp.provider.example" };
+    const result = await load({ environment });
+    expect(result).toMatchObject({
+      kind: "loaded",
+      source: "WAYPOST_RELAYHOST",
+      warnings: [],
+      config: {
+        hostname: "machine.example",
+        data: join(folder, "waypost-data"),
+        listeners: [{ listen: { host: "127.0.0.1", port: 2525 }, tls: "none" }],
+        access: { networks: ["127.0.0.0/8", "::1/128"] },
+        smartHosts: [{ host: "smtp.provider.example", port: 587, tls: "verify", credentials: { password: "p@" } }],
+        routes: [{ lane: "smarthost/relayhost" }],
+      },
+    });
+  });
+
+  test("other variables change its parts, and are named where they are wrong", async () => {
+    const environment = {
+      WAYPOST_RELAYHOST: "smtp://smtp.provider.example",
+      WAYPOST_HOSTNAME: "relay.example.com",
+      WAYPOST_LISTEN: "0.0.0.0:2525, [::1]:2525",
+      WAYPOST_NETWORKS: "10.0.0.0/8 192.0.2.1",
+      WAYPOST_DATA: "/var/lib/waypost",
+    };
+    const config = await loaded({ environment });
+    expect(config).toMatchObject({ hostname: "relay.example.com", data: "/var/lib/waypost" });
+    expect(config.listeners.map(({ name }) => name)).toEqual(["0.0.0.0:2525", "[::1]:2525"]);
+    expect(config.access.networks).toEqual(["10.0.0.0/8", "192.0.2.1/32"]);
+    const wrong = {
+      WAYPOST_RELAYHOST: "kept-secret",
+      WAYPOST_HOSTNAME: "a b",
+      WAYPOST_LISTEN: "25",
+      WAYPOST_NETWORKS: "0.0.0.0/0",
+    };
+    expect(await load({ environment: wrong })).toHaveProperty("errors", [
+      "WAYPOST_HOSTNAME: expected a host name such as relay.example.com",
+      "WAYPOST_LISTEN: expected an address and a port, such as 0.0.0.0:587 or [::]:587",
+      "WAYPOST_RELAYHOST: expected smtp://HOST or smtps://HOST",
+      'WAYPOST_NETWORKS: 0.0.0.0/0 would let strangers relay; if that is meant, set access.open_to_everyone: "I know what I am doing"',
+    ]);
+  });
+});
+
+describe("secrets", () => {
+  const withPassword = (text: string) => `${SMALLEST}credentials: [{ username: app, password: "${text}" }]\n`;
+  const passwordOf = (config: Config) => config.credentials[0]!.secret;
+
+  test("come from the environment, and are not looked into again", async () => {
+    write("waypost.yaml", withPassword("a-${SECRET}-$${SECRET}"));
+    const environment = { SECRET: "file:/etc/passwd ${SECRET}" };
+    expect(passwordOf(await loaded({ environment }))).toEqual({
+      kind: "plain",
+      password: "a-file:/etc/passwd ${SECRET}-${SECRET}",
+    });
+    write("waypost.yaml", withPassword("${SECRET}"));
+    expect(passwordOf(await loaded({ environment }))).toHaveProperty("password", "file:/etc/passwd ${SECRET}");
+  });
+
+  test("come from a file beside the configuration, without the line end", async () => {
+    write("waypost.yaml", withPassword("file:./${WHICH}"));
+    write("app.secret", "pass word\n");
+    expect(passwordOf(await loaded({ environment: { WHICH: "app.secret" } }))).toHaveProperty("password", "pass word");
+  });
+
+  test.each([0o640, 0o604, 0o644])("a secret file of mode %o is refused", async (mode) => {
+    write("waypost.yaml", withPassword("file:app.secret"));
+    write("app.secret", "kept-secret\n", mode);
+    const path = join(folder, "app.secret");
+    expect(await load()).toHaveProperty("errors", [
+      `waypost.yaml:4:42: credentials[0].password: the secret file ${path} can be read by others; run chmod 600 ${path}`,
+    ]);
+  });
+
+  test("an empty secret file is no password", async () => {
+    write("waypost.yaml", withPassword("file:app.secret"));
+    write("app.secret", "\n");
+    expect(await load()).toHaveProperty("errors", [
+      "waypost.yaml:4:42: credentials[0].password: a password has 1 to 1024 characters",
+    ]);
+  });
+});
+
+test("a million brackets are one error", async () => {
+  write("waypost.yaml", `${SMALLEST}routes: ${"[".repeat(1_000_000)}\n`);
+  expect(await load()).toHaveProperty("errors", [expect.stringMatching(/^waypost\.yaml:4:\d+: nested too deeply$/)]);
+});
+
+test("paths start at the configuration file", async () => {
+  mkdirSync(join(folder, "etc"));
+  write(
+    "etc/relay.yaml",
+    `${SMALLEST}tls: { certificate: tls/cert.pem, key: /keys/key.pem }\nsmarthosts: { a: { url: "smtp://h", tls_ca: ../ca.pem } }\n`,
+  );
+  const config = await loaded({ explicit: "etc/relay.yaml" });
+  expect(config.data).toBe(join(folder, "etc/data"));
+  expect(config.tls).toEqual({ certificate: join(folder, "etc/tls/cert.pem"), key: "/keys/key.pem" });
+  expect(config.smartHosts[0]!.authorityFile).toBe(join(folder, "ca.pem"));
+});
+
+test("any text is a configuration or a list of errors, and never throws", async () => {
+  const marks = "ab:-[]{}&*!|>'\"#%@` \n\t,?<$".split("");
+  const noise = fc.string({ unit: fc.constantFrom(...marks, "hostname: ", "listeners:\n", "${A}", "\n  - ") });
+  await fc.assert(
+    fc.asyncProperty(noise, async (text) => {
+      write("waypost.yaml", text);
+      expect((await load()).kind).not.toBe("nowhere");
+    }),
+  );
+});

@@ -1,0 +1,141 @@
+import { dirname, resolve } from "node:path";
+import { unreachable } from "../../core/base/invariant.ts";
+import type { Config } from "../../core/config/config.ts";
+import { type ConfigIssue, type ConfigPath, configPathText, issue } from "../../core/config/issue.ts";
+import { parseConfig } from "../../core/config/parse.ts";
+import { type Position, readYaml, type YamlFile } from "./document.ts";
+import { type ConfigText, type Environment, findConfig, type Surroundings } from "./find.ts";
+import { configFromEnvironment, variableAt } from "./from-environment.ts";
+import { readSecretFile } from "./secret-file.ts";
+import { isPassword, isSmartHostUrl, mapTexts, percentEncoded, substitute, type Substituted } from "./substitute.ts";
+
+export interface LoadOptions extends Surroundings {
+  /** Name of the machine, for a configuration without a file. */
+  readonly systemName: string;
+}
+
+/** Lines are for people, `waypost.yaml:3:5: listeners[0].tls: …`, and never hold a secret. */
+export type LoadedConfig =
+  | {
+      readonly kind: "loaded";
+      /** Paths in it are absolute. */
+      readonly config: Config;
+      /** The file, or `WAYPOST_RELAYHOST`. */
+      readonly source: string;
+      readonly warnings: readonly string[];
+    }
+  | { readonly kind: "invalid"; readonly errors: readonly string[] }
+  | { readonly kind: "nowhere"; readonly places: readonly string[] };
+
+const SECRET_FILE = "file:";
+
+/** Finds, reads and checks the configuration. Changes nothing; may be called again for a reload. */
+export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
+  const found = await findConfig(options);
+  switch (found.kind) {
+    case "nowhere":
+      return found;
+    case "failed":
+      return { kind: "invalid", errors: [found.error] };
+    case "environment":
+      return loadFromEnvironment(options);
+    case "file":
+      return await loadFile(found, options.environment);
+    default:
+      return unreachable(found);
+  }
+}
+
+function loadFromEnvironment({ environment, systemName, folder }: LoadOptions): LoadedConfig {
+  const parsed = parseConfig(configFromEnvironment(environment, systemName));
+  const line = ({ path, message }: ConfigIssue): string => `${variableAt(path)}: ${message}`;
+  if (parsed.kind === "invalid") return { kind: "invalid", errors: parsed.issues.map(line) };
+  const config = withAbsolutePaths(parsed.config, folder);
+  return { kind: "loaded", config, source: "WAYPOST_RELAYHOST", warnings: parsed.warnings.map(line) };
+}
+
+async function loadFile(found: ConfigText, environment: Environment): Promise<LoadedConfig> {
+  const yaml = readYaml(found.text);
+  if (yaml.kind === "broken") {
+    const errors = yaml.problems.map(({ position, message }) => `${place(found.name, position)}: ${message}`);
+    return { kind: "invalid", errors };
+  }
+  const folder = dirname(found.path);
+  const { value, issues } = await fillIn(yaml.file.value, environment, folder);
+  const parsed = parseConfig(value);
+  const line = lineIn(found.name, yaml.file);
+  const errors = [...issues, ...(parsed.kind === "invalid" ? withoutThoseAt(parsed.issues, issues) : [])];
+  if (parsed.kind === "invalid" || errors.length > 0)
+    return { kind: "invalid", errors: inOrder(errors, yaml.file).map(line) };
+  const config = withAbsolutePaths(parsed.config, folder);
+  return { kind: "loaded", config, source: found.name, warnings: inOrder(parsed.warnings, yaml.file).map(line) };
+}
+
+interface FilledIn {
+  readonly value: unknown;
+  readonly issues: readonly ConfigIssue[];
+}
+
+/** Variables and secret files put where the file names them. */
+async function fillIn(value: unknown, environment: Environment, folder: string): Promise<FilledIn> {
+  const issues: ConfigIssue[] = [];
+  const filled = await mapTexts(value, async (text, path) => {
+    const result = await fillInText(text, path, environment, folder);
+    if (result.kind === "text") return result.text;
+    issues.push(issue(path, result.why));
+    return text;
+  });
+  return { value: filled, issues };
+}
+
+async function fillInText(
+  text: string,
+  path: ConfigPath,
+  environment: Environment,
+  folder: string,
+): Promise<Substituted> {
+  const encode = isSmartHostUrl(path) ? percentEncoded : (value: string) => value;
+  const result = substitute(text, environment, encode);
+  // Only the file itself can say that a file is meant: a variable may hold a password that starts with `file:`.
+  if (result.kind === "failed" || !isPassword(path) || !text.startsWith(SECRET_FILE)) return result;
+  return await readSecretFile(resolve(folder, result.text.slice(SECRET_FILE.length)));
+}
+
+/** What could not be filled in was told already; that it is then no valid value is no news. */
+function withoutThoseAt(issues: readonly ConfigIssue[], told: readonly ConfigIssue[]): readonly ConfigIssue[] {
+  const paths = new Set(told.map(({ path }) => configPathText(path)));
+  return issues.filter(({ path }) => !paths.has(configPathText(path)));
+}
+
+function place(name: string, { line, column }: Position): string {
+  return `${name}:${line}:${column}`;
+}
+
+function inOrder(issues: readonly ConfigIssue[], file: YamlFile): readonly ConfigIssue[] {
+  const placed = issues.map((found) => ({ found, position: file.locate(found.path, found.at) }));
+  placed.sort((a, b) => a.position.line - b.position.line || a.position.column - b.position.column);
+  return placed.map(({ found }) => found);
+}
+
+function lineIn(name: string, file: YamlFile): (found: ConfigIssue) => string {
+  return ({ path, at, message }) => {
+    const where = place(name, file.locate(path, at));
+    // An unknown key is in the message; the section it stands in is what helps to find it.
+    const shown = configPathText(at === "key" ? path.slice(0, -1) : path);
+    return shown === "" ? `${where}: ${message}` : `${where}: ${shown}: ${message}`;
+  };
+}
+
+function withAbsolutePaths(config: Config, folder: string): Config {
+  const absolute = (path: string): string => resolve(folder, path);
+  const { tls, smartHosts } = config;
+  return {
+    ...config,
+    data: absolute(config.data),
+    tls: tls && { certificate: absolute(tls.certificate), key: absolute(tls.key) },
+    smartHosts: smartHosts.map((smartHost) => ({
+      ...smartHost,
+      authorityFile: smartHost.authorityFile === undefined ? undefined : absolute(smartHost.authorityFile),
+    })),
+  };
+}

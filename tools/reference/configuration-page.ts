@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import { describeConfig, type KeyRow, type KeySection } from "../../src/core/config/describe.ts";
+
+const EXAMPLE = new URL("../../examples/office.yaml", import.meta.url);
+
+const INTRODUCTION = `# Configuration
+
+One YAML file. It is looked for in this order, and the first that is named or there is taken:
+
+1. the file that \`--config\` names
+2. the file that \`WAYPOST_CONFIG\` names
+3. \`waypost.yaml\` in the current folder
+4. \`/etc/waypost/waypost.yaml\`
+5. no file: \`WAYPOST_RELAYHOST\` ([below](#without-a-file))
+
+A file that is named or there and cannot be read is an error: Waypost never goes on to the next place then.
+
+A key that is not on this page is an error, and so is everything else that cannot be meant. All errors are told at once, with line and
+column:
+
+\`\`\`
+waypost.yaml:3:1: unknown key 'listner'; did you mean 'listeners'?
+waypost.yaml:9:16: routes[0].deliver: there is no smart host of that name in smarthosts; did you mean 'primary'?
+\`\`\`
+
+- **\`\${NAME}\`** in any text is replaced by that environment variable; one that is not set is an error. In the \`url\` of a smart host it
+  is inserted percent-encoded, so that a password may hold any character. \`$\${NAME}\` stands for the text \`\${NAME}\` itself.
+- **\`file:PATH\`** as a \`password\` reads the password from a file that only its owner may read (\`chmod 600\`). One line end at the end
+  is left out.
+- **Paths** start at the folder of the configuration file.
+- **Address patterns**: \`user@example.com\` is one address, \`@example.com\` every address of the domain, \`@*.example.com\` every
+  address of all domains below it. Upper and lower case are the same.
+`;
+
+const WITHOUT_A_FILE = `## Without a file
+
+With \`WAYPOST_RELAYHOST\` set and no file in the usual places, these variables are the whole configuration. All mail goes to that one smart host.
+
+| variable | meaning | default |
+|---|---|---|
+| \`WAYPOST_RELAYHOST\` | URL of the smart host, as in \`smarthosts.NAME.url\` | |
+| \`WAYPOST_HOSTNAME\` | as \`hostname\` | the name of the machine |
+| \`WAYPOST_LISTEN\` | addresses and ports, with commas between; no TLS | \`127.0.0.1:2525\` |
+| \`WAYPOST_NETWORKS\` | as \`access.networks\`, with commas between | \`127.0.0.0/8, ::1\` |
+| \`WAYPOST_DATA\` | as \`data\` | \`./waypost-data\` |
+`;
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll("\n", " ");
+}
+
+function tableRow({ key, takes, whenAbsent, description }: KeyRow): string {
+  return `| \`${key}\` | ${cell(takes)} | ${whenAbsent === undefined ? "**required**" : cell(whenAbsent)} | ${cell(description)} |\n`;
+}
+
+function table(rows: readonly KeyRow[]): string {
+  return `| key | takes | without it | meaning |\n|---|---|---|---|\n${rows.map(tableRow).join("")}`;
+}
+
+function section({ row, rows }: KeySection): string {
+  const absence = row.whenAbsent === undefined ? " Required." : "";
+  return `## ${row.key}\n\n${row.description}${absence}\n\n${table(rows)}`;
+}
+
+function example(): string {
+  return `## An example\n\n\`\`\`yaml\n${readFileSync(EXAMPLE, "utf8")}\`\`\`\n`;
+}
+
+/** `docs/reference/configuration.md` */
+export function configurationPage(): string {
+  const sections = describeConfig();
+  const single = sections.filter(({ rows }) => rows.length === 0).map(({ row }) => row);
+  const withKeys = sections.filter(({ rows }) => rows.length > 0);
+  const general = `## The relay itself\n\n${table(single)}`;
+  return [INTRODUCTION, general, ...withKeys.map(section), WITHOUT_A_FILE, example()].join("\n");
+}
