@@ -21,6 +21,7 @@ export interface EventCatalogue {
   "space.low": { readonly freeOctets: number; readonly neededOctets: number };
   "space.restored": { readonly freeOctets: number };
   "store.failed": { readonly reason: string; readonly text: string };
+  "control.failed": { readonly text: string };
   "session.refused": {
     readonly listener: string;
     readonly client: string;
@@ -29,6 +30,7 @@ export interface EventCatalogue {
     readonly reply: string;
   };
   "session.failed": { readonly listener: string; readonly client: string; readonly text: string };
+  "session.crashed": { readonly listener: string; readonly client: string; readonly text: string };
   "auth.succeeded": {
     readonly listener: string;
     readonly client: string;
@@ -154,6 +156,11 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     description: "A group commit failed. Messages in it were refused with 4yz; ends of deliveries are recorded again.",
     fields: { reason: "`full` or `failed`.", text: "What the store said." },
   },
+  "control.failed": {
+    level: "error",
+    description: "The thread for history and commands failed and is started again. Mail is not affected.",
+    fields: { text: "The error and where it happened." },
+  },
   "session.refused": {
     level: "info",
     description: "A command was refused.",
@@ -169,6 +176,11 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     level: "info",
     description: "A session ended by a fault: TLS, a deadline, a lost connection.",
     fields: { listener: "Its name.", client: "Address of the client.", text: "What happened." },
+  },
+  "session.crashed": {
+    level: "error",
+    description: "A bug of Waypost ended a session; the client got 421. Please report it with this line.",
+    fields: { listener: "Its name.", client: "Address of the client.", text: "The error and where it happened." },
   },
   "auth.succeeded": {
     level: "info",

@@ -13,6 +13,7 @@ import {
 import type { Envelope } from "../core/mail/envelope.ts";
 import { messageId } from "../core/mail/message-id.ts";
 import { pathText } from "../core/mail/path.ts";
+import type { AddressPattern } from "../core/policy/address-pattern.ts";
 import { type Identity, identityText } from "../core/policy/identity.ts";
 import { type SessionFacts, recipientVerdict, senderVerdict } from "../core/policy/relay.ts";
 import { type Route, routeFor } from "../core/routing/route.ts";
@@ -20,7 +21,7 @@ import type { BareNewlines } from "../core/smtp/data-decoder.ts";
 import { type Reply, permfail, renderReply, tempfail } from "../core/smtp/reply.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import { type ContentFiles, StorageError } from "../ports/content.ts";
-import type { Credentials } from "../ports/credentials.ts";
+import type { CredentialVerifier } from "../ports/credentials.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import type { Socket, SocketEnd, SocketHandler, TlsFacts } from "../ports/transport.ts";
@@ -46,7 +47,9 @@ export interface ReceptionParts {
   readonly entropy: Entropy;
   readonly recorder: Recorder;
   readonly files: ContentFiles;
-  readonly credentials: Credentials;
+  readonly credentials: CredentialVerifier;
+  /** Envelope senders that a user may use. */
+  sendersOf(username: string): readonly AddressPattern[];
   readonly acceptor: Pick<Acceptor, "accept">;
   routes(): readonly Route[];
   /** Why mail cannot be taken now; undefined where it can. */
@@ -56,6 +59,7 @@ export interface ReceptionParts {
 }
 
 const REPLY_BUSY = tempfail(454, "4.7.0", "Too many authentications at once; try again soon");
+const OUR_FAULT = tempfail(421, "4.3.0", "Something is wrong here; try again later");
 const REPLY_WRONG = permfail(535, "5.7.8", "Authentication failed");
 
 /**
@@ -115,7 +119,7 @@ export class Reception implements SocketHandler {
     if (this.#rules.tls === "implicit") return;
     // One turn later, so that octets that came before the greeting are seen.
     this.#parts.clock.soon(() => {
-      if (!this.#isOver) this.#run(this.#session.open());
+      if (!this.#isOver) this.#guard(() => this.#run(this.#session.open()));
     });
   }
 
@@ -127,9 +131,11 @@ export class Reception implements SocketHandler {
 
   received(octets: Uint8Array): void {
     if (this.#isOver) return;
-    if (this.#session.isReceivingContent) this.#contentOctets += octets.length;
-    this.#run(this.#session.receive(octets));
-    this.#regulate();
+    this.#guard(() => {
+      if (this.#session.isReceivingContent) this.#contentOctets += octets.length;
+      this.#run(this.#session.receive(octets));
+      this.#regulate();
+    });
   }
 
   drained(): void {
@@ -140,7 +146,7 @@ export class Reception implements SocketHandler {
   secured(tls: TlsFacts): void {
     this.#tls = tls;
     this.#extend();
-    this.#run(this.#rules.tls === "implicit" ? this.#session.open() : this.#session.secured());
+    this.#guard(() => this.#run(this.#rules.tls === "implicit" ? this.#session.open() : this.#session.secured()));
   }
 
   closed(end: SocketEnd): void {
@@ -175,12 +181,36 @@ export class Reception implements SocketHandler {
   }
 
   async #await(verdict: Promise<Verdict>): Promise<void> {
-    this.#flush();
-    const settled = await verdict;
+    let settled: Verdict;
+    try {
+      settled = await verdict;
+    } catch (error) {
+      return this.#crash(error);
+    }
     if (this.#isOver) return;
-    this.#extend();
-    this.#run(this.#session.answer(settled));
-    this.#regulate();
+    this.#guard(() => {
+      this.#extend();
+      this.#run(this.#session.answer(settled));
+      this.#regulate();
+    });
+  }
+
+  /** A bug of ours ends this session, with a word to the client and one to the operator, and no other. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
+  #crash(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#parts.recorder.record({ event: "session.crashed", listener: this.#rules.name, client: this.#client, text });
+    if (this.#isOver) return;
+    this.#output += renderReply(OUR_FAULT);
+    this.#flush();
+    this.#end(INBOUND_TIME.linger);
   }
 
   #do(effect: Exclude<Effect, { kind: "ask" }>): void {
@@ -260,15 +290,19 @@ export class Reception implements SocketHandler {
 
   async #authenticate(question: Extract<Question, { about: "auth" }>): Promise<Verdict> {
     const { attempt, mechanism } = question;
-    const verdict = await this.#parts.credentials.verify(attempt);
+    const verdict = await this.#parts.credentials.verify(attempt.username, attempt.password);
     const about = { listener: this.#rules.name, client: this.#client, username: attempt.username, mechanism };
-    if (verdict.kind === "ok") {
-      this.#identity = { kind: "credential", username: verdict.username, senders: verdict.senders };
+    if (verdict === "ok") {
+      this.#identity = {
+        kind: "credential",
+        username: attempt.username,
+        senders: this.#parts.sendersOf(attempt.username),
+      };
       this.#parts.recorder.record({ event: "auth.succeeded", ...about });
       return ACCEPT;
     }
-    this.#parts.recorder.record({ event: "auth.failed", ...about, reason: verdict.kind });
-    return { kind: "refuse", reply: verdict.kind === "busy" ? REPLY_BUSY : REPLY_WRONG };
+    this.#parts.recorder.record({ event: "auth.failed", ...about, reason: verdict });
+    return { kind: "refuse", reply: verdict === "busy" ? REPLY_BUSY : REPLY_WRONG };
   }
 
   #delay(delay: number): Promise<Verdict> {

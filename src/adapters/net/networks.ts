@@ -24,3 +24,8 @@ export class Networks {
 function family(address: string): "ipv4" | "ipv6" {
   return isIP(address) === 6 ? "ipv6" : "ipv4";
 }
+
+/** An IPv4 peer of a listener for both families is the IPv4 address that it is, to every rule about addresses. */
+export function plainAddress(address: string): string {
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+}

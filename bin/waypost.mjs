@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+// The launcher: finds a Node that Waypost runs on and starts the program with it. It has to run on any Node, also on
+// one that is too old for Waypost.
+import { spawn } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const OLDEST = [24, 15];
+const CONFIGURATION_ERROR = 78; // EX_CONFIG of sysexits.h
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
+const compiled = path.join(root, "dist/main/cli.js");
+const program = fs.existsSync(compiled) ? compiled : path.join(root, "src/main/cli.ts");
+
+function isNewEnough(version) {
+  const [major, minor] = version.split(".").map(Number);
+  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+}
+
+/** The Node that `npm ci` put into node_modules, here or in a folder above. */
+function localNode() {
+  for (let folder = root; ; folder = path.dirname(folder)) {
+    const candidate = path.join(folder, "node_modules/.bin/node");
+    if (fs.existsSync(candidate)) return candidate;
+    if (folder === path.dirname(folder)) return undefined;
+  }
+}
+
+/** Signals reach the program, and its end is ours. */
+function hand(node) {
+  const child = spawn(node, [program, ...process.argv.slice(2)], {
+    stdio: "inherit",
+    env: { ...process.env, WAYPOST_LAUNCHER: String(process.pid) },
+  });
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    console.error(`waypost: ${node} cannot be started: ${error.message}`);
+    process.exitCode = CONFIGURATION_ERROR;
+  });
+  child.on("exit", (code, signal) => {
+    if (signal !== null) process.kill(process.pid, signal);
+    process.exitCode = code ?? 1;
+  });
+}
+
+if (isNewEnough(process.versions.node)) await import(pathToFileURL(program).href);
+else {
+  const node = localNode();
+  if (node !== undefined) hand(node);
+  else {
+    console.error(
+      `waypost: needs Node ${OLDEST.join(".")} or newer, this is ${process.versions.node}; install it from https://nodejs.org, or run: npm install node@${OLDEST[0]}`,
+    );
+    process.exitCode = CONFIGURATION_ERROR;
+  }
+}

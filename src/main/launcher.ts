@@ -1,0 +1,16 @@
+import fs from "node:fs";
+
+const LOOK_MS = 500;
+
+/**
+ * Where an older Node started this one, the relay ends with it: a launcher that was killed cannot pass on its signal,
+ * and a relay that nobody knows of would keep the ports.
+ */
+export function followLauncher(): void {
+  const launcher = Number(process.env["WAYPOST_LAUNCHER"] ?? 0);
+  delete process.env["WAYPOST_LAUNCHER"];
+  if (launcher === 0 || !fs.existsSync("/proc/self")) return;
+  setInterval(() => {
+    if (process.ppid !== launcher) process.kill(process.pid, "SIGTERM");
+  }, LOOK_MS).unref();
+}

@@ -1,0 +1,82 @@
+import { FolderOfContents } from "../adapters/content-files/content-files.ts";
+import { NetTransport } from "../adapters/net/transport.ts";
+import { SystemClock } from "../adapters/system/clock.ts";
+import { SystemEntropy } from "../adapters/system/entropy.ts";
+import { utf8 } from "../core/base/bytes.ts";
+import { dateTime } from "../core/base/time.ts";
+import { messageId } from "../core/mail/message-id.ts";
+import type { Outcome } from "../core/outbound/outcome.ts";
+import type { SmartHost } from "../core/routing/smart-host.ts";
+import { Courier } from "../engine/courier.ts";
+import type { Load } from "../engine/load.ts";
+
+export interface TestMessage {
+  readonly hostname: string;
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly subject: string;
+}
+
+/** One outcome a recipient. */
+export type SendResult = readonly { readonly recipient: string; readonly outcome: Outcome }[];
+
+/** Sends a short message to a server the way the relay's couriers do. */
+export function sendTestMessage(site: SmartHost, message: TestMessage, scratch: string): Promise<SendResult> {
+  const clock = new SystemClock();
+  const entropy = new SystemEntropy();
+  const now = clock.now();
+  const id = messageId(now, entropy.octets(5));
+  const lines = [
+    `From: <${message.from}>`,
+    `To: ${message.to.map((to) => `<${to}>`).join(",\r\n\t")}`,
+    `Subject: ${message.subject}`,
+    `Date: ${dateTime(now)}`,
+    `Message-ID: <${id}@${message.hostname}>`,
+    "MIME-Version: 1.0",
+    "Content-Type: text/plain; charset=utf-8",
+    "",
+    "This is a test message by waypost.",
+    "",
+  ];
+  const content = utf8(lines.join("\r\n"));
+  const isUtf8 = content.some((octet) => octet > 0x7f);
+  const envelope = {
+    from: message.from,
+    identity: "",
+    client: "",
+    prefix: "",
+    isEightBit: isUtf8,
+    isUtf8,
+    subject: message.subject,
+  };
+  const load: Load = {
+    message: {
+      id,
+      receivedAt: now,
+      octets: content.length,
+      envelope,
+      content,
+      isClaimed: false,
+      left: message.to.length,
+    },
+    lane: "send",
+    deliveries: message.to.map((recipient, row) => ({ row, recipient, options: "", attempts: 0 })),
+  };
+  const files = new FolderOfContents(scratch);
+  return new Promise((resolve) => {
+    let outcomes: readonly Outcome[] | undefined;
+    const courier = new Courier(
+      { transport: new NetTransport(), clock, files, ehloName: message.hostname },
+      "send",
+      site,
+      {
+        idle: (idle) => idle.close(),
+        done: (_courier, _load, found) => (outcomes = found),
+        gone: (_courier, failure) =>
+          resolve(message.to.map((recipient, at) => ({ recipient, outcome: (outcomes?.[at] ?? failure)! }))),
+      },
+      load,
+    );
+    void courier;
+  });
+}

@@ -1,0 +1,132 @@
+import fs from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import { acceptSocket } from "../adapters/net/socket.ts";
+import { FolderOfContents } from "../adapters/content-files/content-files.ts";
+import { SystemClock } from "../adapters/system/clock.ts";
+import { SystemEntropy } from "../adapters/system/entropy.ts";
+import { INBOUND } from "../core/base/limits.ts";
+import type { Identity } from "../core/policy/identity.ts";
+import { pathText } from "../core/mail/path.ts";
+import type { Acceptance, Received } from "../engine/acceptance.ts";
+import { Reception, type ReceptionParts } from "../engine/reception.ts";
+
+/** One message as the sink keeps it. */
+export interface SunkMessage {
+  readonly id: string;
+  readonly at: number;
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly octets: number;
+}
+
+const KEPT = 100;
+
+/** The messages that the sink keeps: a header file and a content file each, in a folder. */
+export class SinkFolder {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  list(): SunkMessage[] {
+    if (!fs.existsSync(this.#folder)) return [];
+    const names = fs.readdirSync(this.#folder).filter((name) => name.endsWith(".json"));
+    return names
+      .toSorted()
+      .map((name) => JSON.parse(fs.readFileSync(path.join(this.#folder, name), "utf8")) as SunkMessage);
+  }
+
+  /** The message as it came, octet for octet. */
+  read(id: string): Buffer | undefined {
+    if (!/^[0-9A-Za-z]{14}$/.test(id)) return undefined;
+    const file = path.join(this.#folder, `${id}.eml`);
+    return fs.existsSync(file) ? fs.readFileSync(file) : undefined;
+  }
+
+  keep(message: SunkMessage, content: Uint8Array): void {
+    fs.mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    fs.writeFileSync(path.join(this.#folder, `${message.id}.eml`), content, { mode: 0o600 });
+    fs.writeFileSync(path.join(this.#folder, `${message.id}.json`), JSON.stringify(message), { mode: 0o600 });
+    const names = fs
+      .readdirSync(this.#folder)
+      .filter((name) => name.endsWith(".json"))
+      .toSorted();
+    for (const name of names.slice(0, Math.max(0, names.length - KEPT))) {
+      fs.rmSync(path.join(this.#folder, name), { force: true });
+      fs.rmSync(path.join(this.#folder, name.replace(/json$/, "eml")), { force: true });
+    }
+  }
+}
+
+export interface Sink {
+  readonly port: number;
+  close(): void;
+}
+
+/** An SMTP server on this machine that takes everything and keeps the last messages; it relays nothing. */
+export async function startSink(
+  folder: string,
+  onMessage: (message: SunkMessage, content: Uint8Array) => void,
+): Promise<Sink> {
+  const kept = new SinkFolder(path.join(folder, "sink"));
+  const files = new FolderOfContents(path.join(folder, "sink-uploads"));
+  files.sweep(new Set());
+  const accept = async (received: Received): Promise<Acceptance> => {
+    const content = received.content ?? (await readAll(files, received.id));
+    const { id, receivedAt, transaction, facts } = received;
+    const message: SunkMessage = {
+      id,
+      at: receivedAt,
+      from: pathText(transaction.envelope.reversePath),
+      to: transaction.recipients.map((recipient) => pathText(recipient.path)),
+      octets: facts.octets,
+    };
+    kept.keep(message, content);
+    files.remove(id);
+    onMessage(message, content);
+    return { kind: "accepted" };
+  };
+  const parts: ReceptionParts = {
+    clock: new SystemClock(),
+    entropy: new SystemEntropy(),
+    recorder: { record: () => undefined }, // the relay's log tells of every delivery already
+    files,
+    acceptor: { accept },
+    credentials: { verify: () => Promise.resolve("wrong") },
+    sendersOf: () => [],
+    routes: () => [{ recipient: undefined, sender: undefined, lane: "sink" }],
+    obstacle: () => undefined,
+    isUnderStress: () => false,
+  };
+  const rules = {
+    name: "sink",
+    hostname: "sink.localhost",
+    tls: "none",
+    isTlsRequired: false,
+    bareNewlines: "reject",
+    messageOctetsMax: 2 * INBOUND.messageOctetsMax, // a relayed message is longer by its trace
+    recipientsMax: INBOUND.recipientsMax,
+    messagesPerConnectionMax: Number.POSITIVE_INFINITY,
+    hasCredentials: false,
+  } as const;
+  const identity: Identity = { kind: "network", network: "127.0.0.0/8" };
+  const server = net.createServer({ noDelay: true }, (raw) => {
+    const reception = new Reception(parts, rules, raw.remoteAddress ?? "", identity, () => undefined);
+    reception.start(acceptSocket(raw, reception, undefined), undefined);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host: "127.0.0.1", port: 0 }, resolve);
+  });
+  return { port: (server.address() as net.AddressInfo).port, close: () => void server.close() };
+}
+
+async function readAll(files: FolderOfContents, id: string): Promise<Uint8Array> {
+  const reader = files.open(id);
+  const pieces: Uint8Array[] = [];
+  for (let piece = await reader.read(); piece !== undefined; piece = await reader.read()) pieces.push(piece);
+  reader.close();
+  return Buffer.concat(pieces);
+}

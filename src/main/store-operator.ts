@@ -1,0 +1,139 @@
+import type { HistoryEntry, HistoryStore } from "../adapters/history-sqlite/history-store.ts";
+import type { QueuedDelivery, QueuedMessage, QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
+import { SERVED } from "../adapters/store-sqlite/schema.ts";
+import { isMessageId, timeOf } from "../core/mail/message-id.ts";
+import type { StoredEnvelope } from "../core/mail/stored.ts";
+import {
+  type DeliveryReport,
+  type LastWord,
+  type MessageReport,
+  type Operator,
+  type QueuePage,
+  type QueueQuery,
+  reasonText,
+  type StatusReport,
+} from "../engine/operator.ts";
+import { messageRow } from "../ports/store.ts";
+
+/** What the operator needs to know of the relay besides its stores. */
+export interface RelayFacts {
+  readonly version: string;
+  readonly startedAt: number;
+  readonly config: {
+    readonly hostname: string;
+    readonly listeners: readonly {
+      readonly name: string;
+      readonly listen: { readonly host: string; readonly port: number };
+    }[];
+  };
+}
+
+const LANES_SHOWN = 20;
+
+/** The operator's view of the two stores. */
+export class StoreOperator implements Operator {
+  readonly #facts: RelayFacts;
+  readonly #queue: QueueReader;
+  readonly #history: HistoryStore;
+
+  constructor(facts: RelayFacts, queue: QueueReader, history: HistoryStore) {
+    this.#facts = facts;
+    this.#queue = queue;
+    this.#history = history;
+  }
+
+  status(): StatusReport {
+    const { version, startedAt, config } = this.#facts;
+    const { waiting, inHand, oldest } = this.#queue.depth();
+    const now = Date.now();
+    return {
+      version,
+      startedAt,
+      hostname: config.hostname,
+      listeners: config.listeners.map(({ name, listen }) => `${name} ${listen.host}:${listen.port}`),
+      waiting,
+      inHand,
+      oldest,
+      lanes: this.#queue.lanes(LANES_SHOWN).map(({ lane, backlog, wakeAt, blockedUntil }) => ({
+        lane,
+        waiting: backlog,
+        wakeAt: wakeAt === SERVED ? undefined : wakeAt,
+        blockedUntil: blockedUntil > now ? blockedUntil : undefined,
+      })),
+    };
+  }
+
+  list({ limit, after }: QueueQuery): QueuePage {
+    const from = Number(after ?? 0);
+    const found = this.#queue.deliveries(Number.isSafeInteger(from) ? from : 0, limit);
+    const messages = new Map<number, QueuedMessage | undefined>();
+    const deliveries: DeliveryReport[] = [];
+    for (const delivery of found) {
+      const row = messageRow(delivery.row);
+      if (!messages.has(row)) messages.set(row, this.#queue.message(row));
+      const message = messages.get(row);
+      if (message !== undefined) deliveries.push(queued(message, delivery)); // else it ended between the two reads
+    }
+    return { deliveries, after: found.length === limit ? String(found.at(-1)!.row) : undefined };
+  }
+
+  show(id: string): MessageReport | undefined {
+    if (!isMessageId(id)) return undefined;
+    const message = this.#queue.messageById(id);
+    const history = this.#history.find(id, message?.receivedAt ?? timeOf(id)).map(ended);
+    if (message === undefined) return fromHistory(id, history);
+    const envelope = JSON.parse(message.envelope) as StoredEnvelope;
+    return {
+      id,
+      from: envelope.from,
+      identity: envelope.identity,
+      client: envelope.client,
+      subject: envelope.subject,
+      octets: message.octets,
+      receivedAt: message.receivedAt,
+      deliveries: this.#queue.deliveriesOf(message.row).map((delivery) => queued(message, delivery)),
+      history: history.map(({ report }) => report),
+    };
+  }
+}
+
+function queued(message: QueuedMessage, delivery: QueuedDelivery): DeliveryReport {
+  const last = delivery.last === "" ? undefined : (JSON.parse(delivery.last) as LastWord);
+  const reason = delivery.isInHand ? "in-hand" : last?.because;
+  return {
+    id: message.id,
+    recipient: delivery.recipient,
+    from: (JSON.parse(message.envelope) as StoredEnvelope).from,
+    lane: delivery.lane,
+    state: delivery.isInHand ? "in hand" : "waiting",
+    attempts: delivery.attempts,
+    at: delivery.due,
+    receivedAt: message.receivedAt,
+    octets: message.octets,
+    reason: reasonText(reason),
+    text: last?.text ?? "",
+  };
+}
+
+interface Ended {
+  readonly report: DeliveryReport;
+  readonly entry: HistoryEntry;
+}
+
+function ended(entry: HistoryEntry): Ended {
+  const { id, recipient, from, lane, attempts, at, receivedAt, octets, reply, outcome } = entry;
+  const state = outcome === "delivered" || outcome === "failed" ? outcome : "deferred";
+  return {
+    entry,
+    report: { id, recipient, from, lane, state, attempts, at, receivedAt, octets, reason: "", text: reply },
+  };
+}
+
+function fromHistory(id: string, history: readonly Ended[]): MessageReport | undefined {
+  const first = history[0];
+  if (first === undefined) return undefined;
+  const { from, identity, subject, octets, receivedAt } = first.entry;
+  const reports = history.map(({ report }) => report);
+  const deliveries = reports.filter((report) => report.state !== "deferred");
+  return { id, from, identity, client: "", subject, octets, receivedAt, deliveries, history: reports };
+}

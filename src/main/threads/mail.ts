@@ -1,0 +1,239 @@
+// A mail thread: sessions of clients, and couriers to next hops. Holds nothing that must survive.
+import { hkdfSync } from "node:crypto";
+import net from "node:net";
+import type tls from "node:tls";
+import { workerData } from "node:worker_threads";
+import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
+import { PasswordVerifier } from "../../adapters/crypto/passwords.ts";
+import { Networks, plainAddress } from "../../adapters/net/networks.ts";
+import { acceptSocket, acceptTlsSocket } from "../../adapters/net/socket.ts";
+import { serverContext } from "../../adapters/net/tls-context.ts";
+import { NetTransport } from "../../adapters/net/transport.ts";
+import { SystemClock } from "../../adapters/system/clock.ts";
+import { SystemEntropy } from "../../adapters/system/entropy.ts";
+import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
+import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
+import { INBOUND_TIME, SESSIONS } from "../../core/base/limits.ts";
+import type { Listener } from "../../core/config/config.ts";
+import { SHUTTING_DOWN } from "../../core/inbound/verbs.ts";
+import { parseForwardPath, parseReversePath } from "../../core/mail/path.ts";
+import type { Identity } from "../../core/policy/identity.ts";
+import { type Lane, parseLane } from "../../core/routing/lane.ts";
+import { routeFor } from "../../core/routing/route.ts";
+import type { SmartHost } from "../../core/routing/smart-host.ts";
+import type { Reply } from "../../core/smtp/reply.ts";
+import { Acceptor } from "../../engine/acceptance.ts";
+import { Dispatcher } from "../../engine/dispatcher.ts";
+import type { MailToQueue, QueueToMail, StoreToMail } from "../../engine/messages.ts";
+import { QueueClient } from "../../engine/queue-client.ts";
+import { NO_SPACE, NOT_STORED, Reception, type ReceptionParts, TOO_MANY_SESSIONS } from "../../engine/reception.ts";
+import type { SpaceReport } from "../../ports/store.ts";
+import { type MailThreadData, type RelayPlan, dataPaths } from "../plan.ts";
+import { SessionCount } from "../session-count.ts";
+import { onOrder, report, threadRecorder } from "./thread.ts";
+
+const DRAIN_MS = 30_000;
+const DRAIN_LOOK_MS = 50;
+
+/** Smart hosts by lane. */
+function siteTable(plan: RelayPlan): (lane: Lane) => SmartHost | undefined {
+  const byName = new Map(
+    plan.config.smartHosts.map((host): [string, SmartHost] => [
+      host.name,
+      { ...host, authorities: plan.authorities[host.name] ?? [] },
+    ]),
+  );
+  return (lane) => {
+    const parsed = parseLane(lane);
+    return parsed === undefined ? undefined : byName.get(parsed.name);
+  };
+}
+
+function routeAgain(plan: RelayPlan, from: string, recipient: string): Lane | undefined {
+  const sender = parseReversePath(`<${from}>`);
+  const path = parseForwardPath(`<${recipient}>`);
+  if (sender.kind === "malformed" || path.kind === "malformed") return undefined;
+  return routeFor(plan.config.routes, sender.path, path.path);
+}
+
+class MailThread {
+  readonly #data: MailThreadData;
+  readonly #clock = new SystemClock();
+  readonly #client: QueueClient;
+  readonly #dispatcher: Dispatcher;
+  readonly #parts: ReceptionParts;
+  readonly #networks: Networks;
+  readonly #sessions = new Set<Reception>();
+  readonly #servers: net.Server[] = [];
+  #space: SpaceReport | undefined;
+  #isStopping = false;
+
+  constructor(data: MailThreadData) {
+    this.#data = data;
+    const { plan } = data;
+    const { config } = plan;
+    const clock = this.#clock;
+    const entropy = new SystemEntropy();
+    const recorder = threadRecorder(plan);
+    const files = new FolderOfContents(dataPaths(config.data).content);
+    this.#client = new QueueClient(clock, outletTo(data.store, COMMIT), outletTo(data.queue, plain<MailToQueue>()));
+    this.#dispatcher = new Dispatcher({
+      queue: this.#client,
+      clock,
+      entropy,
+      recorder,
+      files,
+      transport: new NetTransport(),
+      ehloName: config.hostname,
+      siteOf: siteTable(plan),
+      routeAgain: (from, recipient) => routeAgain(plan, from, recipient),
+    });
+    const routes = (): typeof config.routes => config.routes;
+    const acceptor = new Acceptor({
+      clock,
+      queue: this.#client,
+      dispatcher: this.#dispatcher,
+      hostname: config.hostname,
+      routes,
+    });
+    const senders = new Map(config.credentials.map((credential) => [credential.username, credential.senders]));
+    this.#networks = new Networks(config.access.networks);
+    this.#parts = {
+      clock,
+      entropy,
+      recorder,
+      files,
+      acceptor,
+      routes,
+      credentials: new PasswordVerifier({ credentials: config.credentials, clock }),
+      sendersOf: (username) => senders.get(username) ?? [],
+      obstacle: () => this.#obstacle(),
+      isUnderStress: () => this.#sessions.size > this.#sessionsMax() * SESSIONS.stressShare,
+    };
+    listenTo(data.store, answers<StoreToMail>(), (message) => this.#fromStore(message));
+    listenTo(data.queue, plain<QueueToMail>(), (message) => {
+      if (message.kind === "granted") this.#dispatcher.granted(message.lane, message.slots);
+      else this.#dispatcher.blocked(message.lane, message.until);
+    });
+  }
+
+  /** Listens; answers the ports. */
+  async listen(): Promise<number[]> {
+    const { plan, addresses } = this.#data;
+    const ports: number[] = [];
+    for (const [at, listener] of plan.config.listeners.entries()) {
+      const server = this.#server(listener);
+      this.#servers.push(server);
+      const { host, port } = addresses[at]!;
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen({ host, port, backlog: 1024, reusePort: plan.mailThreads > 1 }, resolve);
+      });
+      ports.push((server.address() as net.AddressInfo).port);
+    }
+    return ports;
+  }
+
+  /** 421 to new sessions and idle ones; what is under way is finished, for 30 s at most. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    const deadline = this.#clock.monotonic() + DRAIN_MS;
+    for (const server of this.#servers) server.close();
+    const quiet = this.#dispatcher.stop();
+    while (this.#sessions.size > 0 && this.#clock.monotonic() < deadline) {
+      for (const session of this.#sessions) session.shutDown(SHUTTING_DOWN);
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
+    }
+    await Promise.race([
+      quiet,
+      new Promise((resolve) => setTimeout(resolve, Math.max(0, deadline - this.#clock.monotonic()))),
+    ]);
+    this.#dispatcher.abandon();
+    await this.#client.settled();
+  }
+
+  #fromStore(message: StoreToMail): void {
+    if (message.kind === "claimed") this.#dispatcher.claimed(message.claimed);
+    else if (message.kind === "space") this.#space = message.report;
+    else {
+      if (message.kind === "not-committed")
+        this.#parts.recorder.record({ event: "store.failed", reason: message.reason, text: message.text });
+      this.#client.fromStore(message);
+    }
+  }
+
+  #obstacle(): Reply | undefined {
+    if (this.#isStopping) return SHUTTING_DOWN;
+    if (this.#space === undefined) return NOT_STORED;
+    return this.#space.mayAccept ? undefined : NO_SPACE;
+  }
+
+  /** Each mail thread has its share, so that together they never have more (promise P8). */
+  #share(limit: number): number {
+    return Math.max(1, Math.floor(limit / this.#data.plan.mailThreads));
+  }
+
+  #sessionsMax(): number {
+    return this.#share(this.#data.plan.config.limits.sessionsPerListener);
+  }
+
+  #server(listener: Listener): net.Server {
+    const { plan } = this.#data;
+    const { config } = plan;
+    const context = plan.tls === undefined || listener.tls === "none" ? undefined : this.#context(listener, plan.tls);
+    const rules = {
+      name: listener.name,
+      hostname: config.hostname,
+      tls: listener.tls,
+      isTlsRequired: listener.isTlsRequired,
+      bareNewlines: listener.bareNewlines,
+      messageOctetsMax: listener.messageOctetsMax,
+      recipientsMax: config.limits.recipientsPerMessage,
+      messagesPerConnectionMax: config.limits.messagesPerConnection,
+      hasCredentials: config.credentials.length > 0,
+    };
+    const count = new SessionCount({
+      sessionsMax: this.#sessionsMax(),
+      perStrangerMax: this.#share(config.limits.sessionsPerAddress),
+      perTrustedMax: this.#share(SESSIONS.perTrustedAddressMax),
+    });
+    return net.createServer({ noDelay: true, pauseOnConnect: false }, (raw) => {
+      const address = plainAddress(raw.remoteAddress ?? "");
+      const network = this.#networks.find(address);
+      const identity: Identity = network === undefined ? { kind: "none" } : { kind: "network", network };
+      const isAdmitted = count.enter(address, network !== undefined);
+      const reception: Reception = new Reception(this.#parts, rules, address, identity, () => {
+        this.#sessions.delete(reception);
+        if (isAdmitted) count.leave(address);
+      });
+      this.#sessions.add(reception);
+      const server = context === undefined ? undefined : { context, handshakeTimeout: INBOUND_TIME.tlsHandshake };
+      const refusal = this.#isStopping ? SHUTTING_DOWN : isAdmitted ? undefined : TOO_MANY_SESSIONS;
+      const isTlsFirst = server !== undefined && listener.tls === "implicit" && refusal === undefined;
+      reception.start(
+        isTlsFirst ? acceptTlsSocket(raw, reception, server) : acceptSocket(raw, reception, server),
+        refusal,
+      );
+    });
+  }
+
+  /** A ticket of one listener is good on all mail threads, but on no other listener: their rules differ. */
+  #context(listener: Listener, files: { readonly certificate: string; readonly key: string }): tls.SecureContext {
+    const ticketKeys = Buffer.from(
+      hkdfSync("sha256", this.#data.plan.ticketSecret, "", `tickets of ${listener.name}`, 48),
+    );
+    return serverContext(files.certificate, files.key, ticketKeys);
+  }
+}
+
+async function main(data: MailThreadData): Promise<void> {
+  const thread = new MailThread(data);
+  onOrder(() => void thread.stop().then(() => report({ kind: "stopped" })));
+  try {
+    report({ kind: "ready", ports: await thread.listen() });
+  } catch (error) {
+    report({ kind: "failed", text: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+await main(workerData as MailThreadData);

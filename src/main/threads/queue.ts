@@ -1,0 +1,26 @@
+// The queue thread: knows what is due, what is in flight and which limits bind. No I/O.
+import { workerData } from "node:worker_threads";
+import { SystemClock } from "../../adapters/system/clock.ts";
+import { SystemEntropy } from "../../adapters/system/entropy.ts";
+import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
+import type { MailToQueue, QueueToMail, QueueToStore, StoreToQueue } from "../../engine/messages.ts";
+import { Scheduler } from "../../engine/scheduler.ts";
+import type { QueueThreadData } from "../plan.ts";
+import { onOrder, report, threadRecorder } from "./thread.ts";
+
+function main({ plan, mails, store }: QueueThreadData): void {
+  const scheduler = new Scheduler({
+    clock: new SystemClock(),
+    entropy: new SystemEntropy(),
+    recorder: threadRecorder(plan),
+    mails: mails.map((port) => outletTo(port, plain<QueueToMail>())),
+    store: outletTo(store, plain<QueueToStore>()),
+  });
+  for (const [index, port] of mails.entries())
+    listenTo(port, plain<MailToQueue>(), (message) => scheduler.fromMail(index, message));
+  listenTo(store, plain<StoreToQueue>(), (message) => scheduler.fromStore(message));
+  onOrder(() => report({ kind: "stopped" }));
+  report({ kind: "ready" });
+}
+
+main(workerData as QueueThreadData);

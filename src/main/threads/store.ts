@@ -1,0 +1,62 @@
+// The store thread: the only writer of the queue store.
+import { workerData } from "node:worker_threads";
+import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
+import { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
+import { SystemClock } from "../../adapters/system/clock.ts";
+import { NEEDED_TO_DELIVER, neededToAccept, spaceOf } from "../../adapters/system/space.ts";
+import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
+import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
+import { STORE } from "../../core/base/limits.ts";
+import { Keeper } from "../../engine/keeper.ts";
+import type { QueueToStore, StoreToMail, StoreToQueue } from "../../engine/messages.ts";
+import { type StoreThreadData, dataPaths } from "../plan.ts";
+import { onOrder, report, threadRecorder } from "./thread.ts";
+
+/** What the control thread says: history has everything up to this row of the outbox. */
+export interface ControlToStore {
+  readonly forgetUpTo: number;
+}
+
+function main({ plan, mails, queue, control }: StoreThreadData): void {
+  const paths = dataPaths(plan.config.data);
+  const clock = new SystemClock();
+  const recorder = threadRecorder(plan);
+  const contents = new FolderOfContents(paths.content);
+  const store = new SqliteQueueStore(paths.queue, (id) => contents.remove(id));
+  contents.sweep(store.files());
+  const keeper = new Keeper(
+    store,
+    clock,
+    mails.map((port) => outletTo(port, answers<StoreToMail>())),
+    outletTo(queue, plain<StoreToQueue>()),
+  );
+  const recovered = keeper.start();
+  const messageOctetsMax = Math.max(...plan.config.listeners.map((listener) => listener.messageOctetsMax));
+  let mayAccept: boolean | undefined;
+  const look = (): void => {
+    const { freeOctets, totalOctets } = spaceOf(plan.config.data);
+    const needed = neededToAccept(totalOctets, messageOctetsMax);
+    if (freeOctets >= needed !== (mayAccept ?? true)) {
+      recorder.record(
+        freeOctets >= needed
+          ? { event: "space.restored", freeOctets }
+          : { event: "space.low", freeOctets, neededOctets: needed },
+      );
+    }
+    mayAccept = freeOctets >= needed;
+    keeper.space({ freeOctets, mayAccept, mayDeliver: freeOctets >= NEEDED_TO_DELIVER });
+  };
+  look();
+  const timer = setInterval(look, STORE.spaceCheck);
+  for (const [index, port] of mails.entries()) listenTo(port, COMMIT, (message) => keeper.fromMail(index, message));
+  listenTo(queue, plain<QueueToStore>(), (message) => keeper.fromQueue(message));
+  control.on("message", ({ forgetUpTo }: ControlToStore) => store.forget(forgetUpTo));
+  onOrder(() => {
+    clearInterval(timer);
+    store.close();
+    report({ kind: "stopped" });
+  });
+  report({ kind: "ready", recovered });
+}
+
+main(workerData as StoreThreadData);

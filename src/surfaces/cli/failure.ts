@@ -1,0 +1,20 @@
+/** A command that cannot do what it was asked: one line for the user, and the exit code of sysexits.h. */
+export class CommandFailure extends Error {
+  override readonly name = "CommandFailure";
+  readonly exitCode: number;
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+export const EXIT = {
+  /** The relay does not run, or refused. */
+  unavailable: 69,
+  /** A bug. */
+  software: 70,
+  /** The configuration is wrong, or there is none. */
+  config: 78,
+  /** Not found, or not delivered. */
+  failed: 1,
+} as const;

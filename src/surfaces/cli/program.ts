@@ -1,0 +1,142 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+
+export interface DataOptions {
+  readonly config?: string;
+  readonly data?: string;
+}
+
+export interface QueueListOptions extends DataOptions {
+  readonly json?: boolean;
+  readonly limit: number;
+  readonly after?: string;
+}
+
+export interface ShowOptions extends DataOptions {
+  readonly json?: boolean;
+}
+
+export interface TryOptions {
+  readonly data: string;
+  readonly plainPort: number;
+  readonly starttlsPort: number;
+  readonly tlsPort: number;
+}
+
+export interface SendOptions {
+  readonly server: string;
+  readonly from: string;
+  readonly to: string[];
+  readonly subject: string;
+  readonly username?: string;
+  readonly tlsCa?: string;
+}
+
+/** What each command does; `main` knows how. */
+export interface Commands {
+  readonly version: string;
+  start(options: { readonly config?: string }): Promise<void>;
+  tryMode(options: TryOptions): Promise<void>;
+  configCheck(options: { readonly config?: string }): Promise<void>;
+  queueList(options: QueueListOptions): Promise<void>;
+  queueShow(id: string, options: ShowOptions): Promise<void>;
+  status(options: ShowOptions): Promise<void>;
+  send(options: SendOptions): Promise<void>;
+  sinkList(options: ShowOptions): Promise<void>;
+  sinkShow(id: string, options: ShowOptions): Promise<void>;
+}
+
+function number(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < min || value > max)
+      throw new InvalidArgumentError(`takes a number from ${min} to ${max}`);
+    return value;
+  };
+}
+
+const port = number(0, 65_535);
+const configOption = (): Option => new Option("-c, --config FILE", "the configuration file");
+const dataOption = (): Option =>
+  new Option("-d, --data FOLDER", "the data folder of the relay, instead of the one that the configuration names");
+const jsonOption = (): Option => new Option("--json", "as JSON");
+
+export function buildProgram(commands: Commands): Command {
+  const program = new Command("waypost")
+    .description("A mail relay: takes outgoing mail, makes it durable, moves it to the next hop.")
+    .version(commands.version, "-V, --version", "print the version")
+    .showHelpAfterError("(waypost help shows the commands)");
+  program.command("start").description("run the relay").addOption(configOption()).action(commands.start);
+  program
+    .command("try")
+    .description(
+      "try mode: listeners on this machine only, and a sink as the only next hop; nothing leaves the machine",
+    )
+    .option("-d, --data FOLDER", "where try mode keeps its queue, credential and certificate", "waypost-data/try")
+    .option("--plain-port PORT", "the listener without TLS, for programs on this machine", port, 2525)
+    .option("--starttls-port PORT", "the listener with STARTTLS", port, 2587)
+    .option("--tls-port PORT", "the listener with implicit TLS", port, 2465)
+    .action(commands.tryMode);
+  program
+    .command("config")
+    .description("look at the configuration")
+    .addCommand(
+      new Command("check")
+        .description("say what is wrong with it, or that nothing is")
+        .addOption(configOption())
+        .action(commands.configCheck),
+    );
+  const queue = program.command("queue").description("look into the queue");
+  queue
+    .command("list")
+    .description("what waits, oldest first, and why")
+    .addOption(configOption())
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .option("-n, --limit COUNT", "deliveries shown", number(1, 1000), 50)
+    .option("--after PLACE", "go on behind a page")
+    .action(commands.queueList);
+  queue
+    .command("show")
+    .description("one message: where each recipient stands, and each attempt")
+    .argument("<id>", "as it stands in Received and in the log")
+    .addOption(configOption())
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(commands.queueShow);
+  program
+    .command("status")
+    .description("whether the relay runs, and how much waits where")
+    .addOption(configOption())
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(commands.status);
+  program
+    .command("send")
+    .description("send a test message through a relay, and print what it says")
+    .requiredOption("-t, --to ADDRESS...", "recipients")
+    .option("-f, --from ADDRESS", "envelope sender", "waypost@localhost.localdomain")
+    .option("-s, --server URL", "smtp://HOST:PORT or smtps://HOST:PORT", "smtp://127.0.0.1:2525")
+    .option("--subject TEXT", "subject of the message", "A test by waypost send")
+    .option("-u, --username NAME", "log in; the password is read from WAYPOST_SEND_PASSWORD")
+    .option("--tls-ca FILE", "PEM certificate of an authority to trust besides the system's")
+    .action(commands.send);
+  const sink = program.command("sink").description("what the sink of try mode got");
+  sink
+    .command("list")
+    .description("the last 100 messages")
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(commands.sinkList);
+  sink
+    .command("show")
+    .description("one message as it came")
+    .argument("<id>", "its number")
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(commands.sinkShow);
+  program
+    .command("version")
+    .description("print the version")
+    .action(() => console.log(commands.version));
+  return program;
+}
