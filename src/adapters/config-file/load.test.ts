@@ -203,8 +203,8 @@ describe("secrets", () => {
   });
 });
 
-test("a million brackets are one error", async () => {
-  write("waypost.yaml", `${SMALLEST}routes: ${"[".repeat(1_000_000)}\n`);
+test("brackets without end are one error", async () => {
+  write("waypost.yaml", `${SMALLEST}routes: ${"[".repeat(100_000)}\n`);
   expect(await load()).toHaveProperty("errors", [expect.stringMatching(/^waypost\.yaml:4:\d+: nested too deeply$/)]);
 });
 

@@ -137,3 +137,12 @@ export const LOGS = {
   /** Lines kept for a reader of stdout that stops; beyond it lines are dropped and counted. */
   pendingOctetsMax: 4 * MiB,
 } as const;
+
+/** Passwords that clients give. */
+export const PASSWORDS = {
+  /** Checks that wait for a core; beyond it the answer is 454. At 50 ms each this is some seconds. */
+  waitingMax: 100,
+  /** Successful logins that are remembered, so that an application that reconnects costs nothing. */
+  rememberedMax: 10_000,
+  rememberedFor: 10 * minute,
+} as const;
