@@ -21,6 +21,7 @@ export interface EventCatalogue {
   "space.low": { readonly freeOctets: number; readonly neededOctets: number };
   "space.restored": { readonly freeOctets: number };
   "store.failed": { readonly reason: string; readonly text: string };
+  "relay.died": { readonly text: string };
   "control.failed": { readonly text: string };
   "session.refused": {
     readonly listener: string;
@@ -155,6 +156,11 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     level: "error",
     description: "A group commit failed. Messages in it were refused with 4yz; ends of deliveries are recorded again.",
     fields: { reason: "`full` or `failed`.", text: "What the store said." },
+  },
+  "relay.died": {
+    level: "error",
+    description: "A thread that mail needs died, and the relay ends with exit code 70. Nothing accepted is lost: start it again.",
+    fields: { text: "The error and where it happened." },
   },
   "control.failed": {
     level: "error",

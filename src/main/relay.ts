@@ -176,9 +176,6 @@ export class Relay {
     channel.port2.unref();
     const control = this.#thread("control", { plan, store: channel.port1 } satisfies ControlThreadData);
     this.#control = control;
-    control.ready.catch((error: unknown) =>
-      this.#options.recorder.record({ event: "control.failed", text: String(error) }),
-    );
     control.worker.once("exit", () => {
       if (!this.#isStopping) setTimeout(() => this.#startControl(plan, store), CONTROL_RESTART_MS);
     });

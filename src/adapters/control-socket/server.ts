@@ -24,9 +24,7 @@ export class SocketServer {
 
   listen(): void {
     fs.rmSync(this.#file, { force: true }); // left by a process that was killed; the folder's lock says that it is gone
-    const before = process.umask(0o077);
-    this.#server.listen(this.#file);
-    process.umask(before);
+    this.#server.listen(this.#file, () => fs.chmodSync(this.#file, 0o600)); // the folder is its owner's alone already
   }
 
   close(): void {

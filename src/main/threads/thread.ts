@@ -1,10 +1,9 @@
 import { parentPort } from "node:worker_threads";
 import { EventRecorder } from "../../adapters/log/event-recorder.ts";
-import { formatForTerminal } from "../../adapters/log/terminal-line.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { invariant } from "../../core/base/invariant.ts";
-import { formatEvent } from "../../core/event-line.ts";
 import type { Recorder } from "../../ports/recorder.ts";
+import { eventFormat } from "./event-format.ts";
 import type { RelayPlan, ThreadOrder, ThreadReport } from "../plan.ts";
 
 /** A thread's line to the main thread. */
@@ -36,9 +35,4 @@ export function threadRecorder(plan: RelayPlan): Recorder {
     format: eventFormat(plan.isTerminal),
     sink,
   });
-}
-
-export function eventFormat(isTerminal: boolean): typeof formatEvent {
-  const isColoured = isTerminal && process.env["NO_COLOR"] === undefined;
-  return isTerminal ? (event, now) => formatForTerminal(event, now, isColoured) : formatEvent;
 }

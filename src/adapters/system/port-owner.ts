@@ -1,0 +1,51 @@
+import fs from "node:fs";
+
+/** The program that listens on a TCP port of this machine, where the system tells: `postfix (pid 812)`. */
+export function portOwner(port: number): string | undefined {
+  const inodes = new Set(["/proc/net/tcp", "/proc/net/tcp6"].flatMap((file) => listeners(file, port)));
+  if (inodes.size === 0) return undefined;
+  for (const pid of numbered("/proc")) {
+    for (const descriptor of numbered(`/proc/${pid}/fd`)) {
+      const target = readLink(`/proc/${pid}/fd/${descriptor}`);
+      const inode = target === undefined ? undefined : /^socket:\[(\d+)\]$/.exec(target)?.[1];
+      if (inode !== undefined && inodes.has(inode)) return `${readText(`/proc/${pid}/comm`).trim()} (pid ${pid})`;
+    }
+  }
+  return undefined;
+}
+
+const LISTEN = "0A";
+
+/** Inodes of the sockets that listen on `port`. */
+function listeners(file: string, port: number): string[] {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const rows = readText(file).split("\n").slice(1);
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter((columns) => columns[1]?.endsWith(suffix) === true && columns[3] === LISTEN)
+    .map((columns) => columns[9]!);
+}
+
+// What cannot be read (another user's process, one that just ended, a system without /proc) tells nothing.
+
+function readText(file: string): string {
+  return fs.existsSync(file) ? fs.readFileSync(file, "utf8") : "";
+}
+
+function numbered(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder).filter((name) => /^\d+$/.test(name));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return [];
+  }
+}
+
+function readLink(file: string): string | undefined {
+  try {
+    return fs.readlinkSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return undefined;
+  }
+}

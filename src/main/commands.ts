@@ -1,0 +1,170 @@
+import { ask } from "../adapters/control-socket/client.ts";
+import { loadConfig } from "../adapters/config-file/load.ts";
+import { HistoryStore } from "../adapters/history-sqlite/history-store.ts";
+import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import type { Config } from "../core/config/config.ts";
+import { parseSmartHostUrl } from "../core/config/values.ts";
+import type { SmartHost } from "../core/routing/smart-host.ts";
+import type { MessageReport, QueuePage, StatusReport } from "../engine/operator.ts";
+import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
+import { messageLines, outcomeLine, queueLines, sinkLines, statusLines } from "../surfaces/cli/pages.ts";
+import type { Commands, DataOptions, SendOptions } from "../surfaces/cli/program.ts";
+import { dataPaths } from "./plan.ts";
+import { ProcessLog } from "./process-log.ts";
+import { run } from "./run.ts";
+import { sendTestMessage } from "./send.ts";
+import { SinkFolder } from "./sink.ts";
+import { StoreOperator } from "./store-operator.ts";
+import { TRY_DATA, tryMode } from "./try-mode.ts";
+import { VERSION } from "./version.ts";
+
+async function load(
+  explicit: string | undefined,
+): Promise<{ readonly config: Config; readonly source: string; readonly warnings: readonly string[] }> {
+  const loaded = await loadConfig({
+    explicit,
+    environment: process.env,
+    folder: process.cwd(),
+    systemName: os.hostname(),
+  });
+  switch (loaded.kind) {
+    case "loaded":
+      return loaded;
+    case "invalid":
+      throw new CommandFailure(`the configuration is not valid\n${loaded.errors.join("\n")}`, EXIT.config);
+    case "nowhere":
+      throw new CommandFailure(
+        `there is no configuration; looked in: ${loaded.places.join(", ")}\nTo see Waypost at work without one: waypost try`,
+        EXIT.config,
+      );
+  }
+}
+
+async function start(options: { readonly config?: string }): Promise<void> {
+  const { config, source, warnings } = await load(options.config);
+  console.error(`waypost ${VERSION}: configuration from ${source}`);
+  for (const warning of warnings) console.error(`warning: ${warning}`);
+  await run(config, new ProcessLog(config.logs.level), () => "stop it, or change `listeners[].listen`");
+}
+
+async function configCheck(options: { readonly config?: string }): Promise<void> {
+  const { source, warnings } = await load(options.config);
+  for (const warning of warnings) console.log(`warning: ${warning}`);
+  console.log(`${source}: valid${warnings.length === 0 ? "" : `, ${warnings.length} to look at`}`);
+}
+
+/** The data folder: named, or try mode's where there is no configuration. */
+async function dataFolder(options: DataOptions): Promise<string> {
+  if (options.data !== undefined) return path.resolve(options.data);
+  if (options.config === undefined) {
+    const loaded = await loadConfig({ environment: process.env, folder: process.cwd(), systemName: os.hostname() });
+    if (loaded.kind === "nowhere" && fs.existsSync(TRY_DATA)) return path.resolve(TRY_DATA);
+  }
+  return (await load(options.config)).config.data;
+}
+
+/** From the relay that runs there; where none does, from its store on disk. */
+async function query<Answer>(
+  options: DataOptions,
+  request: string,
+  read: (operator: StoreOperator) => Answer,
+): Promise<Answer | null> {
+  const folder = await dataFolder(options);
+  const paths = dataPaths(folder);
+  const answer = await ask(paths.socket, request);
+  if (answer !== undefined) return answer as Answer | null;
+  if (!fs.existsSync(paths.queue))
+    throw new CommandFailure(`there is no queue in ${folder}; name the data folder with --data`, EXIT.unavailable);
+  const reader = new QueueReader(paths.queue);
+  const history = new HistoryStore(paths.history);
+  try {
+    return (
+      read(
+        new StoreOperator({ version: VERSION, startedAt: 0, config: { hostname: "", listeners: [] } }, reader, history),
+      ) ?? null
+    );
+  } finally {
+    reader.close();
+    history.close();
+  }
+}
+
+function print(lines: readonly string[]): void {
+  for (const line of lines) console.log(line);
+}
+
+export const commands: Commands = {
+  version: VERSION,
+  start,
+  tryMode,
+  configCheck,
+  async queueList(options) {
+    const request = `/queue?limit=${options.limit}${options.after === undefined ? "" : `&after=${encodeURIComponent(options.after)}`}`;
+    const page = await query<QueuePage>(options, request, (operator) =>
+      operator.list({ limit: options.limit, after: options.after }),
+    );
+    if (options.json === true) console.log(JSON.stringify(page));
+    else print(queueLines(page!, Date.now()));
+  },
+  async queueShow(id, options) {
+    const found = await query<MessageReport | undefined>(options, `/queue/${encodeURIComponent(id)}`, (operator) =>
+      operator.show(id),
+    );
+    if (found === null || found === undefined)
+      throw new CommandFailure(`no message ${id} in the queue or in history`, EXIT.failed);
+    if (options.json === true) console.log(JSON.stringify(found));
+    else print(messageLines(found, Date.now()));
+  },
+  async status(options) {
+    const folder = await dataFolder(options);
+    const report = (await ask(dataPaths(folder).socket, "/status")) as StatusReport | null | undefined;
+    if (report === undefined || report === null)
+      throw new CommandFailure(`no relay runs on ${folder}`, EXIT.unavailable);
+    if (options.json === true) console.log(JSON.stringify(report));
+    else print(statusLines(report, Date.now()));
+  },
+  send,
+  async sinkList(options) {
+    const messages = new SinkFolder(path.join(await dataFolder(options), "sink")).list();
+    if (options.json === true) console.log(JSON.stringify(messages));
+    else print(sinkLines(messages));
+  },
+  async sinkShow(id, options) {
+    const content = new SinkFolder(path.join(await dataFolder(options), "sink")).read(id);
+    if (content === undefined) throw new CommandFailure(`the sink has no message ${id}`, EXIT.failed);
+    process.stdout.write(content);
+  },
+};
+
+async function send(options: SendOptions): Promise<void> {
+  const password = process.env["WAYPOST_SEND_PASSWORD"];
+  if (options.username !== undefined && password === undefined)
+    throw new CommandFailure("put the password into WAYPOST_SEND_PASSWORD", EXIT.config);
+  const parsed = parseSmartHostUrl(options.server);
+  if ("kind" in parsed) throw new CommandFailure(`--server: ${parsed.why}`, EXIT.config);
+  const credentials = options.username === undefined ? undefined : { username: options.username, password: password! };
+  const site: SmartHost = {
+    name: "send",
+    host: parsed.host,
+    port: parsed.port,
+    isImplicitTls: parsed.isImplicitTls,
+    tls: credentials !== undefined || options.tlsCa !== undefined ? "verify" : "opportunistic",
+    credentials,
+    authorities: options.tlsCa === undefined ? [] : [fs.readFileSync(options.tlsCa, "utf8")],
+  };
+  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-send-"));
+  try {
+    const results = await sendTestMessage(
+      site,
+      { hostname: os.hostname(), from: options.from, to: options.to, subject: options.subject },
+      scratch,
+    );
+    for (const { recipient, outcome } of results) console.log(outcomeLine(recipient, outcome));
+    if (results.some(({ outcome }) => outcome.kind !== "delivered")) process.exitCode = EXIT.failed;
+  } finally {
+    fs.rmSync(scratch, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,49 @@
+import type { Config } from "../core/config/config.ts";
+import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
+import { portOwner } from "../adapters/system/port-owner.ts";
+import { ProcessLog } from "./process-log.ts";
+import { PortTakenError, Relay, StartError } from "./relay.ts";
+import { VERSION } from "./version.ts";
+
+export interface Running {
+  readonly relay: Relay;
+  readonly log: ProcessLog;
+}
+
+/** Starts the relay in this process, and sees to it that signals stop it in order and that a dead thread ends it. */
+export async function run(config: Config, log: ProcessLog, portAdvice: (port: number) => string): Promise<Running> {
+  const die = (text: string): void => {
+    log.recorder.record({ event: "relay.died", text });
+    void log.flush().finally(() => process.exit(EXIT.software));
+  };
+  let relay: Relay;
+  try {
+    relay = await Relay.start({
+      config,
+      version: VERSION,
+      isTerminal: log.isTerminal,
+      recorder: log.recorder,
+      log: (lines) => log.write(lines),
+      onDeath: die,
+    });
+  } catch (error) {
+    if (error instanceof PortTakenError) throw new CommandFailure(portTaken(error, portAdvice), EXIT.config);
+    if (error instanceof StartError) throw new CommandFailure(error.message, EXIT.config);
+    throw error;
+  }
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      void relay
+        .stop(signal)
+        .then(() => log.flush())
+        .finally(() => process.exit(0));
+    });
+  }
+  return { relay, log };
+}
+
+function portTaken(error: PortTakenError, advice: (port: number) => string): string {
+  const { host, port } = error.address;
+  const owner = portOwner(port);
+  return `${host}:${port} is taken${owner === undefined ? " by another program" : ` by ${owner}`}; ${advice(port)}`;
+}

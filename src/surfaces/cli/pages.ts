@@ -1,0 +1,114 @@
+import { printable } from "../../core/base/printable.ts";
+import { type Duration, type Instant, day, hour, minute, second } from "../../core/base/time.ts";
+import type { Outcome } from "../../core/outbound/outcome.ts";
+import type { DeliveryReport, MessageReport, QueuePage, StatusReport } from "../../engine/operator.ts";
+
+// What the commands print for people. Everything that a peer may have said goes through `printable`.
+
+/** `3 h 12 min`, the two largest units. */
+export function span(duration: Duration): string {
+  const parts: string[] = [];
+  let left = Math.max(0, duration);
+  for (const [unit, name] of [
+    [day, "d"],
+    [hour, "h"],
+    [minute, "min"],
+    [second, "s"],
+  ] as const) {
+    const count = Math.floor(left / unit);
+    left -= count * unit;
+    if (count > 0 || (unit === second && parts.length === 0)) parts.push(`${count} ${name}`);
+    if (parts.length === 2) break;
+  }
+  return parts.join(" ");
+}
+
+function when(at: Instant, now: Instant): string {
+  return at > now ? `in ${span(at - now)}` : `${span(now - at)} ago`;
+}
+
+export function octetsText(octets: number): string {
+  if (octets < 1024) return `${octets} B`;
+  return octets < 1024 * 1024 ? `${(octets / 1024).toFixed(1)} KiB` : `${(octets / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+function sender(from: string): string {
+  return `<${printable(from)}>`;
+}
+
+/** One line a delivery, and below it why it waits: an operator reads one place. */
+export function queueLines(page: QueuePage, now: Instant): string[] {
+  if (page.deliveries.length === 0) return ["The queue is empty."];
+  const lines = page.deliveries.flatMap((delivery) => [
+    `${delivery.id}  ${sender(delivery.from)} -> <${printable(delivery.recipient)}>  ${octetsText(delivery.octets)}, received ${when(delivery.receivedAt, now)}`,
+    `    ${standing(delivery, now)}`,
+  ]);
+  return page.after === undefined ? lines : [...lines, `There is more: --after ${page.after}`];
+}
+
+function standing(delivery: DeliveryReport, now: Instant): string {
+  const lane = printable(delivery.lane);
+  const text = delivery.text === "" ? "" : `: ${printable(delivery.text)}`;
+  if (delivery.state === "in hand") return `${lane}: ${delivery.reason}`;
+  if (delivery.state !== "waiting") return `${lane}: ${delivery.state} ${when(delivery.at, now)}${text}`;
+  const attempts = delivery.attempts === 1 ? "1 attempt" : `${delivery.attempts} attempts`;
+  const next = delivery.at <= now ? "due now" : `next ${when(delivery.at, now)}`;
+  const reason = delivery.reason === "" ? "" : `; ${delivery.reason}`;
+  return `${lane}: ${attempts}, ${next}${reason}${text}`;
+}
+
+export function messageLines(message: MessageReport, now: Instant): string[] {
+  return [
+    `Message ${message.id}`,
+    `  from      ${sender(message.from)}`,
+    `  identity  ${printable(message.identity)}${message.client === "" ? "" : ` at ${printable(message.client)}`}`,
+    `  subject   ${printable(message.subject)}`,
+    `  size      ${octetsText(message.octets)}`,
+    `  received  ${new Date(message.receivedAt).toISOString()} (${when(message.receivedAt, now)})`,
+    "Recipients",
+    ...message.deliveries.map((delivery) => `  <${printable(delivery.recipient)}>  ${standing(delivery, now)}`),
+    ...(message.history.length === 0 ? [] : ["Attempts"]),
+    ...message.history.map(
+      (attempt) =>
+        `  ${new Date(attempt.at).toISOString()}  <${printable(attempt.recipient)}>  ${attempt.state} (attempt ${attempt.attempts}): ${printable(attempt.text)}`,
+    ),
+  ];
+}
+
+export function statusLines(status: StatusReport, now: Instant): string[] {
+  const oldest = status.oldest === undefined ? "" : `, the oldest received ${when(status.oldest, now)}`;
+  return [
+    `waypost ${status.version} on ${status.hostname}, up ${span(now - status.startedAt)}`,
+    ...status.listeners.map((listener) => `  listens on ${listener}`),
+    `Queue: ${status.waiting} waiting, ${status.inHand} in hand${oldest}`,
+    ...status.lanes.map(({ lane, waiting, wakeAt, blockedUntil }) => {
+      const blocked =
+        blockedUntil === undefined ? "" : `, blocked; one connection tries again ${when(blockedUntil, now)}`;
+      const wakes = blockedUntil !== undefined || wakeAt === undefined ? "" : `, next due ${when(wakeAt, now)}`;
+      return `  ${printable(lane)}: ${waiting} waiting${blocked}${wakes}`;
+    }),
+  ];
+}
+
+export function sinkLines(
+  messages: readonly {
+    readonly id: string;
+    readonly at: Instant;
+    readonly from: string;
+    readonly to: readonly string[];
+    readonly octets: number;
+  }[],
+): string[] {
+  if (messages.length === 0) return ["The sink is empty."];
+  return messages.map(
+    ({ id, at, from, to, octets }) =>
+      `${id}  ${new Date(at).toISOString()}  ${sender(from)} -> ${to.map((address) => `<${printable(address)}>`).join(" ")}  ${octetsText(octets)}`,
+  );
+}
+
+export function outcomeLine(recipient: string, outcome: Outcome): string {
+  const said = outcome.reply === undefined ? "" : `${outcome.reply.code} ${outcome.reply.lines.join(" / ")}`;
+  if (outcome.kind === "delivered") return `<${printable(recipient)}>: accepted: ${printable(said)}`;
+  const kind = outcome.kind === "permanent" ? "refused" : "not now";
+  return `<${printable(recipient)}>: ${kind} (${outcome.cause}): ${printable(said === "" ? outcome.detail : said)}`;
+}
