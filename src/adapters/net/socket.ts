@@ -1,0 +1,277 @@
+import type * as net from "node:net";
+import * as tls from "node:tls";
+import { invariant } from "../../core/base/invariant.ts";
+import { INBOUND, KiB } from "../../core/base/limits.ts";
+import type { Duration } from "../../core/base/time.ts";
+import type { Endpoint, Socket, SocketEnd, SocketHandler, TlsFacts } from "../../ports/transport.ts";
+
+/** How a connection becomes TLS: as server or as client. */
+export interface TlsRole {
+  readonly handshakeTimeout: Duration;
+  wrap(raw: net.Socket): tls.TLSSocket;
+  /** The event that says that the handshake is over and the peer was checked as far as it has to be. */
+  readonly doneEvent: "secure" | "secureConnect";
+}
+
+export interface ServerTls {
+  readonly context: tls.SecureContext;
+  readonly handshakeTimeout: Duration;
+}
+
+/** Parts of a send that together have at most this many octets are copied into one write: cheaper than a vector of them. */
+const JOINED_OCTETS_MAX = 16 * KiB;
+
+const NOWHERE: Endpoint = { address: "", port: 0 };
+
+/** An IPv4 peer of a listener for both families is the IPv4 address that it is, to every rule about addresses. */
+function endpoint(address: string | undefined, port: number | undefined): Endpoint {
+  if (address === undefined || port === undefined) return NOWHERE; // gone already; `closed` follows
+  const isMapped = address.startsWith("::ffff:") && address.includes(".");
+  return { address: isMapped ? address.slice(7) : address, port };
+}
+
+/** The system's or TLS library's word for an error. */
+function errorText(error: Error & { readonly reason?: unknown }): string {
+  if (error instanceof AggregateError) return error.errors.map((e) => errorText(e as Error)).join("; ");
+  return typeof error.reason === "string" ? error.reason : error.message;
+}
+
+function joined(parts: readonly (Uint8Array | string)[]): Uint8Array | string | undefined {
+  if (parts.length === 1) return parts[0]!;
+  let octets = 0;
+  let isText = true;
+  for (const part of parts) {
+    isText &&= typeof part === "string";
+    octets += typeof part === "string" ? Buffer.byteLength(part) : part.length;
+  }
+  if (isText) return parts.join("");
+  if (octets > JOINED_OCTETS_MAX) return undefined;
+  const whole = Buffer.allocUnsafe(octets);
+  let at = 0;
+  for (const part of parts) {
+    if (typeof part === "string") at += whole.write(part, at);
+    else {
+      whole.set(part, at);
+      at += part.length;
+    }
+  }
+  return whole;
+}
+
+type Phase = "connecting" | "open" | "securing" | "closing";
+
+/** One TCP connection, with or without TLS, in either direction. */
+export class NetSocket implements Socket {
+  readonly #raw: net.Socket;
+  readonly #handler: SocketHandler;
+  readonly #role: TlsRole | undefined;
+  #stream: net.Socket;
+  #phase: Phase = "connecting";
+  readonly #opened: (tls: TlsFacts | undefined) => void;
+  #isOpened = false;
+  #end: SocketEnd | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isPaused = false;
+  #isFull = false;
+  #local = NOWHERE;
+  #remote = NOWHERE;
+
+  readonly #onData = (octets: Uint8Array): void => {
+    if (this.#phase === "open") this.#handler.received(octets);
+  };
+  readonly #onDrain = (): void => {
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    if (this.#phase === "open") this.#handler.drained();
+  };
+  readonly #onError = (error: Error): void => {
+    this.#fail(errorText(error));
+  };
+  readonly #onEnd = (): void => {
+    this.#end ??= this.#endOf("ended", "the peer closed the connection");
+  };
+  readonly #onClose = (): void => {
+    clearTimeout(this.#timer);
+    this.#detach(this.#stream);
+    this.#phase = "closing";
+    this.#raw.destroy();
+    this.#handler.closed(this.#end ?? { kind: "ended", text: "the connection is gone" });
+  };
+
+  /** `opened` is called once: when the connection stands, or after the handshake where TLS comes first. */
+  constructor(
+    raw: net.Socket,
+    handler: SocketHandler,
+    role: TlsRole | undefined,
+    opened: (tls: TlsFacts | undefined) => void,
+  ) {
+    this.#raw = raw;
+    this.#stream = raw;
+    this.#handler = handler;
+    this.#role = role;
+    this.#opened = opened;
+    // `drained` hangs on the stream's own mark; it has to be reached before ours is.
+    invariant(raw.writableHighWaterMark <= INBOUND.pendingOutputMax, "the stream says when it is full");
+    // Stays to the end, whatever else comes and goes: an error without a listener ends the process.
+    raw.on("error", this.#onError);
+    this.#attach(raw);
+  }
+
+  /** The connection stands: for a socket that was accepted, at once. */
+  stands(isImplicitTls: boolean): void {
+    this.#local = endpoint(this.#raw.localAddress, this.#raw.localPort);
+    this.#remote = endpoint(this.#raw.remoteAddress, this.#raw.remotePort);
+    this.#raw.setNoDelay(true); // what waits for an answer is written in one piece
+    this.#phase = "open";
+    clearTimeout(this.#timer);
+    if (isImplicitTls) return this.startTls();
+    this.#isOpened = true;
+    this.#opened(undefined);
+  }
+
+  /** Ends the connection unless it stands by then. */
+  standsWithin(timeout: Duration): void {
+    this.#deadline(timeout, "the connection took too long");
+  }
+
+  get local(): Endpoint {
+    return this.#local;
+  }
+
+  get remote(): Endpoint {
+    return this.#remote;
+  }
+
+  send(parts: readonly (Uint8Array | string)[]): boolean {
+    const stream = this.#stream;
+    if (this.#phase === "closing" || !stream.writable || parts.length === 0) return true; // `closed` tells
+    const whole = joined(parts);
+    if (whole === undefined) {
+      stream.cork();
+      for (const part of parts) stream.write(part);
+      stream.uncork();
+    } else stream.write(whole);
+    if (stream.writableLength <= INBOUND.pendingOutputMax) return true;
+    this.#isFull = true;
+    return false;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    if (this.#phase === "open") this.#stream.pause(); // a handshake is not to be stopped
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    if (this.#phase === "open") this.#stream.resume();
+  }
+
+  startTls(): void {
+    const role = this.#role;
+    invariant(role !== undefined, "the connection has TLS to start");
+    if (this.#phase !== "open") return;
+    this.#detach(this.#raw);
+    // What came in clear and was not looked at must not become part of the TLS session, in either sense.
+    while (this.#raw.read() !== null) continue;
+    this.#phase = "securing";
+    this.#deadline(role.handshakeTimeout, "the TLS handshake took too long");
+    try {
+      this.#stream = this.#wrapped(role);
+    } catch (error) {
+      this.#fail(errorText(error as Error)); // authorities that are no certificates
+    }
+    this.#attach(this.#stream);
+  }
+
+  close(linger: Duration): void {
+    if (this.#phase === "closing") return;
+    if (this.#phase !== "open") return this.destroy();
+    this.#end ??= { kind: "closed-here", text: "" };
+    this.#phase = "closing";
+    this.#timer = setTimeout(() => this.#stream.destroy(), linger);
+    this.#stream.resume(); // to see the peer's end, and so that unread input does not reset what it has not read
+    this.#stream.end();
+  }
+
+  destroy(): void {
+    this.#end ??= { kind: "closed-here", text: "" };
+    this.#phase = "closing";
+    this.#stream.destroy();
+  }
+
+  #wrapped(role: TlsRole): tls.TLSSocket {
+    const stream = role.wrap(this.#raw);
+    stream.once(role.doneEvent, () => this.#secured(stream));
+    stream.on("error", this.#onError);
+    return stream;
+  }
+
+  #attach(stream: net.Socket): void {
+    stream.on("data", this.#onData);
+    stream.on("drain", this.#onDrain);
+    stream.on("end", this.#onEnd);
+    stream.on("close", this.#onClose);
+  }
+
+  #detach(stream: net.Socket): void {
+    stream.off("data", this.#onData);
+    stream.off("drain", this.#onDrain);
+    stream.off("end", this.#onEnd);
+    stream.off("close", this.#onClose);
+  }
+
+  #secured(stream: tls.TLSSocket): void {
+    if (this.#phase !== "securing") return;
+    clearTimeout(this.#timer);
+    this.#phase = "open";
+    if (this.#isPaused) stream.pause();
+    this.#tellSecured({
+      version: stream.getProtocol() ?? "",
+      cipher: stream.getCipher().standardName,
+      isVerified: stream.authorized,
+    });
+  }
+
+  #tellSecured(facts: TlsFacts): void {
+    if (this.#isOpened) return this.#handler.secured(facts);
+    this.#isOpened = true;
+    this.#opened(facts);
+  }
+
+  #endOf(kind: "ended" | "reset", text: string): SocketEnd {
+    if (this.#phase === "connecting") return { kind: "connect-failed", text };
+    return { kind: this.#phase === "securing" ? "tls-failed" : kind, text };
+  }
+
+  #fail(text: string): void {
+    this.#end ??= this.#endOf("reset", text);
+    this.#stream.destroy(); // an error inside an established TLS session does not do it by itself
+  }
+
+  #deadline(timeout: Duration, text: string): void {
+    this.#timer = setTimeout(() => this.#fail(text), timeout);
+  }
+}
+
+function serverRole(server: ServerTls): TlsRole {
+  return {
+    handshakeTimeout: server.handshakeTimeout,
+    doneEvent: "secure",
+    wrap: (raw) => new tls.TLSSocket(raw, { isServer: true, secureContext: server.context }),
+  };
+}
+
+/** Takes an accepted connection. With `server` the handler's side may `startTls`. */
+export function acceptSocket(raw: net.Socket, handler: SocketHandler, server: ServerTls | undefined): Socket {
+  const role = server === undefined ? undefined : serverRole(server);
+  const socket = new NetSocket(raw, handler, role, () => {});
+  socket.stands(false);
+  return socket;
+}
+
+/** The same for implicit TLS: `secured` or `closed` is the first that the handler hears. */
+export function acceptTlsSocket(raw: net.Socket, handler: SocketHandler, server: ServerTls): Socket {
+  const socket = new NetSocket(raw, handler, serverRole(server), (facts) => handler.secured(facts!));
+  socket.stands(true);
+  return socket;
+}

@@ -1,0 +1,57 @@
+import * as net from "node:net";
+import * as tls from "node:tls";
+import type { ConnectTarget, Socket, SocketHandler, TlsFacts, Transport } from "../../ports/transport.ts";
+import { NetSocket, type TlsRole } from "./socket.ts";
+import { clientContext } from "./tls-context.ts";
+
+/** Sets of authorities whose contexts are kept; smart hosts with their own are few. */
+const CONTEXTS_MAX = 64;
+
+/** Only names of the certificate's subjectAltName count (RFC 9525 section 2): anybody may write anything into a CN. */
+function checkIdentity(host: string, certificate: tls.PeerCertificate): Error | undefined {
+  if (certificate.subjectaltname === undefined) return new Error("the certificate has no subject alternative name");
+  return tls.checkServerIdentity(host, certificate);
+}
+
+type ConnectHandler = SocketHandler & { connected(socket: Socket, facts: TlsFacts | undefined): void };
+
+/** Connections over the system's network. */
+export class NetTransport implements Transport {
+  readonly #contexts = new Map<string, tls.SecureContext>();
+
+  connect(target: ConnectTarget, handler: ConnectHandler): Socket {
+    const raw = net.connect({ host: target.host, port: target.port, noDelay: true });
+    const socket = new NetSocket(raw, handler, this.#clientRole(target), (facts) => handler.connected(socket, facts));
+    socket.standsWithin(target.connectTimeout);
+    raw.once("connect", () => socket.stands(target.isImplicitTls));
+    return socket;
+  }
+
+  #clientRole(target: ConnectTarget): TlsRole {
+    const name = target.host.endsWith(".") ? target.host.slice(0, -1) : target.host;
+    return {
+      handshakeTimeout: target.handshakeTimeout,
+      doneEvent: "secureConnect",
+      wrap: (raw) =>
+        tls.connect({
+          socket: raw,
+          host: name,
+          ...(net.isIP(name) === 0 ? { servername: name } : {}), // RFC 6066 section 3: SNI is for names
+          secureContext: this.#context(target.authorities),
+          rejectUnauthorized: target.mustVerify,
+          checkServerIdentity: (_, certificate) => checkIdentity(name, certificate),
+        }),
+    };
+  }
+
+  #context(authorities: readonly string[]): tls.SecureContext {
+    const key = authorities.join("\n");
+    let context = this.#contexts.get(key);
+    if (context === undefined) {
+      if (this.#contexts.size === CONTEXTS_MAX) this.#contexts.clear();
+      context = clientContext(authorities);
+      this.#contexts.set(key, context);
+    }
+    return context;
+  }
+}
