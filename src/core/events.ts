@@ -159,7 +159,8 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   },
   "relay.died": {
     level: "error",
-    description: "A thread that mail needs died, and the relay ends with exit code 70. Nothing accepted is lost: start it again.",
+    description:
+      "A thread that mail needs died, and the relay ends with exit code 70. Nothing accepted is lost: start it again.",
     fields: { text: "The error and where it happened." },
   },
   "control.failed": {

@@ -5,6 +5,7 @@ import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { unreachable } from "../core/base/invariant.ts";
 import type { Config } from "../core/config/config.ts";
 import { parseSmartHostUrl } from "../core/config/values.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
@@ -40,6 +41,8 @@ async function load(
         `there is no configuration; looked in: ${loaded.places.join(", ")}\nTo see Waypost at work without one: waypost try`,
         EXIT.config,
       );
+    default:
+      return unreachable(loaded);
   }
 }
 

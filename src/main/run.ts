@@ -1,7 +1,7 @@
 import type { Config } from "../core/config/config.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import { portOwner } from "../adapters/system/port-owner.ts";
-import { ProcessLog } from "./process-log.ts";
+import type { ProcessLog } from "./process-log.ts";
 import { PortTakenError, Relay, StartError } from "./relay.ts";
 import { VERSION } from "./version.ts";
 

@@ -61,7 +61,10 @@ export async function tryMode(options: TryOptions): Promise<void> {
   const acceptedMs = performance.now() - sentAt;
   const isAccepted = result?.outcome.kind === "delivered";
   const found = isAccepted
-    ? await Promise.race([arrived, new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), SAMPLE_MS).unref())])
+    ? await Promise.race([
+        arrived,
+        new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), SAMPLE_MS).unref()),
+      ])
     : undefined;
   const relayedMs = performance.now() - sentAt;
   const say = (text: string): void => log.write(`${text}\n`);

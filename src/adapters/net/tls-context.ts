@@ -7,9 +7,14 @@ const COMMON: tls.SecureContextOptions = {
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
 };
 
-/** PEM texts; throws where they are none, or do not belong together. */
-export function serverContext(certificate: string, key: string): tls.SecureContext {
-  return tls.createSecureContext({ ...COMMON, cert: certificate, key });
+/** PEM texts; throws where they are none, or do not belong together. `ticketKeys`: 48 octets, shared by all threads. */
+export function serverContext(certificate: string, key: string, ticketKeys?: Buffer): tls.SecureContext {
+  return tls.createSecureContext({
+    ...COMMON,
+    cert: certificate,
+    key,
+    ...(ticketKeys === undefined ? {} : { ticketKeys }),
+  });
 }
 
 let roots: readonly string[] | undefined;

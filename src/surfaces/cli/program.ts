@@ -34,15 +34,15 @@ export interface SendOptions {
 /** What each command does; `main` knows how. */
 export interface Commands {
   readonly version: string;
-  start(options: { readonly config?: string }): Promise<void>;
-  tryMode(options: TryOptions): Promise<void>;
-  configCheck(options: { readonly config?: string }): Promise<void>;
-  queueList(options: QueueListOptions): Promise<void>;
-  queueShow(id: string, options: ShowOptions): Promise<void>;
-  status(options: ShowOptions): Promise<void>;
-  send(options: SendOptions): Promise<void>;
-  sinkList(options: ShowOptions): Promise<void>;
-  sinkShow(id: string, options: ShowOptions): Promise<void>;
+  readonly start: (options: { readonly config?: string }) => Promise<void>;
+  readonly tryMode: (options: TryOptions) => Promise<void>;
+  readonly configCheck: (options: { readonly config?: string }) => Promise<void>;
+  readonly queueList: (options: QueueListOptions) => Promise<void>;
+  readonly queueShow: (id: string, options: ShowOptions) => Promise<void>;
+  readonly status: (options: ShowOptions) => Promise<void>;
+  readonly send: (options: SendOptions) => Promise<void>;
+  readonly sinkList: (options: ShowOptions) => Promise<void>;
+  readonly sinkShow: (id: string, options: ShowOptions) => Promise<void>;
 }
 
 function number(min: number, max: number): (text: string) => number {
@@ -55,9 +55,9 @@ function number(min: number, max: number): (text: string) => number {
 }
 
 const port = number(0, 65_535);
-const configOption = (): Option => new Option("-c, --config FILE", "the configuration file");
+const configOption = (): Option => new Option("-c, --config <file>", "the configuration file");
 const dataOption = (): Option =>
-  new Option("-d, --data FOLDER", "the data folder of the relay, instead of the one that the configuration names");
+  new Option("-d, --data <folder>", "the data folder of the relay, instead of the one that the configuration names");
 const jsonOption = (): Option => new Option("--json", "as JSON");
 
 export function buildProgram(commands: Commands): Command {
@@ -71,10 +71,10 @@ export function buildProgram(commands: Commands): Command {
     .description(
       "try mode: listeners on this machine only, and a sink as the only next hop; nothing leaves the machine",
     )
-    .option("-d, --data FOLDER", "where try mode keeps its queue, credential and certificate", "waypost-data/try")
-    .option("--plain-port PORT", "the listener without TLS, for programs on this machine", port, 2525)
-    .option("--starttls-port PORT", "the listener with STARTTLS", port, 2587)
-    .option("--tls-port PORT", "the listener with implicit TLS", port, 2465)
+    .option("-d, --data <folder>", "where try mode keeps its queue, credential and certificate", "waypost-data/try")
+    .option("--plain-port <port>", "the listener without TLS, for programs on this machine", port, 2525)
+    .option("--starttls-port <port>", "the listener with STARTTLS", port, 2587)
+    .option("--tls-port <port>", "the listener with implicit TLS", port, 2465)
     .action(commands.tryMode);
   program
     .command("config")
@@ -92,8 +92,8 @@ export function buildProgram(commands: Commands): Command {
     .addOption(configOption())
     .addOption(dataOption())
     .addOption(jsonOption())
-    .option("-n, --limit COUNT", "deliveries shown", number(1, 1000), 50)
-    .option("--after PLACE", "go on behind a page")
+    .option("-n, --limit <count>", "deliveries shown", number(1, 1000), 50)
+    .option("--after <place>", "go on behind a page")
     .action(commands.queueList);
   queue
     .command("show")
@@ -113,12 +113,12 @@ export function buildProgram(commands: Commands): Command {
   program
     .command("send")
     .description("send a test message through a relay, and print what it says")
-    .requiredOption("-t, --to ADDRESS...", "recipients")
-    .option("-f, --from ADDRESS", "envelope sender", "waypost@localhost.localdomain")
-    .option("-s, --server URL", "smtp://HOST:PORT or smtps://HOST:PORT", "smtp://127.0.0.1:2525")
-    .option("--subject TEXT", "subject of the message", "A test by waypost send")
-    .option("-u, --username NAME", "log in; the password is read from WAYPOST_SEND_PASSWORD")
-    .option("--tls-ca FILE", "PEM certificate of an authority to trust besides the system's")
+    .requiredOption("-t, --to <address...>", "recipients")
+    .option("-f, --from <address>", "envelope sender", "waypost@localhost.localdomain")
+    .option("-s, --server <url>", "smtp://HOST:PORT or smtps://HOST:PORT", "smtp://127.0.0.1:2525")
+    .option("--subject <text>", "subject of the message", "A test by waypost send")
+    .option("-u, --username <name>", "log in; the password is read from WAYPOST_SEND_PASSWORD")
+    .option("--tls-ca <file>", "PEM certificate of an authority to trust besides the system's")
     .action(commands.send);
   const sink = program.command("sink").description("what the sink of try mode got");
   sink
