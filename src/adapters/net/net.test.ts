@@ -262,6 +262,17 @@ describe("the end", () => {
     expect(server.calls).toEqual(["closed"]);
   });
 
+  test("close does not wait for its linger where the peer is done, also after a pause", async () => {
+    const { client, server, raw } = await pair();
+    server.socket!.pause();
+    client.socket!.send(["not looked at\r\n"]);
+    while (raw.bytesRead === 0) await new Promise((resolve) => setImmediate(resolve));
+    server.socket!.close(60_000);
+    expect((await client.end()).kind).toBe("ended");
+    expect(await server.end()).toEqual({ kind: "closed-here", text: "" });
+    expect(server.calls).toEqual(["closed"]);
+  });
+
   test("close does not wait for ever", async () => {
     const server = new Witness();
     const port = await listen((raw) => {
