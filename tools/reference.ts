@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { configurationPage } from "./reference/configuration-page.ts";
+import { eventsPage } from "./reference/events-page.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -15,7 +16,10 @@ export interface Page {
 }
 
 export function pages(): readonly Page[] {
-  return [{ path: "docs/reference/configuration.md", text: configurationPage() }];
+  return [
+    { path: "docs/reference/configuration.md", text: configurationPage() },
+    { path: "docs/reference/events.md", text: eventsPage() },
+  ];
 }
 
 function committedText(page: Page): string | undefined {

@@ -14,6 +14,8 @@ const CHECK: readonly Step[] = [
   { name: "types of core, ports and engine, which know no Node", command: ["tsc", "-p", "tsconfig.core.json"] },
   { name: "lint", command: ["oxlint", "--type-aware", "--quiet"] },
   { name: "who imports whom", command: ["node", "tools/imports.ts"] },
+  { name: "what is declared and not used", command: ["node", "tools/unused.ts"] },
+  { name: "reference pages", command: ["node", "tools/reference.ts", "--check"] },
   { name: "unit tests", command: vitest("quick") },
 ];
 

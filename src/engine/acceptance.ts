@@ -126,12 +126,12 @@ export class Acceptor {
       return refused("no-route", tempfail(451, "4.3.5", "The routes changed while the message came; try again"));
     const { dispatcher, queue, hostname } = this.#parts;
     const { id, receivedAt, content, facts } = received;
-    const { isInHand, due } = dispatcher.admits(
+    const { isInHand, due, last } = dispatcher.admits(
       content?.length ?? 0,
       [...lanes.values()].map((entry) => entry.lane),
     );
     const envelope = storedEnvelope(received, hostname);
-    const deliveries: NewDelivery[] = [...lanes.values()].map((entry) => ({ ...entry, due }));
+    const deliveries: NewDelivery[] = [...lanes.values()].map((entry) => ({ ...entry, due, last }));
     const arrival: Arrival = {
       id,
       receivedAt,

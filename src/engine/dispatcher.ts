@@ -4,7 +4,7 @@ import type { MessageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import type { Failure, Outcome, Transient } from "../core/outbound/outcome.ts";
 import { DELIVERY_RETRY } from "../core/queue/backoff.ts";
-import type { Reason } from "../core/queue/reason.ts";
+import { type Reason, lastWord } from "../core/queue/reason.ts";
 import { type Decision, settle } from "../core/queue/settle.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
@@ -40,6 +40,13 @@ export interface DispatcherParts extends CourierParts {
   siteOf(lane: Lane): SmartHost | undefined;
   /** What the routes say now. */
   routeAgain(from: string, recipient: string): Lane | undefined;
+}
+
+/** Whether an arrival stays in memory; where not, not before when it is claimed, and why it waits. */
+export interface Admission {
+  readonly isInHand: boolean;
+  readonly due: Instant;
+  readonly last: string;
 }
 
 /** A message that was just committed, for those of its deliveries that stay in hand. */
@@ -78,14 +85,15 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
   }
 
   /** Whether a message for these lanes may stay in memory; if not, not before when it should be claimed. */
-  admits(octets: number, lanes: readonly Lane[]): { readonly isInHand: boolean; readonly due: Instant } {
+  admits(octets: number, lanes: readonly Lane[]): Admission {
     const now = this.#parts.clock.now();
     let due = now;
     for (const lane of lanes) due = Math.max(due, this.#lanes.get(lane)?.blockedUntil ?? 0);
     const isRoom =
       this.#octetsInHand + octets <= QUEUE.inHandOctetsMax &&
       this.#deliveriesInHand + lanes.length <= QUEUE.inHandDeliveriesMax;
-    return { isInHand: due === now && isRoom && !this.#isStopping, due };
+    const isInHand = due === now && isRoom && !this.#isStopping;
+    return { isInHand, due, last: isInHand ? "" : lastWord(due === now ? "no-memory" : "lane-blocked", "", now) };
   }
 
   /** Takes a message that was committed as being in hand. */
@@ -358,7 +366,7 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     isAttempt: boolean,
   ): void {
     const text = failure === undefined ? "" : failureText(failure);
-    const last = JSON.stringify({ because, text, at: this.#parts.clock.now() });
+    const last = lastWord(because, text, this.#parts.clock.now());
     const entry = isAttempt ? this.#entry(load, delivery, "deferred", text, "") : "";
     this.#parts.queue.settle({ kind: "park", row: delivery.row, lane, due, attempts: delivery.attempts, last, entry });
     this.#drop(load.message, load.lane);

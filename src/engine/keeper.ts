@@ -1,6 +1,7 @@
 import { unreachable } from "../core/base/invariant.ts";
 import { QUEUE, STORE } from "../core/base/limits.ts";
 import type { Instant } from "../core/base/time.ts";
+import { lastWord } from "../core/queue/reason.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
 import type { Commit, LaneClaim, QueueStore, SpaceReport } from "../ports/store.ts";
@@ -33,7 +34,8 @@ export class Keeper {
 
   /** Recovery at start: what was in hand waits again. Answers how many deliveries that were. */
   start(): number {
-    const recovered = this.#store.recover(this.#clock.now());
+    const now = this.#clock.now();
+    const recovered = this.#store.recover(now, lastWord("recovered", "", now));
     this.#tellWake();
     return recovered;
   }

@@ -69,13 +69,6 @@ export interface Operator {
   show(id: string): MessageReport | undefined;
 }
 
-/** What the store keeps as the reason of a waiting delivery. */
-export interface LastWord {
-  readonly because: Reason;
-  readonly text: string;
-  readonly at: Instant;
-}
-
 export function reasonText(because: Reason | undefined): string {
   return because === undefined ? "" : `${because}: ${REASONS[because]}`;
 }

@@ -2,10 +2,10 @@ import type { HistoryEntry, HistoryStore } from "../adapters/history-sqlite/hist
 import type { QueuedDelivery, QueuedMessage, QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { SERVED } from "../adapters/store-sqlite/schema.ts";
 import { isMessageId, timeOf } from "../core/mail/message-id.ts";
+import type { LastWord } from "../core/queue/reason.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import {
   type DeliveryReport,
-  type LastWord,
   type MessageReport,
   type Operator,
   type QueuePage,

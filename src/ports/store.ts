@@ -39,6 +39,8 @@ export interface NewDelivery {
   readonly options: string;
   /** Where it is parked: not before this. */
   readonly due: Instant;
+  /** Where it is parked: why, as JSON. */
+  readonly last: string;
 }
 
 /** What became of a delivery that a mail thread has in hand. */
@@ -109,8 +111,8 @@ export interface QueueStore {
   rest(lane: Lane, blockedUntil: Instant): void;
   /** When the first lane wakes; undefined where none will. */
   nextWake(): Instant | undefined;
-  /** After a start: what was in hand waits again. Answers how many deliveries that were. */
-  recover(now: Instant): number;
+  /** After a start: what was in hand waits again, with `last` as its reason. Answers how many deliveries that were. */
+  recover(now: Instant, last: string): number;
 }
 
 /** Finished outcomes on their way to the history store. */

@@ -62,7 +62,7 @@ function prepare(database: DatabaseSync): Statements {
       "INSERT INTO message (row, id, received_at, octets, envelope, content) VALUES (?, ?, ?, ?, ?, ?)",
     ),
     insertDelivery: database.prepare(
-      "INSERT INTO delivery (row, state, lane, due, attempts, recipient, options, last) VALUES (?, ?, ?, ?, 0, ?, ?, '')",
+      "INSERT INTO delivery (row, state, lane, due, attempts, recipient, options, last) VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
     ),
     insertUpload: database.prepare("INSERT INTO upload (id, message) VALUES (?, ?)"),
     insertOutbox: database.prepare("INSERT INTO outbox (entries) VALUES (?)"),
@@ -182,12 +182,12 @@ export class SqliteQueueStore implements QueueStore, Outbox {
     return typeof wake === "number" && wake !== SERVED ? wake : undefined;
   }
 
-  recover(now: Instant): number {
+  recover(now: Instant, last: string): number {
     let recovered = 0;
     const select = this.#database.prepare(
       `SELECT row, lane FROM delivery WHERE state = ${IN_HAND} LIMIT ${STORE.rowsPerStatementMax}`,
     );
-    const park = this.#database.prepare(`UPDATE delivery SET state = ${PARKED}, due = ? WHERE row = ?`);
+    const park = this.#database.prepare(`UPDATE delivery SET state = ${PARKED}, due = ?, last = ? WHERE row = ?`);
     this.#database.prepare(`UPDATE lane SET wake_at = ? WHERE wake_at = ${SERVED}`).run(now);
     for (;;) {
       const found = select.all();
@@ -195,7 +195,7 @@ export class SqliteQueueStore implements QueueStore, Outbox {
       this.#transaction(() => {
         const lanes = new Map<Lane, number>();
         for (const row of found) {
-          park.run(now, row["row"]!);
+          park.run(now, last, row["row"]!);
           const lane = row["lane"] as Lane;
           lanes.set(lane, (lanes.get(lane) ?? 0) + 1);
         }
@@ -242,8 +242,8 @@ export class SqliteQueueStore implements QueueStore, Outbox {
     );
     if (arrival.content === undefined) this.#do.insertUpload.run(arrival.id, message);
     let row: DeliveryRow = deliveryRow(message, 0);
-    for (const { lane, recipient, options, due } of deliveries) {
-      this.#do.insertDelivery.run(row++, isInHand ? IN_HAND : PARKED, lane, due, recipient, options);
+    for (const { lane, recipient, options, due, last } of deliveries) {
+      this.#do.insertDelivery.run(row++, isInHand ? IN_HAND : PARKED, lane, due, recipient, options, last);
       if (!isInHand) park(parking, lane, due);
     }
     return message;

@@ -1,3 +1,5 @@
+import type { Instant } from "../base/time.ts";
+
 /** Why a delivery is where it is (promise P9): the closed list, in the words an operator reads. */
 export const REASONS = {
   "in-hand": "a mail thread has it and waits for a connection",
@@ -13,3 +15,14 @@ export const REASONS = {
 } as const;
 
 export type Reason = keyof typeof REASONS;
+
+/** What the store keeps as the reason of a waiting delivery. `text` is what a next hop or the system said, if any. */
+export interface LastWord {
+  readonly because: Reason;
+  readonly text: string;
+  readonly at: Instant;
+}
+
+export function lastWord(because: Reason, text: string, at: Instant): string {
+  return JSON.stringify({ because, text, at } satisfies LastWord);
+}
