@@ -295,9 +295,9 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     });
   }
 
-  /** Tells the queue what was delivered and consumed: in groups while there is work, all of it when there is none. */
+  /** Tells the queue what was delivered and consumed, in groups; room for more claims at once where there is no work. */
   #report(lane: LaneInHand, isIdle: boolean): void {
-    if (lane.delivered > 0 && (isIdle || lane.delivered >= REPORT_EVERY)) {
+    if (lane.delivered >= REPORT_EVERY) {
       this.#parts.queue.progress(lane.name, lane.delivered);
       lane.delivered = 0;
     }

@@ -46,6 +46,8 @@ export interface RelayOptions {
 type ThreadName = "mail" | "queue" | "store" | "control";
 type Ready = Extract<ThreadReport, { kind: "ready" }>;
 
+// Messages live for a moment: with room for them in the young generation few are ever copied by the collector.
+const YOUNG_MIB: Readonly<Record<ThreadName, number>> = { mail: 96, store: 48, queue: 16, control: 32 };
 const CONTROL_RESTART_MS = 1000;
 const STOP_MS = 35_000;
 
@@ -190,6 +192,7 @@ export class Relay {
       workerData: data,
       transferList: ports,
       name,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB[name] },
     });
     const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
     let stopped: (() => void) | undefined;

@@ -8,7 +8,7 @@ import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
 import { type ControlThreadData, dataPaths } from "../plan.ts";
 import { StoreOperator } from "../store-operator.ts";
 import type { ControlToStore } from "./store.ts";
-import { onOrder, report } from "./thread.ts";
+import { onOrder, report, reportStopped } from "./thread.ts";
 
 const EVERY_MS = 1000;
 const ROWS_PER_BATCH = 100;
@@ -44,7 +44,7 @@ function main({ plan, store }: ControlThreadData): void {
     isStopping = true;
     while (fill() > 0);
     server.close();
-    report({ kind: "stopped" });
+    reportStopped();
   });
   report({ kind: "ready" });
 }

@@ -30,7 +30,7 @@ import { NO_SPACE, NOT_STORED, Reception, type ReceptionParts, TOO_MANY_SESSIONS
 import type { SpaceReport } from "../../ports/store.ts";
 import { type MailThreadData, type RelayPlan, dataPaths } from "../plan.ts";
 import { SessionCount } from "../session-count.ts";
-import { onOrder, report, threadRecorder } from "./thread.ts";
+import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 const DRAIN_MS = 30_000;
 const DRAIN_LOOK_MS = 50;
@@ -228,7 +228,7 @@ class MailThread {
 
 async function main(data: MailThreadData): Promise<void> {
   const thread = new MailThread(data);
-  onOrder(() => void thread.stop().then(() => report({ kind: "stopped" })));
+  onOrder(() => void thread.stop().then(() => reportStopped()));
   try {
     report({ kind: "ready", ports: await thread.listen() });
   } catch (error) {

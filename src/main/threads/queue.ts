@@ -6,7 +6,7 @@ import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
 import type { MailToQueue, QueueToMail, QueueToStore, StoreToQueue } from "../../engine/messages.ts";
 import { Scheduler } from "../../engine/scheduler.ts";
 import type { QueueThreadData } from "../plan.ts";
-import { onOrder, report, threadRecorder } from "./thread.ts";
+import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function main({ plan, mails, store }: QueueThreadData): void {
   const scheduler = new Scheduler({
@@ -19,7 +19,7 @@ function main({ plan, mails, store }: QueueThreadData): void {
   for (const [index, port] of mails.entries())
     listenTo(port, plain<MailToQueue>(), (message) => scheduler.fromMail(index, message));
   listenTo(store, plain<StoreToQueue>(), (message) => scheduler.fromStore(message));
-  onOrder(() => report({ kind: "stopped" }));
+  onOrder(() => reportStopped());
   report({ kind: "ready" });
 }
 

@@ -10,7 +10,7 @@ import { STORE } from "../../core/base/limits.ts";
 import { Keeper } from "../../engine/keeper.ts";
 import type { QueueToStore, StoreToMail, StoreToQueue } from "../../engine/messages.ts";
 import { type StoreThreadData, dataPaths } from "../plan.ts";
-import { onOrder, report, threadRecorder } from "./thread.ts";
+import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 /** What the control thread says: history has everything up to this row of the outbox. */
 export interface ControlToStore {
@@ -54,7 +54,7 @@ function main({ plan, mails, queue, control }: StoreThreadData): void {
   onOrder(() => {
     clearInterval(timer);
     store.close();
-    report({ kind: "stopped" });
+    reportStopped();
   });
   report({ kind: "ready", recovered });
 }

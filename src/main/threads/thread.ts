@@ -6,6 +6,14 @@ import type { Recorder } from "../../ports/recorder.ts";
 import { eventFormat } from "./event-format.ts";
 import type { RelayPlan, ThreadOrder, ThreadReport } from "../plan.ts";
 
+let flushLog = (): void => undefined;
+
+/** What is logged so far goes to the main thread now: before the thread ends. */
+export function reportStopped(): void {
+  flushLog();
+  report({ kind: "stopped" });
+}
+
 /** A thread's line to the main thread. */
 export function report(message: ThreadReport): void {
   invariant(parentPort !== null, "a thread has a parent");
@@ -17,18 +25,21 @@ export function onOrder(take: (order: ThreadOrder) => void): void {
   parentPort.on("message", take);
 }
 
-/** Events become lines here; the main thread writes them. Lines of one turn travel together. */
+const LOG_MS = 25;
+
+/** Events become lines here; the main thread writes them. Lines of a moment travel together. */
 export function threadRecorder(plan: RelayPlan): Recorder {
   let lines = "";
   const sink = (line: string): void => {
-    if (lines === "") setImmediate(flush);
+    if (lines === "") setTimeout(flush, LOG_MS);
     lines += line;
   };
   const flush = (): void => {
     const text = lines;
     lines = "";
-    report({ kind: "log", lines: text });
+    if (text !== "") report({ kind: "log", lines: text });
   };
+  flushLog = flush;
   return new EventRecorder({
     level: plan.config.logs.level,
     clock: new SystemClock(),
