@@ -28,6 +28,24 @@ export function levelOf(event: Event): EventLevel {
 
 /** One JSON object and a line feed: `{"time":"2026-11-21T23:05:39.000Z","level":"warn","event":"log.dropped","lines":7}`. */
 export function formatEvent(event: Event, now: Instant): string {
-  const head = { time: new Date(now).toISOString(), level: levelOf(event), event: event.event };
-  return `${JSON.stringify({ ...head, ...Object.fromEntries(shownFields(event)) })}\n`;
+  let line = `{"time":"${timeText(now)}","level":"${levelOf(event)}","event":"${event.event}"`;
+  for (const name in event) {
+    if (name === "event") continue;
+    const value = (event as unknown as Readonly<Record<string, FieldValue>>)[name];
+    if (value === undefined) continue;
+    line += `,"${name}":${typeof value === "number" ? value : JSON.stringify(shown(value))}`;
+  }
+  return `${line}}\n`;
+}
+
+let shownInstant: Instant = Number.NaN;
+let shownTime = "";
+
+/** ISO 8601; many events share a millisecond. */
+function timeText(now: Instant): string {
+  if (now !== shownInstant) {
+    shownInstant = now;
+    shownTime = new Date(now).toISOString();
+  }
+  return shownTime;
 }

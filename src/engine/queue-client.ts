@@ -14,6 +14,9 @@ interface Submission {
 }
 
 const RETRY = 1 * second;
+/** Arrivals in a commit from which on the next one waits for company, and how long: the shortest timer there is. */
+const COMPANY = 2;
+const PATIENCE = 1;
 
 /**
  * A mail thread's end of the queue. It has one commit under way at a time; what comes meanwhile travels with the next,
@@ -27,6 +30,7 @@ export class QueueClient implements QueuePort {
   #settlements: Settlement[] = [];
   #underWay: { readonly submissions: Submission[]; readonly settlements: Settlement[] } | undefined;
   #isScheduled = false;
+  #lastGroup = 0; // arrivals in the last commit
   #isWaiting = false; // after a failed commit, until it is tried again
   #whenSettled: (() => void)[] = [];
 
@@ -85,17 +89,20 @@ export class QueueClient implements QueuePort {
         this.#schedule();
       });
     }
-    if (this.#submissions.length > 0 || this.#settlements.length > 0) this.#flush();
+    if (this.#submissions.length > 0 || this.#settlements.length > 0) this.#schedule();
     else for (const resolve of this.#whenSettled.splice(0)) resolve();
   }
 
   #schedule(): void {
     if (this.#isScheduled || this.#underWay !== undefined) return;
     this.#isScheduled = true;
-    this.#clock.soon(() => {
+    const flush = (): void => {
       this.#isScheduled = false;
       this.#flush();
-    });
+    };
+    // Where several clients wait at a time, more are about to: a moment's patience makes one fsync of many.
+    if (this.#lastGroup >= COMPANY) this.#clock.after(PATIENCE, flush);
+    else this.#clock.soon(flush);
   }
 
   #flush(): void {
@@ -105,6 +112,7 @@ export class QueueClient implements QueuePort {
     this.#submissions = [];
     this.#settlements = [];
     this.#underWay = underWay;
+    this.#lastGroup = underWay.submissions.length;
     const commit: Commit = {
       arrivals: underWay.submissions.map(({ arrival, isInHand }) => ({ arrival, isInHand })),
       settlements: underWay.settlements,

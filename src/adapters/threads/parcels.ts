@@ -9,36 +9,45 @@ interface CommitMessage {
   readonly commit: Commit;
 }
 
+/** An arrival without its content; `length` is the octets that it has in `contents`, -1 where the content is a file. */
 interface PackedArrival {
   readonly arrival: Omit<Arrival, "content">;
   readonly isInHand: boolean;
-  /** Octets in `contents`; -1 where the content is a file. */
   readonly length: number;
 }
 
+/** Cloning a tree of small objects costs more than everything else that a message does on its way; one text is cheap. */
 export interface CommitParcel {
-  readonly arrivals: readonly PackedArrival[];
-  readonly settlements: readonly Settlement[];
+  /** JSON of the arrivals without content, and of the settlements. */
+  readonly text: string;
   readonly contents: Uint8Array;
+}
+
+function packedContents(arrivals: Commit["arrivals"]): Uint8Array<ArrayBuffer> {
+  let octets = 0;
+  for (const { arrival } of arrivals) octets += arrival.content?.length ?? 0;
+  const contents = new Uint8Array(octets);
+  let at = 0;
+  for (const { arrival } of arrivals) {
+    if (arrival.content === undefined) continue;
+    contents.set(arrival.content, at);
+    at += arrival.content.length;
+  }
+  return contents;
 }
 
 export const COMMIT: Crossing<CommitMessage, CommitParcel> = {
   wrap({ commit }, moved) {
-    let octets = 0;
-    for (const { arrival } of commit.arrivals) octets += arrival.content?.length ?? 0;
-    const contents = new Uint8Array(octets);
-    let at = 0;
+    const contents = packedContents(commit.arrivals);
+    moved.push(contents.buffer);
     const arrivals = commit.arrivals.map(({ arrival, isInHand }): PackedArrival => {
       const { content, ...rest } = arrival;
-      if (content === undefined) return { arrival: rest, isInHand, length: -1 };
-      contents.set(content, at);
-      at += content.length;
-      return { arrival: rest, isInHand, length: content.length };
+      return { arrival: rest, isInHand, length: content === undefined ? -1 : content.length };
     });
-    moved.push(contents.buffer);
-    return { arrivals, settlements: commit.settlements, contents };
+    return { text: JSON.stringify({ arrivals, settlements: commit.settlements }), contents };
   },
-  unwrap({ arrivals, settlements, contents }) {
+  unwrap({ text, contents }) {
+    const { arrivals, settlements } = JSON.parse(text) as { arrivals: PackedArrival[]; settlements: Settlement[] };
     let at = 0;
     const unpacked = arrivals.map(({ arrival, isInHand, length }) => {
       if (length === -1) return { arrival: { ...arrival, content: undefined }, isInHand };
