@@ -21,6 +21,8 @@ export interface ServerTls {
 /** Parts of a send that together have at most this many octets are copied into one write: cheaper than a vector of them. */
 const JOINED_OCTETS_MAX = 16 * KiB;
 
+const ASCII = /^[\0-\x7f]*$/;
+
 const NOWHERE: Endpoint = { address: "", port: 0 };
 
 /** An IPv4 peer of a listener for both families is the IPv4 address that it is, to every rule about addresses. */
@@ -150,6 +152,8 @@ export class NetSocket implements Socket {
       stream.cork();
       for (const part of parts) stream.write(part);
       stream.uncork();
+    } else if (typeof whole === "string" && ASCII.test(whole)) {
+      stream.write(whole, "latin1"); // one octet a character, which the system need not find out
     } else stream.write(whole);
     if (stream.writableLength <= INBOUND.pendingOutputMax) return true;
     this.#isFull = true;
