@@ -3,10 +3,10 @@ import { hour, type Instant } from "../core/base/time.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import type { Failure, Outcome, Transient } from "../core/outbound/outcome.ts";
-import { DELIVERY_RETRY } from "../core/queue/backoff.ts";
+import { DELIVERY_RETRY, wait } from "../core/queue/backoff.ts";
 import { type Reason, lastWord } from "../core/queue/reason.ts";
 import { type Decision, settle } from "../core/queue/settle.ts";
-import type { Lane } from "../core/routing/lane.ts";
+import { type Lane, isRetriedWithItsSite } from "../core/routing/lane.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { QueueListener, QueuePort } from "../ports/queue.ts";
@@ -139,9 +139,12 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     if (lane.demanded > lane.couriers.size) this.#demand(lane, lane.couriers.size);
     const waiting = lane.waiting;
     lane.waiting = [];
-    for (const load of waiting)
-      for (const delivery of load.deliveries)
-        this.#park(load, delivery, name, until, "lane-blocked", lane.lastFailure, false);
+    for (const load of waiting) {
+      for (const delivery of load.deliveries) {
+        const due = this.#dueAfterBlock(name, delivery, until);
+        this.#park(load, delivery, name, due, "lane-blocked", lane.lastFailure, false);
+      }
+    }
     this.#report(lane, true);
     this.#tidy(lane);
   }
@@ -354,6 +357,12 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
       });
     }
     return undefined;
+  }
+
+  #dueAfterBlock(lane: Lane, delivery: HeldDelivery, until: Instant): Instant {
+    if (isRetriedWithItsSite(lane) || delivery.attempts === 0) return until;
+    const { clock, entropy } = this.#parts;
+    return Math.max(until, clock.now() + wait(DELIVERY_RETRY, delivery.attempts, entropy.fraction()));
   }
 
   #park(

@@ -44,7 +44,10 @@ export async function tryMode(options: TryOptions): Promise<void> {
   });
   const config = tryConfig(options, { data, certificate, password, sinkPort: sink.port });
   const log = new ProcessLog("warn");
-  const { relay } = await run(config, log, (port) => advice(options, port));
+  const { relay } = await run(config, log, (port) => advice(options, port)).catch((error: unknown) => {
+    sink.close();
+    throw error;
+  });
   const ports = relay.ports;
   const arrived = new Promise<Arrival>((resolve) => arrivals.push(resolve));
   const sentAt = performance.now();

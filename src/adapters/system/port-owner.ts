@@ -1,6 +1,9 @@
 import fs from "node:fs";
+import { printable } from "../../core/base/printable.ts";
 
-/** The program that listens on a TCP port of this machine, where the system tells: `postfix (pid 812)`. */
+const COMMAND_SHOWN_MAX = 80;
+
+/** The program that listens on a TCP port of this machine, where the system tells: `smtpd -n smtp (pid 812)`. */
 export function portOwner(port: number): string | undefined {
   const inodes = new Set(["/proc/net/tcp", "/proc/net/tcp6"].flatMap((file) => listeners(file, port)));
   if (inodes.size === 0) return undefined;
@@ -8,10 +11,17 @@ export function portOwner(port: number): string | undefined {
     for (const descriptor of numbered(`/proc/${pid}/fd`)) {
       const target = readLink(`/proc/${pid}/fd/${descriptor}`);
       const inode = target === undefined ? undefined : /^socket:\[(\d+)\]$/.exec(target)?.[1];
-      if (inode !== undefined && inodes.has(inode)) return `${readText(`/proc/${pid}/comm`).trim()} (pid ${pid})`;
+      if (inode !== undefined && inodes.has(inode)) return `${commandOf(pid)} (pid ${pid})`;
     }
   }
   return undefined;
+}
+
+function commandOf(pid: string): string {
+  const words = readText(`/proc/${pid}/cmdline`)
+    .split("\0")
+    .filter((word) => word !== "");
+  return printable(words.join(" "), COMMAND_SHOWN_MAX) || readText(`/proc/${pid}/comm`).trim();
 }
 
 const LISTEN = "0A";

@@ -1,0 +1,257 @@
+// A queue of a million: what it costs in memory, start-up, claims and commits, and what is left for fresh mail.
+//
+//   node bench/backlog.ts [--messages 1000000] [--lanes 100000] [--smtp 100000] [--fresh 5000] [--folder DIR]
+//
+// Needs smtp-source and smtp-sink (Debian's postfix package). One lane to a smart host that refuses connections has most
+// of it; `lanes` further lanes have one delivery each, and fall due while fresh mail is measured. Their kind of lane has no
+// next hop in this version, so the run puts one in that refuses connections, into a copy of the source.
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import fs from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { SqliteQueueStore } from "../src/adapters/store-sqlite/queue-store.ts";
+import { messageId } from "../src/core/mail/message-id.ts";
+import { smartHostLane } from "../src/core/routing/lane.ts";
+import type { Commit } from "../src/ports/store.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    messages: { type: "string", default: "1000000" },
+    lanes: { type: "string", default: "100000" },
+    smtp: { type: "string", default: "100000" },
+    fresh: { type: "string", default: "5000" },
+    folder: { type: "string", default: "/var/tmp" },
+  },
+});
+const total = Number(options.messages);
+const lanes = Number(options.lanes);
+const bySmtp = Number(options.smtp);
+const fresh = Number(options.fresh);
+const root = path.resolve(import.meta.dirname, "..");
+const folder = fs.mkdtempSync(path.join(options.folder, "waypost-backlog-"));
+const children: ChildProcess[] = [];
+
+async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return port;
+}
+
+/** The source as it is, but lanes of a kind without next hop get the one named `refusing`. */
+function copyWithRefusingNextHop(): string {
+  const copy = path.join(folder, "copy");
+  for (const name of ["src", "bin", "package.json"])
+    fs.cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
+  fs.symlinkSync(path.join(root, "node_modules"), path.join(copy, "node_modules"));
+  const file = path.join(copy, "src/main/threads/mail.ts");
+  const before = fs.readFileSync(file, "utf8");
+  const after = before.replace(
+    "parsed === undefined ? undefined : byName",
+    'parsed === undefined ? byName.get("refusing") : byName',
+  );
+  if (after === before)
+    throw new Error("the place for the refusing next hop was not found in src/main/threads/mail.ts");
+  fs.writeFileSync(file, after);
+  return copy;
+}
+
+interface Relay {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly startMs: number;
+}
+
+function configuration(data: string, sink: number, refusing: number): string {
+  return JSON.stringify({
+    hostname: "relay.example.com",
+    data,
+    listeners: [{ name: "in", listen: "127.0.0.1:0", tls: "none" }],
+    access: { networks: ["127.0.0.0/8"] },
+    smarthosts: { live: { url: `smtp://127.0.0.1:${sink}` }, refusing: { url: `smtp://127.0.0.1:${refusing}` } },
+    routes: [{ when: { recipient: "@dead.example" }, deliver: "refusing" }, { deliver: "live" }],
+    threads: 2,
+  });
+}
+
+async function startRelay(copy: string, data: string, sink: number, refusing: number): Promise<Relay> {
+  const file = path.join(folder, `${path.basename(data)}.yaml`);
+  fs.writeFileSync(file, configuration(data, sink, refusing));
+  const started = performance.now();
+  const child = spawn(process.execPath, [path.join(copy, "bin/waypost.mjs"), "start", "--config", file], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  children.push(child);
+  const lines = createInterface({ input: child.stdout! });
+  const port = await new Promise<number>((resolve, reject) => {
+    lines.on("line", (line) => {
+      const event = JSON.parse(line) as { event: string; listeners?: string[] };
+      if (event.event === "relay.started") resolve(Number(event.listeners![0]!.split(":").at(-1)));
+    });
+    child.once("exit", (code) => reject(new Error(`the relay ended with ${code}`)));
+  });
+  return { child, port, startMs: performance.now() - started };
+}
+
+async function stopRelay({ child }: Relay): Promise<void> {
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  await ended;
+}
+
+function rssMiB(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, "utf8"))![1]) / 1024;
+}
+
+/** Messages a second, as the client sees them. */
+function load(port: number, count: number, recipient: string): number {
+  const started = performance.now();
+  execFileSync("smtp-source", [
+    "-s",
+    "20",
+    "-d",
+    "-m",
+    String(count),
+    "-l",
+    "4096",
+    "-f",
+    "a@client.example",
+    "-t",
+    recipient,
+    `127.0.0.1:${port}`,
+  ]);
+  return count / ((performance.now() - started) / 1000);
+}
+
+const chance = (n: number): Uint8Array => new Uint8Array([n >>> 24, n >>> 16, n >>> 8, n, 7]);
+
+function arrival(n: number, lane: string, due: number): Commit["arrivals"][number] {
+  const now = Date.now();
+  const content = Buffer.alloc(4096, "Subject: x\r\n\r\nnothing to see\r\n");
+  const envelope = JSON.stringify({
+    from: "a@client.example",
+    identity: "network 127.0.0.0/8",
+    client: "127.0.0.1",
+    prefix: "",
+    isEightBit: false,
+    isUtf8: false,
+    subject: "x",
+  });
+  const deliveries = [{ lane, recipient: `r${n}@dead.example`, options: "", due, last: "" }];
+  return {
+    isInHand: false,
+    arrival: { id: messageId(now, chance(n)), receivedAt: now, octets: content.length, envelope, content, deliveries },
+  };
+}
+
+function percentile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))]!;
+}
+
+/** Fills the store by its own writer, then times claims and commits on it. */
+function fill(file: string): void {
+  const store = new SqliteQueueStore(file, () => undefined);
+  const started = performance.now();
+  const one = total - lanes - bySmtp;
+  const dead = smartHostLane("refusing");
+  const firstDue = Date.now() + 60_000; // while fresh mail is measured
+  for (let n = 0; n < one + lanes; n += 500) {
+    const arrivals = Array.from({ length: 500 }, (_, i) => {
+      const at = n + i;
+      return at < one
+        ? arrival(at, dead, Date.now() - 1000)
+        : arrival(at, `mx/d${at}.example`, firstDue + ((at - one) / lanes) * 120_000);
+    });
+    store.commit([{ arrivals, settlements: [] }]);
+  }
+  console.log(`filled ${one + lanes} messages by the writer in ${((performance.now() - started) / 1000).toFixed(0)} s`);
+  const commits: number[] = [];
+  const claims: number[] = [];
+  for (let n = 0; n < 2000; n++) {
+    const before = performance.now();
+    store.commit([{ arrivals: [arrival(total + n, dead, Date.now())], settlements: [] }]);
+    commits.push(performance.now() - before);
+    if (n % 20 !== 0) continue;
+    const claiming = performance.now();
+    const claim = store.claimLane(dead, Date.now(), 100);
+    claims.push(performance.now() - claiming);
+    const settlements = claim.claimed.flatMap(({ deliveries }) =>
+      deliveries.map(({ row }) => ({
+        kind: "park" as const,
+        row,
+        lane: dead,
+        due: Date.now(),
+        attempts: 1,
+        last: "",
+        entry: "",
+      })),
+    );
+    store.commit([{ arrivals: [], settlements }]);
+  }
+  const many: number[] = [];
+  const later = firstDue + 200_000;
+  for (let n = 0; n < 50; n++) {
+    const claiming = performance.now();
+    const found = store.claimDue(later, 50, 100);
+    many.push(performance.now() - claiming);
+    if (found.length === 0) break;
+  }
+  store.recover(Date.now(), "");
+  store.rest(dead, Date.now() + 30_000);
+  store.close();
+  const text = (values: readonly number[]): string =>
+    `p50 ${percentile(values, 0.5).toFixed(2)} ms, p99 ${percentile(values, 0.99).toFixed(2)} ms`;
+  console.log(`claim of 100 deliveries of the one lane: ${text(claims)}`);
+  console.log(`claim of 50 lanes with one delivery each: ${text(many)}`);
+  console.log(`commit of one message: ${text(commits)}, max ${Math.max(...commits).toFixed(1)} ms`);
+}
+
+async function main(): Promise<void> {
+  const sinkPort = await freePort();
+  const refusing = await freePort(); // and nobody listens there
+  const sink = spawn("smtp-sink", ["-u", "nobody", `127.0.0.1:${sinkPort}`, "1000"], { stdio: "ignore" });
+  children.push(sink);
+  const copy = copyWithRefusingNextHop();
+  const empty = await startRelay(copy, path.join(folder, "empty"), sinkPort, refusing);
+  load(empty.port, 1000, "r@live.example");
+  const emptyRate = load(empty.port, fresh, "r@live.example");
+  const emptyRss = rssMiB(empty.child.pid!);
+  await stopRelay(empty);
+  const data = path.join(folder, "full");
+  fs.mkdirSync(data);
+  fill(path.join(data, "queue.db"));
+  const full = await startRelay(copy, data, sinkPort, refusing);
+  console.log(
+    `start with ${total - bySmtp} queued: ${full.startMs.toFixed(0)} ms; RSS ${rssMiB(full.child.pid!).toFixed(0)} MiB`,
+  );
+  const rateIn = load(full.port, bySmtp, "r@dead.example");
+  console.log(
+    `${bySmtp} more by SMTP for the blocked lane: ${rateIn.toFixed(0)}/s; RSS ${rssMiB(full.child.pid!).toFixed(0)} MiB`,
+  );
+  const fullRate = load(full.port, fresh, "r@live.example");
+  const again = load(full.port, fresh, "r@live.example");
+  console.log(
+    `fresh mail: empty queue ${emptyRate.toFixed(0)}/s (RSS ${emptyRss.toFixed(0)} MiB), ${total} queued ${fullRate.toFixed(0)}/s and ${again.toFixed(0)}/s: ${((100 * Math.max(fullRate, again)) / emptyRate).toFixed(0)} %`,
+  );
+  const status = execFileSync(process.execPath, [
+    path.join(copy, "bin/waypost.mjs"),
+    "status",
+    "--data",
+    data,
+  ]).toString();
+  console.log(`RSS ${rssMiB(full.child.pid!).toFixed(0)} MiB\n${status.split("\n").slice(0, 5).join("\n")}`);
+  await stopRelay(full);
+  const restarted = await startRelay(copy, data, sinkPort, refusing);
+  console.log(`start with ${total} queued: ${restarted.startMs.toFixed(0)} ms`);
+  await stopRelay(restarted);
+}
+
+try {
+  await main();
+} finally {
+  for (const child of children) child.kill();
+  fs.rmSync(folder, { recursive: true, force: true });
+}
