@@ -85,7 +85,7 @@ async function startRelay(copy: string, data: string, sink: number, refusing: nu
     stdio: ["ignore", "pipe", "inherit"],
   });
   children.push(child);
-  const lines = createInterface({ input: child.stdout! });
+  const lines = createInterface({ input: child.stdout });
   const port = await new Promise<number>((resolve, reject) => {
     lines.on("line", (line) => {
       const event = JSON.parse(line) as { event: string; listeners?: string[] };

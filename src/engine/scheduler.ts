@@ -102,7 +102,10 @@ export class Scheduler {
         break;
       case "space":
         this.#mayDeliver = message.report.mayDeliver;
-        for (const [name, lane] of this.#lanes) this.#grant(name, lane);
+        for (const [name, lane] of this.#lanes) {
+          this.#grant(name, lane);
+          this.#claimMore(name, lane);
+        }
         this.#claimDue();
         break;
     }

@@ -205,6 +205,11 @@ export class SqliteQueueStore implements QueueStore, Outbox {
     }
   }
 
+  /** The value of a PRAGMA, as the database has it now. */
+  setting(name: "synchronous" | "journal_mode"): unknown {
+    return Object.values(this.#database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+  }
+
   /** Ids of all messages whose content is a file. */
   files(): Set<string> {
     return new Set(

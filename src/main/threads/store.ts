@@ -9,6 +9,7 @@ import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
 import { STORE } from "../../core/base/limits.ts";
 import { Keeper } from "../../engine/keeper.ts";
 import type { QueueToStore, StoreToMail, StoreToQueue } from "../../engine/messages.ts";
+import type { SpaceReport } from "../../ports/store.ts";
 import { type StoreThreadData, dataPaths } from "../plan.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
@@ -32,19 +33,25 @@ function main({ plan, mails, queue, control }: StoreThreadData): void {
   );
   const recovered = keeper.start();
   const messageOctetsMax = Math.max(...plan.config.listeners.map((listener) => listener.messageOctetsMax));
-  let mayAccept: boolean | undefined;
+  let last: SpaceReport = { freeOctets: 0, mayAccept: true, mayDeliver: true };
+  let isFirst = true;
+  /** Threads hear of it only where it changes what they may do. */
   const look = (): void => {
     const { freeOctets, totalOctets } = spaceOf(plan.config.data);
-    const needed = neededToAccept(totalOctets, messageOctetsMax);
-    if (freeOctets >= needed !== (mayAccept ?? true)) {
+    const neededOctets = neededToAccept(totalOctets, messageOctetsMax);
+    const next: SpaceReport = {
+      freeOctets,
+      mayAccept: freeOctets >= neededOctets,
+      mayDeliver: freeOctets >= NEEDED_TO_DELIVER,
+    };
+    if (next.mayAccept !== last.mayAccept) {
       recorder.record(
-        freeOctets >= needed
-          ? { event: "space.restored", freeOctets }
-          : { event: "space.low", freeOctets, neededOctets: needed },
+        next.mayAccept ? { event: "space.restored", freeOctets } : { event: "space.low", freeOctets, neededOctets },
       );
     }
-    mayAccept = freeOctets >= needed;
-    keeper.space({ freeOctets, mayAccept, mayDeliver: freeOctets >= NEEDED_TO_DELIVER });
+    if (isFirst || next.mayAccept !== last.mayAccept || next.mayDeliver !== last.mayDeliver) keeper.space(next);
+    last = next;
+    isFirst = false;
   };
   look();
   const timer = setInterval(look, STORE.spaceCheck);

@@ -1,0 +1,258 @@
+import fc from "fast-check";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, expect, test } from "vitest";
+import { messageId } from "../../core/mail/message-id.ts";
+import { type Arrival, type Claimed, type Settlement, deliveryRow } from "../../ports/store.ts";
+import { lockFolder } from "./folder-lock.ts";
+import { QueueReader } from "./queue-reader.ts";
+import { SqliteQueueStore } from "./queue-store.ts";
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) fs.rmSync(folder, { recursive: true, force: true });
+});
+
+function folder(): string {
+  const made = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-store-"));
+  folders.push(made);
+  return made;
+}
+
+function open(at = folder(), removed: string[] = []): { store: SqliteQueueStore; file: string; removed: string[] } {
+  const file = path.join(at, "queue.db");
+  return { store: new SqliteQueueStore(file, (id) => removed.push(id)), file, removed };
+}
+
+let made = 0;
+function arrival(lanes: readonly string[], options: { due?: number; isFile?: boolean; at?: number } = {}): Arrival {
+  made++;
+  const at = options.at ?? 1000 + made;
+  const content = options.isFile === true ? undefined : new Uint8Array([1, 2, 3]);
+  const deliveries = lanes.map((lane, n) => ({
+    lane,
+    recipient: `r${n}@${made}.example`,
+    options: "",
+    due: options.due ?? 0,
+    last: "",
+  }));
+  return {
+    id: messageId(at, new Uint8Array([0, 0, made >> 8, made, 1])),
+    receivedAt: at,
+    octets: 3,
+    envelope: '{"from":"a@b.example"}',
+    content,
+    deliveries,
+  };
+}
+
+const parked = (found: Arrival): { arrival: Arrival; isInHand: boolean } => ({ arrival: found, isInHand: false });
+const held = (found: Arrival): { arrival: Arrival; isInHand: boolean } => ({ arrival: found, isInHand: true });
+const rowsOf = (claimed: readonly Claimed[]): number[] =>
+  claimed.flatMap(({ deliveries }) => deliveries.map(({ row }) => row));
+const finish = (row: number): Settlement => ({ kind: "finish", row, entry: `{"row":${row}}` });
+const park = (row: number, lane: string, due: number): Settlement => ({
+  kind: "park",
+  row,
+  lane,
+  due,
+  attempts: 1,
+  last: "",
+  entry: "",
+});
+
+test("what is parked is claimed when it is due, once, and with all that a delivery needs", () => {
+  const { store } = open();
+  const [row] = store.commit([{ arrivals: [parked(arrival(["a"], { due: 50 }))], settlements: [] }]);
+  expect(store.nextWake()).toBe(50);
+  expect(store.claimDue(49, 10, 10)).toEqual([]);
+  const [claim] = store.claimDue(50, 10, 10);
+  expect(claim).toMatchObject({ lane: "a", count: 1, hasMore: false });
+  expect(claim!.claimed[0]!.message).toMatchObject({
+    row,
+    octets: 3,
+    envelope: '{"from":"a@b.example"}',
+    content: new Uint8Array([1, 2, 3]),
+  });
+  expect(store.claimDue(1e9, 10, 10)).toEqual([]);
+});
+
+test("what is in hand is claimed by nobody until the next start", () => {
+  const { store, file } = open();
+  store.commit([{ arrivals: [held(arrival(["a", "b"]))], settlements: [] }]);
+  expect(store.claimDue(1e9, 10, 10)).toEqual([]);
+  store.close();
+  const again = new SqliteQueueStore(file, () => undefined);
+  expect(again.recover(2000, "why")).toBe(2);
+  expect(again.claimDue(2000, 10, 10).map(({ lane, count }) => [lane, count])).toEqual([
+    ["a", 1],
+    ["b", 1],
+  ]);
+});
+
+test("a message goes with its last delivery, its file after the commit", () => {
+  const { store, file, removed } = open();
+  const [row = 0] = store.commit([{ arrivals: [held(arrival(["a", "a"], { isFile: true }))], settlements: [] }]);
+  expect(store.files().size).toBe(1);
+  store.commit([{ arrivals: [], settlements: [finish(deliveryRow(row, 0))] }]);
+  expect(removed).toEqual([]);
+  store.commit([{ arrivals: [], settlements: [finish(deliveryRow(row, 1))] }]);
+  expect(removed).toHaveLength(1);
+  expect(store.files().size).toBe(0);
+  const reader = new QueueReader(file);
+  expect(reader.message(row)).toBeUndefined();
+  expect(reader.depth()).toEqual({ waiting: 0, inHand: 0, oldest: undefined });
+  expect(store.read(10).map(({ entries }) => JSON.parse(entries) as unknown)).toEqual([
+    [{ row: deliveryRow(row, 0) }],
+    [{ row: deliveryRow(row, 1) }],
+  ]);
+});
+
+test("claims are bounded and fair: the lanes that woke first, so many of each, and a lane with more is served until it rests", () => {
+  const { store } = open();
+  const arrivals = ["c", "b", "a", "a", "a"].map((lane, n) => parked(arrival([lane], { due: 10 * (5 - n) })));
+  store.commit([{ arrivals, settlements: [] }]);
+  const claims = store.claimDue(100, 2, 2);
+  expect(claims.map(({ lane, count, hasMore }) => [lane, count, hasMore])).toEqual([
+    ["a", 2, true],
+    ["b", 1, false],
+  ]);
+  expect(store.claimDue(100, 2, 2).map(({ lane }) => lane)).toEqual(["c"]);
+  expect(store.claimLane("a", 100, 2)).toMatchObject({ count: 1, hasMore: false });
+  expect(store.nextWake()).toBeUndefined();
+});
+
+test("a blocked lane does not wake, whatever arrives for it", () => {
+  const { store } = open();
+  store.commit([{ arrivals: [parked(arrival(["a"])), parked(arrival(["a"]))], settlements: [] }]);
+  const [claim] = store.claimDue(10, 1, 1);
+  store.rest("a", 500);
+  store.commit([
+    { arrivals: [parked(arrival(["a"], { due: 20 }))], settlements: [park(rowsOf(claim!.claimed)[0]!, "a", 30)] },
+  ]);
+  expect(store.nextWake()).toBe(500);
+  expect(store.claimDue(499, 10, 10)).toEqual([]);
+  expect(store.claimDue(500, 10, 10)).toMatchObject([{ lane: "a", count: 3 }]);
+});
+
+test("a transaction that fails leaves nothing behind", () => {
+  const { store } = open();
+  store.commit([{ arrivals: [held(arrival(["a"]))], settlements: [] }]);
+  const same = arrival(["a"], { isFile: true });
+  store.commit([{ arrivals: [parked(same)], settlements: [] }]);
+  expect(() => store.commit([{ arrivals: [parked(arrival(["z"])), parked(same)], settlements: [] }])).toThrow(/UNIQUE/);
+  expect(store.claimDue(1e9, 10, 10).map(({ lane }) => lane)).toEqual(["a"]);
+  expect(store.commit([{ arrivals: [parked(arrival(["a"]))], settlements: [] }])).toEqual([3]);
+});
+
+test("synchronous is FULL on every open, also of a database that forgot", () => {
+  const { store, file } = open();
+  store.close();
+  const other = new DatabaseSync(file);
+  other.exec("PRAGMA synchronous = NORMAL");
+  other.close();
+  const again = new SqliteQueueStore(file, () => undefined);
+  expect(again.setting("synchronous")).toBe(2);
+  expect(again.setting("journal_mode")).toBe("wal");
+});
+
+test("an older program does not touch a newer schema", () => {
+  const { store, file } = open();
+  store.close();
+  const other = new DatabaseSync(file);
+  other.exec("PRAGMA user_version = 99");
+  other.close();
+  expect(() => new SqliteQueueStore(file, () => undefined)).toThrow(/schema 99.*newer Waypost/);
+});
+
+test("a message is found by its public id without an index, also after the clock jumped", () => {
+  const { store, file } = open();
+  const many = [5000, 6000, 7000, 100, 200, 8000].map((at) => arrival(["a"], { at }));
+  const rows = store.commit([{ arrivals: many.map(held), settlements: [] }]);
+  const reader = new QueueReader(file);
+  for (const [at, { id }] of many.entries()) expect(reader.messageById(id)?.row).toBe(rows[at]);
+  expect(reader.messageById(messageId(6000, new Uint8Array([9, 9, 9, 9, 9])))).toBeUndefined();
+});
+
+test("a second process, or a second lock, is refused; a released one is free", () => {
+  const at = folder();
+  const lock = lockFolder(at);
+  expect(lock).toBeDefined();
+  expect(lockFolder(at)).toBeUndefined();
+  lock!.release();
+  expect(lockFolder(at)).toBeDefined();
+});
+
+// A model in twenty lines: where each delivery is. The store must agree after every step.
+test("any order of arrivals, claims, ends, retries and restarts: nothing is lost, doubled or early", () => {
+  const lane = fc.constantFrom("a", "b", "c");
+  const step = fc.oneof(
+    fc.record({
+      kind: fc.constant("arrive" as const),
+      lanes: fc.array(lane, { minLength: 1, maxLength: 3 }),
+      due: fc.nat(100),
+      isInHand: fc.boolean(),
+    }),
+    fc.record({
+      kind: fc.constant("claim" as const),
+      now: fc.nat(100),
+      lanes: fc.integer({ min: 1, max: 3 }),
+      each: fc.integer({ min: 1, max: 3 }),
+    }),
+    fc.record({ kind: fc.constant("finish" as const), pick: fc.nat() }),
+    fc.record({ kind: fc.constant("park" as const), pick: fc.nat(), lane, due: fc.nat(100) }),
+    fc.record({ kind: fc.constant("rest" as const), lane, until: fc.nat(100) }),
+    fc.record({ kind: fc.constant("restart" as const) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const opened = open();
+      let { store } = opened;
+      const waiting = new Map<number, number>(); // row -> due
+      const inHand = new Set<number>();
+      const pickOf = (n: number): number | undefined => [...inHand][n % Math.max(1, inHand.size)];
+      for (const s of steps) {
+        if (s.kind === "arrive") {
+          const found = arrival(s.lanes, { due: s.due });
+          const [row = 0] = store.commit([{ arrivals: [{ arrival: found, isInHand: s.isInHand }], settlements: [] }]);
+          for (const n of s.lanes.keys()) {
+            if (s.isInHand) inHand.add(deliveryRow(row, n));
+            else waiting.set(deliveryRow(row, n), s.due);
+          }
+        } else if (s.kind === "claim") {
+          for (const { claimed } of store.claimDue(s.now, s.lanes, s.each)) {
+            for (const row of rowsOf(claimed)) {
+              expect(waiting.get(row)).toBeLessThanOrEqual(s.now);
+              waiting.delete(row);
+              inHand.add(row);
+            }
+          }
+        } else if (s.kind === "restart") {
+          store.close();
+          store = new SqliteQueueStore(opened.file, () => undefined);
+          expect(store.recover(0, "")).toBe(inHand.size);
+          for (const row of inHand) waiting.set(row, 0);
+          inHand.clear();
+        } else if (s.kind === "rest") store.rest(s.lane, s.until);
+        else {
+          const row = pickOf(s.pick);
+          if (row === undefined) continue;
+          inHand.delete(row);
+          if (s.kind === "park") waiting.set(row, s.due);
+          store.commit([{ arrivals: [], settlements: [s.kind === "park" ? park(row, s.lane, s.due) : finish(row)] }]);
+        }
+      }
+      // In the end everything that waits can be claimed.
+      store.close();
+      store = new SqliteQueueStore(opened.file, () => undefined);
+      store.recover(0, "");
+      for (const name of ["a", "b", "c"]) store.rest(name, 0);
+      const all = store.claimDue(1000, 10, 1000).flatMap(({ claimed }) => rowsOf(claimed));
+      expect(all.toSorted((x, y) => x - y)).toEqual([...waiting.keys(), ...inHand].toSorted((x, y) => x - y));
+      store.close();
+    }),
+    { numRuns: 60 },
+  );
+});

@@ -1,0 +1,144 @@
+import { expect, test } from "vitest";
+import { QUEUE } from "../core/base/limits.ts";
+import type { Event } from "../core/events.ts";
+import type { MailToQueue, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
+import { Scheduler } from "./scheduler.ts";
+
+/** A scheduler whose clock, mail threads and store are lists. */
+function scene(mailThreads = 1): {
+  now: number;
+  mails: QueueToMail[][];
+  store: QueueToStore[];
+  events: Event[];
+  timers: { at: number; call: () => void }[];
+  fromMail(message: MailToQueue, thread?: number): void;
+  fromStore(message: StoreToQueue): void;
+  pass(ms: number): void;
+} {
+  const mails = Array.from({ length: mailThreads }, (): QueueToMail[] => []);
+  const store: QueueToStore[] = [];
+  const events: Event[] = [];
+  const timers: { at: number; call: () => void }[] = [];
+  const s = { now: 1_000_000 };
+  const scheduler = new Scheduler({
+    clock: {
+      now: () => s.now,
+      monotonic: () => s.now,
+      soon: (call) => call(),
+      after: (delay, call) => {
+        const timer = { at: s.now + delay, call };
+        timers.push(timer);
+        return { cancel: () => void (timers.includes(timer) && timers.splice(timers.indexOf(timer), 1)) };
+      },
+    },
+    entropy: { octets: (n) => new Uint8Array(n), fraction: () => 0.5 },
+    recorder: { record: (event) => events.push(event) },
+    mails: mails.map((list) => ({ say: (message: QueueToMail) => void list.push(message) })),
+    store: { say: (message) => void store.push(message) },
+  });
+  return Object.assign(s, {
+    mails,
+    store,
+    events,
+    timers,
+    fromMail: (message: MailToQueue, thread = 0) => scheduler.fromMail(thread, message),
+    fromStore: (message: StoreToQueue) => scheduler.fromStore(message),
+    pass(ms: number) {
+      s.now += ms;
+      for (const timer of timers.splice(0).filter(({ at }) => at <= s.now)) timer.call();
+    },
+  });
+}
+
+const granted = (messages: readonly QueueToMail[]): number =>
+  messages.reduce((sum, message) => sum + (message.kind === "granted" ? message.slots : 0), 0);
+const lane = "smarthost/a";
+const released = (failure: string | undefined, deliveries = 0): MailToQueue => ({
+  kind: "release",
+  lane,
+  report: { deliveries, failure },
+});
+
+test("slots stay within the window over all mail threads, and are shared", () => {
+  const s = scene(2);
+  s.fromMail({ kind: "demand", lane, connections: 20 }, 0);
+  s.fromMail({ kind: "demand", lane, connections: 20 }, 1);
+  expect(granted(s.mails[0]!)).toBe(QUEUE.windowStart);
+  expect(granted(s.mails[1]!)).toBe(0);
+  s.fromMail(released(undefined), 0);
+  expect(granted(s.mails[0]!) + granted(s.mails[1]!)).toBe(QUEUE.windowStart + 1);
+});
+
+test("the window grows with deliveries, to its limit and not beyond", () => {
+  const s = scene();
+  s.fromMail({ kind: "demand", lane, connections: 100 });
+  for (let n = 0; n < 100; n++) s.fromMail({ kind: "progress", lane, deliveries: 20 });
+  expect(granted(s.mails[0]!)).toBe(QUEUE.windowMax);
+});
+
+test("a site that fails blocks its lane, one connection tries again, and success opens it", () => {
+  const s = scene();
+  s.fromMail({ kind: "demand", lane, connections: 1 });
+  s.fromMail(released("connect-failed: refused"));
+  const blocked = s.mails[0]!.find((message) => message.kind === "blocked");
+  expect(blocked).toMatchObject({ lane, until: s.now + 5000 });
+  expect(s.store).toContainEqual({ kind: "rest", lane, blockedUntil: s.now + 5000 });
+  s.fromMail({ kind: "demand", lane, connections: 20 });
+  expect(granted(s.mails[0]!)).toBe(1); // the one that failed
+  s.pass(5001);
+  s.fromMail({ kind: "demand", lane, connections: 20 });
+  expect(granted(s.mails[0]!)).toBe(2); // one finds out
+  s.fromMail({ kind: "progress", lane, deliveries: 20 });
+  expect(granted(s.mails[0]!)).toBeGreaterThan(2);
+  expect(s.events.map(({ event }) => event)).toEqual(["lane.blocked", "lane.unblocked"]);
+});
+
+test("one failure among connections that stand narrows the window and blocks nothing", () => {
+  const s = scene();
+  s.fromMail({ kind: "demand", lane, connections: 5 });
+  s.fromMail(released("connection-lost"));
+  expect(s.mails[0]!.some((message) => message.kind === "blocked")).toBe(false);
+  s.fromMail({ kind: "demand", lane, connections: 5 });
+  expect(granted(s.mails[0]!)).toBe(5);
+});
+
+test("blocks grow from 5 s to 5 min while the site stays away", () => {
+  const s = scene();
+  const waits: number[] = [];
+  for (let n = 0; n < 9; n++) {
+    s.fromMail({ kind: "demand", lane, connections: 1 });
+    s.fromMail(released("connect-failed"));
+    const blocked = s.mails[0]!.findLast((message) => message.kind === "blocked");
+    waits.push(blocked!.kind === "blocked" ? blocked!.until - s.now : 0);
+    s.pass(waits.at(-1)! + 1);
+  }
+  expect(waits).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300].map((seconds) => seconds * 1000));
+});
+
+test("what is due is claimed when its time comes, and more of a lane as the mail thread gets through", () => {
+  const s = scene();
+  s.fromStore({ kind: "wake", at: s.now + 1000 });
+  expect(s.store).toEqual([]);
+  s.pass(1001);
+  expect(s.store).toMatchObject([{ kind: "claim-due", lanesMax: QUEUE.lanesPerClaim }]);
+  s.fromStore({ kind: "wake", at: undefined });
+  s.fromStore({ kind: "claimed", mailThread: 0, lanes: [{ lane, count: 100, hasMore: true }] });
+  s.store.length = 0;
+  s.fromMail({ kind: "consumed", lane, deliveries: 40 });
+  expect(s.store).toEqual([]);
+  s.fromMail({ kind: "consumed", lane, deliveries: 20 });
+  expect(s.store).toMatchObject([{ kind: "claim-lane", lane }]);
+});
+
+test("without room to record an end nothing is begun; with room again everything goes on", () => {
+  const s = scene();
+  const report = { freeOctets: 0, mayAccept: false, mayDeliver: false };
+  s.fromStore({ kind: "space", report });
+  s.fromMail({ kind: "demand", lane, connections: 3 });
+  s.fromStore({ kind: "wake", at: s.now - 1 });
+  expect(granted(s.mails[0]!)).toBe(0);
+  expect(s.store).toEqual([]);
+  s.fromStore({ kind: "space", report: { ...report, mayDeliver: true } });
+  expect(granted(s.mails[0]!)).toBe(3);
+  expect(s.store).toMatchObject([{ kind: "claim-due" }]);
+});
