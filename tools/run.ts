@@ -15,6 +15,7 @@ const CHECK: readonly Step[] = [
   { name: "lint", command: ["oxlint", "--type-aware", "--quiet"] },
   { name: "who imports whom", command: ["node", "tools/imports.ts"] },
   { name: "what is declared and not used", command: ["node", "tools/unused.ts"] },
+  { name: "what is exported and not imported", command: ["knip", "--no-progress"] },
   { name: "reference pages", command: ["node", "tools/reference.ts", "--check"] },
   { name: "unit tests", command: vitest("quick") },
 ];

@@ -1,5 +1,5 @@
 import type { Lane } from "../core/routing/lane.ts";
-import type { Duration, Instant } from "../core/base/time.ts";
+import type { Instant } from "../core/base/time.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 
 /** The store's own number of a message; never shown. */
@@ -115,21 +115,9 @@ export interface QueueStore {
   recover(now: Instant, last: string): number;
 }
 
-/** Finished outcomes on their way to the history store. */
-export interface Outbox {
-  /** The oldest rows: JSON arrays of entries. */
-  read(rowsMax: number): { readonly row: number; readonly entries: string }[];
-}
-
 export interface SpaceReport {
   readonly freeOctets: number;
   readonly mayAccept: boolean;
   /** False: not even the end of a delivery could be recorded. */
   readonly mayDeliver: boolean;
-}
-
-export interface SpacePolicy {
-  readonly acceptAbove: number;
-  readonly deliverAbove: number;
-  readonly every: Duration;
 }

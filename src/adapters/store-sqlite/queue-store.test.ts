@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";

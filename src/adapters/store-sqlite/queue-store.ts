@@ -12,7 +12,6 @@ import {
   type DeliveryRow,
   type LaneClaim,
   type MessageRow,
-  type Outbox,
   type QueueStore,
   type Settlement,
   DELIVERY_SPAN,
@@ -104,7 +103,7 @@ interface Parking {
  * The queue store in SQLite (DESIGN section 5). One instance writes; it is synchronous and lives on a thread of its own.
  * What is in hand of a mail thread has no entry in the schedule's index: mail that goes at once costs none.
  */
-export class SqliteQueueStore implements QueueStore, Outbox {
+export class SqliteQueueStore implements QueueStore {
   readonly #database: DatabaseSync;
   readonly #do: Statements;
   readonly #removeFile: (id: string) => void;

@@ -46,11 +46,6 @@ export function keywords(lines: readonly string[]): Reply {
   return { code: 250, status: undefined, lines };
 }
 
-/** True where the reply says no (4yz or 5yz). */
-export function isRefusal(reply: Reply): boolean {
-  return reply.code >= 400;
-}
-
 /** The octets of a reply as text, CR LF included. Lines hold no control characters: replies are made of our own words. */
 export function renderReply(reply: Reply): string {
   const status = reply.status === undefined ? "" : `${reply.status} `;
