@@ -1,4 +1,5 @@
 import { concatBytes } from "../../src/core/base/bytes.ts";
+import { unreachable } from "../../src/core/base/invariant.ts";
 import { Session } from "../../src/core/inbound/session.ts";
 import { ACCEPT, type Effect, type Note, type Question, type Verdict } from "../../src/core/inbound/state.ts";
 import type { Recipient } from "../../src/core/mail/envelope.ts";
@@ -18,7 +19,9 @@ export interface StoredMessage {
 }
 
 function distinct(recipients: readonly Recipient[]): string[] {
-  return [...new Map(recipients.map(({ path }) => [pathKey(path), pathText(path)])).values()];
+  const texts = new Map<string, string>();
+  for (const { path } of recipients) if (!texts.has(pathKey(path))) texts.set(pathKey(path), pathText(path));
+  return [...texts.values()];
 }
 
 /** The pure machine with the real policy; every question is answered at once. */
@@ -138,6 +141,8 @@ export class Machine {
       case "delay":
         this.delays++;
         return ACCEPT;
+      default:
+        return unreachable(question);
     }
   }
 

@@ -1,4 +1,5 @@
 import { concatBytes, utf8 } from "../../src/core/base/bytes.ts";
+import { unreachable } from "../../src/core/base/invariant.ts";
 import type { StoredMessage } from "./machine.ts";
 
 // Dialogues as text, one behaviour a file:
@@ -98,6 +99,12 @@ function lineOctets(text: string): Uint8Array {
   return text[1] === ":" ? concatBytes([octets, CRLF]) : octets;
 }
 
+/** The paths of a `@stored` line, each in brackets. */
+function storedPaths(text: string): string[] {
+  const paths = text.slice("@stored <".length, -1).split("> <");
+  return paths.map((path) => new TextDecoder().decode(octetsOf(path)));
+}
+
 const isFrom = (who: "C" | "M", text: string): boolean => new RegExp(`^${who}[:|]( |$)`).test(text);
 
 export function parseTranscript(source: string): Transcript {
@@ -119,10 +126,7 @@ export function parseTranscript(source: string): Transcript {
     else if (text === "@tls") steps.push({ kind: "tls", line });
     else if (text === "@closed") steps.push({ kind: "closed", line });
     else if (text.startsWith("@stored ")) {
-      const [from = "", ...recipients] = text
-        .slice("@stored ".length)
-        .split(" ")
-        .map((path) => path.slice(1, -1));
+      const [from = "", ...recipients] = storedPaths(text);
       const pieces = run("M", at + 1);
       const content = pieces.length === 0 ? undefined : concatBytes(pieces);
       steps.push({ kind: "stored", line, from, recipients, content });
@@ -179,6 +183,8 @@ async function take(step: Step, wire: Wire, cut: Cutter): Promise<string | undef
       return (await wire.isClosed()) ? undefined : "the connection is still open";
     case "stored":
       return compare(step, wire.message());
+    default:
+      return unreachable(step);
   }
 }
 
