@@ -14,6 +14,7 @@ const CHECK: readonly Step[] = [
   { name: "types of core, ports and engine, which know no Node", command: ["tsc", "-p", "tsconfig.core.json"] },
   { name: "lint", command: ["oxlint", "--type-aware", "--quiet"] },
   { name: "who imports whom", command: ["node", "tools/imports.ts"] },
+  { name: "attacks and their tests", command: ["node", "tools/catalogue.ts"] },
   { name: "unit tests", command: vitest("quick") },
 ];
 

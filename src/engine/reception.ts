@@ -320,6 +320,7 @@ export class Reception implements SocketHandler {
   async #whenWritten(writing: Promise<void>): Promise<void> {
     await writing;
     this.#isWriting = false;
+    this.#extendedAt = this.#parts.clock.monotonic(); // what our disk took is not held against the client
     this.#regulate();
   }
 

@@ -5,7 +5,7 @@ import { parseAddressPattern } from "../../src/core/policy/address-pattern.ts";
 import { Acceptor } from "../../src/engine/acceptance.ts";
 import type { ReceptionParts } from "../../src/engine/reception.ts";
 import type { Clock } from "../../src/ports/clock.ts";
-import { type ContentFiles, type ContentReader, type ContentWriter, StorageError } from "../../src/ports/content.ts";
+import type { ContentFiles, ContentReader, ContentWriter, StorageError } from "../../src/ports/content.ts";
 import type { QueuePort } from "../../src/ports/queue.ts";
 import type { Arrival, MessageRow } from "../../src/ports/store.ts";
 import { BUSY_USERNAME, HOSTNAME, LOGIN, type TestListener } from "./listener.ts";

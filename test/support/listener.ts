@@ -116,7 +116,7 @@ export function settingsOf({ rules, identity }: TestListener): SessionSettings {
 
 /** Octets for text in which each character up to U+00FF is one octet. */
 export function octets(text: string): Uint8Array {
-  return Uint8Array.from(text, (c) => c.charCodeAt(0));
+  return new Uint8Array(Buffer.from(text, "latin1"));
 }
 
 export { utf8 };
