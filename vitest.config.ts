@@ -1,4 +1,7 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+
+// Transcripts without sockets are as quick as unit tests.
+const PURE_TRANSCRIPTS = ["test/transcripts/machine.test.ts", "test/transcripts/reception.test.ts"];
 
 // Two projects: `quick` is what `npm run check` runs (pure, under a minute); `system` starts real relays.
 export default defineConfig({
@@ -8,7 +11,7 @@ export default defineConfig({
       {
         test: {
           name: "quick",
-          include: ["src/**/*.test.ts", "tools/**/*.test.ts", "test/structure/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "tools/**/*.test.ts", "test/structure/**/*.test.ts", ...PURE_TRANSCRIPTS],
           testTimeout: 30_000,
         },
       },
@@ -16,6 +19,7 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["test/{attacks,e2e,interop,crash,transcripts}/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...PURE_TRANSCRIPTS],
           testTimeout: 120_000,
           hookTimeout: 60_000,
           fileParallelism: false,

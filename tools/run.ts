@@ -17,6 +17,7 @@ const CHECK: readonly Step[] = [
   { name: "what is declared and not used", command: ["node", "tools/unused.ts"] },
   { name: "what is exported and not imported", command: ["knip", "--no-progress"] },
   { name: "reference pages", command: ["node", "tools/reference.ts", "--check"] },
+  { name: "attacks and their tests", command: ["node", "tools/catalogue.ts"] },
   { name: "unit tests", command: vitest("quick") },
 ];
 

@@ -43,7 +43,7 @@ export type Acceptance =
 export interface AcceptanceParts {
   readonly clock: Clock;
   readonly queue: QueuePort;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: Pick<Dispatcher, "admits" | "hold">;
   readonly hostname: string;
   routes(): readonly Route[];
 }

@@ -83,6 +83,7 @@ export class Reception implements SocketHandler {
   #isOver = false;
   #timer: Timer | undefined;
   #deadline = 0;
+  #extendedAt = 0;
   #contentOctets = 0; // since the deadline for content was last looked at
   #mailAt = 0;
   #refusal: string | undefined;
@@ -319,6 +320,7 @@ export class Reception implements SocketHandler {
   async #whenWritten(writing: Promise<void>): Promise<void> {
     await writing;
     this.#isWriting = false;
+    this.#extendedAt = this.#parts.clock.monotonic(); // what our disk took is not held against the client
     this.#regulate();
   }
 
@@ -428,7 +430,8 @@ export class Reception implements SocketHandler {
   /** A command has its time from the reply before it. */
   #extend(): void {
     const allowed = this.#parts.isUnderStress() ? INBOUND_TIME.commandUnderStress : INBOUND_TIME.command;
-    this.#deadline = this.#parts.clock.monotonic() + allowed;
+    this.#extendedAt = this.#parts.clock.monotonic();
+    this.#deadline = this.#extendedAt + allowed;
     if (this.#timer === undefined) this.#arm(Math.min(allowed, INBOUND_TIME.contentGrace));
   }
 
@@ -444,7 +447,7 @@ export class Reception implements SocketHandler {
       const isTooSlow =
         this.#contentOctets < (INBOUND_TIME.contentOctetsPerSecondMin * INBOUND_TIME.contentGrace) / 1000;
       this.#contentOctets = 0;
-      const isAtStart = this.#deadline - now > INBOUND_TIME.command - INBOUND_TIME.contentGrace;
+      const isAtStart = now - this.#extendedAt < INBOUND_TIME.contentGrace;
       if (isTooSlow && !isAtStart) return this.#expire("the content came too slowly");
       return this.#arm(INBOUND_TIME.contentGrace);
     }

@@ -1,5 +1,6 @@
 import { isAscii, octetText, utf8 } from "../base/bytes.ts";
 import { INBOUND } from "../base/limits.ts";
+import { keyword } from "../smtp/command.ts";
 import { intermediate, permfail, success, tempfail } from "../smtp/reply.ts";
 import {
   type Mechanism,
@@ -21,7 +22,7 @@ export function runAuth(machine: Machine, _phase: PhaseOf<"ready">, argument: st
   const [mechanism = "", initial, ...more] = argument.split(/[ \t]+/);
   if (mechanism === "" || more.length > 0)
     return machine.fail("AUTH", permfail(501, "5.5.4", "Say AUTH and a mechanism"));
-  switch (mechanism.toUpperCase()) {
+  switch (keyword(mechanism)) {
     case "PLAIN":
       return initial === undefined
         ? challenge(machine, "", (octets) => takePlain(machine, octets))

@@ -67,7 +67,7 @@ function endContent(machine: Machine, transaction: Transaction, facts: ContentFa
       machine.emit({ kind: "reset" });
       return machine.reply(verdict.reply);
     }
-    machine.messages++;
+    machine.accepted();
     return machine.reply(success(250, "2.0.0", verdict.text ?? "Queued"));
   });
 }

@@ -17,6 +17,9 @@ type Intake =
 
 const COMMAND: Intake = { kind: "command" };
 const HANDSHAKE: Intake = { kind: "handshake" };
+const LONG_COMMAND = permfail(500, "5.5.2", "Line too long");
+const LONG_AUTH = permfail(500, "5.5.6", "Line too long"); // RFC 4954 section 4
+const LINE_FLOOD = tempfail(421, "4.7.0", "Line without end");
 const JUNK_VERBS: ReadonlySet<string> = new Set(["NOOP", "RSET", "HELP", "VRFY", "EHLO", "HELO"]);
 
 /**
@@ -29,12 +32,13 @@ export class Session implements Machine {
   phase: Phase = { name: "greeting" };
   isSecure: boolean;
   isAuthenticated = false;
-  messages = 0;
+  #messages = 0;
   authFailures = 0;
   #input: Uint8Array = EMPTY;
   #at = 0;
   #searched = 0; // octets of #input already known to hold no LF
   #lineDropped = 0; // octets dropped of a line that is too long
+  #droppedMax = 0; // what that line was allowed
   #intake: Intake = COMMAND;
   #resume: ((verdict: Verdict) => void) | undefined;
   #effects: Effect[] = [];
@@ -45,6 +49,10 @@ export class Session implements Machine {
   constructor(settings: SessionSettings) {
     this.settings = settings;
     this.isSecure = settings.isImplicitTls;
+  }
+
+  get messages(): number {
+    return this.#messages;
   }
 
   /** Octets that were given and not yet looked at, because a question is open. */
@@ -115,6 +123,11 @@ export class Session implements Machine {
     return this.#take();
   }
 
+  accepted(): void {
+    this.#messages++;
+    this.#junk = 0;
+  }
+
   reply(reply: Reply): void {
     this.#effects.push({ kind: "reply", reply });
   }
@@ -173,6 +186,7 @@ export class Session implements Machine {
   }
 
   #run(): void {
+    if (this.phase.name === "greeting") return; // kept, so that `open` sees it
     while (this.#resume === undefined && this.phase.name !== "closed") {
       const intake = this.#intake;
       if (intake.kind === "octets") {
@@ -218,24 +232,31 @@ export class Session implements Machine {
 
   /** One line, if it is there. Answers whether there may be more to do. */
   #runLine(intake: Extract<Intake, { kind: "command" | "line" }>): boolean {
-    const octetsMax = intake.kind === "line" ? intake.octetsMax : this.#commandOctetsMax();
+    const octetsMax = this.#lineOctetsMax(intake);
     const newline = this.#input.indexOf(LF, Math.max(this.#searched, this.#at));
     if (newline === -1) {
       this.#searched = this.#input.length;
-      if (this.backlog + this.#lineDropped > octetsMax) this.#dropLine();
+      if (this.backlog + this.#lineDropped > octetsMax) this.#dropLine(octetsMax);
       return false;
     }
     const line = this.#input.subarray(this.#at, newline + 1);
     this.#at = newline + 1;
     this.#searched = this.#at;
-    const isTooLong = this.#lineDropped + line.length > octetsMax;
+    const length = this.#lineDropped + line.length;
     this.#lineDropped = 0;
-    if (intake.kind === "line") {
+    if (length > INBOUND.lineFloodOctetsMax) this.end(LINE_FLOOD);
+    else if (intake.kind === "line") {
       this.#intake = COMMAND;
-      intake.take(isTooLong ? undefined : plainLine(line));
-    } else if (isTooLong) this.fail("", permfail(500, "5.5.2", "Line too long"));
+      intake.take(length > octetsMax ? undefined : plainLine(line));
+    } else if (length > octetsMax) this.fail("", octetsMax === INBOUND.authLineOctetsMax ? LONG_AUTH : LONG_COMMAND);
     else this.#runCommand(line);
     return true;
+  }
+
+  /** Of a line whose start was dropped, what it started with is no longer there to see. */
+  #lineOctetsMax(intake: Extract<Intake, { kind: "command" | "line" }>): number {
+    if (this.#lineDropped > 0) return this.#droppedMax;
+    return intake.kind === "line" ? intake.octetsMax : this.#commandOctetsMax();
   }
 
   /** AUTH with an initial response may be longer than other commands (RFC 4954 section 4). */
@@ -245,12 +266,13 @@ export class Session implements Machine {
     return isAuth ? INBOUND.authLineOctetsMax : INBOUND.commandLineOctetsMax;
   }
 
-  #dropLine(): void {
+  #dropLine(octetsMax: number): void {
+    this.#droppedMax = octetsMax;
     this.#lineDropped += this.backlog;
     this.#input = EMPTY;
     this.#at = 0;
     this.#searched = 0;
-    if (this.#lineDropped > INBOUND.lineFloodOctetsMax) this.end(tempfail(421, "4.7.0", "Line without end"));
+    if (this.#lineDropped >= INBOUND.lineFloodOctetsMax) this.end(LINE_FLOOD);
   }
 
   #runCommand(octets: Uint8Array): void {
@@ -263,7 +285,6 @@ export class Session implements Machine {
     const rule = RULES.get(verb);
     if (rule === undefined) return runUnknown(this, verb);
     if (JUNK_VERBS.has(verb)) this.#junk++;
-    else if (verb === "MAIL") this.#junk = 0;
     if (this.#junk > INBOUND.junkCommandsMax)
       return this.end(tempfail(421, "4.7.0", "Too many commands without a message"));
     if (this.hasInputWaiting && (rule.place === "last" || this.#isPlainSmtp())) {

@@ -17,7 +17,7 @@ export interface SessionSettings {
   readonly bareNewlines: BareNewlines;
   readonly messageOctetsMax: number;
   readonly recipientsMax: number;
-  /** Messages of one connection; Infinity for clients that are trusted. */
+  /** Messages of one connection until it authenticates; Infinity for clients that are trusted. */
   readonly messagesMax: number;
 }
 
@@ -101,8 +101,11 @@ export interface Machine {
   isAuthenticated: boolean;
   /** True where octets wait behind the command at hand. */
   readonly hasInputWaiting: boolean;
-  messages: number;
+  /** Messages accepted on this connection. */
+  readonly messages: number;
   authFailures: number;
+  /** Counts a message that was accepted. */
+  accepted(): void;
   reply(reply: Reply): void;
   /** A reply to what should not have been sent: it counts, and late ones are slow. */
   fail(verb: string, reply: Reply): void;

@@ -1,6 +1,6 @@
 import { INBOUND } from "../base/limits.ts";
 import type { Envelope, Recipient } from "../mail/envelope.ts";
-import { type Mailbox, parseForwardPath, parseReversePath } from "../mail/path.ts";
+import { type ForwardPath, type Mailbox, parseForwardPath, parseReversePath } from "../mail/path.ts";
 import { parseMailParameters, parseRcptParameters } from "../smtp/parameters.ts";
 import { permfail, success, tempfail } from "../smtp/reply.ts";
 import type { Machine, PhaseOf, Transaction } from "./state.ts";
@@ -13,12 +13,13 @@ function afterKeyword(argument: string, keyword: string): string | undefined {
 }
 
 export function runMail(machine: Machine, phase: PhaseOf<"ready">, argument: string): void {
-  if (machine.messages >= machine.settings.messagesMax)
+  if (machine.messages >= machine.settings.messagesMax && !machine.isAuthenticated)
     return machine.end(tempfail(421, "4.7.0", "Enough messages on this connection"));
   const text = afterKeyword(argument, "FROM:");
   if (text === undefined) return machine.fail("MAIL", permfail(501, "5.5.4", "Say MAIL FROM:<address>"));
   const parsed = parseReversePath(text);
-  if (parsed.kind === "malformed") return machine.fail("MAIL", permfail(501, "5.1.7", `Bad sender: ${parsed.why}`));
+  if (parsed.kind === "malformed")
+    return machine.fail("MAIL", permfail(501, parsed.isSyntax ? "5.5.4" : "5.1.7", `Bad sender: ${parsed.why}`));
   const parameters = parseMailParameters(parsed.rest);
   if (parameters.kind === "refused") return machine.fail("MAIL", parameters.reply);
   const envelope: Envelope = { ...parameters.value, reversePath: parsed.path };
@@ -44,13 +45,22 @@ function needsUtf8(path: Mailbox | { readonly kind: "null" | "postmaster" }, env
   return path.kind === "mailbox" && path.isInternational && !envelope.smtpUtf8;
 }
 
+/** RFC 6761 section 6.3: such a name means the machine that looks it up, which to a next hop is the next hop. */
+function isHere(path: ForwardPath): boolean {
+  if (path.kind !== "mailbox" || path.domain.kind !== "domain") return false;
+  const { ascii } = path.domain;
+  return ascii === "localhost" || ascii.endsWith(".localhost");
+}
+
 export function runRcpt(machine: Machine, transaction: Transaction, argument: string): void {
   if (transaction.chunks !== undefined)
     return machine.fail("RCPT", permfail(503, "5.5.1", "Content was begun; no more recipients"));
   const text = afterKeyword(argument, "TO:");
   if (text === undefined) return machine.fail("RCPT", permfail(501, "5.5.4", "Say RCPT TO:<address>"));
   const parsed = parseForwardPath(text);
-  if (parsed.kind === "malformed") return machine.fail("RCPT", permfail(501, "5.1.3", `Bad recipient: ${parsed.why}`));
+  if (parsed.kind === "malformed")
+    return machine.fail("RCPT", permfail(501, parsed.isSyntax ? "5.5.4" : "5.1.3", `Bad recipient: ${parsed.why}`));
+  if (isHere(parsed.path)) return machine.fail("RCPT", permfail(501, "5.1.3", "Bad recipient: localhost is no domain"));
   const parameters = parseRcptParameters(parsed.rest);
   if (parameters.kind === "refused") return machine.fail("RCPT", parameters.reply);
   const recipient: Recipient = { ...parameters.value, path: parsed.path };

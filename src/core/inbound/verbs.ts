@@ -113,7 +113,8 @@ function ehloLines(machine: Machine): string[] {
   if (settings.offersAuth && machine.isSecure && !machine.isAuthenticated) lines.push("AUTH PLAIN LOGIN");
   lines.push("ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8", "DSN", "CHUNKING");
   // RFC 9422: what the client may rely on.
-  const messages = Number.isFinite(settings.messagesMax) ? `MAILMAX=${settings.messagesMax} ` : "";
+  const isLimited = Number.isFinite(settings.messagesMax) && !machine.isAuthenticated;
+  const messages = isLimited ? `MAILMAX=${settings.messagesMax} ` : "";
   lines.push(`LIMITS ${messages}RCPTMAX=${settings.recipientsMax}`);
   return lines;
 }

@@ -1,3 +1,6 @@
+import { hasHidden } from "../base/printable.ts";
+import { decodePunycode } from "./punycode.ts";
+
 /** A domain name as everything compares it: A-labels, lower case, no trailing dot. */
 export interface Domain {
   readonly kind: "domain";
@@ -60,15 +63,22 @@ function convertedLabel(label: string): string | undefined {
   return isLetterDigitHyphen(hostname) ? hostname : undefined;
 }
 
+/** The URL parser takes any ASCII as it is: an A-label is one if what it says is written as this very label. */
+function isALabel(lower: string): boolean {
+  if (lower.length > LABEL_OCTETS_MAX) return false;
+  const unicode = decodePunycode(lower.slice(4));
+  return unicode !== undefined && !isAsciiText(unicode) && !hasHidden(unicode) && convertedLabel(unicode) === lower;
+}
+
 function asciiLabel(label: string): string | undefined {
   if (label === "" || label.length > DOMAIN_OCTETS_MAX) return undefined;
   let ascii = label;
   const lower = label.toLowerCase();
-  if (!isAsciiText(label) || lower.startsWith("xn--")) {
+  if (!isAsciiText(label)) {
     const converted = convertedLabel(label);
     if (converted === undefined || converted === "") return undefined;
     ascii = converted;
-  }
+  } else if (lower.startsWith("xn--") && !isALabel(lower)) return undefined;
   if (!isLetterDigitHyphen(ascii) || ascii.startsWith("-") || ascii.endsWith("-")) return undefined;
   return ascii.length <= LABEL_OCTETS_MAX ? ascii.toLowerCase() : undefined;
 }

@@ -30,10 +30,12 @@ export interface Parsed<Path> {
 export interface Malformed {
   readonly kind: "malformed";
   readonly why: string;
+  /** What is around the address is wrong, rather than the address. */
+  readonly isSyntax: boolean;
 }
 
-function malformed(why: string): Malformed {
-  return { kind: "malformed", why };
+function malformed(why: string, isSyntax = false): Malformed {
+  return { kind: "malformed", why, isSyntax };
 }
 
 const ATEXT = new Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-/=?^_`{|}~");
@@ -105,7 +107,7 @@ export function parseMailbox(text: string): Mailbox | Malformed {
 
 /** The text between `<` and its `>` (quotes respected), and what follows. */
 function bracketed(text: string): { readonly inner: string; readonly rest: string } | Malformed {
-  if (!text.startsWith("<")) return malformed("the address has to stand in angle brackets");
+  if (!text.startsWith("<")) return malformed("the address has to stand in angle brackets", true);
   let isQuoted = false;
   for (let i = 1; i < text.length; i++) {
     const c = text[i]!;
@@ -114,11 +116,11 @@ function bracketed(text: string): { readonly inner: string; readonly rest: strin
     else if (c === ">" && !isQuoted) {
       const rest = text.slice(i + 1);
       if (rest !== "" && !rest.startsWith(" ") && !rest.startsWith("\t"))
-        return malformed("nothing may touch the closing bracket");
+        return malformed("nothing may touch the closing bracket", true);
       return { inner: text.slice(1, i), rest: rest.trim() };
     }
   }
-  return malformed("the closing bracket is missing");
+  return malformed("the closing bracket is missing", true);
 }
 
 export function parseReversePath(text: string): Parsed<ReversePath> | Malformed {

@@ -1,5 +1,5 @@
 import { type Instant, dateTime } from "../base/time.ts";
-import { isIpv6 } from "./domain.ts";
+import { isIpv6, parseDomain } from "./domain.ts";
 import type { MessageId } from "./message-id.ts";
 
 /** What a `Received` field says of one hop. */
@@ -25,6 +25,11 @@ export function protocolKeyword(hop: Pick<Hop, "isExtended" | "tls" | "isAuthent
   return `${base}${hop.tls === undefined ? "" : "S"}${hop.isAuthenticated ? "A" : ""}`;
 }
 
+/** A name that is not ASCII as its A-labels, so that a message does not need SMTPUTF8 for what its client is called. */
+function asciiName(hello: string): string {
+  return /^[\0-\x7f]*$/.test(hello) ? hello : (parseDomain(hello)?.ascii ?? "unknown");
+}
+
 function addressLiteral(address: string): string {
   return isIpv6(address) ? `[IPv6:${address}]` : `[${address}]`;
 }
@@ -40,7 +45,7 @@ function tlsComment(tls: { readonly version: string; readonly cipher: string }):
  */
 export function receivedField(hop: Hop): string {
   const lines = [
-    `Received: from ${hop.hello} (${addressLiteral(hop.clientAddress)})`,
+    `Received: from ${asciiName(hop.hello)} (${addressLiteral(hop.clientAddress)})`,
     `by ${hop.hostname} (Waypost) with ${protocolKeyword(hop)} id ${hop.id}`,
   ];
   if (hop.tls !== undefined) lines.push(tlsComment(hop.tls));

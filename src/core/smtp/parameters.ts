@@ -1,6 +1,7 @@
 import type { Envelope, Notify, Recipient } from "../mail/envelope.ts";
 import { hasHidden } from "../base/printable.ts";
 import { parseMailbox } from "../mail/path.ts";
+import { keyword } from "./command.ts";
 import { type Reply, permfail } from "./reply.ts";
 import { decodeXtext } from "./xtext.ts";
 
@@ -32,7 +33,17 @@ function isOriginalRecipient(value: string): boolean {
   const semicolon = value.indexOf(";");
   if (semicolon < 1 || !/^[A-Za-z0-9-]+$/.test(value.slice(0, semicolon))) return false;
   const address = decodeXtext(value.slice(semicolon + 1));
-  return address !== undefined && address !== "" && !hasHidden(address);
+  if (address === undefined || address === "" || hasHidden(address)) return false;
+  return value.slice(0, semicolon).toLowerCase() !== "utf-8" || isEmbeddedUnicode(address);
+}
+
+/** RFC 6533 section 3: what is not ASCII stands as `\x{NNNN}`, which may not hide what could not stand there openly. */
+function isEmbeddedUnicode(address: string): boolean {
+  const decoded = address.replace(/\\x\{([0-9A-F]{2,6})\}/g, (_, digits: string) => {
+    const point = Number.parseInt(digits, 16);
+    return point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff) ? "\0" : String.fromCodePoint(point);
+  });
+  return !hasHidden(decoded) && !address.replace(/\\x\{[0-9A-F]{2,6}\}/g, "").includes("\\x{");
 }
 
 // One row a parameter: a reader answers with what is wrong, or nothing.
@@ -121,11 +132,11 @@ function read<T>(text: string, readers: ReadonlyMap<string, Reader<T>>, draft: D
   if (parts.length > PARAMETERS_MAX) return permfail(501, "5.5.4", "Too many parameters");
   for (const part of parts) {
     const equals = part.indexOf("=");
-    const keyword = (equals === -1 ? part : part.slice(0, equals)).toUpperCase();
-    const reader = readers.get(keyword);
+    const name = keyword(equals === -1 ? part : part.slice(0, equals));
+    const reader = readers.get(name);
     if (reader === undefined) return permfail(555, "5.5.4", "Parameter not recognized");
-    if (seen.has(keyword)) return permfail(501, "5.5.4", `${keyword} given twice`);
-    seen.add(keyword);
+    if (seen.has(name)) return permfail(501, "5.5.4", `${name} given twice`);
+    seen.add(name);
     const error = reader(equals === -1 ? undefined : part.slice(equals + 1), draft);
     if (error !== undefined) return permfail(501, "5.5.4", error);
   }

@@ -1,0 +1,122 @@
+import { utf8 } from "../../src/core/base/bytes.ts";
+import type { SessionSettings } from "../../src/core/inbound/state.ts";
+import { parseAddressPattern } from "../../src/core/policy/address-pattern.ts";
+import type { Identity } from "../../src/core/policy/identity.ts";
+import type { Route } from "../../src/core/routing/route.ts";
+import type { BareNewlines } from "../../src/core/smtp/data-decoder.ts";
+import { type Reply, tempfail } from "../../src/core/smtp/reply.ts";
+import type { ListenerRules } from "../../src/engine/reception.ts";
+
+// A listener for tests, described in a few words: `starttls auth size=1000`.
+
+export interface TestListener {
+  readonly rules: ListenerRules;
+  readonly identity: Identity;
+  readonly routes: readonly Route[];
+  readonly obstacle: Reply | undefined;
+}
+
+/** The one login that test listeners know; it may send as anybody at example.com. */
+export const LOGIN = { username: "app1", password: "secret", senders: ["@example.com"] } as const;
+/** A user name that is answered as if too many were waiting. */
+export const BUSY_USERNAME = "busy";
+
+export const HOSTNAME = "relay.test";
+
+interface Draft {
+  tls: ListenerRules["tls"];
+  isTlsRequired: boolean;
+  hasCredentials: boolean;
+  isTrusted: boolean;
+  bareNewlines: BareNewlines;
+  size: number;
+  recipients: number;
+  messages: number;
+  routes: string | undefined;
+  obstacle: Reply | undefined;
+}
+
+function fresh(): Draft {
+  return {
+    tls: "none",
+    isTlsRequired: false,
+    hasCredentials: false,
+    isTrusted: false,
+    bareNewlines: "reject",
+    size: 1_000_000,
+    recipients: 100,
+    messages: 100,
+    routes: undefined,
+    obstacle: undefined,
+  };
+}
+
+/** One row a word: `trusted` puts the client into `access.networks`, `secure` is TLS from the first octet on. */
+const WORDS: ReadonlyMap<string, (draft: Draft, value: string) => void> = new Map([
+  ["starttls", (draft) => void (draft.tls = "starttls")],
+  ["secure", (draft) => void (draft.tls = "implicit")],
+  ["require_tls", (draft) => void (draft.isTlsRequired = true)],
+  ["auth", (draft) => void (draft.hasCredentials = true)],
+  ["trusted", (draft) => void (draft.isTrusted = true)],
+  ["bare_newlines", (draft, value) => void (draft.bareNewlines = value as BareNewlines)],
+  ["size", (draft, value) => void (draft.size = Number(value))],
+  ["recipients", (draft, value) => void (draft.recipients = Number(value))],
+  ["messages", (draft, value) => void (draft.messages = Number(value))],
+  ["routes", (draft, value) => void (draft.routes = value)],
+  ["full", (draft) => void (draft.obstacle = tempfail(452, "4.3.1", "Not enough space; try again later"))],
+] satisfies [string, (draft: Draft, value: string) => void][]);
+
+export function testListener(words: string): TestListener {
+  const draft = fresh();
+  for (const word of words.split(/\s+/).filter((w) => w !== "")) {
+    const [name = "", value = ""] = word.split("=");
+    const set = WORDS.get(name);
+    if (set === undefined) throw new Error(`no such word for a listener: ${name}`);
+    set(draft, value);
+  }
+  return {
+    rules: {
+      name: "test",
+      hostname: HOSTNAME,
+      tls: draft.tls,
+      isTlsRequired: draft.isTlsRequired,
+      bareNewlines: draft.bareNewlines,
+      messageOctetsMax: draft.size,
+      recipientsMax: draft.recipients,
+      messagesPerConnectionMax: draft.messages,
+      hasCredentials: draft.hasCredentials,
+    },
+    identity: draft.isTrusted ? { kind: "network", network: "192.0.2.0/24" } : { kind: "none" },
+    routes: [{ recipient: pattern(draft.routes), sender: undefined, lane: "smarthost/a" }],
+    obstacle: draft.obstacle,
+  };
+}
+
+function pattern(domain: string | undefined): Route["recipient"] {
+  return domain === undefined ? undefined : parseAddressPattern(`@${domain}`);
+}
+
+export function loggedIn(): Identity {
+  return { kind: "credential", username: LOGIN.username, senders: LOGIN.senders.map((s) => parseAddressPattern(s)!) };
+}
+
+/** What the engine makes of the rules for the pure machine. */
+export function settingsOf({ rules, identity }: TestListener): SessionSettings {
+  return {
+    hostname: rules.hostname,
+    offersStartTls: rules.tls === "starttls",
+    offersAuth: rules.tls !== "none" && rules.hasCredentials,
+    isImplicitTls: rules.tls === "implicit",
+    bareNewlines: rules.bareNewlines,
+    messageOctetsMax: rules.messageOctetsMax,
+    recipientsMax: rules.recipientsMax,
+    messagesMax: identity.kind === "none" ? rules.messagesPerConnectionMax : Number.POSITIVE_INFINITY,
+  };
+}
+
+/** Octets for text in which each character up to U+00FF is one octet. */
+export function octets(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "latin1"));
+}
+
+export { utf8 };
