@@ -1,9 +1,9 @@
-import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { AccountingSink, type Faults, NO_FAULTS } from "../support/accounting-sink.ts";
 import { type Chance, between, seeded } from "../support/chance.ts";
+import { fileSystemOf } from "../support/file-system.ts";
 import { RelayHome, RelayProcess, TREE } from "../support/relay.ts";
 import { ConnectionLostError, MessageFactory, SourceSession } from "../support/source.ts";
 import { type Arrived, type Sent, type Verdict, judge } from "./account.ts";
@@ -365,11 +365,6 @@ function read(file: string, sql: string): Record<string, unknown>[] {
   } finally {
     database.close();
   }
-}
-
-export function fileSystemOf(folder: string): string {
-  const lines = execFileSync("df", ["--output=fstype", folder], { encoding: "utf8" }).trim().split("\n");
-  return lines.at(-1)!.trim();
 }
 
 function sleep(ms: number): Promise<void> {
