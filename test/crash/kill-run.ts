@@ -76,7 +76,10 @@ class KillRun {
   readonly #unknown: Sent[] = [];
   readonly #arrived: Arrived[] = [];
   readonly #refused = new Set<string>();
+  /** Acknowledged, and neither taken nor refused by the sink. */
   readonly #pending = new Set<string>();
+  /** Of those, what the sink put off: it waits for minutes, and holds nobody up. */
+  readonly #deferred = new Set<string>();
   readonly #settled = new Set<string>();
   readonly #killedAt: number[] = [];
   #process: RelayProcess | undefined;
@@ -103,6 +106,7 @@ class KillRun {
         }
       },
       onRefused: (recipient) => holder.run?.refuse(recipient),
+      onDeferred: (recipient) => holder.run?.defer(recipient),
     });
     const run = new KillRun(options, chance, sink);
     holder.run = run;
@@ -128,6 +132,10 @@ class KillRun {
   refuse(recipient: string): void {
     this.#refused.add(recipient);
     this.#settle(recipient);
+  }
+
+  defer(recipient: string): void {
+    this.#deferred.add(recipient);
   }
 
   async play(): Promise<KillReport> {
@@ -246,7 +254,8 @@ class KillRun {
         session = await SourceSession.connect({ port });
         this.#sessions.add(session);
         for (let left = between(chance, 1, 50); left > 0 && !session.isLost && !this.#isOver; left--) {
-          while (this.#pending.size > BACKLOG_MAX && !session.isLost && !this.#isOver) await sleep(20);
+          while (this.#pending.size - this.#deferred.size > BACKLOG_MAX && !session.isLost && !this.#isOver)
+            await sleep(20);
           await this.#send(session, chance);
         }
         await session.quit();
@@ -274,6 +283,7 @@ class KillRun {
   #settle(recipient: string): void {
     this.#settled.add(recipient);
     this.#pending.delete(recipient);
+    this.#deferred.delete(recipient);
   }
 
   #announce(port: number | undefined): void {

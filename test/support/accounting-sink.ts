@@ -49,6 +49,8 @@ export interface SinkOptions {
   readonly onCopy?: (copy: Copy) => void;
   /** A recipient got a 5yz. */
   readonly onRefused?: (recipient: string) => void;
+  /** A recipient got a 4yz. */
+  readonly onDeferred?: (recipient: string) => void;
 }
 
 type Fate = "take" | "tempfail" | "permfail" | "close";
@@ -218,7 +220,10 @@ class Connection {
 
   #rcpt(recipient: string): void {
     const fate = this.#sink.fate();
-    if (fate === "tempfail") return this.#say("450 4.2.1 not now");
+    if (fate === "tempfail") {
+      this.#sink.options.onDeferred?.(recipient);
+      return this.#say("450 4.2.1 not now");
+    }
     if (fate === "permfail") {
       this.#sink.refuse(recipient);
       return this.#say("550 5.1.1 no such mailbox");
@@ -251,6 +256,7 @@ class Connection {
     setTimeout(() => {
       if (fate === "take" || fate === "close") this.#log(content, dotAt, fate === "close");
       if (fate === "permfail") for (const recipient of this.#recipients) this.#sink.refuse(recipient);
+      if (fate === "tempfail") for (const recipient of this.#recipients) this.#sink.options.onDeferred?.(recipient);
       if (fate === "close") return this.#socket.destroy();
       this.#say(
         fate === "take" ? "250 2.0.0 taken" : fate === "tempfail" ? "451 4.3.0 not now" : "554 5.6.0 not this one",

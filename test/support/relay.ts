@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { createInterface } from "node:readline";
+import { type Interface, createInterface } from "node:readline";
 import { stringify } from "yaml";
 
 /** The tree that these tests belong to. */
@@ -60,8 +60,6 @@ export interface SpawnOptions {
   readonly tree?: string;
   /** A program, with its arguments, that runs the relay: `strace ...`. */
   readonly under?: readonly string[];
-  /** False: nobody reads its output. */
-  readonly isRead?: boolean;
 }
 
 const STARTED_MS = 20_000;
@@ -70,6 +68,7 @@ const STOPPED_MS = 45_000;
 /** One process of the relay, and the events that it wrote to its standard output. */
 export class RelayProcess {
   readonly #child: ChildProcess;
+  readonly #reader: Interface;
   readonly #lines: string[] = [];
   readonly #waiting = new Set<() => void>();
   #errors = "";
@@ -77,12 +76,12 @@ export class RelayProcess {
   readonly exited: Promise<RelayEnd>;
 
   constructor(home: RelayHome, options: SpawnOptions = {}) {
-    const { tree = TREE, under = [], isRead = true } = options;
+    const { tree = TREE, under = [] } = options;
     const relay = [process.execPath, path.join(tree, "bin/waypost.mjs"), "start", "--config", home.configFile];
     const [program = "", ...args] = [...under, ...relay];
     const child = spawn(program, args, { cwd: home.folder, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
-    if (isRead) createInterface({ input: child.stdout }).on("line", (line) => this.#take(line));
+    this.#reader = createInterface({ input: child.stdout }).on("line", (line) => this.#take(line));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (this.#errors += text));
     this.exited = new Promise((resolve, reject) => {
       child.once("error", reject);
@@ -91,8 +90,6 @@ export class RelayProcess {
         this.#wake();
         resolve(this.#end);
       });
-      // A reader that stops keeps the pipe open: then the end of the process has to do.
-      if (!isRead) child.once("exit", (code, signal) => resolve((this.#end = { code, signal })));
     });
   }
 
@@ -150,9 +147,15 @@ export class RelayProcess {
     this.#child.kill(signal);
   }
 
+  /** Leaves its log unread from here on, until it is stopped. */
+  stopReading(): void {
+    this.#reader.pause();
+  }
+
   /** Stops it in order. */
   async stop(): Promise<RelayEnd> {
     if (this.#end === undefined) this.#child.kill("SIGTERM");
+    this.#reader.resume();
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), STOPPED_MS);
     const end = await this.exited;
     clearTimeout(timer);
