@@ -16,7 +16,15 @@ export async function run(config: Config, log: ProcessLog, portAdvice: (port: nu
     log.recorder.record({ event: "relay.died", text });
     void log.flush().finally(() => process.exit(EXIT.software));
   };
-  let relay: Relay;
+  let relay: Relay | undefined;
+  // From the start on: who reads `relay.started` may stop the relay at once. Before it there is nothing to finish.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      void Promise.resolve(relay?.stop(signal))
+        .then(() => log.flush())
+        .finally(() => process.exit(0));
+    });
+  }
   try {
     relay = await Relay.start({
       config,
@@ -30,14 +38,6 @@ export async function run(config: Config, log: ProcessLog, portAdvice: (port: nu
     if (error instanceof PortTakenError) throw new CommandFailure(portTaken(error, portAdvice), EXIT.config);
     if (error instanceof StartError) throw new CommandFailure(error.message, EXIT.config);
     throw error;
-  }
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => {
-      void relay
-        .stop(signal)
-        .then(() => log.flush())
-        .finally(() => process.exit(0));
-    });
   }
   return { relay, log };
 }

@@ -88,7 +88,11 @@ function prepare(database: DatabaseSync): Statements {
       "UPDATE lane SET backlog = backlog - ?, wake_at = max(blocked_until, ?) WHERE name = ?",
     ),
     firstDue: database.prepare(`SELECT min(due) AS due FROM delivery WHERE state = ${PARKED} AND lane = ?`),
-    restLane: database.prepare("UPDATE lane SET blocked_until = ?1, wake_at = max(?1, ?2) WHERE name = ?3"),
+    // What is in hand when a lane is blocked is parked a moment later, so the row has to know already.
+    restLane: database.prepare(
+      `INSERT INTO lane (name, wake_at, blocked_until, backlog) VALUES (?3, max(?1, ?2), ?1, 0)
+       ON CONFLICT (name) DO UPDATE SET blocked_until = ?1, wake_at = max(?1, ?2)`,
+    ),
     dropLane: database.prepare("DELETE FROM lane WHERE name = ?"),
     nextWake: database.prepare("SELECT min(wake_at) AS wake_at FROM lane"),
   };
@@ -170,9 +174,7 @@ export class SqliteQueueStore implements QueueStore {
 
   rest(lane: Lane, blockedUntil: Instant): void {
     this.#transaction(() => {
-      const due = this.#firstDue(lane);
-      if (due === undefined) this.#do.dropLane.run(lane);
-      else this.#do.restLane.run(blockedUntil, due, lane);
+      this.#do.restLane.run(blockedUntil, this.#firstDue(lane) ?? blockedUntil, lane);
     });
   }
 

@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { type Arrived, type Books, judge } from "./account.ts";
+
+const BOOKS: Books = {
+  acknowledged: [{ recipients: ["a.0@dest.test", "a.1@dest.test"], hash: "a" }],
+  unknown: [{ recipients: ["b.0@dest.test"], hash: "b" }],
+  arrived: [],
+  refused: new Set(),
+  killedAt: [10_000, Number.POSITIVE_INFINITY],
+};
+
+function arrival(recipient: string, loggedAt: number, more: Partial<Arrived> = {}): Arrived {
+  return { recipient, hash: recipient[0]!, loggedAt, epoch: loggedAt > 10_000 ? 1 : 0, wasClosed: false, ...more };
+}
+
+const BOTH = [arrival("a.0@dest.test", 9000), arrival("a.1@dest.test", 9000)];
+
+test("what was acknowledged and neither taken nor refused is lost; what is unknown may be gone", () => {
+  expect(judge({ ...BOOKS, arrived: BOTH }).lost).toEqual([]);
+  expect(judge({ ...BOOKS, arrived: [BOTH[0]!] }).lost).toEqual(["a.1@dest.test"]);
+  expect(judge({ ...BOOKS, arrived: [BOTH[0]!], refused: new Set(["a.1@dest.test"]) }).lost).toEqual([]);
+});
+
+test("a second copy is explained by a kill soon after the first, or by the sink that gave no answer", () => {
+  const byKill = judge({
+    ...BOOKS,
+    arrived: [...BOTH, arrival("b.0@dest.test", 9990), arrival("b.0@dest.test", 11_000)],
+  });
+  expect(byKill).toMatchObject({
+    duplicates: { answeredByKill: 1, unansweredByKill: 0, transactionsByKill: 1, byClose: 0 },
+    unexplained: [],
+    oldestRepeatMs: 10,
+  });
+  const byClose = judge({
+    ...BOOKS,
+    arrived: [...BOTH, arrival("b.0@dest.test", 5000, { wasClosed: true }), arrival("b.0@dest.test", 5100)],
+  });
+  expect(byClose).toMatchObject({
+    duplicates: { answeredByKill: 0, unansweredByKill: 0, byClose: 1 },
+    unexplained: [],
+  });
+});
+
+test("a second copy of what was answered long before the kill, or without a kill, is not explained", () => {
+  const long = [...BOTH, arrival("b.0@dest.test", 8000), arrival("b.0@dest.test", 11_000)];
+  expect(judge({ ...BOOKS, arrived: long }).unexplained).toEqual(["b.0@dest.test"]);
+  const without = [...BOTH, arrival("b.0@dest.test", 11_000), arrival("b.0@dest.test", 11_100)];
+  expect(judge({ ...BOOKS, arrived: without }).unexplained).toEqual(["b.0@dest.test"]);
+});
+
+test("content that changed, and recipients that nobody sent to, are seen", () => {
+  const changed = [BOTH[0]!, arrival("a.1@dest.test", 9000, { hash: "x" })];
+  expect(judge({ ...BOOKS, arrived: changed }).altered).toEqual(["a.1@dest.test"]);
+  expect(judge({ ...BOOKS, arrived: [...BOTH, arrival("z@dest.test", 1)] }).uninvited).toEqual(["z@dest.test"]);
+});
