@@ -18,6 +18,7 @@ const CHECK: readonly Step[] = [
   { name: "what is exported and not imported", command: ["knip", "--no-progress"] },
   { name: "reference pages", command: ["node", "tools/reference.ts", "--check"] },
   { name: "attacks and their tests", command: ["node", "tools/catalogue.ts"] },
+  { name: "planted bugs still apply", command: ["node", "tools/planted.ts"] },
   { name: "unit tests", command: vitest("quick") },
 ];
 
