@@ -1,9 +1,18 @@
-import { concatBytes } from "../core/base/bytes.ts";
+import { EMPTY, concatBytes } from "../core/base/bytes.ts";
 import { INBOUND } from "../core/base/limits.ts";
 import type { Instant } from "../core/base/time.ts";
 import { HeaderExaminer } from "../core/mail/header.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import type { ContentFiles, ContentWriter } from "../ports/content.ts";
+
+const JOINT_PIECE_MAX = 256;
+const JOINT_OCTETS = 4096;
+
+/** The octets in a buffer of their own: a view would keep all of what the socket once read. */
+function ownBytes(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = parts.length === 0 ? EMPTY : concatBytes(parts);
+  return whole.length * 2 < whole.buffer.byteLength ? whole.slice() : whole;
+}
 
 /** A message on its way in: content in memory up to a bound, then in a file as it comes. */
 export class Incoming {
@@ -12,6 +21,8 @@ export class Incoming {
   readonly examiner = new HeaderExaminer();
   readonly #files: ContentFiles;
   #parts: Uint8Array[] = [];
+  #joint: Uint8Array = EMPTY; // small pieces, not in #parts yet
+  #jointLength = 0;
   #octets = 0;
   #writer: ContentWriter | undefined;
   #writing: Promise<void> | undefined;
@@ -34,7 +45,7 @@ export class Incoming {
     if (this.#error !== undefined || this.#isDiscarded) return undefined;
     for (const part of parts) {
       this.examiner.examine(part);
-      this.#parts.push(part);
+      this.#add(part);
       this.#octets += part.length;
     }
     if (this.#octets <= INBOUND.contentInMemoryMax) return undefined;
@@ -46,17 +57,38 @@ export class Incoming {
   async finish(): Promise<Uint8Array | undefined> {
     while (this.#writing !== undefined) await this.#writing;
     if (this.#error !== undefined) throw this.#error;
-    if (this.#writer === undefined) return concatBytes(this.#parts.length === 0 ? [new Uint8Array(0)] : this.#parts);
+    this.#closeJoint();
+    if (this.#writer === undefined) return ownBytes(this.#parts);
     await this.#write();
     if (this.#error !== undefined) throw this.#error;
     await this.#writer.finish();
     return undefined;
   }
 
+  /** Octets that come one by one must not cost an object each. */
+  #add(part: Uint8Array): void {
+    if (part.length > JOINT_PIECE_MAX) {
+      this.#closeJoint();
+      this.#parts.push(part);
+      return;
+    }
+    if (this.#jointLength + part.length > JOINT_OCTETS) this.#closeJoint();
+    if (this.#jointLength === 0) this.#joint = new Uint8Array(JOINT_OCTETS);
+    this.#joint.set(part, this.#jointLength);
+    this.#jointLength += part.length;
+  }
+
+  #closeJoint(): void {
+    if (this.#jointLength === 0) return;
+    this.#parts.push(this.#joint.subarray(0, this.#jointLength));
+    this.#jointLength = 0;
+  }
+
   /** The message did not come about. */
   discard(): void {
     this.#isDiscarded = true;
     this.#parts = [];
+    this.#jointLength = 0;
     if (this.#writing === undefined) this.#writer?.discard();
   }
 
@@ -68,11 +100,13 @@ export class Incoming {
   async #write(): Promise<void> {
     try {
       this.#writer ??= this.#files.create(this.id);
+      this.#closeJoint();
       while (this.#parts.length > 0 && !this.#isDiscarded) {
         const parts = this.#parts;
         this.#parts = [];
         this.#octets = 0;
         await this.#writer.write(parts);
+        this.#closeJoint();
       }
     } catch (error) {
       this.#error = error;

@@ -1,0 +1,295 @@
+import { afterEach, expect, test } from "vitest";
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { QUEUE } from "../core/base/limits.ts";
+import type { Event } from "../core/events.ts";
+import { octetText, utf8 } from "../core/base/bytes.ts";
+import type { SmartHost } from "../core/routing/smart-host.ts";
+import type { LaneReport, QueuePort } from "../ports/queue.ts";
+import type { Settlement } from "../ports/store.ts";
+import type { ConnectTarget, Socket, SocketHandler, Transport } from "../ports/transport.ts";
+import { Dispatcher, type Fresh } from "./dispatcher.ts";
+
+const lane = "smarthost/a";
+
+/** A next hop in memory: takes all, unless `answer` says otherwise; counts what it sees. */
+class NextHop implements Transport {
+  connections = 0;
+  readonly contents: string[] = [];
+  readonly recipients: number[] = [];
+  readonly handlers: (SocketHandler & { connected(socket: Socket): void })[] = [];
+  refuses = false;
+  /** What to say to a command; undefined for the usual, "" for closing the connection. */
+  answer: (command: string, connection: number) => string | undefined = () => undefined;
+
+  connect(_target: ConnectTarget, handler: SocketHandler & { connected(socket: Socket): void }): Socket {
+    const connection = ++this.connections;
+    this.handlers.push(handler);
+    let isContent = false;
+    let recipients = 0;
+    const say = (text: string): void => queueMicrotask(() => handler.received(utf8(text)));
+    const close = (): void => queueMicrotask(() => handler.closed({ kind: "ended", text: "" }));
+    const command = (line: string): void => {
+      const verb = line.slice(0, 4);
+      const said = this.answer(verb, connection);
+      if (said === "") return close();
+      if (verb === "RCPT") recipients++;
+      if (verb === "DATA") isContent = true;
+      const usual = verb === "EHLO" ? "250-x\r\n250 PIPELINING" : verb === "DATA" ? "354 go" : "250 ok";
+      return say(`${said ?? usual}\r\n`);
+    };
+    const socket: Socket = {
+      local: { address: "", port: 0 },
+      remote: { address: "192.0.2.1", port: 25 },
+      send: (parts) => {
+        const text = parts.map((part) => (typeof part === "string" ? part : octetText(part))).join("");
+        if (isContent) {
+          isContent = false;
+          this.contents.push(text);
+          this.recipients.push(recipients);
+          recipients = 0;
+          const said = this.answer("DOT", connection);
+          if (said === "") close();
+          else say(`${said ?? "250 kept"}\r\n`);
+        } else for (const line of text.trimEnd().split("\r\n")) command(line);
+        return true;
+      },
+      pause: () => undefined,
+      resume: () => undefined,
+      startTls: () => undefined,
+      close: () => undefined,
+      destroy: () => undefined,
+    };
+    queueMicrotask(() => {
+      if (this.refuses) return handler.closed({ kind: "connect-failed", text: "refused" });
+      handler.connected(socket);
+      return handler.received(utf8("220 hello\r\n"));
+    });
+    return socket;
+  }
+}
+
+interface Scene {
+  readonly dispatcher: Dispatcher;
+  readonly hop: NextHop;
+  readonly settlements: Settlement[];
+  readonly demands: number[];
+  readonly reports: LaneReport[];
+  readonly events: Event[];
+  readonly clock: FakeClock;
+  sites: Map<string, SmartHost>;
+  route: string | undefined;
+}
+
+const site: SmartHost = {
+  name: "a",
+  host: "a.example",
+  port: 25,
+  isImplicitTls: false,
+  tls: "none",
+  credentials: undefined,
+  authorities: [],
+};
+const scenes: Scene[] = [];
+
+function scene(): Scene {
+  const settlements: Settlement[] = [];
+  const demands: number[] = [];
+  const reports: LaneReport[] = [];
+  const events: Event[] = [];
+  const hop = new NextHop();
+  const clock = new FakeClock();
+  const queue: QueuePort = {
+    submit: () => Promise.reject(new Error("not here")),
+    settle: (settlement) => void settlements.push(settlement),
+    settled: () => Promise.resolve(),
+    demand: (_lane, connections) => void demands.push(connections),
+    release: (_lane, report) => void reports.push(report),
+    progress: () => undefined,
+    consumed: () => undefined,
+  };
+  const made: Omit<Scene, "dispatcher"> = {
+    hop,
+    settlements,
+    demands,
+    reports,
+    events,
+    clock,
+    sites: new Map([[lane, site]]),
+    route: undefined,
+  };
+  const dispatcher = new Dispatcher({
+    queue,
+    clock,
+    transport: hop,
+    ehloName: "us.example",
+    entropy: { octets: (n) => new Uint8Array(n), fraction: () => 0.5 },
+    recorder: { record: (event) => void events.push(event) },
+    files: { create: () => unused(), open: () => unused() },
+    siteOf: (name) => made.sites.get(name),
+    routeAgain: () => made.route,
+  });
+  const found = Object.assign(made, { dispatcher });
+  scenes.push(found);
+  return found;
+}
+
+function unused(): never {
+  throw new Error("no content is in a file here");
+}
+
+let row = 0;
+function fresh(recipients = 1, name = lane): Fresh {
+  row++;
+  const envelope = {
+    from: "s@a.example",
+    identity: "user x",
+    client: "192.0.2.9",
+    prefix: "Received: x\r\n",
+    isEightBit: false,
+    isUtf8: false,
+    subject: "",
+  };
+  const deliveries = Array.from({ length: recipients }, (_, n) => ({
+    row: row * 4096 + n,
+    lane: name,
+    recipient: `r${n}@b.example`,
+    options: "",
+  }));
+  return { row, id: "0".repeat(14), receivedAt: 0, octets: 5, envelope, content: utf8(`m${row}\r\n.x`), deliveries };
+}
+
+/** Everything that microtasks bring about. */
+async function settle(): Promise<void> {
+  for (let n = 0; n < 50; n++) await Promise.resolve();
+}
+
+afterEach(() => {
+  for (const { dispatcher } of scenes.splice(0)) dispatcher.abandon();
+});
+
+test("a message goes when a slot is granted, and over the same connection the next one", async () => {
+  const s = scene();
+  s.dispatcher.hold(fresh());
+  expect(s.demands).toEqual([1]);
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "finish" }]);
+  s.dispatcher.hold(fresh());
+  await settle();
+  expect(s.settlements).toHaveLength(2);
+  expect(s.hop.connections).toBe(1);
+  expect(s.hop.contents[0]).toBe("Received: x\r\nm1\r\n..x\r\n.\r\n");
+});
+
+test("never more connections than slots", async () => {
+  const s = scene();
+  for (let n = 0; n < 30; n++) s.dispatcher.hold(fresh());
+  expect(Math.max(...s.demands)).toBe(QUEUE.windowMax);
+  s.dispatcher.granted(lane, 3);
+  await settle();
+  await settle();
+  expect(s.hop.connections).toBe(3);
+});
+
+test("250 recipients of one message go in three transactions of at most 100", async () => {
+  const s = scene();
+  s.dispatcher.hold(fresh(250));
+  s.dispatcher.granted(lane, 1);
+  for (let n = 0; n < 20; n++) await settle();
+  expect(s.hop.recipients).toEqual([100, 100, 50]);
+  expect(s.settlements).toHaveLength(250);
+});
+
+test("a next hop that does not answer keeps the message in hand until the lane is blocked; then it is parked, and no attempt is held against it", async () => {
+  const s = scene();
+  s.hop.refuses = true;
+  s.dispatcher.hold(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.reports).toMatchObject([{ failure: "connect-failed: refused" }]);
+  expect(s.settlements).toEqual([]);
+  const until = s.clock.now() + 5000;
+  s.dispatcher.blocked(lane, until);
+  expect(s.settlements).toMatchObject([{ kind: "park", due: until, lane }]);
+  expect(s.dispatcher.admits(1, [lane])).toMatchObject({ isInHand: false, due: until });
+});
+
+test("a connection that ended while it was idle costs the next message nothing", async () => {
+  const s = scene();
+  s.dispatcher.hold(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.hop.answer = (command, connection) => (connection === 1 && command === "MAIL" ? "" : undefined);
+  s.dispatcher.hold(fresh());
+  await settle();
+  expect(s.settlements).toHaveLength(1);
+  expect(s.reports).toMatchObject([{ failure: undefined }]);
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "finish" }, { kind: "finish" }]);
+});
+
+test("an answer that never came after the final dot is a possible duplicate: the normal retry, and nothing before it", async () => {
+  const s = scene();
+  s.hop.answer = (command) => (command === "DOT" ? "" : undefined);
+  s.dispatcher.hold(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  const [parked] = s.settlements;
+  expect(parked).toMatchObject({ kind: "park", attempts: 1, due: s.clock.now() + 120_000 });
+  expect(JSON.parse((parked as { last: string }).last)).toMatchObject({ because: "possible-duplicate" });
+});
+
+test("451 waits by schedule, 550 ends with its reply and without a DSN, which is said", async () => {
+  const s = scene();
+  s.hop.answer = (command) => (command === "RCPT" ? "451 4.2.1 later" : undefined);
+  s.dispatcher.hold(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "park", attempts: 1 }]);
+  s.hop.answer = (command) => (command === "RCPT" ? "550 5.1.1 nobody" : undefined);
+  s.dispatcher.hold(fresh());
+  await settle();
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements[1]).toMatchObject({ kind: "finish" });
+  expect(s.events.at(-1)).toMatchObject({
+    event: "delivery.failed",
+    reply: "550 5.1.1 nobody",
+    dsn: "no DSN: not built yet",
+  });
+});
+
+test("535 to our login is about us: the lane is told, the message stays", async () => {
+  const s = scene();
+  s.hop.answer = (command) => (command === "MAIL" ? "530 5.7.0 authenticate" : undefined);
+  s.dispatcher.hold(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.reports).toMatchObject([{ failure: "auth-required: 530 5.7.0 authenticate" }]);
+  expect(s.settlements).toEqual([]);
+});
+
+test("a next hop that is gone from the configuration: the routes choose another, or it waits and says so", () => {
+  const s = scene();
+  s.sites = new Map();
+  s.route = "smarthost/b";
+  s.dispatcher.hold(fresh());
+  expect(s.settlements).toMatchObject([{ kind: "park", lane: "smarthost/b", attempts: 0 }]);
+  s.route = undefined;
+  s.dispatcher.hold(fresh());
+  expect(s.settlements[1]).toMatchObject({ kind: "park", lane, due: s.clock.now() + 3_600_000 });
+  expect(s.events.map(({ event }) => event)).toEqual(["delivery.rerouted", "delivery.rerouted"]);
+});
+
+test("stopping starts nothing new and resolves when nothing is under way", async () => {
+  const s = scene();
+  s.dispatcher.hold(fresh());
+  s.dispatcher.granted(lane, 1);
+  const stopped = s.dispatcher.stop();
+  s.dispatcher.hold(fresh());
+  await settle();
+  await stopped;
+  expect(s.settlements).toHaveLength(1);
+  expect(s.hop.connections).toBe(1);
+});
