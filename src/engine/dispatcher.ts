@@ -1,18 +1,19 @@
+import { invariant } from "../core/base/invariant.ts";
 import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
-import { hour, type Instant } from "../core/base/time.ts";
+import type { Instant } from "../core/base/time.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
-import type { Failure, Outcome, Transient } from "../core/outbound/outcome.ts";
+import type { Outcome, Transient } from "../core/outbound/outcome.ts";
 import { DELIVERY_RETRY, wait } from "../core/queue/backoff.ts";
-import { type Reason, lastWord } from "../core/queue/reason.ts";
+import { lastWord } from "../core/queue/reason.ts";
 import { type Decision, settle } from "../core/queue/settle.ts";
 import { type Lane, isRetriedWithItsSite } from "../core/routing/lane.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { QueueListener, QueuePort } from "../ports/queue.ts";
-import type { Recorder } from "../ports/recorder.ts";
 import type { Claimed, MessageRow } from "../ports/store.ts";
 import { Courier, type CourierHandler, type CourierParts } from "./courier.ts";
+import { Settler, type SettlerParts, failureText } from "./settler.ts";
 import type { HeldDelivery, HeldMessage, Load } from "./load.ts";
 
 /** What of a lane this mail thread has in hand. */
@@ -32,14 +33,11 @@ interface LaneInHand {
   delivered: number;
 }
 
-export interface DispatcherParts extends CourierParts {
+export interface DispatcherParts extends CourierParts, SettlerParts {
   readonly queue: QueuePort;
   readonly entropy: Entropy;
-  readonly recorder: Recorder;
   /** By name at every attempt; undefined where the configuration has no such next hop any more. */
   siteOf(lane: Lane): SmartHost | undefined;
-  /** What the routes say now. */
-  routeAgain(from: string, recipient: string): Lane | undefined;
 }
 
 /** Whether an arrival stays in memory; where not, not before when it is claimed, and why it waits. */
@@ -74,6 +72,7 @@ const REPORT_EVERY = 20;
  */
 export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> {
   readonly #parts: DispatcherParts;
+  readonly #settler: Settler;
   readonly #lanes = new Map<Lane, LaneInHand>();
   #octetsInHand = 0;
   #deliveriesInHand = 0;
@@ -82,6 +81,7 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
+    this.#settler = new Settler(parts);
   }
 
   /** Whether a message for these lanes may stay in memory; if not, not before when it should be claimed. */
@@ -142,7 +142,8 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     for (const load of waiting) {
       for (const delivery of load.deliveries) {
         const due = this.#dueAfterBlock(name, delivery, until);
-        this.#park(load, delivery, name, due, "lane-blocked", lane.lastFailure, false);
+        this.#settler.waitForLane(load, delivery, lane.lastFailure, due);
+        this.#drop(load.message, name);
       }
     }
     this.#report(lane, true);
@@ -195,7 +196,7 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     lane.couriers.delete(courier);
     if (load !== undefined) {
       for (const delivery of load.deliveries) delivery.attempts++;
-      if (failure !== undefined) this.#recordDeferred(load, load.deliveries[0]!, "lane-blocked", undefined, failure);
+      if (failure !== undefined) this.#settler.deferred(load, load.deliveries[0]!, failure, undefined, "lane-blocked");
       lane.waiting.unshift(load);
     }
     if (failure !== undefined) lane.lastFailure = failure;
@@ -317,46 +318,16 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     outcome: Outcome,
     decision: Exclude<Decision, { kind: "again" }>,
   ): void {
-    const { message, lane } = load;
-    if (decision.kind === "retry")
-      return this.#park(load, delivery, lane, decision.due, decision.because, outcome as Failure, true);
-    const reply = replyText(outcome);
-    const host = `${courier.remote.address}:${courier.remote.port}`;
-    this.#parts.queue.settle({
-      kind: "finish",
-      row: delivery.row,
-      entry: this.#entry(load, delivery, decision.kind, reply, host),
-    });
-    this.#drop(message, lane);
-    const { id } = message;
-    const { recipient, attempts } = delivery;
-    if (outcome.kind === "delivered") {
-      this.#lane(lane).delivered++;
-      const queuedMs = this.#parts.clock.now() - message.receivedAt;
-      this.#parts.recorder.record({
-        event: "delivery.delivered",
-        id,
-        recipient,
-        lane,
-        host,
-        attempts,
-        sessionMs: Math.round(courier.elapsed),
-        queuedMs,
-        reply,
-      });
+    if (outcome.kind === "transient") {
+      invariant(decision.kind === "retry", "what failed for now is tried again");
+      this.#settler.retry(load, delivery, outcome, decision.due, decision.because);
     } else {
-      this.#parts.recorder.record({
-        event: "delivery.failed",
-        id,
-        recipient,
-        lane,
-        attempts,
-        cause: outcome.cause,
-        reply,
-        dsn: "no DSN: not built yet",
-      });
+      const { address, port } = courier.remote;
+      const attempt = { host: `${address}:${port}`, elapsedMs: Math.round(courier.elapsed) };
+      this.#settler.finish(load, delivery, outcome, attempt);
+      if (outcome.kind === "delivered") this.#lane(load.lane).delivered++;
     }
-    return undefined;
+    this.#drop(load.message, load.lane);
   }
 
   #dueAfterBlock(lane: Lane, delivery: HeldDelivery, until: Instant): Instant {
@@ -365,78 +336,9 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     return Math.max(until, clock.now() + wait(DELIVERY_RETRY, delivery.attempts, entropy.fraction()));
   }
 
-  #park(
-    load: Load,
-    delivery: HeldDelivery,
-    lane: Lane,
-    due: Instant,
-    because: Reason,
-    failure: Failure | undefined,
-    isAttempt: boolean,
-  ): void {
-    const text = failure === undefined ? "" : failureText(failure);
-    const last = lastWord(because, text, this.#parts.clock.now());
-    const entry = isAttempt ? this.#entry(load, delivery, "deferred", text, "") : "";
-    this.#parts.queue.settle({ kind: "park", row: delivery.row, lane, due, attempts: delivery.attempts, last, entry });
-    this.#drop(load.message, load.lane);
-    if (isAttempt && failure !== undefined) this.#recordDeferred(load, delivery, because, due, failure);
-  }
-
-  #recordDeferred(
-    load: Load,
-    delivery: HeldDelivery,
-    reason: Reason,
-    due: Instant | undefined,
-    failure: Failure,
-  ): void {
-    this.#parts.recorder.record({
-      event: "delivery.deferred",
-      id: load.message.id,
-      recipient: delivery.recipient,
-      lane: load.lane,
-      attempts: delivery.attempts,
-      reason,
-      cause: failure.cause,
-      due: due === undefined ? undefined : new Date(due).toISOString(),
-      reply: failureText(failure),
-    });
-  }
-
-  /** Its next hop is gone from the configuration: the routes decide anew; without one it waits where it is. */
   #reroute(load: Load, delivery: HeldDelivery): void {
-    const found = this.#parts.routeAgain(load.message.envelope.from, delivery.recipient);
-    const reason = found === undefined || found === load.lane ? "no-route" : "rerouted";
-    const lane = reason === "rerouted" ? found! : load.lane;
-    const due = this.#parts.clock.now() + (reason === "rerouted" ? 0 : hour);
-    this.#park(load, delivery, lane, due, reason, undefined, false);
-    this.#parts.recorder.record({
-      event: "delivery.rerouted",
-      id: load.message.id,
-      recipient: delivery.recipient,
-      lane,
-      reason,
-    });
-  }
-
-  /** What history keeps of an attempt or an end. */
-  #entry(load: Load, delivery: HeldDelivery, outcome: string, reply: string, host: string): string {
-    const { message } = load;
-    return JSON.stringify({
-      at: this.#parts.clock.now(),
-      id: message.id,
-      row: delivery.row,
-      outcome,
-      recipient: delivery.recipient,
-      lane: load.lane,
-      host,
-      attempts: delivery.attempts,
-      reply,
-      from: message.envelope.from,
-      identity: message.envelope.identity,
-      subject: message.envelope.subject,
-      octets: message.octets,
-      receivedAt: message.receivedAt,
-    });
+    this.#settler.reroute(load, delivery);
+    this.#drop(load.message, load.lane);
   }
 
   #checkQuiet(): void {
@@ -445,14 +347,4 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     this.#whenQuiet();
     this.#whenQuiet = undefined;
   }
-}
-
-function replyText(outcome: Outcome): string {
-  if (outcome.reply === undefined) return outcome.kind === "delivered" ? "" : outcome.detail;
-  return `${outcome.reply.code} ${outcome.reply.lines.join(" / ")}`;
-}
-
-function failureText(failure: Failure): string {
-  const text = replyText(failure);
-  return text === "" ? failure.cause : `${failure.cause}: ${text}`;
 }

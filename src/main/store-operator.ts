@@ -121,11 +121,11 @@ interface Ended {
 }
 
 function ended(entry: HistoryEntry): Ended {
-  const { id, recipient, from, lane, attempts, at, receivedAt, octets, reply, outcome } = entry;
+  const { id, recipient, from, lane, attempts, at, receivedAt, octets, reply, note, outcome } = entry;
   const state = outcome === "delivered" || outcome === "failed" ? outcome : "deferred";
   return {
     entry,
-    report: { id, recipient, from, lane, state, attempts, at, receivedAt, octets, reason: "", text: reply },
+    report: { id, recipient, from, lane, state, attempts, at, receivedAt, octets, reason: note, text: reply },
   };
 }
 

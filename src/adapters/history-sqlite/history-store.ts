@@ -14,6 +14,8 @@ export interface HistoryEntry {
   readonly host: string;
   readonly attempts: number;
   readonly reply: string;
+  /** The reason of a retry; for a refusal, whether its sender was told. */
+  readonly note: string;
   readonly from: string;
   readonly identity: string;
   readonly subject: string;
@@ -34,7 +36,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS attempt (
     id TEXT NOT NULL, row INTEGER NOT NULL, attempts INTEGER NOT NULL, outcome TEXT NOT NULL, at INTEGER NOT NULL,
     recipient TEXT NOT NULL, sender TEXT NOT NULL, lane TEXT NOT NULL, host TEXT NOT NULL, reply TEXT NOT NULL,
-    identity TEXT NOT NULL, subject TEXT NOT NULL, octets INTEGER NOT NULL, received_at INTEGER NOT NULL,
+    note TEXT NOT NULL, identity TEXT NOT NULL, subject TEXT NOT NULL, octets INTEGER NOT NULL, received_at INTEGER NOT NULL,
     PRIMARY KEY (id, row, attempts, outcome)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS attempt_recipient ON attempt (recipient, at);
@@ -112,8 +114,8 @@ export class HistoryStore {
       const database = new DatabaseSync(path.join(this.#folder, `${name}.db`));
       database.exec(SCHEMA);
       const insert = database.prepare(
-        `INSERT OR IGNORE INTO attempt (id, row, attempts, outcome, at, recipient, sender, lane, host, reply, identity, subject, octets, received_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT OR IGNORE INTO attempt (id, row, attempts, outcome, at, recipient, sender, lane, host, reply, note, identity, subject, octets, received_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       );
       file = { database, insert };
       this.#open.set(name, file);
@@ -144,6 +146,7 @@ export class HistoryStore {
           e.lane,
           e.host,
           e.reply,
+          e.note,
           e.identity,
           e.subject,
           e.octets,
@@ -169,6 +172,7 @@ function entryOf(row: Record<string, unknown>): HistoryEntry {
     host: row["host"] as string,
     attempts: row["attempts"] as number,
     reply: row["reply"] as string,
+    note: row["note"] as string,
     from: row["sender"] as string,
     identity: row["identity"] as string,
     subject: row["subject"] as string,

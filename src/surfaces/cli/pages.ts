@@ -70,7 +70,7 @@ export function messageLines(message: MessageReport, now: Instant): string[] {
     ...(message.history.length === 0 ? [] : ["Attempts"]),
     ...message.history.map(
       (attempt) =>
-        `  ${new Date(attempt.at).toISOString()}  <${printable(attempt.recipient)}>  ${attempt.state} (attempt ${attempt.attempts}): ${printable(attempt.text)}`,
+        `  ${new Date(attempt.at).toISOString()}  <${printable(attempt.recipient)}>  ${attempt.state} (attempt ${attempt.attempts}): ${printable(attempt.text)}${attempt.reason === "" ? "" : `; ${printable(attempt.reason)}`}`,
     ),
   ];
 }

@@ -1,0 +1,130 @@
+import { type Instant, hour } from "../core/base/time.ts";
+import type { Delivered, Failure, Outcome, Permanent } from "../core/outbound/outcome.ts";
+import { type Reason, lastWord } from "../core/queue/reason.ts";
+import type { Lane } from "../core/routing/lane.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { QueuePort } from "../ports/queue.ts";
+import type { Recorder } from "../ports/recorder.ts";
+import type { HeldDelivery, Load } from "./load.ts";
+
+export interface SettlerParts {
+  readonly queue: Pick<QueuePort, "settle">;
+  readonly clock: Clock;
+  readonly recorder: Recorder;
+  /** What the routes say now. */
+  routeAgain(from: string, recipient: string): Lane | undefined;
+}
+
+/** The attempt that ended a delivery. */
+export interface Attempt {
+  /** Address and port of the next hop. */
+  readonly host: string;
+  readonly elapsedMs: number;
+}
+
+const NO_DSN = "no DSN: not built yet";
+
+/** Says durably what became of deliveries, with its reason (promise P9), and tells log and history. */
+export class Settler {
+  readonly #parts: SettlerParts;
+
+  constructor(parts: SettlerParts) {
+    this.#parts = parts;
+  }
+
+  /** The next hop answered for good. A refusal gets no DSN yet, which is the recorded decision of promise P2. */
+  finish(load: Load, delivery: HeldDelivery, outcome: Delivered | Permanent, { host, elapsedMs }: Attempt): void {
+    const { message, lane } = load;
+    const { recipient, attempts, row } = delivery;
+    const reply = replyText(outcome);
+    const isDelivered = outcome.kind === "delivered";
+    const note = isDelivered ? "" : NO_DSN;
+    const entry = this.#entry(load, delivery, { outcome: isDelivered ? "delivered" : "failed", reply, host, note });
+    this.#parts.queue.settle({ kind: "finish", row, entry });
+    const about = { id: message.id, recipient, lane, attempts, reply };
+    if (outcome.kind === "delivered") {
+      const queuedMs = this.#parts.clock.now() - message.receivedAt;
+      this.#parts.recorder.record({ event: "delivery.delivered", ...about, host, sessionMs: elapsedMs, queuedMs });
+    } else this.#parts.recorder.record({ event: "delivery.failed", ...about, cause: outcome.cause, dsn: NO_DSN });
+  }
+
+  /** An attempt failed for now: it waits until `due`. */
+  retry(load: Load, delivery: HeldDelivery, failure: Failure, due: Instant, because: Reason): void {
+    const text = failureText(failure);
+    const entry = this.#entry(load, delivery, { outcome: "deferred", reply: text, host: "", note: because });
+    this.#park(load.lane, delivery, due, because, text, entry);
+    this.deferred(load, delivery, failure, due, because);
+  }
+
+  /** Its lane is blocked: it waits with it. `failure` is what the lane's last attempt met. */
+  waitForLane(load: Load, delivery: HeldDelivery, failure: Failure | undefined, due: Instant): void {
+    this.#park(load.lane, delivery, due, "lane-blocked", failure === undefined ? "" : failureText(failure), "");
+  }
+
+  /** Tells the log of an attempt that failed; without `due` it waits for its lane. */
+  deferred(load: Load, delivery: HeldDelivery, failure: Failure, due: Instant | undefined, reason: Reason): void {
+    this.#parts.recorder.record({
+      event: "delivery.deferred",
+      id: load.message.id,
+      recipient: delivery.recipient,
+      lane: load.lane,
+      attempts: delivery.attempts,
+      reason,
+      cause: failure.cause,
+      due: due === undefined ? undefined : new Date(due).toISOString(),
+      reply: failureText(failure),
+    });
+  }
+
+  /** Its next hop is gone from the configuration: the routes decide anew; without one it waits where it is. */
+  reroute(load: Load, delivery: HeldDelivery): void {
+    const { id, envelope } = load.message;
+    const { recipient } = delivery;
+    const found = this.#parts.routeAgain(envelope.from, recipient);
+    const reason = found === undefined || found === load.lane ? "no-route" : "rerouted";
+    const lane = reason === "rerouted" ? found! : load.lane;
+    const due = this.#parts.clock.now() + (reason === "rerouted" ? 0 : hour);
+    this.#park(lane, delivery, due, reason, "", "");
+    this.#parts.recorder.record({ event: "delivery.rerouted", id, recipient, lane, reason });
+  }
+
+  #park(lane: Lane, { row, attempts }: HeldDelivery, due: Instant, because: Reason, text: string, entry: string): void {
+    const last = lastWord(because, text, this.#parts.clock.now());
+    this.#parts.queue.settle({ kind: "park", row, lane, due, attempts, last, entry });
+  }
+
+  /** What history keeps of an attempt or an end. */
+  #entry(
+    load: Load,
+    delivery: HeldDelivery,
+    end: { readonly outcome: string; readonly reply: string; readonly host: string; readonly note: string },
+  ): string {
+    const { message } = load;
+    const { from, identity, subject } = message.envelope;
+    return JSON.stringify({
+      at: this.#parts.clock.now(),
+      id: message.id,
+      row: delivery.row,
+      ...end,
+      recipient: delivery.recipient,
+      lane: load.lane,
+      attempts: delivery.attempts,
+      from,
+      identity,
+      subject,
+      octets: message.octets,
+      receivedAt: message.receivedAt,
+    });
+  }
+}
+
+function replyText(outcome: Outcome): string {
+  if (outcome.reply === undefined) return outcome.kind === "delivered" ? "" : outcome.detail;
+  return `${outcome.reply.code} ${outcome.reply.lines.join(" / ")}`;
+}
+
+/** The cause and what was said, for the log and for people; may quote the peer, so it is escaped where it is shown. */
+export function failureText(failure: Failure): string {
+  const text = replyText(failure);
+  return text === "" ? failure.cause : `${failure.cause}: ${text}`;
+}
