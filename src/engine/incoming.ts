@@ -35,11 +35,6 @@ export class Incoming {
     this.#files = files;
   }
 
-  /** A write failed: what else comes is worthless. */
-  get hasFailed(): boolean {
-    return this.#error !== undefined;
-  }
-
   /** Takes content. The promise is there where the caller should wait before it gives more. */
   take(parts: readonly Uint8Array[]): Promise<void> | undefined {
     if (this.#error !== undefined || this.#isDiscarded) return undefined;
@@ -90,11 +85,6 @@ export class Incoming {
     this.#parts = [];
     this.#jointLength = 0;
     if (this.#writing === undefined) this.#writer?.discard();
-  }
-
-  /** The message is committed; its file is the queue's now. */
-  keep(): void {
-    this.#writer = undefined;
   }
 
   async #write(): Promise<void> {

@@ -19,7 +19,7 @@ import { type SessionFacts, recipientVerdict, senderVerdict } from "../core/poli
 import { type Route, routeFor } from "../core/routing/route.ts";
 import type { BareNewlines } from "../core/smtp/data-decoder.ts";
 import { type Reply, permfail, renderReply, tempfail } from "../core/smtp/reply.ts";
-import type { Clock, Timer } from "../ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import { type ContentFiles, StorageError } from "../ports/content.ts";
 import type { CredentialVerifier } from "../ports/credentials.ts";
 import type { Entropy } from "../ports/entropy.ts";
@@ -27,6 +27,7 @@ import type { Recorder } from "../ports/recorder.ts";
 import type { Socket, SocketEnd, SocketHandler, TlsFacts } from "../ports/transport.ts";
 import type { Acceptor, Received } from "./acceptance.ts";
 import { Incoming } from "./incoming.ts";
+import { SessionDeadline, type Turn } from "./session-deadline.ts";
 
 /** One listener's rules for its sessions. */
 export interface ListenerRules {
@@ -72,6 +73,7 @@ export class Reception implements SocketHandler {
   readonly #session: Session;
   readonly #client: string;
   readonly #whenOver: () => void;
+  readonly #deadline: SessionDeadline;
   #socket!: Socket; // from `start` on
   #identity: Identity;
   #tls: TlsFacts | undefined;
@@ -81,10 +83,6 @@ export class Reception implements SocketHandler {
   #isDraining = false; // the peer does not take our replies
   #isWriting = false; // content goes to disk slower than it comes
   #isOver = false;
-  #timer: Timer | undefined;
-  #deadline = 0;
-  #extendedAt = 0;
-  #contentOctets = 0; // since the deadline for content was last looked at
   #mailAt = 0;
   #refusal: string | undefined;
 
@@ -105,6 +103,12 @@ export class Reception implements SocketHandler {
       messagesMax: identity.kind === "none" ? rules.messagesPerConnectionMax : Number.POSITIVE_INFINITY,
     };
     this.#session = new Session(settings);
+    this.#deadline = new SessionDeadline({
+      clock: parts.clock,
+      isUnderStress: () => parts.isUnderStress(),
+      turn: () => this.#turn(),
+      expire: (text) => this.#expire(text),
+    });
   }
 
   /** Greets; with implicit TLS once TLS stands. `refusal` is what a client gets instead that is one too many. */
@@ -116,7 +120,7 @@ export class Reception implements SocketHandler {
       this.#end(INBOUND_TIME.linger);
       return;
     }
-    this.#extend();
+    this.#deadline.extend();
     if (this.#rules.tls === "implicit") return;
     // One turn later, so that octets that came before the greeting are seen.
     this.#parts.clock.soon(() => {
@@ -133,7 +137,7 @@ export class Reception implements SocketHandler {
   received(octets: Uint8Array): void {
     if (this.#isOver) return;
     this.#guard(() => {
-      if (this.#session.isReceivingContent) this.#contentOctets += octets.length;
+      if (this.#session.isReceivingContent) this.#deadline.contentCame(octets.length);
       this.#run(this.#session.receive(octets));
       this.#regulate();
     });
@@ -146,7 +150,7 @@ export class Reception implements SocketHandler {
 
   secured(tls: TlsFacts): void {
     this.#tls = tls;
-    this.#extend();
+    this.#deadline.extend();
     this.#guard(() => this.#run(this.#rules.tls === "implicit" ? this.#session.open() : this.#session.secured()));
   }
 
@@ -190,7 +194,7 @@ export class Reception implements SocketHandler {
     }
     if (this.#isOver) return;
     this.#guard(() => {
-      this.#extend();
+      this.#deadline.extend();
       this.#run(this.#session.answer(settled));
       this.#regulate();
     });
@@ -218,7 +222,7 @@ export class Reception implements SocketHandler {
     switch (effect.kind) {
       case "reply":
         this.#output += renderReply(effect.reply);
-        this.#extend();
+        this.#deadline.extend();
         break;
       case "content":
         this.#takeContent(effect.parts);
@@ -320,7 +324,7 @@ export class Reception implements SocketHandler {
   async #whenWritten(writing: Promise<void>): Promise<void> {
     await writing;
     this.#isWriting = false;
-    this.#extendedAt = this.#parts.clock.monotonic(); // what our disk took is not held against the client
+    this.#deadline.extend(); // what our disk took is not held against the client
     this.#regulate();
   }
 
@@ -420,44 +424,20 @@ export class Reception implements SocketHandler {
   #end(linger: number): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#timer?.cancel();
+    this.#deadline.cancel();
     this.#incoming?.discard();
     this.#incoming = undefined;
     if (linger > 0) this.#socket.close(linger);
     this.#whenOver();
   }
 
-  /** A command has its time from the reply before it. */
-  #extend(): void {
-    const allowed = this.#parts.isUnderStress() ? INBOUND_TIME.commandUnderStress : INBOUND_TIME.command;
-    this.#extendedAt = this.#parts.clock.monotonic();
-    this.#deadline = this.#extendedAt + allowed;
-    if (this.#timer === undefined) this.#arm(Math.min(allowed, INBOUND_TIME.contentGrace));
-  }
-
-  #arm(delay: number): void {
-    this.#timer = this.#parts.clock.after(delay, () => this.#tick());
-  }
-
-  /** Rings once a minute at most; sessions that are busy do not touch their timer. */
-  #tick(): void {
-    if (this.#isOver) return;
-    const now = this.#parts.clock.monotonic();
-    if (this.#session.isReceivingContent && !this.#isWriting) {
-      const isTooSlow =
-        this.#contentOctets < (INBOUND_TIME.contentOctetsPerSecondMin * INBOUND_TIME.contentGrace) / 1000;
-      this.#contentOctets = 0;
-      const isAtStart = now - this.#extendedAt < INBOUND_TIME.contentGrace;
-      if (isTooSlow && !isAtStart) return this.#expire("the content came too slowly");
-      return this.#arm(INBOUND_TIME.contentGrace);
-    }
-    const left = this.#deadline - now;
-    if (left > 0 || (this.#session.isAsking && !this.#isDraining))
-      return this.#arm(Math.min(Math.max(left, 1000), INBOUND_TIME.contentGrace));
-    return this.#expire("no command in time");
+  #turn(): Turn {
+    if (this.#session.isReceivingContent && !this.#isWriting) return "content";
+    return this.#session.isAsking && !this.#isDraining ? "ours" : "theirs";
   }
 
   #expire(text: string): void {
+    if (this.#isOver) return;
     this.#parts.recorder.record({ event: "session.failed", listener: this.#rules.name, client: this.#client, text });
     if (this.#isDraining) {
       this.#socket.destroy();
