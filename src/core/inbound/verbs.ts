@@ -1,4 +1,4 @@
-import { hasHidden, printable } from "../base/printable.ts";
+import { hasHidden } from "../base/printable.ts";
 import { farewell, keywords, permfail, success, tempfail } from "../smtp/reply.ts";
 import { runAuth } from "./auth.ts";
 import { runBdat, runData } from "./content.ts";
@@ -68,9 +68,22 @@ const FOREIGN_VERBS: ReadonlySet<string> = new Set([
   "PRI",
 ]);
 
+// Verbs of the field that are not offered. What is none of them is not named in the log: it may be a password that a
+// client sent although AUTH was refused.
+const KNOWN_VERBS: ReadonlySet<string> = new Set([
+  "ETRN",
+  "TURN",
+  "ATRN",
+  "SEND",
+  "SOML",
+  "SAML",
+  "XCLIENT",
+  "XFORWARD",
+]);
+
 export function runUnknown(machine: Machine, verb: string): void {
   if (FOREIGN_VERBS.has(verb)) machine.end(permfail(554, "5.5.1", "This is SMTP"));
-  else machine.fail(printable(verb, 32), permfail(500, "5.5.1", "Command not recognized"));
+  else machine.fail(KNOWN_VERBS.has(verb) ? verb : "unknown", permfail(500, "5.5.1", "Command not recognized"));
 }
 
 const HELLO_OCTETS_MAX = 255;
