@@ -154,7 +154,8 @@ export class RelayProcess {
 
   /** Stops it in order. */
   async stop(): Promise<RelayEnd> {
-    if (this.#end === undefined) this.#child.kill("SIGTERM");
+    if (this.#end !== undefined) return this.#end;
+    this.#child.kill("SIGTERM");
     this.#reader.resume();
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), STOPPED_MS);
     const end = await this.exited;
