@@ -4,6 +4,7 @@ import net from "node:net";
 import { availableParallelism } from "node:os";
 import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
+import { makeFolder } from "../adapters/system/folder.ts";
 import { networkFileSystem } from "../adapters/system/space.ts";
 import type { Config, ListenAddress } from "../core/config/config.ts";
 import type { Recorder } from "../ports/recorder.ts";
@@ -70,7 +71,12 @@ export class Relay {
   /** Rejects with `StartError` where the configuration asks for what the system does not give. */
   static async start(options: RelayOptions): Promise<Relay> {
     const { data } = options.config;
-    fs.mkdirSync(data, { recursive: true, mode: 0o700 });
+    try {
+      makeFolder(data);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      throw new StartError(`the data folder ${data} cannot be used: ${text}. Name another one in \`data\``);
+    }
     const remote = networkFileSystem(data);
     if (remote !== undefined)
       throw new StartError(`${data} is on ${remote}: locks and fsync do not hold there. Put \`data\` on a local disk`);

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { selfSigned, writeCertificate } from "../adapters/crypto/certificate.ts";
+import { makeFolder } from "../adapters/system/folder.ts";
 import { printable } from "../core/base/printable.ts";
 import { octetText } from "../core/base/bytes.ts";
 import type { Config, Listener } from "../core/config/config.ts";
@@ -35,7 +36,7 @@ interface Arrival {
 export async function tryMode(options: TryOptions): Promise<void> {
   const started = performance.now();
   const data = path.resolve(options.data);
-  fs.mkdirSync(data, { recursive: true, mode: 0o700 });
+  makeFolder(data);
   const certificate = await ownCertificate(data);
   const password = ownPassword(data);
   const arrivals: ((arrival: Arrival) => void)[] = [];

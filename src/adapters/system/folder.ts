@@ -1,0 +1,14 @@
+import fs from "node:fs";
+import path from "node:path";
+
+/**
+ * Makes a folder and those above it, for its owner only. Throws the system's error. (Node's own recursive mkdir does not
+ * come back where the system says ENOENT to a folder whose parent exists, as in `/proc`.)
+ */
+export function makeFolder(folder: string): void {
+  const missing: string[] = [];
+  for (let at = path.resolve(folder); !fs.existsSync(at); at = path.dirname(at)) missing.push(at);
+  for (const at of missing.toReversed()) fs.mkdirSync(at, { mode: 0o700 });
+  fs.accessSync(folder, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
+  if (!fs.statSync(folder).isDirectory()) throw new Error(`${folder} is a file, not a folder`);
+}
