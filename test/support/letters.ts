@@ -14,6 +14,7 @@ export const SENDER = "app@example.test";
 
 const MiB = 1024 * 1024;
 const CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .,;:-_()";
+const LINES = linePool();
 const FIXED_SIZES = [0, 1, 500, 70_000, 400_000, MiB, 5 * MiB];
 
 /** `count` letters, from an empty body to 5 MiB. */
@@ -22,12 +23,8 @@ export function letters(name: string, count: number): Letter[] {
   return Array.from({ length: count }, (_, at) => {
     const octets = FIXED_SIZES[at] ?? Math.floor(2 ** (chance() * 16));
     const lines: string[] = [];
-    for (let left = octets; left > 0; left -= lines.at(-1)!.length + 2) {
-      let line = chance() < 0.1 ? "." : "";
-      const length = Math.min(left, between(chance, 0, 200));
-      while (line.length < length) line += CHARACTERS[Math.floor(chance() * CHARACTERS.length)];
-      lines.push(line);
-    }
+    for (let left = octets; left > 0; left -= lines.at(-1)!.length + 2)
+      lines.push(LINES[Math.floor(chance() * LINES.length)]!.slice(0, left));
     const body = lines.map((line) => `${line}\r\n`).join("");
     const recipient = `${name}.${at}@dest.test`;
     const header = [
@@ -42,6 +39,17 @@ export function letters(name: string, count: number): Letter[] {
       message: Buffer.from(`${header.join("\r\n")}\r\n\r\n${body}`),
       bodyHash: sha256(Buffer.from(body)),
     };
+  });
+}
+
+/** Lines of 0 to 200 characters, some with a dot at the start. */
+function linePool(): string[] {
+  const chance = seeded(1);
+  return Array.from({ length: 1000 }, () => {
+    let line = chance() < 0.1 ? "." : "";
+    for (let left = between(chance, 0, 200); left > 0; left--)
+      line += CHARACTERS[Math.floor(chance() * CHARACTERS.length)];
+    return line;
   });
 }
 
