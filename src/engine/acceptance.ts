@@ -103,7 +103,8 @@ function storedEnvelope(received: Received, hostname: string): StoredEnvelope {
     client: clientAddress,
     prefix: prefixOf(received, hostname),
     isEightBit: facts.eightBit,
-    isUtf8: isAddressUtf8 || header.isInternational,
+    // A raw 8-bit header from a client that knows nothing of SMTPUTF8 goes on as it came (promise P6).
+    isUtf8: isAddressUtf8 || (envelope.smtpUtf8 && header.isInternational),
     subject: header.subject,
     ...(envelope.ret === undefined ? {} : { ret: envelope.ret }),
     ...(envelope.envelopeId === undefined ? {} : { envelopeId: envelope.envelopeId }),

@@ -278,7 +278,8 @@ export class Courier implements SocketHandler {
   }
 }
 
-/** The session or the site failed, not the message. */
+/** The session or the site failed, not the message. What is said to a recipient says nothing of the others. */
 function isLoss(outcome: Outcome): outcome is Transient {
-  return outcome.kind === "transient" && outcome.scope !== "recipient" && outcome.scope !== "message";
+  if (outcome.kind !== "transient" || outcome.scope === "recipient" || outcome.scope === "message") return false;
+  return outcome.cause !== "auth-required" || outcome.phase === "mail";
 }

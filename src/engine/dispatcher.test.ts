@@ -267,7 +267,36 @@ test("535 to our login is about us: the lane is told, the message stays", async 
   s.dispatcher.granted(lane, 1);
   await settle();
   expect(s.reports).toMatchObject([{ failure: "auth-required: 530 5.7.0 authenticate" }]);
+  expect(s.settlements).toMatchObject([{ kind: "park", attempts: 1 }]);
+});
+
+test("530 to one recipient says nothing of the next: the lane goes on, that message waits by its own schedule", async () => {
+  const s = scene();
+  s.hop.answer = (command) => (command === "RCPT" && s.hop.contents.length === 0 ? "530 5.7.0 not you" : undefined);
+  s.dispatcher.hold(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "park", attempts: 1, due: s.clock.now() + 120_000 }]);
+  expect(s.reports.every(({ failure }) => failure === undefined)).toBe(true);
+  s.hop.answer = () => undefined;
+  s.dispatcher.hold(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements[1]).toMatchObject({ kind: "finish" });
+});
+
+test("what we end ourselves at the stop is no attempt, no failure of the lane, and stays in hand for the next start", async () => {
+  const s = scene();
+  s.hop.answer = (command) => (command === "EHLO" ? undefined : "250-"); // an answer that does not end
+  s.dispatcher.hold(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  const stopped = s.dispatcher.stop();
+  s.dispatcher.abandon();
+  await stopped;
   expect(s.settlements).toEqual([]);
+  expect(s.reports).toMatchObject([{ failure: undefined }]);
+  expect(s.events).toEqual([]);
 });
 
 test("a next hop that is gone from the configuration: the routes choose another, or it waits and says so", () => {

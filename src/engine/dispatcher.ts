@@ -180,8 +180,9 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     const lane = this.#lane(load.lane);
     const again: HeldDelivery[] = [];
     for (const [at, delivery] of load.deliveries.entries()) {
-      if (!isStale) delivery.attempts++;
       const outcome = outcomes[at]!;
+      if (this.#isStopping && isStopped(outcome)) continue; // no attempt: it stays in hand until the next start
+      if (!isStale) delivery.attempts++;
       const { clock, entropy } = this.#parts;
       const decision = settle(outcome, delivery.attempts, DELIVERY_RETRY, clock.now(), entropy.fraction());
       if (isStale || decision.kind === "again") again.push(delivery);
@@ -194,8 +195,15 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
   gone(courier: Courier, failure: Transient | undefined, load: Load | undefined): void {
     const lane = this.#lane(courier.lane);
     lane.couriers.delete(courier);
+    if (this.#isStopping && failure !== undefined && isStopped(failure)) {
+      this.#releaseSlot(lane, undefined);
+      return this.#checkQuiet();
+    }
     if (load !== undefined) {
-      for (const delivery of load.deliveries) delivery.attempts++;
+      for (const delivery of load.deliveries) {
+        delivery.attempts++;
+        delivery.failure = failure;
+      }
       if (failure !== undefined) this.#settler.deferred(load, load.deliveries[0]!, failure, undefined, "lane-blocked");
       lane.waiting.unshift(load);
     }
@@ -347,4 +355,9 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     this.#whenQuiet();
     this.#whenQuiet = undefined;
   }
+}
+
+/** We ended it ourselves, before the next hop can have taken the message. */
+function isStopped(outcome: Outcome): boolean {
+  return outcome.kind === "transient" && outcome.cause === "stopped-here" && !outcome.isPossibleDuplicate;
 }

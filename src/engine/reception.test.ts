@@ -197,7 +197,7 @@ test("what is refused is told to the operator with its reason, and nothing hidde
   const on = wire("");
   await say(on, ...BEGUN, "XY\x1b[31mZ", "EHLO client.test");
   const events = on.engine.events.filter(({ event }) => event === "session.refused");
-  expect(events).toMatchObject([{ verb: "RCPT", reason: "relay-denied" }, { verb: "XY\\x1b[31MZ" }]);
+  expect(events).toMatchObject([{ verb: "RCPT", reason: "relay-denied" }, { verb: "unknown" }]);
 });
 
 test("when the relay stops an idle session hears it, one with content does not", async () => {

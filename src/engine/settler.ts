@@ -58,7 +58,11 @@ export class Settler {
 
   /** Its lane is blocked: it waits with it. `failure` is what the lane's last attempt met. */
   waitForLane(load: Load, delivery: HeldDelivery, failure: Failure | undefined, due: Instant): void {
-    this.#park(load.lane, delivery, due, "lane-blocked", failure === undefined ? "" : failureText(failure), "");
+    const tried = delivery.failure;
+    const end = { outcome: "deferred", host: "", note: "lane-blocked" };
+    const entry = tried === undefined ? "" : this.#entry(load, delivery, { ...end, reply: failureText(tried) });
+    delivery.failure = undefined;
+    this.#park(load.lane, delivery, due, "lane-blocked", failure === undefined ? "" : failureText(failure), entry);
   }
 
   /** Tells the log of an attempt that failed; without `due` it waits for its lane. */

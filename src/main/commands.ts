@@ -5,6 +5,8 @@ import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { hasHidden, printable } from "../core/base/printable.ts";
+import { parseMailbox } from "../core/mail/path.ts";
 import { unreachable } from "../core/base/invariant.ts";
 import type { Config } from "../core/config/config.ts";
 import { parseSmartHostUrl } from "../core/config/values.ts";
@@ -146,7 +148,13 @@ async function send(options: SendOptions): Promise<void> {
   const password = process.env["WAYPOST_SEND_PASSWORD"];
   if (options.username !== undefined && password === undefined)
     throw new CommandFailure("put the password into WAYPOST_SEND_PASSWORD", EXIT.config);
-  const parsed = parseSmartHostUrl(options.server);
+  for (const address of [options.from, ...options.to]) {
+    const found = parseMailbox(address);
+    if (found.kind === "malformed")
+      throw new CommandFailure(`${printable(address)} is no address: ${found.why}`, EXIT.usage);
+  }
+  if (hasHidden(options.subject)) throw new CommandFailure("--subject: a subject is one line of text", EXIT.usage);
+  const parsed = parseSmartHostUrl(/^smtps?:/i.test(options.server) ? options.server : `smtp://${options.server}`);
   if ("kind" in parsed) throw new CommandFailure(`--server: ${parsed.why}`, EXIT.config);
   const credentials = options.username === undefined ? undefined : { username: options.username, password: password! };
   const site: SmartHost = {

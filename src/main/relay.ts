@@ -6,7 +6,7 @@ import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
 import { makeFolder } from "../adapters/system/folder.ts";
 import { networkFileSystem } from "../adapters/system/space.ts";
-import type { Config, ListenAddress } from "../core/config/config.ts";
+import { type Config, type ListenAddress, listenText } from "../core/config/config.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import type {
   ControlThreadData,
@@ -80,7 +80,7 @@ export class Relay {
     const remote = networkFileSystem(data);
     if (remote !== undefined)
       throw new StartError(`${data} is on ${remote}: locks and fsync do not hold there. Put \`data\` on a local disk`);
-    const lock = lockFolder(data);
+    const lock = lockData(data);
     if (lock === undefined)
       throw new StartError(`another Waypost runs on ${data}; stop it, or choose another \`data\` folder`);
     const relay = new Relay(options, lock);
@@ -170,7 +170,7 @@ export class Relay {
       version,
       hostname: config.hostname,
       data: config.data,
-      listeners: listeners.map(({ name, listen }) => `${name} ${listen.host}:${listen.port}`),
+      listeners: listeners.map(({ name, listen }) => `${name} ${listenText(listen)}`),
       mailThreads,
       recovered,
     });
@@ -202,17 +202,22 @@ export class Relay {
     });
     const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
     let stopped: (() => void) | undefined;
+    let isReady = false;
     const ready = new Promise<Ready>((resolve, reject) => {
       worker.on("message", (message: ThreadReport) => {
         if (message.kind === "log") this.#options.log(message.lines);
-        else if (message.kind === "ready") resolve(message);
-        else if (message.kind === "failed") reject(startError(message.text, this.#options.config));
+        else if (message.kind === "ready") {
+          isReady = true;
+          resolve(message);
+        } else if (message.kind === "failed") reject(startError(message.text, this.#options.config));
         else stopped?.();
       });
       worker.once("error", (error: unknown) => {
         const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-        reject(new StartError(error instanceof Error ? error.message : String(error)));
-        if (!this.#isStopping) this.#died(name, text);
+        reject(
+          new StartError(`the ${name} thread cannot start on ${this.#options.config.data}: ${text.split("\n", 1)[0]}`),
+        );
+        if (isReady && !this.#isStopping) this.#died(name, text);
       });
     });
     ready.catch(() => undefined); // whoever needs it awaits it; an unready thread that dies is told by #died
@@ -239,6 +244,16 @@ export class Relay {
       ),
     );
     this.#lock.release();
+  }
+}
+
+function lockData(data: string): { release(): void } | undefined {
+  try {
+    return lockFolder(data);
+  } catch (error) {
+    throw new StartError(
+      `the data folder ${data} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 

@@ -12,6 +12,7 @@ export interface Running {
 
 /** Starts the relay in this process, and sees to it that signals stop it in order and that a dead thread ends it. */
 export async function run(config: Config, log: ProcessLog, portAdvice: (port: number) => string): Promise<Running> {
+  process.umask(0o077); // what the relay writes is its owner's, also in a folder that others may enter
   const die = (text: string): void => {
     log.recorder.record({ event: "relay.died", text });
     void log.flush().finally(() => process.exit(EXIT.software));

@@ -1,6 +1,7 @@
 import type { HistoryEntry, HistoryStore } from "../adapters/history-sqlite/history-store.ts";
 import type { QueuedDelivery, QueuedMessage, QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { SERVED } from "../adapters/store-sqlite/schema.ts";
+import { listenText } from "../core/config/config.ts";
 import { isMessageId, timeOf } from "../core/mail/message-id.ts";
 import type { LastWord } from "../core/queue/reason.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
@@ -50,7 +51,7 @@ export class StoreOperator implements Operator {
       version,
       startedAt,
       hostname: config.hostname,
-      listeners: config.listeners.map(({ name, listen }) => `${name} ${listen.host}:${listen.port}`),
+      listeners: config.listeners.map(({ name, listen }) => `${name} ${listenText(listen)}`),
       waiting,
       inHand,
       oldest,

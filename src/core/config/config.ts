@@ -14,6 +14,11 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** `127.0.0.1:25`, `[::1]:25`. */
+export function listenText({ host, port }: ListenAddress): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 export interface Listener {
   readonly name: string;
   readonly listen: ListenAddress;

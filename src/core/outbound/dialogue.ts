@@ -1,7 +1,7 @@
 import { invariant } from "../base/invariant.ts";
 import { ReplyDecoder, type ServerReply } from "../smtp/reply-decoder.ts";
 import type { PasswordAttempt } from "../smtp/sasl.ts";
-import { Authentication, chooseMechanism } from "./authentication.ts";
+import { Authentication, chooseMechanism, secretsOf, withoutSecrets } from "./authentication.ts";
 import { QUIT_COMMAND, STARTTLS_COMMAND, type Transaction, helloCommand } from "./commands.ts";
 import { Exchange, unsuitedTo } from "./exchange.ts";
 import { type Features, NO_FEATURES, parseFeatures } from "./features.ts";
@@ -73,6 +73,7 @@ const CLOSE: Effect = { kind: "close" };
  */
 export class Dialogue {
   readonly #settings: DialogueSettings;
+  readonly #secrets: readonly string[] | undefined;
   readonly #decoder = new ReplyDecoder();
   #state: State = "greeting";
   #isSecured: boolean;
@@ -91,6 +92,7 @@ export class Dialogue {
 
   constructor(settings: DialogueSettings) {
     this.#settings = settings;
+    this.#secrets = settings.credentials === undefined ? undefined : secretsOf(settings.credentials);
     this.#isSecured = settings.isSecured;
   }
 
@@ -184,7 +186,8 @@ export class Dialogue {
     return this.#taken();
   }
 
-  #hear(reply: ServerReply): void {
+  #hear(said: ServerReply): void {
+    const reply = this.#secrets === undefined || said.code < 400 ? said : withoutSecrets(said, this.#secrets);
     if (this.#isAtEase()) return this.#finish(); // the answer to QUIT, or one to nothing
     if (reply.code === 421) return this.#end(closing(this.phase, reply));
     if (this.#due !== undefined && this.#due !== SEND_CONTENT) return this.#end(this.#astray(reply));

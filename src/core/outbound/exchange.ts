@@ -25,7 +25,7 @@ export function unsuitedTo(transaction: Transaction, features: Features): Perman
     return unsuited("too-big", `${transaction.octets} octets, and the server takes ${features.size}`);
   }
   if (transaction.needsSmtpUtf8 && !features.smtpUtf8) {
-    return unsuited("needs-smtputf8", "the addresses need SMTPUTF8, which the server does not offer");
+    return unsuited("needs-smtputf8", "the message needs SMTPUTF8, which the server does not offer");
   }
   if (transaction.isEightBit && !features.eightBitMime) {
     return unsuited("needs-8bitmime", "the content needs 8BITMIME, which the server does not offer");

@@ -52,12 +52,20 @@ test.each<[string, Outcome, object]>([
     { kind: "again" },
   ],
   [
-    "trouble of the whole site is not the recipient's",
+    "trouble of the whole site is never final, and one message is not what a lane is tried with for ever",
     refusedSession("greeting", "greeting-refused", reply(554)),
-    { kind: "again" },
+    { ...RETRY, because: "next-hop-refused" },
   ],
-  ["a wrong login is about us (promise P5)", refused("mail", "mail-refused", "message", reply(535)), { kind: "again" }],
-  ["an address that is not ours is about us", loss("connect", "source-unusable", ""), { kind: "again" }],
+  [
+    "a wrong login is about us (promise P5)",
+    refused("mail", "mail-refused", "message", reply(535)),
+    { ...RETRY, because: "next-hop-refused" },
+  ],
+  [
+    "an address that is not ours is about us",
+    loss("connect", "source-unusable", ""),
+    { ...RETRY, because: "next-hop-refused" },
+  ],
 ])("%s", (_, outcome, decision) => {
   expect(settle(outcome, 3, DELIVERY_RETRY, NOW, CHANCE)).toEqual(decision);
 });

@@ -25,7 +25,10 @@ export function settle(
   const due = now + wait(policy, attempts, chance);
   if (outcome.isPossibleDuplicate) return { kind: "retry", due, because: "possible-duplicate" };
   if (outcome.cause === "too-many-recipients") return { kind: "again" };
-  // About us or the whole site: the lane is judged, not the recipient (promise P5).
-  if (outcome.scope === "site" || outcome.scope === "source") return { kind: "again" };
+  if (outcome.scope === "site" || outcome.scope === "source") {
+    // About us or the whole site, and never final (promise P5). Said to this message, it may be about this message
+    // alone: it waits by its own schedule, so that it is not the one that the lane is tried with for ever.
+    return { kind: "retry", due, because: "next-hop-refused" };
+  }
   return { kind: "retry", due, because: outcome.reply === undefined ? "connection-lost" : "next-hop-refused" };
 }

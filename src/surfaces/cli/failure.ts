@@ -9,6 +9,8 @@ export class CommandFailure extends Error {
 }
 
 export const EXIT = {
+  /** An argument is wrong. */
+  usage: 64,
   /** The relay does not run, or refused. */
   unavailable: 69,
   /** A bug. */
