@@ -163,7 +163,7 @@ function fill(file: string): void {
       const at = n + i;
       return at < one
         ? arrival(at, dead, Date.now() - 1000)
-        : arrival(at, `mx/d${at}.example`, firstDue + ((at - one) / lanes) * 120_000);
+        : arrival(at, `mx/d${at}.example`, Math.round(firstDue + ((at - one) / lanes) * 120_000));
     });
     store.commit([{ arrivals, settlements: [] }]);
   }
