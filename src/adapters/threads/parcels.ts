@@ -16,7 +16,7 @@ interface PackedArrival {
   readonly length: number;
 }
 
-/** Cloning a tree of small objects costs more than everything else that a message does on its way; one text is cheap. */
+/** One text instead of a tree of small objects (docs/decisions/0002). */
 export interface CommitParcel {
   /** JSON of the arrivals without content, and of the settlements. */
   readonly text: string;
