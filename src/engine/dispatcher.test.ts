@@ -207,11 +207,32 @@ test("a next hop that does not answer keeps the message in hand until the lane i
   s.dispatcher.granted(lane, 1);
   await settle();
   expect(s.reports).toMatchObject([{ failure: "connect-failed: refused" }]);
-  expect(s.settlements).toEqual([]);
+  expect(s.settlements).toMatchObject([{ kind: "note" }]); // history has the attempt
   const until = s.clock.now() + 5000;
-  s.dispatcher.blocked(lane, until);
-  expect(s.settlements).toMatchObject([{ kind: "park", due: until, lane }]);
-  expect(s.dispatcher.admits(1, [lane])).toMatchObject({ isInHand: false, due: until });
+  s.dispatcher.blocked(lane, { until, text: "connect-failed: refused" });
+  expect(s.settlements.slice(1)).toMatchObject([{ kind: "park", due: until, lane }]);
+  const admission = s.dispatcher.admits(1, ["smarthost/b", lane]);
+  expect(admission).toMatchObject({ isInHand: false, due: until });
+  expect(JSON.parse(admission.last)).toMatchObject({ because: "lane-blocked", text: "connect-failed: refused" });
+  s.clock.advance(5001);
+  expect(s.dispatcher.admits(1, [lane])).toMatchObject({ isInHand: true });
+});
+
+test("an attempt that met a dead connection is in history also where the next one delivers", async () => {
+  const s = scene();
+  s.hop.refuses = true;
+  s.dispatcher.hold(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.hop.refuses = false;
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "note" }, { kind: "finish" }]);
+  const entries = s.settlements.map(({ entry }) => JSON.parse(entry) as { outcome: string; attempts: number });
+  expect(entries).toMatchObject([
+    { outcome: "deferred", attempts: 1, reply: "connect-failed: refused" },
+    { outcome: "delivered", attempts: 2 },
+  ]);
 });
 
 test("a connection that ended while it was idle costs the next message nothing", async () => {

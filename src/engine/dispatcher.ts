@@ -1,5 +1,6 @@
 import { invariant } from "../core/base/invariant.ts";
 import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
+import { RecentMap } from "../core/base/recent-map.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
@@ -10,7 +11,7 @@ import { type Decision, settle } from "../core/queue/settle.ts";
 import { type Lane, isRetriedWithItsSite } from "../core/routing/lane.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
 import type { Entropy } from "../ports/entropy.ts";
-import type { QueueListener, QueuePort } from "../ports/queue.ts";
+import type { Block, QueueListener, QueuePort } from "../ports/queue.ts";
 import type { Claimed, MessageRow } from "../ports/store.ts";
 import { Courier, type CourierHandler, type CourierParts } from "./courier.ts";
 import { Settler, type SettlerParts, failureText } from "./settler.ts";
@@ -24,9 +25,6 @@ interface LaneInHand {
   readonly couriers: Set<Courier>;
   slots: number;
   demanded: number;
-  blockedUntil: Instant;
-  /** Why the last attempt failed, for those who wait. */
-  lastFailure: Transient | undefined;
   /** Claimed deliveries done with and not yet told to the queue. */
   consumed: number;
   /** Deliveries not yet told to the queue. */
@@ -74,6 +72,7 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
   readonly #parts: DispatcherParts;
   readonly #settler: Settler;
   readonly #lanes = new Map<Lane, LaneInHand>();
+  readonly #blocks = new RecentMap<Lane, Block>(QUEUE.blockedLanesMax);
   #octetsInHand = 0;
   #deliveriesInHand = 0;
   #isStopping = false;
@@ -87,13 +86,18 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
   /** Whether a message for these lanes may stay in memory; if not, not before when it should be claimed. */
   admits(octets: number, lanes: readonly Lane[]): Admission {
     const now = this.#parts.clock.now();
-    let due = now;
-    for (const lane of lanes) due = Math.max(due, this.#lanes.get(lane)?.blockedUntil ?? 0);
+    let block: Block | undefined;
+    for (const lane of lanes) {
+      const found = this.#blockOf(lane);
+      if (found !== undefined && found.until > (block?.until ?? 0)) block = found;
+    }
     const isRoom =
       this.#octetsInHand + octets <= QUEUE.inHandOctetsMax &&
       this.#deliveriesInHand + lanes.length <= QUEUE.inHandDeliveriesMax;
-    const isInHand = due === now && isRoom && !this.#isStopping;
-    return { isInHand, due, last: isInHand ? "" : lastWord(due === now ? "no-memory" : "lane-blocked", "", now) };
+    if (block !== undefined)
+      return { isInHand: false, due: block.until, last: lastWord("lane-blocked", block.text, now) };
+    const isInHand = isRoom && !this.#isStopping;
+    return { isInHand, due: now, last: isInHand ? "" : lastWord("no-memory", "", now) };
   }
 
   /** Takes a message that was committed as being in hand. */
@@ -133,16 +137,17 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     this.#tidy(lane);
   }
 
-  blocked(name: Lane, until: Instant): void {
-    const lane = this.#lane(name);
-    lane.blockedUntil = until;
+  blocked(name: Lane, block: Block): void {
+    this.#blocks.set(name, block);
+    const lane = this.#lanes.get(name);
+    if (lane === undefined) return;
     if (lane.demanded > lane.couriers.size) this.#demand(lane, lane.couriers.size);
     const waiting = lane.waiting;
     lane.waiting = [];
     for (const load of waiting) {
       for (const delivery of load.deliveries) {
-        const due = this.#dueAfterBlock(name, delivery, until);
-        this.#settler.waitForLane(load, delivery, lane.lastFailure, due);
+        const due = this.#dueAfterBlock(name, delivery, block.until);
+        this.#settler.waitForLane(load, delivery, block.text, due);
         this.#drop(load.message, name);
       }
     }
@@ -200,14 +205,12 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
       return this.#checkQuiet();
     }
     if (load !== undefined) {
-      for (const delivery of load.deliveries) {
-        delivery.attempts++;
-        delivery.failure = failure;
+      if (failure !== undefined) {
+        for (const delivery of load.deliveries) delivery.attempts++;
+        this.#settler.notTried(load, failure);
       }
-      if (failure !== undefined) this.#settler.deferred(load, load.deliveries[0]!, failure, undefined, "lane-blocked");
       lane.waiting.unshift(load);
     }
-    if (failure !== undefined) lane.lastFailure = failure;
     this.#releaseSlot(lane, failure);
     this.#work(lane);
     this.#report(lane, lane.waiting.length === 0);
@@ -224,8 +227,6 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
         couriers: new Set(),
         slots: 0,
         demanded: 0,
-        blockedUntil: 0,
-        lastFailure: undefined,
         consumed: 0,
         delivered: 0,
       };
@@ -234,10 +235,18 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     return lane;
   }
 
-  /** A lane with nothing in hand and nothing to remember is dropped. */
+  /** A lane with nothing in hand is dropped. */
   #tidy(lane: LaneInHand): void {
     const isEmpty = lane.waiting.length === 0 && lane.couriers.size === 0 && lane.slots === 0 && lane.demanded === 0;
-    if (isEmpty && lane.blockedUntil <= this.#parts.clock.now()) this.#lanes.delete(lane.name);
+    if (isEmpty && lane.consumed === 0 && lane.delivered === 0) this.#lanes.delete(lane.name);
+  }
+
+  /** Undefined where the lane is not known to be blocked; the queue knows for certain. */
+  #blockOf(name: Lane): Block | undefined {
+    const block = this.#blocks.get(name);
+    if (block === undefined || block.until > this.#parts.clock.now()) return block;
+    this.#blocks.delete(name);
+    return undefined;
   }
 
   #take(message: HeldMessage): void {
@@ -266,8 +275,8 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
         deliveries: deliveries.slice(at, at + OUTBOUND.recipientsPerTransactionMax),
       });
     }
-    if (lane.blockedUntil > this.#parts.clock.now()) return this.blocked(name, lane.blockedUntil);
-    return this.#work(lane);
+    const block = this.#blockOf(name);
+    return block === undefined ? this.#work(lane) : this.blocked(name, block);
   }
 
   /** Loads for connections that stand, connections for slots, and a word to the queue where more would help. */

@@ -1,10 +1,10 @@
 import { unreachable } from "../core/base/invariant.ts";
 import { QUEUE, STORE } from "../core/base/limits.ts";
-import type { Instant } from "../core/base/time.ts";
+import { type Instant, second } from "../core/base/time.ts";
 import { lastWord } from "../core/queue/reason.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
-import type { Commit, LaneClaim, QueueStore, SpaceReport } from "../ports/store.ts";
+import type { Commit, LaneClaim, MessageRow, QueueStore, SpaceReport } from "../ports/store.ts";
 import type { MailToStore, Outlet, QueueToStore, StoreToMail, StoreToQueue } from "./messages.ts";
 
 interface Waiting {
@@ -12,16 +12,25 @@ interface Waiting {
   readonly commit: Commit;
 }
 
+interface HandOut {
+  readonly mailThread: number;
+  readonly claims: readonly LaneClaim[];
+}
+
+const RETRY = 1 * second;
+
 /**
  * The store thread: turns what all mail threads bring into group commits (one transaction, one fsync, then all their
- * 250s), and hands out what is due. Between two commits it looks at everything that came meanwhile.
+ * 250s), and hands out what is due. What comes while it commits, the queue's orders included, is the next transaction.
  */
 export class Keeper {
   readonly #store: QueueStore;
   readonly #clock: Clock;
   readonly #mails: readonly Outlet<StoreToMail>[];
   readonly #queue: Outlet<StoreToQueue>;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #orders: QueueToStore[] = [];
+  #isFailing = false; // the queue's orders failed, until they are tried again
   #isScheduled = false;
   #wake: Instant | undefined;
 
@@ -42,28 +51,12 @@ export class Keeper {
 
   fromMail(mailThread: number, message: MailToStore): void {
     this.#waiting.push({ mailThread, commit: message.commit });
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    this.#clock.soon(() => this.#commitWaiting());
+    this.#schedule();
   }
 
   fromQueue(message: QueueToStore): void {
-    switch (message.kind) {
-      case "claim-due":
-        return this.#handOut(
-          message.mailThread,
-          this.#store.claimDue(message.now, message.lanesMax, QUEUE.deliveriesPerLaneClaim),
-        );
-      case "claim-lane":
-        return this.#handOut(message.mailThread, [
-          this.#store.claimLane(message.lane, message.now, QUEUE.deliveriesPerLaneClaim),
-        ]);
-      case "rest":
-        this.#store.rest(message.lane, message.blockedUntil);
-        return this.#tellWake();
-      default:
-        return unreachable(message);
-    }
+    this.#orders.push(message);
+    this.#schedule();
   }
 
   space(report: SpaceReport): void {
@@ -71,22 +64,69 @@ export class Keeper {
     this.#queue.say({ kind: "space", report });
   }
 
-  #commitWaiting(): void {
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#clock.soon(() => this.#turn());
+  }
+
+  /** What came meanwhile, all in one transaction, then all its answers. */
+  #turn(): void {
     this.#isScheduled = false;
     const group = this.#nextGroup();
+    const orders = this.#isFailing ? [] : this.#orders.splice(0);
+    if (group.length === 0 && orders.length === 0) return;
     try {
-      const rows = this.#store.commit(group.map((waiting) => waiting.commit));
-      let at = 0;
-      for (const { mailThread, commit } of group) {
-        this.#mails[mailThread]!.say({ kind: "committed", rows: rows.slice(at, at + commit.arrivals.length) });
-        at += commit.arrivals.length;
-      }
+      const { rows, claims } = this.#store.together(() => ({
+        rows: this.#store.commit(group.map((waiting) => waiting.commit)),
+        claims: orders.map((order) => this.#obey(order)),
+      }));
+      this.#tellCommitted(group, rows);
+      if (orders.length > 0 || group.some(({ commit }) => parks(commit))) this.#tellWake();
+      for (const claim of claims) if (claim !== undefined) this.#handOut(claim);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       for (const { mailThread } of group)
         this.#mails[mailThread]!.say({ kind: "not-committed", reason: error.reason, text: error.message });
+      this.#obeyLater(orders);
     }
-    if (group.some(({ commit }) => parks(commit))) this.#tellWake();
+  }
+
+  /** The queue's orders stand until they are obeyed: without an answer it asks for nothing more. */
+  #obeyLater(orders: readonly QueueToStore[]): void {
+    if (orders.length === 0) return;
+    this.#orders.unshift(...orders);
+    this.#isFailing = true;
+    this.#clock.after(RETRY, () => {
+      this.#isFailing = false;
+      this.#schedule();
+    });
+  }
+
+  #obey(order: QueueToStore): HandOut | undefined {
+    switch (order.kind) {
+      case "claim-due": {
+        const claims = this.#store.claimDue(order.now, order.lanesMax, QUEUE.deliveriesPerLaneClaim);
+        return { mailThread: order.mailThread, claims };
+      }
+      case "claim-lane": {
+        const claim = this.#store.claimLane(order.lane, order.now, QUEUE.deliveriesPerLaneClaim);
+        return { mailThread: order.mailThread, claims: [claim] };
+      }
+      case "rest":
+        this.#store.rest(order.lane, order.blockedUntil);
+        return undefined;
+      default:
+        return unreachable(order);
+    }
+  }
+
+  #tellCommitted(group: readonly Waiting[], rows: readonly MessageRow[]): void {
+    let at = 0;
+    for (const { mailThread, commit } of group) {
+      this.#mails[mailThread]!.say({ kind: "committed", rows: rows.slice(at, at + commit.arrivals.length) });
+      at += commit.arrivals.length;
+    }
   }
 
   /** As much as one transaction should take; the rest follows at once. */
@@ -97,18 +137,13 @@ export class Keeper {
       for (const { arrival } of this.#waiting[count]!.commit.arrivals) octets += arrival.content?.length ?? 0;
       count++;
     }
-    const group = this.#waiting.slice(0, count);
-    this.#waiting = this.#waiting.slice(count);
-    if (this.#waiting.length > 0) {
-      this.#isScheduled = true;
-      this.#clock.soon(() => this.#commitWaiting());
-    }
+    const group = this.#waiting.splice(0, count);
+    if (this.#waiting.length > 0) this.#schedule();
     return group;
   }
 
-  #handOut(mailThread: number, claims: readonly LaneClaim[]): void {
+  #handOut({ mailThread, claims }: HandOut): void {
     const claimed = claims.flatMap((claim) => claim.claimed);
-    this.#tellWake(); // before the claim's answer, which may lead to the next one
     // First the queue, which counts them, then the thread that gets them.
     this.#queue.say({
       kind: "claimed",

@@ -1,4 +1,3 @@
-import type { Failure } from "../core/outbound/outcome.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
@@ -24,8 +23,6 @@ export interface HeldDelivery {
   readonly recipient: string;
   readonly options: string;
   attempts: number;
-  /** What its last attempt met before it could begin; told to history when it is parked. */
-  failure?: Failure | undefined;
 }
 
 /** One transaction's worth: a message and recipients that share a lane. */

@@ -1,9 +1,10 @@
 import type { Instant } from "../core/base/time.ts";
 import type { Lane } from "../core/routing/lane.ts";
-import type { LaneReport } from "../ports/queue.ts";
+import type { Block, LaneReport } from "../ports/queue.ts";
 import type { Claimed, Commit, MessageRow, SpaceReport } from "../ports/store.ts";
 
-// What the threads say to each other. A mail thread has one commit under way at a time, so that an answer needs no number.
+// What the threads say to each other. Commits of a mail thread are answered in their order, so that an answer needs no
+// number.
 
 export type MailToStore = { readonly kind: "commit"; readonly commit: Commit };
 
@@ -21,7 +22,7 @@ export type MailToQueue =
 
 export type QueueToMail =
   | { readonly kind: "granted"; readonly lane: Lane; readonly slots: number }
-  | { readonly kind: "blocked"; readonly lane: Lane; readonly until: Instant };
+  | { readonly kind: "blocked"; readonly lane: Lane; readonly block: Block };
 
 export type QueueToStore =
   /** Deliveries of lanes that are due go to mail thread `mailThread`, at most `lanesMax` lanes. */

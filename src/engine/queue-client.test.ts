@@ -36,16 +36,39 @@ test("what comes while a commit is under way travels with the next one", async (
   const first = client.submit(arrival, true);
   turn();
   const second = client.submit(arrival, true);
-  client.settle(end(1));
   turn();
   expect(said).toHaveLength(1);
   client.fromStore({ kind: "committed", rows: [7] });
+  client.settle(end(1));
   turn();
   expect(said).toHaveLength(2);
   expect(said[1]!.commit).toMatchObject({ arrivals: [{ isInHand: true }], settlements: [{ row: 1 }] });
   client.fromStore({ kind: "committed", rows: [8] });
   await expect(Promise.all([first, second])).resolves.toEqual([7, 8]);
   await client.settled();
+});
+
+test("the end of a delivery does not wait for the arrivals that are under way", async () => {
+  const { client, said, turn } = scene();
+  const first = client.submit(arrival, true);
+  turn();
+  const second = client.submit(arrival, true);
+  for (let row = 1; row <= 5; row++) {
+    client.settle(end(row));
+    turn();
+  }
+  const commits = said.map(({ commit }) => [commit.arrivals.length, commit.settlements.length]);
+  expect(commits).toEqual([
+    [1, 0],
+    [0, 1],
+    [0, 1],
+    [0, 1], // four are under way: what comes now waits
+  ]);
+  client.fromStore({ kind: "committed", rows: [7] });
+  turn();
+  expect(said[4]!.commit).toMatchObject({ arrivals: [{}], settlements: [{ row: 4 }, { row: 5 }] });
+  for (const rows of [[], [], [], [8]]) client.fromStore({ kind: "committed", rows });
+  await expect(Promise.all([first, second])).resolves.toEqual([7, 8]);
 });
 
 test("a commit that fails refuses its arrivals and says its ends again", async () => {

@@ -1,9 +1,10 @@
+import { invariant } from "../core/base/invariant.ts";
 import { second } from "../core/base/time.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
 import type { LaneReport, QueuePort } from "../ports/queue.ts";
-import type { Arrival, Commit, MessageRow, Settlement } from "../ports/store.ts";
+import type { Arrival, MessageRow, Settlement } from "../ports/store.ts";
 import type { MailToQueue, MailToStore, Outlet, StoreToMail } from "./messages.ts";
 
 interface Submission {
@@ -13,24 +14,29 @@ interface Submission {
   readonly reject: (error: StorageError) => void;
 }
 
+interface Group {
+  readonly submissions: readonly Submission[];
+  readonly settlements: readonly Settlement[];
+}
+
 const RETRY = 1 * second;
-/** Arrivals in a commit from which on the next one waits for company, and how long: the shortest timer there is. */
-const COMPANY = 2;
-const PATIENCE = 1;
+/** Commits under way at a time, of which one carries arrivals. */
+const UNDER_WAY_MAX = 4;
 
 /**
- * A mail thread's end of the queue. It has one commit under way at a time; what comes meanwhile travels with the next,
- * so that commits grow with the load by themselves.
+ * A mail thread's end of the queue. It has one commit of arrivals under way at a time; what comes meanwhile travels with
+ * the next, so that commits grow with the load by themselves. Ends of deliveries do not wait for that: they are to be on
+ * disk as soon as the next transaction, because what is not is repeated after a crash (promise P3).
  */
 export class QueueClient implements QueuePort {
   readonly #clock: Clock;
   readonly #store: Outlet<MailToStore>;
   readonly #queue: Outlet<MailToQueue>;
-  #submissions: Submission[] = [];
+  readonly #submissions: Submission[] = [];
   #settlements: Settlement[] = [];
-  #underWay: { readonly submissions: Submission[]; readonly settlements: Settlement[] } | undefined;
+  /** In the order of their answers. */
+  readonly #underWay: Group[] = [];
   #isScheduled = false;
-  #lastGroup = 0; // arrivals in the last commit
   #isWaiting = false; // after a failed commit, until it is tried again
   #whenSettled: (() => void)[] = [];
 
@@ -53,7 +59,7 @@ export class QueueClient implements QueuePort {
   }
 
   settled(): Promise<void> {
-    if (this.#settlements.length === 0 && this.#underWay === undefined) return Promise.resolve();
+    if (this.#settlements.length === 0 && this.#underWay.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenSettled.push(resolve));
   }
 
@@ -74,49 +80,44 @@ export class QueueClient implements QueuePort {
   }
 
   fromStore(message: Extract<StoreToMail, { kind: "committed" | "not-committed" }>): void {
-    const underWay = this.#underWay!;
-    this.#underWay = undefined;
+    const group = this.#underWay.shift();
+    invariant(group !== undefined, "an answer belongs to a commit");
     if (message.kind === "committed") {
-      for (const [at, { resolve }] of underWay.submissions.entries()) resolve(message.rows[at]!);
-    } else {
-      const error = new StorageError(message.reason, message.text);
-      for (const { reject } of underWay.submissions) reject(error);
-      // The ends of deliveries must not be lost: they are said again until they are recorded (promise P2).
-      this.#settlements = [...underWay.settlements, ...this.#settlements];
-      this.#isWaiting = true;
-      this.#clock.after(RETRY, () => {
-        this.#isWaiting = false;
-        this.#schedule();
-      });
-    }
+      for (const [at, { resolve }] of group.submissions.entries()) resolve(message.rows[at]!);
+    } else this.#notCommitted(group, new StorageError(message.reason, message.text));
     if (this.#submissions.length > 0 || this.#settlements.length > 0) this.#schedule();
-    else for (const resolve of this.#whenSettled.splice(0)) resolve();
+    else if (this.#underWay.length === 0) for (const resolve of this.#whenSettled.splice(0)) resolve();
+  }
+
+  /** The ends of deliveries must not be lost: they are said again until they are recorded (promise P2). */
+  #notCommitted({ submissions, settlements }: Group, error: StorageError): void {
+    for (const { reject } of submissions) reject(error);
+    this.#settlements = [...settlements, ...this.#settlements];
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    this.#clock.after(RETRY, () => {
+      this.#isWaiting = false;
+      this.#schedule();
+    });
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#underWay !== undefined) return;
+    if (this.#isScheduled) return;
     this.#isScheduled = true;
-    const flush = (): void => {
+    this.#clock.soon(() => {
       this.#isScheduled = false;
       this.#flush();
-    };
-    // Where several clients wait at a time, more are about to: a moment's patience makes one fsync of many.
-    if (this.#lastGroup >= COMPANY) this.#clock.after(PATIENCE, flush);
-    else this.#clock.soon(flush);
+    });
   }
 
   #flush(): void {
-    if (this.#underWay !== undefined || this.#isWaiting) return;
-    if (this.#submissions.length === 0 && this.#settlements.length === 0) return;
-    const underWay = { submissions: this.#submissions, settlements: this.#settlements };
-    this.#submissions = [];
-    this.#settlements = [];
-    this.#underWay = underWay;
-    this.#lastGroup = underWay.submissions.length;
-    const commit: Commit = {
-      arrivals: underWay.submissions.map(({ arrival, isInHand }) => ({ arrival, isInHand })),
-      settlements: underWay.settlements,
-    };
-    this.#store.say({ kind: "commit", commit });
+    if (this.#isWaiting || this.#underWay.length >= UNDER_WAY_MAX) return;
+    const mayCarryArrivals = this.#underWay.every(({ submissions }) => submissions.length === 0);
+    const submissions = mayCarryArrivals ? this.#submissions.splice(0) : [];
+    const settlements = this.#settlements.splice(0);
+    if (submissions.length === 0 && settlements.length === 0) return;
+    this.#underWay.push({ submissions, settlements });
+    const arrivals = submissions.map(({ arrival, isInHand }) => ({ arrival, isInHand }));
+    this.#store.say({ kind: "commit", commit: { arrivals, settlements } });
   }
 }

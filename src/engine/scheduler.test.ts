@@ -81,13 +81,15 @@ test("a site that fails blocks its lane, one connection tries again, and success
   s.fromMail({ kind: "demand", lane, connections: 1 });
   s.fromMail(released("connect-failed: refused"));
   const blocked = s.mails[0]!.find((message) => message.kind === "blocked");
-  expect(blocked).toMatchObject({ lane, until: s.now + 5000 });
+  expect(blocked).toMatchObject({ lane, block: { until: s.now + 5000, text: "connect-failed: refused" } });
   expect(s.store).toContainEqual({ kind: "rest", lane, blockedUntil: s.now + 5000 });
+  s.mails[0]!.length = 0;
   s.fromMail({ kind: "demand", lane, connections: 20 });
-  expect(granted(s.mails[0]!)).toBe(1); // the one that failed
+  expect(s.mails[0]).toMatchObject([{ kind: "blocked", lane }]); // who asks is told, and does not wait for an answer
+  s.fromMail({ kind: "demand", lane, connections: 0 });
   s.pass(5001);
   s.fromMail({ kind: "demand", lane, connections: 20 });
-  expect(granted(s.mails[0]!)).toBe(2); // one finds out
+  expect(granted(s.mails[0]!)).toBe(1); // one finds out
   s.fromMail({ kind: "progress", lane, deliveries: 20 });
   expect(granted(s.mails[0]!)).toBeGreaterThan(2);
   expect(s.events.map(({ event }) => event)).toEqual(["lane.blocked", "lane.unblocked"]);
@@ -109,10 +111,28 @@ test("blocks grow from 5 s to 5 min while the site stays away", () => {
     s.fromMail({ kind: "demand", lane, connections: 1 });
     s.fromMail(released("connect-failed"));
     const blocked = s.mails[0]!.findLast((message) => message.kind === "blocked");
-    waits.push(blocked!.kind === "blocked" ? blocked!.until - s.now : 0);
+    waits.push(blocked!.kind === "blocked" ? blocked!.block.until - s.now : 0);
     s.pass(waits.at(-1)! + 1);
   }
   expect(waits).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300].map((seconds) => seconds * 1000));
+});
+
+test("of lanes at rest the newest are remembered: a crowd of dead ones makes the oldest start anew, and nothing grows", () => {
+  const s = scene();
+  const fail = (name: string): number => {
+    s.fromMail({ kind: "demand", lane: name, connections: 1 });
+    s.fromMail({ kind: "release", lane: name, report: { deliveries: 0, failure: "connect-failed" } });
+    s.fromMail({ kind: "demand", lane: name, connections: 0 });
+    const blocked = s.mails[0]!.findLast((message) => message.kind === "blocked")!;
+    return blocked.kind === "blocked" ? blocked.block.until - s.now : 0;
+  };
+  expect(fail("mx/first.example")).toBe(5000);
+  for (let n = 0; n < QUEUE.restingLanesMax - 1; n++) fail(`mx/${n}.example`);
+  s.pass(5001);
+  expect(fail("mx/first.example")).toBe(10_000);
+  for (let n = 0; n < QUEUE.restingLanesMax; n++) fail(`mx/x${n}.example`);
+  s.pass(10_001);
+  expect(fail("mx/first.example")).toBe(5000);
 });
 
 test("what is due is claimed when its time comes, and more of a lane as the mail thread gets through", () => {

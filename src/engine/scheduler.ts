@@ -1,4 +1,5 @@
 import { QUEUE } from "../core/base/limits.ts";
+import { RecentMap } from "../core/base/recent-map.ts";
 import type { Duration, Instant } from "../core/base/time.ts";
 import { SITE_RETRY, wait } from "../core/queue/backoff.ts";
 import { FRESH_WINDOW, PROBE_WINDOW, type Window, narrowed, widened } from "../core/queue/window.ts";
@@ -6,15 +7,22 @@ import type { Lane } from "../core/routing/lane.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Recorder } from "../ports/recorder.ts";
-import type { LaneReport } from "../ports/queue.ts";
+import type { Block, LaneReport } from "../ports/queue.ts";
 import type { MailToQueue, Outlet, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
+
+/** How a lane fared; good to know when it wakes. */
+interface LaneRecord {
+  /** Site failures in a row. */
+  readonly failures: number;
+  readonly block: Block;
+}
 
 /** What the scheduler knows of a lane that is in use. Lanes at rest are rows in the store only. */
 interface LaneState {
   window: Window;
   /** Site failures in a row. */
   failures: number;
-  blockedUntil: Instant;
+  block: Block;
   /** Slots given out, by mail thread. */
   readonly slots: number[];
   /** Connections wanted, by mail thread, those it has included. */
@@ -30,8 +38,8 @@ interface LaneState {
 /** Claims go on while less than this is claimed of a lane and of all lanes. */
 const LANE_LOW_WATER = QUEUE.deliveriesPerLaneClaim / 2;
 const CLAIMED_MAX = 5000;
-const LANES_MAX = 20_000;
 const NARROW_BEFORE_BLOCK = 3;
+const NO_BLOCK: Block = { until: 0, text: "" };
 const TIMER_MAX: Duration = 3_600_000;
 
 /**
@@ -46,6 +54,7 @@ export class Scheduler {
   readonly #mails: readonly Outlet<QueueToMail>[];
   readonly #store: Outlet<QueueToStore>;
   readonly #lanes = new Map<Lane, LaneState>();
+  readonly #resting = new RecentMap<Lane, LaneRecord>(QUEUE.restingLanesMax);
   #claimed = 0;
   #wakeAt: Instant | undefined;
   #timer: Timer | undefined;
@@ -72,6 +81,8 @@ export class Scheduler {
     switch (message.kind) {
       case "demand":
         lane.wanted[mailThread] = message.connections;
+        if (this.#isBlocked(lane) && message.connections > lane.slots[mailThread]!)
+          this.#mails[mailThread]!.say({ kind: "blocked", lane: message.lane, block: lane.block });
         break;
       case "release":
         lane.slots[mailThread]!--;
@@ -115,10 +126,12 @@ export class Scheduler {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
       const perThread = (): number[] => this.#mails.map(() => 0);
+      const { failures, block } = this.#resting.get(name) ?? { failures: 0, block: NO_BLOCK };
+      this.#resting.delete(name);
       lane = {
-        window: FRESH_WINDOW,
-        failures: 0,
-        blockedUntil: 0,
+        window: failures > 0 ? PROBE_WINDOW : FRESH_WINDOW,
+        failures,
+        block,
         slots: perThread(),
         wanted: perThread(),
         claimed: 0,
@@ -130,12 +143,17 @@ export class Scheduler {
     return lane;
   }
 
-  /** A lane that nobody uses and that has nothing to remember is dropped (promise P7). */
+  /** A lane that nobody uses rests; of how it fared the newest are remembered (promise P7). */
   #forget(name: Lane, lane: LaneState): void {
     const isIdle =
       sum(lane.slots) === 0 && sum(lane.wanted) === 0 && lane.claimed === 0 && !lane.hasMore && !lane.isClaiming;
-    const hasMemory = lane.blockedUntil > this.#clock.now() || lane.failures > 0;
-    if (isIdle && (!hasMemory || this.#lanes.size > LANES_MAX)) this.#lanes.delete(name);
+    if (!isIdle) return;
+    this.#lanes.delete(name);
+    if (lane.failures > 0) this.#resting.set(name, { failures: lane.failures, block: lane.block });
+  }
+
+  #isBlocked(lane: LaneState): boolean {
+    return lane.block.until > this.#clock.now();
   }
 
   #progress(name: Lane, lane: LaneState, deliveries: number): void {
@@ -155,25 +173,25 @@ export class Scheduler {
   }
 
   #block(name: Lane, lane: LaneState, because: string): void {
-    const now = this.#clock.now();
-    if (lane.blockedUntil > now) return;
-    lane.blockedUntil = now + wait(SITE_RETRY, lane.failures, this.#entropy.fraction());
+    if (this.#isBlocked(lane)) return;
+    const until = this.#clock.now() + wait(SITE_RETRY, lane.failures, this.#entropy.fraction());
+    lane.block = { until, text: because };
     lane.window = PROBE_WINDOW;
     lane.hasMore = false;
     this.#recorder.record({
       event: "lane.blocked",
       lane: name,
-      until: new Date(lane.blockedUntil).toISOString(),
+      until: new Date(until).toISOString(),
       failures: lane.failures,
       text: because,
     });
-    this.#store.say({ kind: "rest", lane: name, blockedUntil: lane.blockedUntil });
-    for (const mail of this.#mails) mail.say({ kind: "blocked", lane: name, until: lane.blockedUntil });
+    this.#store.say({ kind: "rest", lane: name, blockedUntil: until });
+    for (const mail of this.#mails) mail.say({ kind: "blocked", lane: name, block: lane.block });
   }
 
   /** Gives out slots up to the window, one mail thread after the other. */
   #grant(name: Lane, lane: LaneState): void {
-    if (!this.#mayDeliver || lane.blockedUntil > this.#clock.now()) return;
+    if (!this.#mayDeliver || this.#isBlocked(lane)) return;
     let free = lane.window.limit - sum(lane.slots);
     const grants = this.#mails.map(() => 0);
     for (let isGiving = true; free > 0 && isGiving;) {
@@ -199,9 +217,9 @@ export class Scheduler {
       this.#claimed += count;
       lane.hasMore = hasMore;
       // It was blocked while the claim was under way: what is left of it rests.
-      if (hasMore && lane.blockedUntil > this.#clock.now()) {
+      if (hasMore && this.#isBlocked(lane)) {
         lane.hasMore = false;
-        this.#store.say({ kind: "rest", lane: name, blockedUntil: lane.blockedUntil });
+        this.#store.say({ kind: "rest", lane: name, blockedUntil: lane.block.until });
       }
       this.#forget(name, lane);
     }

@@ -53,20 +53,23 @@ export class Settler {
     const text = failureText(failure);
     const entry = this.#entry(load, delivery, { outcome: "deferred", reply: text, host: "", note: because });
     this.#park(load.lane, delivery, due, because, text, entry);
-    this.deferred(load, delivery, failure, due, because);
+    this.#deferred(load, delivery, failure, due, because);
   }
 
-  /** Its lane is blocked: it waits with it. `failure` is what the lane's last attempt met. */
-  waitForLane(load: Load, delivery: HeldDelivery, failure: Failure | undefined, due: Instant): void {
-    const tried = delivery.failure;
-    const end = { outcome: "deferred", host: "", note: "lane-blocked" };
-    const entry = tried === undefined ? "" : this.#entry(load, delivery, { ...end, reply: failureText(tried) });
-    delivery.failure = undefined;
-    this.#park(load.lane, delivery, due, "lane-blocked", failure === undefined ? "" : failureText(failure), entry);
+  /** The site failed before the load could begin. History gets an entry for each delivery, the log one line for all. */
+  notTried(load: Load, failure: Failure): void {
+    const end = { outcome: "deferred", reply: failureText(failure), host: "", note: "lane-blocked" };
+    for (const delivery of load.deliveries)
+      this.#parts.queue.settle({ kind: "note", entry: this.#entry(load, delivery, end) });
+    this.#deferred(load, load.deliveries[0]!, failure, undefined, "lane-blocked");
   }
 
-  /** Tells the log of an attempt that failed; without `due` it waits for its lane. */
-  deferred(load: Load, delivery: HeldDelivery, failure: Failure, due: Instant | undefined, reason: Reason): void {
+  /** Its lane is blocked: it waits with it. `text` is what the lane's last attempt met. */
+  waitForLane(load: Load, delivery: HeldDelivery, text: string, due: Instant): void {
+    this.#park(load.lane, delivery, due, "lane-blocked", text, "");
+  }
+
+  #deferred(load: Load, delivery: HeldDelivery, failure: Failure, due: Instant | undefined, reason: Reason): void {
     this.#parts.recorder.record({
       event: "delivery.deferred",
       id: load.message.id,

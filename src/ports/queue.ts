@@ -29,11 +29,18 @@ export interface LaneReport {
   readonly failure: string | undefined;
 }
 
+/** Why nothing goes to a lane for now. */
+export interface Block {
+  readonly until: Instant;
+  /** What its last attempt met. */
+  readonly text: string;
+}
+
 /** What the queue tells a mail thread. */
 export interface QueueListener {
   granted(lane: Lane, slots: number): void;
-  /** Nothing goes to this lane before `until`; what is in hand for it is parked. */
-  blocked(lane: Lane, until: Instant): void;
+  /** Nothing goes to this lane for now; what is in hand for it is parked. */
+  blocked(lane: Lane, block: Block): void;
   claimed(claimed: readonly Claimed[]): void;
   space(report: SpaceReport): void;
 }

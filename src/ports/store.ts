@@ -43,7 +43,7 @@ export interface NewDelivery {
   readonly last: string;
 }
 
-/** What became of a delivery that a mail thread has in hand. */
+/** What became of a delivery that a mail thread has in hand, or what it met so far. */
 export type Settlement =
   /** It ended: the row goes, `entry` goes to history. */
   | { readonly kind: "finish"; readonly row: DeliveryRow; readonly entry: string }
@@ -56,7 +56,9 @@ export type Settlement =
       readonly attempts: number;
       readonly last: string;
       readonly entry: string;
-    };
+    }
+  /** It stays in hand; `entry` goes to history. */
+  | { readonly kind: "note"; readonly entry: string };
 
 export interface Commit {
   /** True: the deliveries stay with the thread that brought them; false: they wait in their lanes. One flag an arrival. */
@@ -101,9 +103,14 @@ export interface LaneClaim {
  * The queue store: unfinished mail only. Synchronous as an embedded store is; one writer. Failures are `StorageError`.
  */
 export interface QueueStore {
+  /** Whatever `work` asks of the store is one transaction, all of it or nothing. */
+  together<Result>(work: () => Result): Result;
   /** One transaction on stable storage (promise P1). Answers the row of each arrival, in order. */
   commit(commits: readonly Commit[]): MessageRow[];
-  /** The lanes that are due, earliest first, at most `lanesMax`, with at most `perLane` deliveries of each. */
+  /**
+   * The lanes that are due, earliest first, at most `lanesMax`, with at most `perLane` deliveries of each; lanes that would
+   * make it much more than `QUEUE.deliveriesPerClaim` stay due.
+   */
   claimDue(now: Instant, lanesMax: number, perLane: number): LaneClaim[];
   /** More of a lane that stayed with the caller. */
   claimLane(lane: Lane, now: Instant, perLane: number): LaneClaim;

@@ -27,7 +27,7 @@ test("a second copy is explained by a kill soon after the first, or by the sink 
     arrived: [...BOTH, arrival("b.0@dest.test", 9990), arrival("b.0@dest.test", 11_000)],
   });
   expect(byKill).toMatchObject({
-    duplicates: { answeredByKill: 1, unansweredByKill: 0, transactionsByKill: 1, byClose: 0 },
+    duplicates: { answeredByKill: 1, unansweredByKill: 0, transactionsByKill: new Map([[0, 1]]), byClose: 0 },
     unexplained: [],
     oldestRepeatMs: 10,
   });

@@ -34,8 +34,8 @@ export interface Duplicates {
   readonly answeredByKill: number;
   /** The sink took it, and its answer found nobody: nothing that a relay could do. */
   readonly unansweredByKill: number;
-  /** The two as transactions: recipients of one message that went together are one. */
-  readonly transactionsByKill: number;
+  /** The two as transactions, by the epoch that ended with the kill: recipients that went together are one. */
+  readonly transactionsByKill: ReadonlyMap<number, number>;
   readonly byClose: number;
 }
 
@@ -67,7 +67,7 @@ export function judge(books: Books): Verdict {
   const byRecipient = Map.groupBy(books.arrived, (arrival) => arrival.recipient);
   const acknowledged = books.acknowledged.flatMap(({ recipients }) => recipients);
   const duplicates = { answeredByKill: 0, unansweredByKill: 0, byClose: 0 };
-  const transactions = new Set<string>();
+  const transactions = new Map<number, Set<string>>();
   const unexplained: string[] = [];
   let oldestRepeatMs = 0;
   for (const [recipient, copies] of byRecipient) {
@@ -78,7 +78,8 @@ export function judge(books: Books): Verdict {
       else if (ageMs <= RECORDED_WITHIN_MS) {
         if (ageMs > 0) duplicates.answeredByKill++;
         else duplicates.unansweredByKill++;
-        transactions.add(`${copy.hash} ${copy.loggedAt}`);
+        const ofEpoch = transactions.get(copy.epoch) ?? new Set();
+        transactions.set(copy.epoch, ofEpoch.add(`${copy.hash} ${copy.loggedAt}`));
         oldestRepeatMs = Math.max(oldestRepeatMs, ageMs);
       } else unexplained.push(recipient);
     }
@@ -89,7 +90,10 @@ export function judge(books: Books): Verdict {
     unknownMessages: books.unknown.length,
     arrivals: books.arrived.length,
     lost: acknowledged.filter((recipient) => !byRecipient.has(recipient) && !books.refused.has(recipient)),
-    duplicates: { ...duplicates, transactionsByKill: transactions.size },
+    duplicates: {
+      ...duplicates,
+      transactionsByKill: new Map([...transactions].map(([epoch, repeated]) => [epoch, repeated.size])),
+    },
     unexplained,
     altered: books.arrived
       .filter(({ recipient, hash }) => sent.has(recipient) && sent.get(recipient) !== hash)

@@ -6,7 +6,7 @@ import { type Chance, between, seeded } from "../support/chance.ts";
 import { fileSystemOf } from "../support/file-system.ts";
 import { RelayHome, RelayProcess, TREE } from "../support/relay.ts";
 import { ConnectionLostError, MessageFactory, SourceSession } from "../support/source.ts";
-import { type Arrived, type Sent, type Verdict, judge } from "./account.ts";
+import { type Arrived, type Duplicates, type Sent, type Verdict, judge } from "./account.ts";
 
 export interface KillRunOptions {
   readonly rounds: number;
@@ -29,8 +29,12 @@ export interface KillReport extends Verdict {
   readonly killsWithOpenTransaction: number;
   /** Kills with something acknowledged that the sink had neither taken nor refused. */
   readonly killsWithQueue: number;
-  /** Transactions that a kill made the relay repeat. */
-  readonly duplicatesPerKill: number;
+  /** Kills of everything, the next hop included, and the transactions that the relay repeated after one on average. */
+  readonly killsOfAll: number;
+  readonly repeatedPerKillOfAll: number;
+  /** The same for kills of the relay alone: what was under way the next hop took, and its answer found nobody. */
+  readonly killsOfRelay: number;
+  readonly repeatedPerKillOfRelay: number;
   /** Acknowledged recipients of which no end is in the relay's history. */
   readonly unrecorded: readonly string[];
   /** Recorded as failed, and the sink never refused them. */
@@ -44,6 +48,8 @@ export interface KillReport extends Verdict {
 
 const FAULTS: Faults = { tempfail: 0.05, permfail: 0.02, closeAfterDot: 0.01 };
 const LATENCY_MS = 20;
+/** How long a kill that wants an open transaction waits for one. */
+const OPEN_WITHIN_MS = 200;
 const LARGEST_OCTETS = 5 * 1024 * 1024;
 /** The source waits while this much is acknowledged and on its way, so that the drain has an end. */
 const BACKLOG_MAX = 3000;
@@ -82,6 +88,8 @@ class KillRun {
   readonly #deferred = new Set<string>();
   readonly #settled = new Set<string>();
   readonly #killedAt: number[] = [];
+  /** Epochs whose kill under load took the next hop along. */
+  readonly #killedWithSink = new Set<number>();
   #process: RelayProcess | undefined;
   #epoch = -1;
   #port: number | undefined;
@@ -161,6 +169,8 @@ class KillRun {
       killedAt: this.#killedAt,
     });
     const kills = this.#killedAt.filter(Number.isFinite).length;
+    const killsOfAll = this.#killedWithSink.size;
+    const [repeatedWithSink, repeatedAlone] = this.#repeats(verdict.duplicates);
     return {
       ...verdict,
       rounds,
@@ -169,7 +179,10 @@ class KillRun {
       killsDuringStart: this.#killsDuringStart,
       killsWithOpenTransaction: this.#killsWithOpenTransaction,
       killsWithQueue: this.#killsWithQueue,
-      duplicatesPerKill: kills === 0 ? 0 : verdict.duplicates.transactionsByKill / kills,
+      killsOfAll,
+      repeatedPerKillOfAll: repeatedWithSink / Math.max(1, killsOfAll),
+      killsOfRelay: kills - killsOfAll,
+      repeatedPerKillOfRelay: repeatedAlone / Math.max(1, kills - killsOfAll),
       unrecorded,
       wronglyFailed,
       leftInQueue: this.#queued(),
@@ -177,6 +190,13 @@ class KillRun {
       fileSystem: fileSystemOf(this.#home.folder),
       seconds: Math.round((performance.now() - started) / 1000),
     };
+  }
+
+  /** Transactions repeated after kills of all, and after those of the relay alone. */
+  #repeats({ transactionsByKill }: Duplicates): [number, number] {
+    const counts: [number, number] = [0, 0];
+    for (const [epoch, count] of transactionsByKill) counts[this.#killedWithSink.has(epoch) ? 0 : 1] += count;
+    return counts;
   }
 
   async clear(): Promise<void> {
@@ -212,7 +232,18 @@ class KillRun {
     const [port] = await relay.ports();
     this.#announce(port);
     await sleep(kind >= 0.3 && kind < 0.36 ? this.#chance() * 100 : loadMs);
+    if (this.#chance() < 0.5) await this.#untilOpen();
     await this.#kill();
+  }
+
+  /** Until a message is between its final dot and the 250: the moment that matters most. */
+  async #untilOpen(): Promise<void> {
+    const deadline = performance.now() + OPEN_WITHIN_MS;
+    while (!this.#isAnyOpen() && performance.now() < deadline) await sleep(1);
+  }
+
+  #isAnyOpen(): boolean {
+    return [...this.#sessions].some((session) => session.isOpen);
   }
 
   #spawn(): RelayProcess {
@@ -235,11 +266,15 @@ class KillRun {
     this.#announce(undefined);
     if (!relay.isRunning)
       throw new Error(`the relay ended by itself: ${relay.errors}${relay.lines.slice(-3).join("\n")}`);
-    if ([...this.#sessions].some((session) => session.isOpen)) this.#killsWithOpenTransaction++;
+    if (this.#isAnyOpen()) this.#killsWithOpenTransaction++;
     if (this.#pending.size > 0) this.#killsWithQueue++;
     if (!hasStarted) this.#killsDuringStart++;
     this.#killedAt[this.#epoch] = performance.now();
     relay.kill("SIGKILL");
+    if (hasStarted && this.#chance() < 0.5) {
+      this.#sink.die();
+      this.#killedWithSink.add(this.#epoch);
+    }
     await relay.exited;
   }
 

@@ -18,7 +18,8 @@ function lines(report: KillReport): string[] {
     `acknowledged                  ${report.acknowledgedMessages} messages, ${report.acknowledgedRecipients} recipients`,
     `unknown                       ${report.unknownMessages} messages`,
     `lost                          ${some(report.lost)}`,
-    `repeated because of a kill    ${duplicates.transactionsByKill} transactions, ${report.duplicatesPerKill.toFixed(2)} a kill`,
+    `repeated transactions a kill  ${report.repeatedPerKillOfAll.toFixed(2)} where everything is killed (${report.killsOfAll} kills)`,
+    `                              ${report.repeatedPerKillOfRelay.toFixed(2)} where the next hop lives on (${report.killsOfRelay} kills)`,
     `  answered before the kill    ${duplicates.answeredByKill} recipients, at most ${report.oldestRepeatMs.toFixed(0)} ms before`,
     `  taken, answered to nobody   ${duplicates.unansweredByKill} recipients`,
     `duplicates by a closing sink  ${duplicates.byClose}`,
@@ -29,6 +30,10 @@ function lines(report: KillReport): string[] {
     `recorded as failed wrongly    ${some(report.wronglyFailed)}`,
     `left in the queue             ${report.leftInQueue} deliveries, ${report.leftFiles} content files`,
   ];
+}
+
+function plainMaps(_key: string, value: unknown): unknown {
+  return value instanceof Map ? Object.fromEntries(value) : value;
 }
 
 async function main(): Promise<void> {
@@ -49,7 +54,7 @@ async function main(): Promise<void> {
       ...(planted === undefined ? {} : { tree: planted.tree, drainMs: 30_000 }),
     });
     console.log(lines(report).join("\n"));
-    if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(report, undefined, 2)}\n`);
+    if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(report, plainMaps, 2)}\n`);
     process.exitCode = isBroken(report) ? 1 : 0;
   } finally {
     planted?.remove();

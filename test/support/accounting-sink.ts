@@ -125,6 +125,11 @@ export class AccountingSink {
     return this.copies.flatMap((copy) => copy.recipients);
   }
 
+  /** Ends as if it were killed: what it has not logged by now it never took. New connections find it well. */
+  die(): void {
+    for (const connection of this.connections) connection.die();
+  }
+
   async close(): Promise<void> {
     for (const connection of this.connections) connection.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -150,6 +155,7 @@ class Connection {
   #from = "";
   #recipients: string[] = [];
   #isBusy = false;
+  #isDead = false;
 
   constructor(sink: AccountingSink, socket: net.Socket) {
     this.#sink = sink;
@@ -165,11 +171,17 @@ class Connection {
     this.#socket.destroy();
   }
 
+  die(): void {
+    this.#isDead = true;
+    this.destroy();
+  }
+
   #say(text: string): void {
     if (this.#socket.writable) this.#socket.write(`${text}\r\n`);
   }
 
   #receive(octets: Buffer): void {
+    if (this.#isDead) return;
     this.#input = this.#input.length === 0 ? octets : Buffer.concat([this.#input, octets]);
     this.#work();
   }
@@ -254,6 +266,7 @@ class Connection {
     const { latencyMs = 0 } = this.#sink.options;
     const fate = this.#sink.fate();
     setTimeout(() => {
+      if (this.#isDead) return undefined;
       if (fate === "take" || fate === "close") this.#log(content, dotAt, fate === "close");
       if (fate === "permfail") for (const recipient of this.#recipients) this.#sink.refuse(recipient);
       if (fate === "tempfail") for (const recipient of this.#recipients) this.#sink.options.onDeferred?.(recipient);

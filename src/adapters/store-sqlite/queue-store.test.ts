@@ -147,6 +147,50 @@ test("a transaction that fails leaves nothing behind", () => {
   expect(store.commit([{ arrivals: [parked(arrival(["a"]))], settlements: [] }])).toEqual([3]);
 });
 
+test("what is asked together is one transaction: all of it, its files after it, or nothing", () => {
+  const { store, removed } = open();
+  const [row = 0] = store.commit([{ arrivals: [held(arrival(["a"], { isFile: true }))], settlements: [] }]);
+  const end = (): void => {
+    store.commit([{ arrivals: [parked(arrival(["b"]))], settlements: [finish(deliveryRow(row, 0))] }]);
+    store.rest("b", 500);
+    expect(removed).toEqual([]);
+  };
+  const failing = (): void => {
+    end();
+    throw new Error("stop");
+  };
+  expect(() => store.together(failing)).toThrow("stop");
+  expect(store.nextWake()).toBeUndefined();
+  store.together(end);
+  expect(store.nextWake()).toBe(500);
+  expect(removed).toHaveLength(1);
+});
+
+test("a claim of many lanes ends before it takes long; what is left of them stays due", () => {
+  const { store } = open();
+  const lanes = ["a", "b", "c", "d", "e"];
+  for (const [at, lane] of lanes.entries()) {
+    const arrivals = Array.from({ length: 100 }, () => parked(arrival([lane], { due: at })));
+    store.commit([{ arrivals, settlements: [] }]);
+  }
+  const claims = store.claimDue(1000, 50, 100);
+  expect(claims.map(({ lane, count }) => [lane, count])).toEqual([
+    ["a", 100],
+    ["b", 100],
+    ["c", 100],
+  ]);
+  expect(store.nextWake()).toBe(3);
+  expect(store.claimDue(1000, 50, 100).map(({ lane }) => lane)).toEqual(["d", "e"]);
+});
+
+test("a note goes to history, and the delivery stays where it is", () => {
+  const { store } = open();
+  store.commit([{ arrivals: [held(arrival(["a"]))], settlements: [] }]);
+  store.commit([{ arrivals: [], settlements: [{ kind: "note", entry: '{"x":1}' }] }]);
+  expect(store.read(10).map(({ entries }) => entries)).toEqual(['[{"x":1}]']);
+  expect(store.recover(0, "")).toBe(1);
+});
+
 test("synchronous is FULL on every open, also of a database that forgot", () => {
   const { store, file } = open();
   store.close();

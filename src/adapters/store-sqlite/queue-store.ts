@@ -112,6 +112,8 @@ export class SqliteQueueStore implements QueueStore {
   readonly #do: Statements;
   readonly #removeFile: (id: string) => void;
   #nextMessage: MessageRow;
+  /** Messages that end with the transaction at hand and whose content is a file. */
+  #ended: string[] = [];
 
   /** `removeFile` is called after the commit that ended a message whose content is a file. */
   constructor(file: string, removeFile: (id: string) => void) {
@@ -129,40 +131,38 @@ export class SqliteQueueStore implements QueueStore {
     this.#database.close();
   }
 
+  together<Result>(work: () => Result): Result {
+    return this.#transaction(work);
+  }
+
   commit(commits: readonly Commit[]): MessageRow[] {
-    const rows: MessageRow[] = [];
-    const ended: string[] = [];
-    const before = this.#nextMessage;
-    this.#transaction(
-      () => {
-        const parking = new Map<Lane, Parking>();
-        const entries: string[] = [];
-        const touched = new Set<MessageRow>();
-        for (const { arrivals, settlements } of commits) {
-          for (const { arrival, isInHand } of arrivals) rows.push(this.#arrive(arrival, isInHand, parking));
-          for (const settlement of settlements) this.#settle(settlement, parking, entries, touched);
-        }
-        for (const message of touched) this.#endMessage(message, ended);
-        for (const [lane, { due, count }] of parking) this.#do.wakeLane.run(lane, due, count);
-        if (entries.length > 0) this.#do.insertOutbox.run(`[${entries.join(",")}]`);
-      },
-      () => {
-        this.#nextMessage = before;
-      },
-    );
-    for (const id of ended) this.#removeFile(id);
-    return rows;
+    return this.#transaction(() => {
+      const rows: MessageRow[] = [];
+      const parking = new Map<Lane, Parking>();
+      const entries: string[] = [];
+      const touched = new Set<MessageRow>();
+      for (const { arrivals, settlements } of commits) {
+        for (const { arrival, isInHand } of arrivals) rows.push(this.#arrive(arrival, isInHand, parking));
+        for (const settlement of settlements) this.#settle(settlement, parking, entries, touched);
+      }
+      for (const message of touched) this.#endMessage(message);
+      for (const [lane, { due, count }] of parking) this.#do.wakeLane.run(lane, due, count);
+      if (entries.length > 0) this.#do.insertOutbox.run(`[${entries.join(",")}]`);
+      return rows;
+    });
   }
 
   claimDue(now: Instant, lanesMax: number, perLane: number): LaneClaim[] {
     return this.#transaction(() => {
       const claims: LaneClaim[] = [];
       let octets = 0;
+      let count = 0;
       for (const found of this.#do.dueLanes.all(now, lanesMax)) {
         const claim = this.#claim(found["name"] as Lane, now, perLane);
         if (claim.count > 0) claims.push(claim);
-        for (const { message } of claim.claimed) octets += message.octets;
-        if (octets > QUEUE.claimOctetsMax) break;
+        for (const { message } of claim.claimed) octets += message.content?.length ?? 0;
+        count += claim.count;
+        if (octets > QUEUE.claimOctetsMax || count >= QUEUE.deliveriesPerClaim) break;
       }
       return claims;
     });
@@ -257,6 +257,7 @@ export class SqliteQueueStore implements QueueStore {
 
   #settle(settlement: Settlement, parking: Map<Lane, Parking>, entries: string[], touched: Set<MessageRow>): void {
     if (settlement.entry !== "") entries.push(settlement.entry);
+    if (settlement.kind === "note") return;
     if (settlement.kind === "finish") {
       this.#do.finishDelivery.run(settlement.row);
       touched.add(messageRow(settlement.row));
@@ -267,12 +268,12 @@ export class SqliteQueueStore implements QueueStore {
     park(parking, lane, due);
   }
 
-  #endMessage(message: MessageRow, ended: string[]): void {
+  #endMessage(message: MessageRow): void {
     const first = deliveryRow(message, 0);
     if (this.#do.anyDelivery.get(first, first + DELIVERY_SPAN - 1) !== undefined) return;
     this.#do.deleteMessage.run(message);
     const upload = this.#do.deleteUpload.get(message);
-    if (upload !== undefined) ended.push(upload["id"] as string);
+    if (upload !== undefined) this.#ended.push(upload["id"] as string);
   }
 
   #firstDue(lane: Lane): Instant | undefined {
@@ -326,17 +327,23 @@ export class SqliteQueueStore implements QueueStore {
     };
   }
 
-  #transaction<Result>(work: () => Result, undo?: () => void): Result {
+  /** Part of the one that is open, or one of its own. */
+  #transaction<Result>(work: () => Result): Result {
+    if (this.#database.isTransaction) return work();
+    const before = this.#nextMessage;
+    this.#ended = [];
+    let result: Result;
     try {
       this.#database.exec("BEGIN IMMEDIATE");
-      const result = work();
+      result = work();
       this.#database.exec("COMMIT");
-      return result;
     } catch (error) {
-      undo?.();
+      this.#nextMessage = before;
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw storageError(error);
     }
+    for (const id of this.#ended) this.#removeFile(id);
+    return result;
   }
 }
 

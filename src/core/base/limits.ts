@@ -111,11 +111,17 @@ export const QUEUE = {
   /** Lanes per claim, and deliveries of each. */
   lanesPerClaim: 50,
   deliveriesPerLaneClaim: 100,
+  /** Deliveries of one claim of all lanes together: some milliseconds of the store thread. */
+  deliveriesPerClaim: 250,
   /** Content that one claim reads into memory. */
   claimOctetsMax: 8 * MiB,
   /** Connections of a site: adaptive between these (FIELD). */
   windowStart: 5,
   windowMax: 20,
+  /** Lanes at rest whose failures the queue thread remembers, so that their waits go on growing. */
+  restingLanesMax: 10_000,
+  /** Blocked lanes that a mail thread remembers, so that what arrives for them is parked without a question. */
+  blockedLanesMax: 1000,
   /** Recipients of a message; also the span of row numbers that the store keeps for one message. */
   deliveriesPerMessageMax: 4096,
 } as const;

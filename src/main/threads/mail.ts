@@ -113,7 +113,7 @@ class MailThread {
     listenTo(data.store, answers<StoreToMail>(), (message) => this.#fromStore(message));
     listenTo(data.queue, plain<QueueToMail>(), (message) => {
       if (message.kind === "granted") this.#dispatcher.granted(message.lane, message.slots);
-      else this.#dispatcher.blocked(message.lane, message.until);
+      else this.#dispatcher.blocked(message.lane, message.block);
     });
   }
 
