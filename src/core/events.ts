@@ -19,7 +19,8 @@ export interface EventCatalogue {
   "relay.stopping": { readonly because: string };
   "relay.stopped": { readonly elapsedMs: number };
   "space.low": { readonly freeOctets: number; readonly neededOctets: number };
-  "space.restored": { readonly freeOctets: number };
+  "space.exhausted": { readonly freeOctets: number; readonly neededOctets: number };
+  "space.restored": { readonly freeOctets: number; readonly isMailAccepted: boolean };
   "store.failed": { readonly reason: string; readonly text: string };
   "relay.died": { readonly text: string };
   "control.failed": { readonly text: string };
@@ -147,10 +148,16 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     description: "Mail is refused with 452 4.3.1 until there is more room on the disk of the data folder.",
     fields: { freeOctets: "What is free.", neededOctets: "What has to be free before mail is accepted." },
   },
+  "space.exhausted": {
+    level: "error",
+    description:
+      "No delivery begins either, because its end could not be recorded: somebody has to make room on the disk of the data folder.",
+    fields: { freeOctets: "What is free.", neededOctets: "What has to be free before deliveries go on." },
+  },
   "space.restored": {
     level: "info",
-    description: "There is room again, and mail is accepted.",
-    fields: { freeOctets: "What is free." },
+    description: "There is room again: deliveries go on.",
+    fields: { freeOctets: "What is free.", isMailAccepted: "Whether there is enough for new mail too." },
   },
   "store.failed": {
     level: "error",

@@ -53,6 +53,7 @@ export class Courier implements SocketHandler {
   #step = -1;
   #resume: (() => void) | undefined; // of the piece-wise sending, when the peer took what waited
   #isGone = false;
+  #isTransacting = false;
   /** What the site did to the session itself. */
   #failure: Transient | undefined;
   #transactions = 0;
@@ -101,7 +102,7 @@ export class Courier implements SocketHandler {
     invariant(this.isReady, "a courier carries one load at a time");
     this.#load = load;
     this.#startedAt = this.#parts.clock.monotonic();
-    this.#transact(load);
+    this.#transact();
   }
 
   /** Says QUIT where there is time for it. */
@@ -158,14 +159,17 @@ export class Courier implements SocketHandler {
         break;
       case "ready":
         if (this.#load === undefined) this.#handler.idle(this);
-        else this.#transact(this.#load);
+        else this.#transact();
         break;
       case "send-content":
         this.#sendContent();
         break;
       case "done":
         this.#finish(effect.outcomes);
-        if (!this.#isGone && effect.connection === "reusable" && this.#load === undefined) this.#handler.idle(this);
+        if (this.#isGone || effect.connection === "close" || this.#load !== undefined) break;
+        // What the site has against us it will have against the next message too.
+        if (this.#failure === undefined) this.#handler.idle(this);
+        else this.close();
         break;
       case "failed":
         this.#failure = effect.outcome;
@@ -176,7 +180,15 @@ export class Courier implements SocketHandler {
     }
   }
 
-  #transact(load: Load): void {
+  /** One load after the other: what a server cannot take at all is over at once, and the next one must not lie on it. */
+  #transact(): void {
+    if (this.#isTransacting) return;
+    this.#isTransacting = true;
+    while (this.#load !== undefined && this.#dialogue.isReady && !this.#isGone) this.#begin(this.#load);
+    this.#isTransacting = false;
+  }
+
+  #begin(load: Load): void {
     const { envelope } = load.message;
     this.#transactions++;
     this.#prefix = prefixOctets(load.message);
@@ -205,7 +217,7 @@ export class Courier implements SocketHandler {
     }
     void this.#sendPieces(this.#load!).catch((error: unknown) => {
       // Our disk: the message waits (promise P5), and the half-sent transaction dies with the connection.
-      if (!this.#isGone) this.#lose("stopped-here", `content cannot be read: ${String(error)}`);
+      if (!this.#isGone) this.#lose("content-unreadable", String(error));
     });
   }
 
@@ -235,7 +247,8 @@ export class Courier implements SocketHandler {
     this.#load = undefined;
     const loss = outcomes.find(isLoss);
     // A server may close an idle connection while we begin: nothing was tried, and nothing failed.
-    const isStale = loss !== undefined && this.#transactions > 1 && loss.phase === "mail";
+    const isUnbegun = loss?.phase === "mail" || loss?.phase === "rset";
+    const isStale = loss?.scope === "session" && isUnbegun && this.#transactions > 1;
     if (loss !== undefined && !isStale) this.#failure = loss;
     this.#handler.done(this, load, outcomes, isStale);
   }

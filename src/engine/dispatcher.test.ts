@@ -33,7 +33,7 @@ class NextHop implements Transport {
       const said = this.answer(verb, connection);
       if (said === "") return close();
       if (verb === "RCPT") recipients++;
-      if (verb === "DATA") isContent = true;
+      if (verb === "DATA" && said === undefined) isContent = true;
       const usual = verb === "EHLO" ? "250-x\r\n250 PIPELINING" : verb === "DATA" ? "354 go" : "250 ok";
       return say(`${said ?? usual}\r\n`);
     };
@@ -200,6 +200,31 @@ test("250 recipients of one message go in three transactions of at most 100", as
   expect(s.settlements).toHaveLength(250);
 });
 
+test("without room to record an end nothing is begun over a connection that stands; with room it goes on", async () => {
+  const s = scene();
+  s.dispatcher.hold(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.dispatcher.space({ freeOctets: 0, mayAccept: false, mayDeliver: false });
+  s.dispatcher.hold(fresh());
+  await settle();
+  expect(s.settlements).toHaveLength(1);
+  s.dispatcher.space({ freeOctets: 1e9, mayAccept: true, mayDeliver: true });
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "finish" }, { kind: "finish" }]);
+  expect(s.hop.connections).toBe(1);
+});
+
+test("ten thousand messages that the next hop cannot take end one after the other, not inside one another", async () => {
+  const s = scene();
+  const eightBit = fresh();
+  for (let n = 0; n < 10_000; n++)
+    s.dispatcher.hold({ ...eightBit, envelope: { ...eightBit.envelope, isEightBit: true } });
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toHaveLength(10_000);
+});
+
 test("a next hop that does not answer keeps the message in hand until the lane is blocked; then it is parked, and no attempt is held against it", async () => {
   const s = scene();
   s.hop.refuses = true;
@@ -210,7 +235,7 @@ test("a next hop that does not answer keeps the message in hand until the lane i
   expect(s.settlements).toMatchObject([{ kind: "note" }]); // history has the attempt
   const until = s.clock.now() + 5000;
   s.dispatcher.blocked(lane, { until, text: "connect-failed: refused" });
-  expect(s.settlements.slice(1)).toMatchObject([{ kind: "park", due: until, lane }]);
+  expect(s.settlements.slice(1)).toMatchObject([{ kind: "park", due: until, lane, attempts: 0 }]);
   const admission = s.dispatcher.admits(1, ["smarthost/b", lane]);
   expect(admission).toMatchObject({ isInHand: false, due: until });
   expect(JSON.parse(admission.last)).toMatchObject({ because: "lane-blocked", text: "connect-failed: refused" });
@@ -230,8 +255,8 @@ test("an attempt that met a dead connection is in history also where the next on
   expect(s.settlements).toMatchObject([{ kind: "note" }, { kind: "finish" }]);
   const entries = s.settlements.map(({ entry }) => JSON.parse(entry) as { outcome: string; attempts: number });
   expect(entries).toMatchObject([
-    { outcome: "deferred", attempts: 1, reply: "connect-failed: refused" },
-    { outcome: "delivered", attempts: 2 },
+    { outcome: "deferred", attempts: 0, reply: "connect-failed: refused" },
+    { outcome: "delivered", attempts: 1 },
   ]);
 });
 
@@ -250,6 +275,33 @@ test("a connection that ended while it was idle costs the next message nothing",
   expect(s.settlements).toMatchObject([{ kind: "finish" }, { kind: "finish" }]);
 });
 
+test("a connection that ended while a refused transaction was to be reset costs the next message nothing either", async () => {
+  const s = scene();
+  s.hop.answer = (command) =>
+    command === "RCPT" ? "550 5.1.1 nobody" : command === "DATA" ? "503 5.5.1 no" : undefined;
+  s.dispatcher.hold(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.hop.answer = (command, connection) => (connection === 1 && command === "RSET" ? "" : undefined);
+  s.dispatcher.hold(fresh());
+  await settle();
+  expect(s.reports).toMatchObject([{ failure: undefined }]);
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "finish" }, { kind: "finish" }]);
+});
+
+test("content that our disk does not give back is not the next hop's failure, and says so", async () => {
+  const s = scene();
+  s.dispatcher.hold({ ...fresh(), content: undefined });
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.reports).toMatchObject([{ failure: undefined }]);
+  const [parked] = s.settlements;
+  expect(parked).toMatchObject({ kind: "park", due: s.clock.now() + 120_000 });
+  expect(JSON.parse((parked as { last: string }).last)).toMatchObject({ because: "content-unreadable" });
+});
+
 test("an answer that never came after the final dot is a possible duplicate: the normal retry, and nothing before it", async () => {
   const s = scene();
   s.hop.answer = (command) => (command === "DOT" ? "" : undefined);
@@ -259,6 +311,22 @@ test("an answer that never came after the final dot is a possible duplicate: the
   const [parked] = s.settlements;
   expect(parked).toMatchObject({ kind: "park", attempts: 1, due: s.clock.now() + 120_000 });
   expect(JSON.parse((parked as { last: string }).last)).toMatchObject({ because: "possible-duplicate" });
+});
+
+test("recipients beyond what one transaction takes go on in the next, and that was no attempt", async () => {
+  const s = scene();
+  let inTransaction = 0;
+  s.hop.answer = (command) => {
+    if (command === "MAIL") inTransaction = 0;
+    if (command !== "RCPT") return undefined;
+    return ++inTransaction > 10 ? "452 4.5.3 too many" : undefined;
+  };
+  s.dispatcher.hold(fresh(35));
+  s.dispatcher.granted(lane, 1);
+  for (let n = 0; n < 5; n++) await settle();
+  expect(s.settlements).toHaveLength(35);
+  const attempts = s.settlements.map(({ entry }) => (JSON.parse(entry) as { attempts: number }).attempts);
+  expect(new Set(attempts)).toEqual(new Set([1]));
 });
 
 test("451 waits by schedule, 550 ends with its reply and without a DSN, which is said", async () => {
@@ -281,9 +349,15 @@ test("451 waits by schedule, 550 ends with its reply and without a DSN, which is
   });
 });
 
-test("535 to our login is about us: the lane is told, the message stays", async () => {
+test("530 to MAIL is about us: the connection ends, the lane is told, the message stays, and no other is offered", async () => {
   const s = scene();
-  s.hop.answer = (command) => (command === "MAIL" ? "530 5.7.0 authenticate" : undefined);
+  s.hop.answer = (command) =>
+    command === "MAIL"
+      ? "530 5.7.0 authenticate"
+      : command === "RCPT" || command === "DATA"
+        ? "503 5.5.1 no"
+        : undefined;
+  s.dispatcher.hold(fresh());
   s.dispatcher.hold(fresh());
   s.dispatcher.granted(lane, 1);
   await settle();

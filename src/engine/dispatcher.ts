@@ -12,7 +12,7 @@ import { type Lane, isRetriedWithItsSite } from "../core/routing/lane.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Block, QueueListener, QueuePort } from "../ports/queue.ts";
-import type { Claimed, MessageRow } from "../ports/store.ts";
+import type { Claimed, MessageRow, SpaceReport } from "../ports/store.ts";
 import { Courier, type CourierHandler, type CourierParts } from "./courier.ts";
 import { Settler, type SettlerParts, failureText } from "./settler.ts";
 import type { HeldDelivery, HeldMessage, Load } from "./load.ts";
@@ -25,8 +25,9 @@ interface LaneInHand {
   readonly couriers: Set<Courier>;
   slots: number;
   demanded: number;
-  /** Claimed deliveries done with and not yet told to the queue. */
+  /** Claimed deliveries done with and not yet told to the queue, and octets of their content. */
   consumed: number;
+  consumedOctets: number;
   /** Deliveries not yet told to the queue. */
   delivered: number;
 }
@@ -68,7 +69,7 @@ const REPORT_EVERY = 20;
  * A mail thread's part of the queue: has messages in hand (fresh ones from memory, others claimed from the store), asks
  * for slots, and gives loads to couriers. What ends or has to wait is settled durably.
  */
-export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> {
+export class Dispatcher implements CourierHandler, QueueListener {
   readonly #parts: DispatcherParts;
   readonly #settler: Settler;
   readonly #lanes = new Map<Lane, LaneInHand>();
@@ -76,6 +77,7 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
   #octetsInHand = 0;
   #deliveriesInHand = 0;
   #isStopping = false;
+  #mayDeliver = true;
   #whenQuiet: (() => void) | undefined;
 
   constructor(parts: DispatcherParts) {
@@ -155,6 +157,12 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     this.#tidy(lane);
   }
 
+  /** Without room to record an end nothing is begun, over connections that stand neither. */
+  space({ mayDeliver }: SpaceReport): void {
+    this.#mayDeliver = mayDeliver;
+    if (mayDeliver) for (const lane of this.#lanes.values()) this.#work(lane);
+  }
+
   /** Starts nothing new; resolves when no load is on its way. */
   stop(): Promise<void> {
     this.#isStopping = true;
@@ -174,7 +182,7 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
 
   idle(courier: Courier): void {
     const lane = this.#lane(courier.lane);
-    const load = this.#isStopping ? undefined : lane.waiting.shift();
+    const load = this.#mayStart() ? lane.waiting.shift() : undefined;
     if (load !== undefined) return courier.send(load);
     this.#report(lane, true);
     if (this.#isStopping) courier.close();
@@ -187,11 +195,13 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     for (const [at, delivery] of load.deliveries.entries()) {
       const outcome = outcomes[at]!;
       if (this.#isStopping && isStopped(outcome)) continue; // no attempt: it stays in hand until the next start
-      if (!isStale) delivery.attempts++;
       const { clock, entropy } = this.#parts;
-      const decision = settle(outcome, delivery.attempts, DELIVERY_RETRY, clock.now(), entropy.fraction());
+      const decision = settle(outcome, delivery.attempts + 1, DELIVERY_RETRY, clock.now(), entropy.fraction());
       if (isStale || decision.kind === "again") again.push(delivery);
-      else this.#settle(courier, load, delivery, outcome, decision);
+      else {
+        delivery.attempts++;
+        this.#settle(courier, load, delivery, outcome, decision);
+      }
     }
     if (again.length > 0) lane.waiting.unshift({ ...load, deliveries: again });
     this.#report(lane, false);
@@ -206,7 +216,8 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     }
     if (load !== undefined) {
       if (failure !== undefined) {
-        for (const delivery of load.deliveries) delivery.attempts++;
+        // A smart host that is away says nothing of recipients. Elsewhere the wait for the site is the recipient's own.
+        if (!isRetriedWithItsSite(load.lane)) for (const delivery of load.deliveries) delivery.attempts++;
         this.#settler.notTried(load, failure);
       }
       lane.waiting.unshift(load);
@@ -228,6 +239,7 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
         slots: 0,
         demanded: 0,
         consumed: 0,
+        consumedOctets: 0,
         delivered: 0,
       };
       this.#lanes.set(name, lane);
@@ -257,8 +269,12 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
   #drop(message: HeldMessage, lane: Lane): void {
     message.left--;
     this.#deliveriesInHand--;
-    if (message.left === 0) this.#octetsInHand -= message.content?.length ?? 0;
-    if (message.isClaimed) this.#lane(lane).consumed++;
+    const octets = message.left === 0 ? (message.content?.length ?? 0) : 0;
+    this.#octetsInHand -= octets;
+    if (!message.isClaimed) return;
+    const inHand = this.#lane(lane);
+    inHand.consumed++;
+    inHand.consumedOctets += octets;
   }
 
   #enqueue(message: HeldMessage, name: Lane, deliveries: readonly HeldDelivery[]): void {
@@ -281,7 +297,7 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
 
   /** Loads for connections that stand, connections for slots, and a word to the queue where more would help. */
   #work(lane: LaneInHand): void {
-    if (this.#isStopping) return;
+    if (!this.#mayStart()) return;
     for (const courier of lane.couriers) {
       if (lane.waiting.length === 0) break;
       if (courier.isReady) courier.send(lane.waiting.shift()!);
@@ -289,6 +305,10 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     while (lane.waiting.length > 0 && lane.couriers.size < lane.slots) this.#dispatch(lane, lane.waiting.shift()!);
     const wanted = Math.min(QUEUE.windowMax, lane.couriers.size + lane.waiting.length);
     if (lane.waiting.length > 0 && wanted > lane.demanded) this.#demand(lane, wanted);
+  }
+
+  #mayStart(): boolean {
+    return this.#mayDeliver && !this.#isStopping;
   }
 
   #dispatch(lane: LaneInHand, load: Load): void {
@@ -309,7 +329,8 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
     lane.slots--;
     const deliveries = lane.delivered;
     lane.delivered = 0;
-    this.#demand(lane, Math.min(QUEUE.windowMax, lane.couriers.size + lane.waiting.length));
+    const more = this.#mayStart() ? lane.waiting.length : 0;
+    this.#demand(lane, Math.min(QUEUE.windowMax, lane.couriers.size + more));
     this.#parts.queue.release(lane.name, {
       deliveries,
       failure: failure === undefined ? undefined : failureText(failure),
@@ -323,8 +344,9 @@ export class Dispatcher implements CourierHandler, Omit<QueueListener, "space"> 
       lane.delivered = 0;
     }
     if (lane.consumed > 0 && (isIdle || lane.consumed >= REPORT_EVERY)) {
-      this.#parts.queue.consumed(lane.name, lane.consumed);
+      this.#parts.queue.consumed(lane.name, lane.consumed, lane.consumedOctets);
       lane.consumed = 0;
+      lane.consumedOctets = 0;
     }
   }
 

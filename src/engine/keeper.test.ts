@@ -40,15 +40,17 @@ function scene(): {
     claimDue: () => [claimOf("due")],
     claimLane: (lane) => claimOf(lane),
     rest: (lane) => void asked.push(`rest ${lane}`),
+    forget: (last) => void asked.push(`forget ${last}`),
     nextWake: () => undefined,
     recover: () => 0,
   };
-  const keeper = new Keeper(
+  const keeper = new Keeper({
     store,
     clock,
-    mails.map((list) => ({ say: (message) => void list.push(message) })),
-    { say: (message) => void queue.push(message) },
-  );
+    mails: mails.map((list) => ({ say: (message) => void list.push(message) })),
+    queue: { say: (message) => void queue.push(message) },
+    full: () => void asked.push("full"),
+  });
   return Object.assign(s, { keeper, clock, asked, mails, queue });
 }
 
@@ -75,7 +77,9 @@ test("what came meanwhile is one transaction, and each mail thread gets its rows
   expect(s.asked).toEqual(["begin", "commit 2", "rest a", "claim b"]);
   expect(s.mails[0]).toEqual([{ kind: "committed", rows: [1, 2] }]);
   expect(s.mails[1]).toMatchObject([{ kind: "committed", rows: [3] }, { kind: "claimed" }]);
-  expect(s.queue).toEqual([{ kind: "claimed", mailThread: 1, lanes: [{ lane: "b", count: 1, hasMore: false }] }]);
+  expect(s.queue).toEqual([
+    { kind: "claimed", isDue: false, lanes: [{ lane: "b", count: 1, octets: 0, hasMore: false }] },
+  ]);
 });
 
 test("a transaction that fails refuses its mail at once; the queue's orders are tried again until they are obeyed", () => {
@@ -83,15 +87,17 @@ test("a transaction that fails refuses its mail at once; the queue's orders are 
   s.fails = true;
   s.keeper.fromMail(0, commit(1));
   s.keeper.fromQueue({ kind: "rest", lane: "a", blockedUntil: 5 });
+  s.keeper.forget(9);
   s.keeper.fromQueue({ kind: "claim-due", now: 0, lanesMax: 50, mailThread: 0 });
   s.clock.runSoon();
   expect(s.mails[0]).toEqual([{ kind: "not-committed", reason: "full", text: "no space" }]);
+  expect(s.asked.at(-1)).toBe("full");
   s.asked.length = 0;
   s.fails = false;
   s.keeper.fromMail(0, commit(1)); // mail does not wait for the orders
   s.clock.runSoon();
   expect(s.asked).toEqual(["begin", "commit 1"]);
   s.clock.advance(1000);
-  expect(s.asked.slice(2)).toEqual(["begin", "commit 0", "rest a", "claim due"]);
+  expect(s.asked.slice(2)).toEqual(["begin", "commit 0", "rest a", "forget 9", "claim due"]);
   expect(s.queue).toMatchObject([{ kind: "claimed", lanes: [{ lane: "due" }] }]);
 });

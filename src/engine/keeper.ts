@@ -14,7 +14,20 @@ interface Waiting {
 
 interface HandOut {
   readonly mailThread: number;
+  readonly isDue: boolean;
   readonly claims: readonly LaneClaim[];
+}
+
+type Order = QueueToStore | { readonly kind: "forget"; readonly row: number };
+
+export interface KeeperParts {
+  readonly store: QueueStore;
+  readonly clock: Clock;
+  /** By mail thread. */
+  readonly mails: readonly Outlet<StoreToMail>[];
+  readonly queue: Outlet<StoreToQueue>;
+  /** A transaction met a full disk. */
+  readonly full: () => void;
 }
 
 const RETRY = 1 * second;
@@ -28,17 +41,19 @@ export class Keeper {
   readonly #clock: Clock;
   readonly #mails: readonly Outlet<StoreToMail>[];
   readonly #queue: Outlet<StoreToQueue>;
+  readonly #full: () => void;
   readonly #waiting: Waiting[] = [];
-  readonly #orders: QueueToStore[] = [];
-  #isFailing = false; // the queue's orders failed, until they are tried again
+  readonly #orders: Order[] = [];
+  #isFailing = false; // the orders failed, until they are tried again
   #isScheduled = false;
   #wake: Instant | undefined;
 
-  constructor(store: QueueStore, clock: Clock, mails: readonly Outlet<StoreToMail>[], queue: Outlet<StoreToQueue>) {
+  constructor({ store, clock, mails, queue, full }: KeeperParts) {
     this.#store = store;
     this.#clock = clock;
     this.#mails = mails;
     this.#queue = queue;
+    this.#full = full;
   }
 
   /** Recovery at start: what was in hand waits again. Answers how many deliveries that were. */
@@ -56,6 +71,12 @@ export class Keeper {
 
   fromQueue(message: QueueToStore): void {
     this.#orders.push(message);
+    this.#schedule();
+  }
+
+  /** History has everything up to this row of the outbox. */
+  forget(row: number): void {
+    this.#orders.push({ kind: "forget", row });
     this.#schedule();
   }
 
@@ -89,11 +110,12 @@ export class Keeper {
       for (const { mailThread } of group)
         this.#mails[mailThread]!.say({ kind: "not-committed", reason: error.reason, text: error.message });
       this.#obeyLater(orders);
+      this.#full();
     }
   }
 
-  /** The queue's orders stand until they are obeyed: without an answer it asks for nothing more. */
-  #obeyLater(orders: readonly QueueToStore[]): void {
+  /** Orders stand until they are obeyed: without an answer the queue asks for nothing more. */
+  #obeyLater(orders: readonly Order[]): void {
     if (orders.length === 0) return;
     this.#orders.unshift(...orders);
     this.#isFailing = true;
@@ -103,18 +125,21 @@ export class Keeper {
     });
   }
 
-  #obey(order: QueueToStore): HandOut | undefined {
+  #obey(order: Order): HandOut | undefined {
     switch (order.kind) {
       case "claim-due": {
         const claims = this.#store.claimDue(order.now, order.lanesMax, QUEUE.deliveriesPerLaneClaim);
-        return { mailThread: order.mailThread, claims };
+        return { mailThread: order.mailThread, isDue: true, claims };
       }
       case "claim-lane": {
         const claim = this.#store.claimLane(order.lane, order.now, QUEUE.deliveriesPerLaneClaim);
-        return { mailThread: order.mailThread, claims: [claim] };
+        return { mailThread: order.mailThread, isDue: false, claims: [claim] };
       }
       case "rest":
         this.#store.rest(order.lane, order.blockedUntil);
+        return undefined;
+      case "forget":
+        this.#store.forget(order.row);
         return undefined;
       default:
         return unreachable(order);
@@ -142,14 +167,14 @@ export class Keeper {
     return group;
   }
 
-  #handOut({ mailThread, claims }: HandOut): void {
+  #handOut({ mailThread, isDue, claims }: HandOut): void {
     const claimed = claims.flatMap((claim) => claim.claimed);
-    // First the queue, which counts them, then the thread that gets them.
-    this.#queue.say({
-      kind: "claimed",
-      mailThread,
-      lanes: claims.map(({ lane, count, hasMore }) => ({ lane, count, hasMore })),
+    const lanes = claims.map(({ lane, claimed: found, count, hasMore }) => {
+      const octets = found.reduce((sum, { message }) => sum + (message.content?.length ?? 0), 0);
+      return { lane, count, octets, hasMore };
     });
+    // First the queue, which counts them, then the thread that gets them.
+    this.#queue.say({ kind: "claimed", isDue, lanes });
     if (claimed.length > 0) this.#mails[mailThread]!.say({ kind: "claimed", claimed });
   }
 

@@ -18,7 +18,7 @@ export type MailToQueue =
   | { readonly kind: "demand"; readonly lane: Lane; readonly connections: number }
   | { readonly kind: "release"; readonly lane: Lane; readonly report: LaneReport }
   | { readonly kind: "progress"; readonly lane: Lane; readonly deliveries: number }
-  | { readonly kind: "consumed"; readonly lane: Lane; readonly deliveries: number };
+  | { readonly kind: "consumed"; readonly lane: Lane; readonly deliveries: number; readonly octets: number };
 
 export type QueueToMail =
   | { readonly kind: "granted"; readonly lane: Lane; readonly slots: number }
@@ -33,11 +33,20 @@ export type QueueToStore =
 export type StoreToQueue =
   | {
       readonly kind: "claimed";
-      readonly mailThread: number;
-      readonly lanes: readonly { readonly lane: Lane; readonly count: number; readonly hasMore: boolean }[];
+      /** The answer to `claim-due`, or to `claim-lane`. */
+      readonly isDue: boolean;
+      readonly lanes: readonly ClaimedLane[];
     }
   | { readonly kind: "wake"; readonly at: Instant | undefined }
   | { readonly kind: "space"; readonly report: SpaceReport };
+
+export interface ClaimedLane {
+  readonly lane: Lane;
+  /** Deliveries, and octets of content in memory. */
+  readonly count: number;
+  readonly octets: number;
+  readonly hasMore: boolean;
+}
 
 /** One direction to another thread. Messages said in one turn travel together. */
 export interface Outlet<Message> {

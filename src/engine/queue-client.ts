@@ -75,8 +75,8 @@ export class QueueClient implements QueuePort {
     this.#queue.say({ kind: "progress", lane, deliveries });
   }
 
-  consumed(lane: Lane, deliveries: number): void {
-    this.#queue.say({ kind: "consumed", lane, deliveries });
+  consumed(lane: Lane, deliveries: number, octets: number): void {
+    this.#queue.say({ kind: "consumed", lane, deliveries, octets });
   }
 
   fromStore(message: Extract<StoreToMail, { kind: "committed" | "not-committed" }>): void {

@@ -36,6 +36,7 @@ function scene(mailThreads = 1): {
     mails: mails.map((list) => ({ say: (message: QueueToMail) => void list.push(message) })),
     store: { say: (message) => void store.push(message) },
   });
+  scheduler.fromStore({ kind: "space", report: { freeOctets: 1, mayAccept: true, mayDeliver: true } });
   return Object.assign(s, {
     mails,
     store,
@@ -142,12 +143,51 @@ test("what is due is claimed when its time comes, and more of a lane as the mail
   s.pass(1001);
   expect(s.store).toMatchObject([{ kind: "claim-due", lanesMax: QUEUE.lanesPerClaim }]);
   s.fromStore({ kind: "wake", at: undefined });
-  s.fromStore({ kind: "claimed", mailThread: 0, lanes: [{ lane, count: 100, hasMore: true }] });
+  s.fromStore({ kind: "claimed", isDue: true, lanes: [{ lane, count: 100, octets: 0, hasMore: true }] });
   s.store.length = 0;
-  s.fromMail({ kind: "consumed", lane, deliveries: 40 });
+  s.fromMail({ kind: "consumed", lane, deliveries: 40, octets: 0 });
   expect(s.store).toEqual([]);
-  s.fromMail({ kind: "consumed", lane, deliveries: 20 });
+  s.fromMail({ kind: "consumed", lane, deliveries: 20, octets: 0 });
   expect(s.store).toMatchObject([{ kind: "claim-lane", lane }]);
+});
+
+test("one claim of what is due at a time, and none while enough content is out", () => {
+  const s = scene();
+  const dueClaims = (): number => s.store.filter(({ kind }) => kind === "claim-due").length;
+  const claimed = (isDue: boolean, octets: number): void =>
+    s.fromStore({ kind: "claimed", isDue, lanes: [{ lane, count: 1, octets, hasMore: false }] });
+  s.fromStore({ kind: "wake", at: s.now - 1 });
+  claimed(false, 1);
+  expect(dueClaims()).toBe(1);
+  claimed(true, QUEUE.claimedOctetsMax);
+  expect(dueClaims()).toBe(1);
+  s.fromMail({ kind: "consumed", lane, deliveries: 1, octets: QUEUE.claimedOctetsMax });
+  expect(dueClaims()).toBe(2);
+});
+
+test("a lane that wanted more while enough was out gets it when others are done", () => {
+  const s = scene();
+  const other = "smarthost/b";
+  s.fromStore({ kind: "claimed", isDue: true, lanes: [{ lane, count: 10, octets: 0, hasMore: true }] });
+  const all = { lane: other, count: 10, octets: QUEUE.claimedOctetsMax, hasMore: false };
+  s.fromStore({ kind: "claimed", isDue: true, lanes: [all] });
+  s.fromMail({ kind: "consumed", lane, deliveries: 10, octets: 0 });
+  expect(s.store).toEqual([]);
+  s.fromMail({ kind: "consumed", lane: other, deliveries: 10, octets: QUEUE.claimedOctetsMax });
+  expect(s.store).toMatchObject([{ kind: "claim-lane", lane }]);
+});
+
+test("a site that allows two connections is not blocked for refusing the third", () => {
+  const s = scene();
+  s.fromMail({ kind: "demand", lane, connections: 5 });
+  for (let n = 0; n < 3; n++) s.fromMail(released("greeting-refused: 421 too many connections"));
+  s.fromMail({ kind: "demand", lane, connections: 5 });
+  expect(s.events).toEqual([]);
+  expect(granted(s.mails[0]!)).toBe(5); // three are gone, and two stand
+  s.fromMail({ kind: "progress", lane, deliveries: 15 });
+  expect(granted(s.mails[0]!)).toBe(5);
+  s.fromMail({ kind: "progress", lane, deliveries: 1 });
+  expect(granted(s.mails[0]!)).toBe(6); // after eight rounds of two one more is tried
 });
 
 test("without room to record an end nothing is begun; with room again everything goes on", () => {

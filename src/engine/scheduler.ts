@@ -8,11 +8,11 @@ import type { Clock, Timer } from "../ports/clock.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import type { Block, LaneReport } from "../ports/queue.ts";
-import type { MailToQueue, Outlet, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
+import type { ClaimedLane, MailToQueue, Outlet, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
 
 /** How a lane fared; good to know when it wakes. */
 interface LaneRecord {
-  /** Site failures in a row. */
+  /** Blocks in a row. */
   readonly failures: number;
   readonly block: Block;
 }
@@ -20,7 +20,7 @@ interface LaneRecord {
 /** What the scheduler knows of a lane that is in use. Lanes at rest are rows in the store only. */
 interface LaneState {
   window: Window;
-  /** Site failures in a row. */
+  /** Blocks in a row. */
   failures: number;
   block: Block;
   /** Slots given out, by mail thread. */
@@ -35,10 +35,8 @@ interface LaneState {
   isClaiming: boolean;
 }
 
-/** Claims go on while less than this is claimed of a lane and of all lanes. */
+/** More of a lane is claimed while less than this of it is out. */
 const LANE_LOW_WATER = QUEUE.deliveriesPerLaneClaim / 2;
-const CLAIMED_MAX = 5000;
-const NARROW_BEFORE_BLOCK = 3;
 const NO_BLOCK: Block = { until: 0, text: "" };
 const TIMER_MAX: Duration = 3_600_000;
 
@@ -55,12 +53,14 @@ export class Scheduler {
   readonly #store: Outlet<QueueToStore>;
   readonly #lanes = new Map<Lane, LaneState>();
   readonly #resting = new RecentMap<Lane, LaneRecord>(QUEUE.restingLanesMax);
+  readonly #starved = new Set<Lane>();
   #claimed = 0;
+  #claimedOctets = 0;
   #wakeAt: Instant | undefined;
   #timer: Timer | undefined;
   #isClaimingDue = false;
   #nextMailThread = 0;
-  #mayDeliver = true;
+  #mayDeliver = false; // until the store has looked at the disk
 
   constructor(parts: {
     readonly clock: Clock;
@@ -94,7 +94,9 @@ export class Scheduler {
       case "consumed":
         lane.claimed -= message.deliveries;
         this.#claimed -= message.deliveries;
+        this.#claimedOctets -= message.octets;
         this.#claimMore(message.lane, lane);
+        this.#claimStarved();
         this.#claimDue();
         break;
     }
@@ -105,6 +107,7 @@ export class Scheduler {
   fromStore(message: StoreToQueue): void {
     switch (message.kind) {
       case "claimed":
+        if (message.isDue) this.#isClaimingDue = false;
         this.#claimedFrom(message.lanes);
         break;
       case "wake":
@@ -167,13 +170,14 @@ export class Scheduler {
   #judge(name: Lane, lane: LaneState, report: LaneReport): void {
     this.#progress(name, lane, report.deliveries);
     if (report.failure === undefined) return;
-    lane.failures++;
-    lane.window = narrowed(lane.window);
-    if (sum(lane.slots) === 0 || lane.failures >= NARROW_BEFORE_BLOCK) this.#block(name, lane, report.failure);
+    const standing = sum(lane.slots);
+    lane.window = narrowed(lane.window, standing);
+    if (standing === 0) this.#block(name, lane, report.failure);
   }
 
   #block(name: Lane, lane: LaneState, because: string): void {
     if (this.#isBlocked(lane)) return;
+    lane.failures++;
     const until = this.#clock.now() + wait(SITE_RETRY, lane.failures, this.#entropy.fraction());
     lane.block = { until, text: because };
     lane.window = PROBE_WINDOW;
@@ -208,13 +212,13 @@ export class Scheduler {
       if (slots > 0) this.#mails[thread]!.say({ kind: "granted", lane: name, slots });
   }
 
-  #claimedFrom(lanes: readonly { readonly lane: Lane; readonly count: number; readonly hasMore: boolean }[]): void {
-    this.#isClaimingDue = false;
-    for (const { lane: name, count, hasMore } of lanes) {
+  #claimedFrom(lanes: readonly ClaimedLane[]): void {
+    for (const { lane: name, count, octets, hasMore } of lanes) {
       const lane = this.#lane(name);
       lane.isClaiming = false;
       lane.claimed += count;
       this.#claimed += count;
+      this.#claimedOctets += octets;
       lane.hasMore = hasMore;
       // It was blocked while the claim was under way: what is left of it rests.
       if (hasMore && this.#isBlocked(lane)) {
@@ -227,9 +231,21 @@ export class Scheduler {
   }
 
   #claimMore(name: Lane, lane: LaneState): void {
-    if (!lane.hasMore || lane.isClaiming || lane.claimed >= LANE_LOW_WATER || !this.#mayDeliver) return;
+    if (!lane.hasMore || lane.isClaiming || lane.claimed >= LANE_LOW_WATER) return;
+    if (!this.#mayClaim()) return void this.#starved.add(name);
     lane.isClaiming = true;
     this.#store.say({ kind: "claim-lane", lane: name, now: this.#clock.now(), mailThread: this.#turn() });
+  }
+
+  /** Lanes whose turn for more came while enough was out. */
+  #claimStarved(): void {
+    if (this.#starved.size === 0 || !this.#mayClaim()) return;
+    const names = [...this.#starved];
+    this.#starved.clear();
+    for (const name of names) {
+      const lane = this.#lanes.get(name);
+      if (lane !== undefined) this.#claimMore(name, lane);
+    }
   }
 
   /** Asks for lanes that are due, or sets the timer for when one will be. */
@@ -237,7 +253,7 @@ export class Scheduler {
     this.#timer?.cancel();
     this.#timer = undefined;
     const wakeAt = this.#wakeAt;
-    if (wakeAt === undefined || this.#isClaimingDue || this.#claimed >= CLAIMED_MAX || !this.#mayDeliver) return;
+    if (wakeAt === undefined || this.#isClaimingDue || !this.#mayClaim()) return;
     const now = this.#clock.now();
     if (wakeAt > now) {
       this.#timer = this.#clock.after(Math.min(wakeAt - now, TIMER_MAX), () => this.#claimDue());
@@ -245,6 +261,10 @@ export class Scheduler {
     }
     this.#isClaimingDue = true;
     this.#store.say({ kind: "claim-due", now, lanesMax: QUEUE.lanesPerClaim, mailThread: this.#turn() });
+  }
+
+  #mayClaim(): boolean {
+    return this.#mayDeliver && this.#claimed < QUEUE.claimedMax && this.#claimedOctets < QUEUE.claimedOctetsMax;
   }
 
   #turn(): number {

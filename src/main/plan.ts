@@ -60,11 +60,13 @@ export function dataPaths(data: string): {
   readonly content: string;
   readonly history: string;
   readonly socket: string;
+  readonly reserve: string;
 } {
   return {
     queue: `${data}/queue.db`,
     content: `${data}/content`,
     history: `${data}/history`,
     socket: `${data}/control.sock`,
+    reserve: `${data}/reserve`,
   };
 }

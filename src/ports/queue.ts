@@ -19,8 +19,8 @@ export interface QueuePort {
   release(lane: Lane, report: LaneReport): void;
   /** Deliveries since the last report, for the window. */
   progress(lane: Lane, deliveries: number): void;
-  /** Claimed deliveries that this thread is done with: there is room for more. */
-  consumed(lane: Lane, deliveries: number): void;
+  /** Claimed deliveries, and octets of their content, that this thread is done with: there is room for more. */
+  consumed(lane: Lane, deliveries: number, octets: number): void;
 }
 
 export interface LaneReport {

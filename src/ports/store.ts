@@ -116,6 +116,8 @@ export interface QueueStore {
   claimLane(lane: Lane, now: Instant, perLane: number): LaneClaim;
   /** Gives a lane back: it wakes when its next delivery is due, but not before `blockedUntil`. */
   rest(lane: Lane, blockedUntil: Instant): void;
+  /** History has these: everything in the outbox up to and including `row`. */
+  forget(row: number): void;
   /** When the first lane wakes; undefined where none will. */
   nextWake(): Instant | undefined;
   /** After a start: what was in hand waits again, with `last` as its reason. Answers how many deliveries that were. */
@@ -125,6 +127,6 @@ export interface QueueStore {
 export interface SpaceReport {
   readonly freeOctets: number;
   readonly mayAccept: boolean;
-  /** False: not even the end of a delivery could be recorded. */
+  /** False: not even the end of a delivery could be recorded, so that none may begin. */
   readonly mayDeliver: boolean;
 }

@@ -1,12 +1,10 @@
-import { execFileSync } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
-import { IMPLICIT, PLAIN, STARTTLS, type Scene, USER, configure, scene } from "../support/scene.ts";
+import { IMPLICIT, PLAIN, STARTTLS, USER, configure, scene } from "../support/scene.ts";
 import { MessageFactory, type SourceMessage, type SourceOptions, SourceSession } from "../support/source.ts";
 
 const MiB = 1024 * 1024;
@@ -246,42 +244,3 @@ test("a reader of the log that stops reading does not stop the mail", async () =
     expect(await relay.stop()).toEqual({ code: 0, signal: null });
   });
 });
-
-const mayMount = process.getuid?.() === 0 && process.platform === "linux";
-
-test.skipIf(!mayMount)(
-  `a full disk: 452 4.3.1 to MAIL, and mail again when there is room${mayMount ? "" : " (skipped: not root)"}`,
-  async () => {
-    const disk = new RelayHome();
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64m", "tmpfs", disk.folder]);
-    try {
-      const listeners = [{ listen: "127.0.0.1:0", tls: "none", max_message_bytes: 4 * MiB }];
-      await scene({ config: { data: path.join(disk.folder, "data"), listeners } }, async ({ relay, sink, ports }) => {
-        await fill(disk, { relay, sink, port: ports[PLAIN]! });
-      });
-    } finally {
-      execFileSync("umount", [disk.folder]);
-      disk.remove();
-    }
-  },
-);
-
-async function fill(
-  disk: RelayHome,
-  { relay, sink, port }: Pick<Scene, "relay" | "sink"> & { readonly port: number },
-): Promise<void> {
-  const ballast = path.join(disk.folder, "ballast");
-  await send({ port }, factory.make(3000, 1));
-  writeFileSync(ballast, Buffer.alloc(60 * MiB));
-  await relay.event("space.low");
-  const session = await SourceSession.connect({ port });
-  expect(await session.send(factory.make(3000, 1))).toMatchObject({
-    kind: "refused",
-    reply: expect.stringMatching(/^452 4\.3\.1 /),
-  });
-  rmSync(ballast);
-  await relay.event("space.restored");
-  expect(await session.send(factory.make(3000, 1))).toMatchObject({ kind: "acknowledged" });
-  await session.quit();
-  await sink.until(({ copies }) => copies.length === 2);
-}

@@ -37,7 +37,7 @@ const SCHEMA = `
     id TEXT NOT NULL, row INTEGER NOT NULL, attempts INTEGER NOT NULL, outcome TEXT NOT NULL, at INTEGER NOT NULL,
     recipient TEXT NOT NULL, sender TEXT NOT NULL, lane TEXT NOT NULL, host TEXT NOT NULL, reply TEXT NOT NULL,
     note TEXT NOT NULL, identity TEXT NOT NULL, subject TEXT NOT NULL, octets INTEGER NOT NULL, received_at INTEGER NOT NULL,
-    PRIMARY KEY (id, row, attempts, outcome)
+    PRIMARY KEY (id, row, at, outcome)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS attempt_recipient ON attempt (recipient, at);
   CREATE INDEX IF NOT EXISTS attempt_sender ON attempt (sender, at);`;

@@ -8,7 +8,9 @@ import { DatabaseSync } from "node:sqlite";
 export function lockFolder(folder: string): { release(): void } | undefined {
   const database = new DatabaseSync(path.join(folder, "lock.db"));
   try {
-    database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    // A file that has a page is not written by a lock, so that a full disk does not keep the relay from starting.
+    const isNew = database.prepare("PRAGMA page_count").get()?.["page_count"] === 0;
+    database.exec(`${isNew ? "PRAGMA user_version = 1;" : ""} PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE`);
     return { release: () => database.close() };
   } catch (error) {
     database.close();

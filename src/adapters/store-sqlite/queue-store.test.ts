@@ -183,6 +183,39 @@ test("a claim of many lanes ends before it takes long; what is left of them stay
   expect(store.claimDue(1000, 50, 100).map(({ lane }) => lane)).toEqual(["d", "e"]);
 });
 
+test("what ended makes the file shorter again, in steps", () => {
+  const { store, file } = open();
+  const large = (): Arrival => ({ ...arrival(["a"]), octets: 60_000, content: new Uint8Array(60_000) });
+  const rows = store.commit([{ arrivals: Array.from({ length: 300 }, () => held(large())), settlements: [] }]);
+  store.shortenLog();
+  const full = fs.statSync(file).size;
+  store.commit([{ arrivals: [], settlements: rows.map((row) => finish(deliveryRow(row, 0))) }]);
+  expect(store.reusableOctets()).toBeGreaterThan(300 * 60_000 * 0.9);
+  store.shrink(100);
+  store.shortenLog();
+  const step = full - fs.statSync(file).size;
+  expect(step).toBe(100 * 8192);
+  store.shrink(1_000_000);
+  store.shortenLog();
+  expect(fs.statSync(file).size).toBeLessThan(full / 2);
+  expect(store.reusableOctets()).toBeGreaterThan(0); // some are kept for what comes next
+});
+
+test("ends of messages look at no queue: the plan of every statement goes by a key", () => {
+  const { file } = open();
+  const database = new DatabaseSync(file);
+  const plans = [
+    "DELETE FROM message WHERE row = 1",
+    "DELETE FROM upload WHERE id = 'x'",
+    "DELETE FROM delivery WHERE row = 1",
+  ];
+  for (const sql of plans) {
+    const [plan] = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all();
+    expect(plan!["detail"]).toMatch(/^SEARCH/);
+  }
+  database.close();
+});
+
 test("a note goes to history, and the delivery stays where it is", () => {
   const { store } = open();
   store.commit([{ arrivals: [held(arrival(["a"]))], settlements: [] }]);

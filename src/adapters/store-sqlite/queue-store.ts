@@ -21,16 +21,17 @@ import {
 import { IN_HAND, PARKED, SERVED, migrate, setUp } from "./schema.ts";
 
 const SQLITE_FULL = 13;
-const SQLITE_IOERR = 10;
+/** The shared memory beside the WAL cannot grow, which is what a full disk looks like to it. */
+const SQLITE_IOERR_SHMSIZE = 4874;
 
-/** SQLite's failures as the rest knows them. After a failed fsync nothing on this file is to be trusted. */
+/**
+ * A full disk passes, and is a value. Whatever else fails, fsync above all, leaves a file that is not to be trusted any
+ * more: that ends the process, and the next start reads what is there.
+ */
 function storageError(error: unknown): unknown {
   const code = (error as { errcode?: number }).errcode;
-  if (code === undefined) return error;
-  const text = error instanceof Error ? error.message : String(error);
-  const isFull = (code & 0xff) === SQLITE_FULL;
-  const isIo = (code & 0xff) === SQLITE_IOERR;
-  return isFull || isIo ? new StorageError(isFull ? "full" : "failed", `queue store: ${text}`, error) : error;
+  if (code === undefined || ((code & 0xff) !== SQLITE_FULL && code !== SQLITE_IOERR_SHMSIZE)) return error;
+  return new StorageError("full", `queue store: ${error instanceof Error ? error.message : String(error)}`, error);
 }
 
 interface Statements {
@@ -76,8 +77,8 @@ function prepare(database: DatabaseSync): Statements {
       `UPDATE delivery SET state = ${PARKED}, lane = ?, due = ?, attempts = ?, last = ? WHERE row = ?`,
     ),
     anyDelivery: database.prepare("SELECT 1 FROM delivery WHERE row BETWEEN ? AND ? LIMIT 1"),
-    deleteMessage: database.prepare("DELETE FROM message WHERE row = ?"),
-    deleteUpload: database.prepare("DELETE FROM upload WHERE message = ? RETURNING id"),
+    deleteMessage: database.prepare("DELETE FROM message WHERE row = ? RETURNING id, content IS NULL AS is_file"),
+    deleteUpload: database.prepare("DELETE FROM upload WHERE id = ?"),
     dueLanes: database.prepare("SELECT name FROM lane WHERE wake_at <= ? ORDER BY wake_at LIMIT ?"),
     dueDeliveries: database.prepare(
       `SELECT row, recipient, options, attempts FROM delivery WHERE state = ${PARKED} AND lane = ? AND due <= ? ORDER BY due LIMIT ?`,
@@ -122,7 +123,7 @@ export class SqliteQueueStore implements QueueStore {
     migrate(this.#database);
     this.#do = prepare(this.#database);
     this.#removeFile = removeFile;
-    // A message whose deliveries are all gone is gone too, so the newest of both tables bounds what was given out.
+    // A message whose deliveries are all gone is gone too, so what is above the newest is free.
     const newest = this.#database.prepare("SELECT max(row) AS row FROM message").get();
     this.#nextMessage = Number(newest?.["row"] ?? 0) + 1;
   }
@@ -206,6 +207,35 @@ export class SqliteQueueStore implements QueueStore {
     }
   }
 
+  /** Octets of the file that hold nothing and are written again before it grows. */
+  reusableOctets(): number {
+    return this.#pragma("freelist_count") * this.#pragma("page_size");
+  }
+
+  /** Gives free pages at the end of the file back to the system, at most so many: moving them takes time and log. */
+  shrink(pagesMax: number): void {
+    const free = this.#pragma("freelist_count");
+    if (free <= STORE.freePagesKept) return;
+    try {
+      this.#database.exec(`PRAGMA incremental_vacuum(${Math.min(pagesMax, free - STORE.freePagesKept)})`);
+    } catch (error) {
+      if (!(storageError(error) instanceof StorageError)) throw error; // on a full disk it is tried again
+    }
+  }
+
+  /** Empties the WAL into the database and gives its room back, as far as readers let it. */
+  shortenLog(): void {
+    try {
+      this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      if (!(storageError(error) instanceof StorageError)) throw error; // the disk is too full even for this
+    }
+  }
+
+  #pragma(name: "freelist_count" | "page_size"): number {
+    return Number(Object.values(this.#database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+  }
+
   /** The value of a PRAGMA, as the database has it now. */
   setting(name: "synchronous" | "journal_mode"): unknown {
     return Object.values(this.#database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
@@ -271,9 +301,11 @@ export class SqliteQueueStore implements QueueStore {
   #endMessage(message: MessageRow): void {
     const first = deliveryRow(message, 0);
     if (this.#do.anyDelivery.get(first, first + DELIVERY_SPAN - 1) !== undefined) return;
-    this.#do.deleteMessage.run(message);
-    const upload = this.#do.deleteUpload.get(message);
-    if (upload !== undefined) this.#ended.push(upload["id"] as string);
+    const deleted = this.#do.deleteMessage.get(message);
+    if (deleted?.["is_file"] !== 1) return;
+    const id = deleted["id"] as string;
+    this.#do.deleteUpload.run(id);
+    this.#ended.push(id);
   }
 
   #firstDue(lane: Lane): Instant | undefined {

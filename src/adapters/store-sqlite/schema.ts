@@ -77,7 +77,7 @@ export function migrate(database: DatabaseSync): void {
       database.exec(`PRAGMA user_version = ${version + 1}`);
       database.exec("COMMIT");
     } catch (error) {
-      database.exec("ROLLBACK");
+      if (database.isTransaction) database.exec("ROLLBACK"); // a full disk may have ended it already
       throw error;
     }
   }

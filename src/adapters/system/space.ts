@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { GiB, STORE } from "../../core/base/limits.ts";
+import { GiB } from "../../core/base/limits.ts";
 
 export interface Space {
   readonly freeOctets: number;
@@ -15,8 +15,6 @@ export function spaceOf(folder: string): Space {
 export function neededToAccept(totalOctets: number, messageOctetsMax: number): number {
   return Math.max(1.5 * messageOctetsMax, Math.min(totalOctets / 10, GiB));
 }
-
-export const NEEDED_TO_DELIVER = STORE.completionReserveOctets;
 
 const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x6969, "NFS"],

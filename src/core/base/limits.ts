@@ -115,6 +115,9 @@ export const QUEUE = {
   deliveriesPerClaim: 250,
   /** Content that one claim reads into memory. */
   claimOctetsMax: 8 * MiB,
+  /** Deliveries claimed and not done with, and their content in memory, on all mail threads together. */
+  claimedMax: 5000,
+  claimedOctetsMax: 64 * MiB,
   /** Connections of a site: adaptive between these (FIELD). */
   windowStart: 5,
   windowMax: 20,
@@ -132,8 +135,15 @@ export const STORE = {
   rowsPerStatementMax: 500,
   /** Octets of one group commit; above it the rest waits for the next. */
   commitOctetsMax: 16 * MiB,
-  /** Deliveries go on only while this much is free, so that each completion can be recorded. */
-  completionReserveOctets: 2 * MiB,
+  /** Set aside in a file and given back when the disk is full, so that the ends of deliveries can still be recorded. */
+  reserveOctets: 8 * MiB,
+  /** Without the reserve deliveries begin only while this much is free. */
+  completionOctets: 2 * MiB,
+  /** Free pages that the queue store keeps for what comes next. */
+  freePagesKept: 1000,
+  /** Pages that the queue store gives back to the system each second while they are free, and where space is low. */
+  shrinkPages: 250,
+  shrinkPagesWhenLow: 2500,
   /** How often free space is looked at. */
   spaceCheck: 1 * second,
 } as const;

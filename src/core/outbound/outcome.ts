@@ -43,15 +43,23 @@ const CAUSES = {
   "too-big": "3.4",
   "needs-8bitmime": "6.3",
   "needs-smtputf8": "6.7",
-  /** We stopped or could not go on: shutdown, content that cannot be read, a lease that ran out. */
+  /** We stopped or could not go on: shutdown, a lease that ran out. */
   "stopped-here": "3.0",
+  /** Our disk does not give the message's content back. */
+  "content-unreadable": "3.0",
 } as const;
 
 export type Cause = keyof typeof CAUSES;
 
 /** What a driver can say of a connection that is gone. */
 export type LossCause =
-  "unresolved" | "source-unusable" | "connect-failed" | "connection-lost" | "tls-failed" | "stopped-here";
+  | "unresolved"
+  | "source-unusable"
+  | "connect-failed"
+  | "connection-lost"
+  | "tls-failed"
+  | "stopped-here"
+  | "content-unreadable";
 
 export interface Delivered {
   readonly kind: "delivered";
@@ -116,6 +124,7 @@ const LOSS_SCOPES: Readonly<Record<LossCause, Scope>> = {
   "connection-lost": "session",
   "tls-failed": "site", // a bad certificate is about the smart host, never about the recipient
   "stopped-here": "session",
+  "content-unreadable": "message", // says nothing of the site
 };
 
 export function loss(phase: Phase, cause: LossCause, detail: string, isPossibleDuplicate = false): Transient {
@@ -156,8 +165,9 @@ export function refused(phase: Phase, cause: Cause, scope: "recipient" | "messag
 /** RFC 5321 section 4.5.3.1.10: 452, and from old servers 552, for recipients beyond what one transaction takes. */
 export function refusedRecipient(reply: ServerReply, isFirst: boolean): Failure {
   const isTooMany = reply.status === "4.5.3" || (reply.code === 552 && reply.status === "5.5.3") || isPlain452(reply);
-  // Where none was accepted before it, a new transaction with the same recipients would end here again.
-  if (!isTooMany || isFirst) return refused("rcpt", "rcpt-refused", "recipient", reply);
+  if (!isTooMany) return refused("rcpt", "rcpt-refused", "recipient", reply);
+  // Where none was accepted before it, a new transaction with the same recipients would end here again: it waits.
+  if (isFirst) return transientReply("rcpt", "rcpt-refused", "recipient", reply);
   return transientReply("rcpt", "too-many-recipients", "recipient", reply);
 }
 

@@ -7,6 +7,7 @@ export const REASONS = {
   "connection-lost": "the connection ended before the answer; it is tried again by schedule",
   "possible-duplicate":
     "the connection ended after the final dot, so that the next hop may have it already; it is tried again by schedule",
+  "content-unreadable": "its content could not be read from the data folder; it is tried again by schedule",
   "lane-blocked": "the next hop cannot be reached or refuses us; the whole lane waits",
   "no-memory": "the mail threads have enough in hand; it waits in the queue",
   recovered: "it was in hand when the relay stopped; it is tried again at once",

@@ -12,7 +12,7 @@ export type Decision =
   /** At once, in another transaction or over another connection: it was not this recipient's turn, or not its fault. */
   | { readonly kind: "again" };
 
-/** `attempts` counts this one. `chance` is in [0, 1). */
+/** `attempts` counts this one, unless it was none: `again`. `chance` is in [0, 1). */
 export function settle(
   outcome: Outcome,
   attempts: number,
@@ -25,10 +25,9 @@ export function settle(
   const due = now + wait(policy, attempts, chance);
   if (outcome.isPossibleDuplicate) return { kind: "retry", due, because: "possible-duplicate" };
   if (outcome.cause === "too-many-recipients") return { kind: "again" };
-  if (outcome.scope === "site" || outcome.scope === "source") {
-    // About us or the whole site, and never final (promise P5). Said to this message, it may be about this message
-    // alone: it waits by its own schedule, so that it is not the one that the lane is tried with for ever.
-    return { kind: "retry", due, because: "next-hop-refused" };
-  }
-  return { kind: "retry", due, because: outcome.reply === undefined ? "connection-lost" : "next-hop-refused" };
+  if (outcome.cause === "content-unreadable") return { kind: "retry", due, because: outcome.cause };
+  // What is about us or the whole site is never final (promise P5). Said to this message, it may be about this message
+  // alone: it waits by its own schedule, so that it is not the one that the lane is tried with for ever.
+  const isAnswer = outcome.reply !== undefined || outcome.scope === "site" || outcome.scope === "source";
+  return { kind: "retry", due, because: isAnswer ? "next-hop-refused" : "connection-lost" };
 }

@@ -5,23 +5,36 @@ export interface Window {
   readonly limit: number;
   /** Deliveries since the limit last grew. */
   readonly credit: number;
+  /** Deliveries for each connection that it takes to grow by one: more after a site refused one. */
+  readonly price: number;
 }
 
-export const FRESH_WINDOW: Window = { limit: QUEUE.windowStart, credit: 0 };
+const PRICE_MAX = 64;
+
+export const FRESH_WINDOW: Window = { limit: QUEUE.windowStart, credit: 0, price: 1 };
 /** After a block: one connection finds out. */
-export const PROBE_WINDOW: Window = { limit: 1, credit: 0 };
+export const PROBE_WINDOW: Window = { limit: 1, credit: 0, price: 1 };
 
-/** One more connection for every full round of deliveries. */
+/** One more connection for every full round of deliveries, or for many rounds where the site refused one before. */
 export function widened(window: Window, deliveries: number): Window {
-  let { limit } = window;
+  let { limit, price } = window;
   let credit = window.credit + deliveries;
-  while (credit >= limit && limit < QUEUE.windowMax) {
-    credit -= limit;
+  while (credit >= limit * price && limit < QUEUE.windowMax) {
+    credit -= limit * price;
     limit++;
+    price = Math.max(1, price / 2);
   }
-  return { limit, credit: limit === QUEUE.windowMax ? 0 : credit };
+  return { limit, credit: limit === QUEUE.windowMax ? 0 : credit, price };
 }
 
-export function narrowed(window: Window): Window {
-  return { limit: Math.max(1, Math.floor(window.limit / 2)), credit: 0 };
+/**
+ * A connection failed beside `standing` others: that many work. A site that allows two and gets a third is asked again
+ * after a while, and after a longer one each time.
+ */
+export function narrowed(window: Window, standing: number): Window {
+  return {
+    limit: Math.max(1, Math.min(window.limit, standing)),
+    credit: 0,
+    price: Math.min(window.price * 2, PRICE_MAX),
+  };
 }

@@ -154,8 +154,10 @@ class MailThread {
 
   #fromStore(message: StoreToMail): void {
     if (message.kind === "claimed") this.#dispatcher.claimed(message.claimed);
-    else if (message.kind === "space") this.#space = message.report;
-    else {
+    else if (message.kind === "space") {
+      this.#space = message.report;
+      this.#dispatcher.space(message.report);
+    } else {
       if (message.kind === "not-committed")
         this.#parts.recorder.record({ event: "store.failed", reason: message.reason, text: message.text });
       this.#client.fromStore(message);

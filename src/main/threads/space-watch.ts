@@ -1,0 +1,78 @@
+import type { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
+import { Reserve } from "../../adapters/system/reserve.ts";
+import { neededToAccept, spaceOf } from "../../adapters/system/space.ts";
+import { STORE } from "../../core/base/limits.ts";
+import type { Recorder } from "../../ports/recorder.ts";
+import type { SpaceReport } from "../../ports/store.ts";
+
+interface SpaceWatchParts {
+  readonly folder: string;
+  readonly reserveFile: string;
+  /** Of the listener that takes the largest messages. */
+  readonly messageOctetsMax: number;
+  readonly recorder: Recorder;
+  /** The threads hear of it only where it changes what they may do. */
+  readonly tell: (report: SpaceReport) => void;
+}
+
+/**
+ * Looks after the room on the disk: first mail is refused (promise P5), and deliveries go on into a reserve, so that
+ * what is delivered is recorded and the disk gets empty again.
+ */
+export class SpaceWatch {
+  readonly #parts: SpaceWatchParts;
+  readonly #reserve: Reserve;
+  #store: SqliteQueueStore | undefined;
+  #last: SpaceReport = { freeOctets: 0, mayAccept: true, mayDeliver: true };
+  #isFirst = true;
+
+  /** Where the disk is full at the start, the reserve is what the start takes. */
+  constructor(parts: SpaceWatchParts) {
+    this.#parts = parts;
+    this.#reserve = new Reserve(parts.reserveFile, STORE.reserveOctets);
+    if (spaceOf(parts.folder).freeOctets < STORE.reserveOctets) this.#reserve.release();
+  }
+
+  /** To be called every `STORE.spaceCheck`, from the start on. */
+  look(store: SqliteQueueStore): void {
+    this.#store = store;
+    const { folder, messageOctetsMax } = this.#parts;
+    const { freeOctets, totalOctets } = spaceOf(folder);
+    const neededOctets = Math.ceil(neededToAccept(totalOctets, messageOctetsMax));
+    if (!this.#reserve.isHeld && freeOctets >= neededOctets + STORE.reserveOctets) this.#reserve.hold();
+    const { isHeld } = this.#reserve;
+    const next: SpaceReport = {
+      freeOctets,
+      mayAccept: isHeld && freeOctets >= neededOctets,
+      mayDeliver: isHeld || freeOctets + store.reusableOctets() >= STORE.completionOctets,
+    };
+    this.#record(next, neededOctets);
+    const isNew = next.mayAccept !== this.#last.mayAccept || next.mayDeliver !== this.#last.mayDeliver;
+    if (isNew || this.#isFirst) this.#parts.tell(next);
+    this.#last = next;
+    this.#isFirst = false;
+    if (next.mayAccept) store.shrink(STORE.shrinkPages);
+    else {
+      store.shrink(STORE.shrinkPagesWhenLow);
+      store.shortenLog(); // which is when the file gets shorter
+    }
+  }
+
+  /** A write met a full disk. */
+  full(): void {
+    this.#reserve.release();
+    if (this.#store === undefined) return;
+    this.#store.shortenLog();
+    this.look(this.#store);
+  }
+
+  #record({ freeOctets, mayAccept, mayDeliver }: SpaceReport, neededOctets: number): void {
+    const { recorder } = this.#parts;
+    const last = this.#last;
+    if (last.mayAccept && !mayAccept) recorder.record({ event: "space.low", freeOctets, neededOctets });
+    if (last.mayDeliver && !mayDeliver)
+      recorder.record({ event: "space.exhausted", freeOctets, neededOctets: STORE.completionOctets });
+    if ((!last.mayAccept && mayAccept) || (!last.mayDeliver && mayDeliver))
+      recorder.record({ event: "space.restored", freeOctets, isMailAccepted: mayAccept });
+  }
+}
