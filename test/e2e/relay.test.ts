@@ -143,6 +143,7 @@ test("SIGTERM: what is on its way is finished and recorded, then the relay ends"
   await scene({ sink: { latencyMs: 1000 } }, async ({ home, relay, sink, ports }) => {
     const message = factory.make(3000, 1);
     await send({ port: ports[PLAIN]! }, message);
+    await sink.until(({ connections }) => connections.size === 1);
     expect(sink.copies).toHaveLength(0);
     expect(await relay.stop()).toEqual({ code: 0, signal: null });
     expect(sink.copies.map(({ hash }) => hash)).toEqual([message.hash]);

@@ -76,7 +76,10 @@ export class AccountingSink {
   private constructor(options: SinkOptions) {
     this.options = options;
     this.faults = options.faults ?? NO_FAULTS;
-    this.#server = net.createServer({ noDelay: true }, (socket) => this.connections.add(new Connection(this, socket)));
+    this.#server = net.createServer({ noDelay: true }, (socket) => {
+      this.connections.add(new Connection(this, socket));
+      this.#wake();
+    });
   }
 
   get port(): number {
@@ -104,7 +107,7 @@ export class AccountingSink {
     return "take";
   }
 
-  /** Resolves once `holds`, looking after every message. */
+  /** Resolves once `holds`, looking after every connection and every message. */
   async until(holds: (sink: AccountingSink) => boolean, withinMs = 30_000): Promise<void> {
     const deadline = performance.now() + withinMs;
     while (!holds(this)) {
