@@ -8,13 +8,13 @@
 // compiled, as the package is.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import fs from "node:fs";
-import net from "node:net";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { SqliteQueueStore } from "../src/adapters/store-sqlite/queue-store.ts";
 import { messageId } from "../src/core/mail/message-id.ts";
 import { smartHostLane } from "../src/core/routing/lane.ts";
+import { freePort } from "../test/support/free-port.ts";
 import type { Commit } from "../src/ports/store.ts";
 
 const { values: options } = parseArgs({
@@ -36,14 +36,6 @@ const children: ChildProcess[] = [];
 
 /** The dead lanes fall due one after the other in this time. */
 const DUE_WITHIN_MS = 120_000;
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
-}
 
 /** The program as it is packaged, but lanes of a kind without next hop get the one named `refusing`. */
 function copyWithRefusingNextHop(): string {
@@ -122,22 +114,15 @@ function rssMiB(pid: number): number {
 }
 
 /** Messages a second, as the client sees them. */
-function load(port: number, count: number, recipient: string): number {
+async function load(port: number, count: number, recipient: string): Promise<number> {
   const started = performance.now();
-  execFileSync("smtp-source", [
-    "-s",
-    "20",
-    "-d",
-    "-m",
-    String(count),
-    "-l",
-    "4096",
-    "-f",
-    "a@client.example",
-    "-t",
-    recipient,
-    `127.0.0.1:${port}`,
-  ]);
+  const message = ["-l", "4096", "-f", "a@client.example", "-t", recipient];
+  const source = spawn("smtp-source", ["-s", "20", "-d", "-m", String(count), ...message, `127.0.0.1:${port}`], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  children.push(source);
+  const code = await new Promise((resolve) => source.once("exit", resolve));
+  if (code !== 0) throw new Error(`smtp-source ended with ${String(code)}`);
   return count / ((performance.now() - started) / 1000);
 }
 
@@ -233,8 +218,8 @@ async function main(): Promise<void> {
   children.push(sink);
   const copy = copyWithRefusingNextHop();
   const empty = await startRelay(copy, path.join(folder, "empty"), sinkPort, refusing);
-  load(empty.port, 1000, "r@live.example");
-  const emptyRate = load(empty.port, fresh, "r@live.example");
+  await load(empty.port, 1000, "r@live.example");
+  const emptyRate = await load(empty.port, fresh, "r@live.example");
   const emptyRss = rssMiB(empty.child.pid!);
   await stopRelay(empty);
   const data = path.join(folder, "full");
@@ -244,7 +229,7 @@ async function main(): Promise<void> {
   console.log(
     `start with ${total - bySmtp} queued: ${full.startMs.toFixed(0)} ms; RSS ${rssMiB(full.child.pid!).toFixed(0)} MiB`,
   );
-  const rateIn = load(full.port, bySmtp, "r@dead.example");
+  const rateIn = await load(full.port, bySmtp, "r@dead.example");
   console.log(
     `${bySmtp} more by SMTP for the blocked lane: ${rateIn.toFixed(0)}/s; RSS ${rssMiB(full.child.pid!).toFixed(0)} MiB`,
   );
@@ -256,12 +241,11 @@ async function main(): Promise<void> {
   for (let n = 0; n < 3; n++) {
     const attemptsBefore = full.deadAttempts;
     const started = performance.now();
-    const rate = load(full.port, fresh, "r@live.example");
+    const rate = await load(full.port, fresh, "r@live.example");
     const attempts = (full.deadAttempts - attemptsBefore) / ((performance.now() - started) / 1000);
     rates.push(
       `${rate.toFixed(0)}/s (${((100 * rate) / emptyRate).toFixed(0)} %) beside ${attempts.toFixed(0)} attempts/s to dead lanes`,
     );
-    await new Promise((resolve) => setTimeout(resolve, 1000)); // its log is read meanwhile
   }
   console.log(`fresh mail: empty queue ${emptyRate.toFixed(0)}/s (RSS ${emptyRss.toFixed(0)} MiB); ${total} queued:`);
   for (const rate of rates) console.log(`  ${rate}`);

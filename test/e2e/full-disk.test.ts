@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
-import net from "node:net";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
+import { freePort } from "../support/free-port.ts";
 import { RelayHome, RelayProcess } from "../support/relay.ts";
 import { PLAIN, configure } from "../support/scene.ts";
 import { MessageFactory, SourceSession } from "../support/source.ts";
@@ -47,14 +47,6 @@ function start({ home }: Disk): RelayProcess {
   const relay = new RelayProcess(home);
   started.push(relay);
   return relay;
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }
 
 function fill(file: string, octets = Number.POSITIVE_INFINITY): void {

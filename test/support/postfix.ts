@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { freePort } from "./free-port.ts";
 
 // A Postfix of its own beside the one of this machine: own configuration, queue and ports, all in a temporary folder.
 
@@ -114,12 +114,4 @@ export class Postfix {
     const configured = program === "postfix" ? ["-c", etc, ...args] : ["-C", etc, ...args];
     execFileSync(program, configured, { timeout: 20_000, stdio: "pipe", ...(input === undefined ? {} : { input }) });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen({ host: "127.0.0.1", port: 0 }, resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }
