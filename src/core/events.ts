@@ -134,7 +134,8 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   },
   "relay.stopping": {
     level: "info",
-    description: "New sessions get 421, what is under way is finished.",
+    description:
+      "New sessions get 421, what is under way is finished, for 30 s at most. Further signals change nothing.",
     fields: { because: "The signal or the fault." },
   },
   "relay.stopped": {

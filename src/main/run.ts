@@ -18,14 +18,11 @@ export async function run(config: Config, log: ProcessLog, portAdvice: (port: nu
     void log.flush().finally(() => process.exit(EXIT.software));
   };
   let relay: Relay | undefined;
-  // From the start on: who reads `relay.started` may stop the relay at once. Before it there is nothing to finish.
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => {
-      void Promise.resolve(relay?.stop(signal))
-        .then(() => log.flush())
-        .finally(() => process.exit(0));
-    });
-  }
+  onFirstStopSignal((signal) => {
+    void Promise.resolve(relay?.stop(signal))
+      .then(() => log.flush())
+      .finally(() => process.exit(0));
+  });
   try {
     relay = await Relay.start({
       config,
@@ -41,6 +38,21 @@ export async function run(config: Config, log: ProcessLog, portAdvice: (port: nu
     throw error;
   }
   return { relay, log };
+}
+
+/**
+ * From the start on: who reads `relay.started` may stop the relay at once. Before it there is nothing to finish. One
+ * Ctrl-C may come twice, from the terminal and from the launcher; no signal after the first cuts the finishing short.
+ */
+function onFirstStopSignal(stop: (signal: string) => void): void {
+  let isStopping = false;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (isStopping) return;
+      isStopping = true;
+      stop(signal);
+    });
+  }
 }
 
 function portTaken(error: PortTakenError, advice: (port: number) => string): string {

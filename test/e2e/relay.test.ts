@@ -155,6 +155,41 @@ test("SIGTERM: what is on its way is finished and recorded, then the relay ends"
   });
 });
 
+test("a signal that is repeated, as Ctrl-C through the launcher is, does not cut the finishing short", async () => {
+  await scene({ sink: { latencyMs: 1500 } }, async ({ relay, sink, ports }) => {
+    const message = factory.make(3000, 1);
+    await send({ port: ports[PLAIN]! }, message);
+    relay.kill("SIGTERM");
+    await relay.event("relay.stopping");
+    expect(sink.copies).toHaveLength(0);
+    for (const signal of ["SIGTERM", "SIGINT", "SIGTERM"] as const) relay.kill(signal);
+    expect(await relay.exited).toEqual({ code: 0, signal: null });
+    expect(sink.copies.map(({ hash }) => hash)).toEqual([message.hash]);
+    expect(relay.events("relay.stopping")).toHaveLength(1);
+    expect(relay.events("relay.stopped")).toHaveLength(1);
+  });
+});
+
+test("a launcher that is killed takes the relay with it, which finishes what is under way", async () => {
+  const home = new RelayHome();
+  const sink = await AccountingSink.start({ latencyMs: 2500 });
+  const launcher = ["sh", "-c", 'WAYPOST_LAUNCHER=$$ "$@" & wait', "sh"];
+  try {
+    configure(home, sink.port);
+    const relay = new RelayProcess(home, { under: launcher });
+    const ports = await relay.ports();
+    const message = factory.make(3000, 1);
+    await send({ port: ports[PLAIN]! }, message);
+    relay.kill("SIGKILL");
+    await relay.exited; // its streams stay open until the relay is gone too
+    expect(sink.copies.map(({ hash }) => hash)).toEqual([message.hash]);
+    expect(relay.events("relay.stopped")).toHaveLength(1);
+  } finally {
+    await sink.close();
+    home.remove();
+  }
+});
+
 test("SIGTERM as soon as the relay says that it is up: it stops in order", async () => {
   await scene({}, async ({ relay }) => {
     expect(await relay.stop()).toEqual({ code: 0, signal: null });
