@@ -22,7 +22,9 @@ export interface EventCatalogue {
   "space.restored": { readonly freeOctets: number };
   "store.failed": { readonly reason: string; readonly text: string };
   "relay.died": { readonly text: string };
-  "control.failed": { readonly text: string };
+  "control.failed": { readonly text: string; readonly retryMs: number };
+  "history.failed": { readonly text: string; readonly retryMs: number | undefined };
+  "listener.failed": { readonly listener: string; readonly text: string };
   "session.refused": {
     readonly listener: string;
     readonly client: string;
@@ -167,7 +169,22 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   "control.failed": {
     level: "error",
     description: "The thread for history and commands failed and is started again. Mail is not affected.",
-    fields: { text: "The error and where it happened." },
+    fields: { text: "The error and where it happened.", retryMs: "When it is started again." },
+  },
+  "history.failed": {
+    level: "error",
+    description:
+      "History could not be written, or what is old in it not removed. Mail is not affected; ends of deliveries stay in the queue store until history takes them.",
+    fields: {
+      text: "What the disk or the database said.",
+      retryMs: "When it is tried again; absent where the relay stops.",
+    },
+  },
+  "listener.failed": {
+    level: "error",
+    description:
+      "A listening socket met an error, such as EMFILE where the process has no file descriptor left for a connection. It listens on.",
+    fields: { listener: "Its name; `control.sock` for the commands.", text: "What the system said." },
   },
   "session.refused": {
     level: "info",

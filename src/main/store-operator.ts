@@ -1,4 +1,4 @@
-import type { HistoryEntry, HistoryStore } from "../adapters/history-sqlite/history-store.ts";
+import type { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
 import type { QueuedDelivery, QueuedMessage, QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { SERVED } from "../adapters/store-sqlite/schema.ts";
 import { listenText } from "../core/config/config.ts";
@@ -14,6 +14,7 @@ import {
   reasonText,
   type StatusReport,
 } from "../engine/operator.ts";
+import type { HistoryEntry } from "../ports/history.ts";
 import { messageRow } from "../ports/store.ts";
 
 /** What the operator needs to know of the relay besides its stores. */
@@ -35,9 +36,9 @@ const LANES_SHOWN = 20;
 export class StoreOperator implements Operator {
   readonly #facts: RelayFacts;
   readonly #queue: QueueReader;
-  readonly #history: HistoryStore;
+  readonly #history: HistoryReader;
 
-  constructor(facts: RelayFacts, queue: QueueReader, history: HistoryStore) {
+  constructor(facts: RelayFacts, queue: QueueReader, history: HistoryReader) {
     this.#facts = facts;
     this.#queue = queue;
     this.#history = history;

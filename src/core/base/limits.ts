@@ -1,7 +1,7 @@
 // Every bound in one place, each with its reason (promise P7). Where an operator would want to move one, the
 // configuration key that does so is named; the others are fixed by an RFC or by arithmetic.
 
-import { minute, second } from "./time.ts";
+import { day, hour, minute, second } from "./time.ts";
 
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
@@ -136,6 +136,42 @@ export const STORE = {
   completionReserveOctets: 2 * MiB,
   /** How often free space is looked at. */
   spaceCheck: 1 * second,
+} as const;
+
+/** The end of a relay that stops in order. */
+export const STOP = {
+  /** What is under way gets this long: service managers kill after 90 s, container runtimes after 10 s unless told. */
+  drain: 30 * second,
+  /** What one thread gets: the drain, and time to record its ends. */
+  thread: 35 * second,
+  /** What the reader of the log gets to take the last lines. */
+  flushLog: 2 * second,
+} as const;
+
+/** The control thread: history, and the socket that commands ask. */
+export const CONTROL = {
+  /** Octets of a unix socket's path: Linux has room for 108 with the NUL at the end (unix(7)). */
+  socketPathOctetsMax: 107,
+  /** Deliveries of one answer. */
+  listedMax: 1000,
+  /** Octets of one answer that a command takes: 1,000 deliveries with the longest paths and replies. */
+  answerOctetsMax: 16 * MiB,
+  request: 10 * second,
+  /** Between tries to make the socket anew. */
+  listenRetry: 1 * minute,
+  /** A thread that lived this long was well: when it dies, its waits start anew. */
+  steadyAfter: 10 * minute,
+} as const;
+
+/** History. */
+export const HISTORY = {
+  /** Days that are kept: two weeks answer the questions that people ask about a message. */
+  keptFor: 14 * day,
+  /** Octets of all days; above it the oldest go, so that a flood of attempts does not take the disk from the queue. */
+  octetsMax: 10 * GiB,
+  retireEvery: 1 * hour,
+  /** Day files that are kept open to write: today, yesterday around midnight, one more for a clock that jumped. */
+  openDaysMax: 3,
 } as const;
 
 /** Logs. */
