@@ -13,7 +13,7 @@ import { SystemClock } from "../../adapters/system/clock.ts";
 import { SystemEntropy } from "../../adapters/system/entropy.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
 import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
-import { INBOUND_TIME, SESSIONS } from "../../core/base/limits.ts";
+import { INBOUND_TIME, SESSIONS, STOP } from "../../core/base/limits.ts";
 import type { Listener } from "../../core/config/config.ts";
 import { SHUTTING_DOWN } from "../../core/inbound/verbs.ts";
 import { parseForwardPath, parseReversePath } from "../../core/mail/path.ts";
@@ -32,7 +32,6 @@ import { type MailThreadData, type RelayPlan, dataPaths } from "../plan.ts";
 import { SessionCount } from "../session-count.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
-const DRAIN_MS = 30_000;
 const DRAIN_LOOK_MS = 50;
 
 /** Smart hosts by lane. */
@@ -137,7 +136,7 @@ class MailThread {
   /** 421 to new sessions and idle ones; what is under way is finished, for 30 s at most. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    const deadline = this.#clock.monotonic() + DRAIN_MS;
+    const deadline = this.#clock.monotonic() + STOP.drain;
     for (const server of this.#servers) server.close();
     const quiet = this.#dispatcher.stop();
     while (this.#sessions.size > 0 && this.#clock.monotonic() < deadline) {
