@@ -18,6 +18,8 @@ export interface EventCatalogue {
   };
   "relay.stopping": { readonly because: string };
   "relay.stopped": { readonly elapsedMs: number };
+  "data.volatile": { readonly data: string; readonly fileSystem: string };
+  "descriptors.few": { readonly descriptors: number; readonly sessions: number };
   "space.low": { readonly freeOctets: number; readonly neededOctets: number };
   "space.restored": { readonly freeOctets: number };
   "store.failed": { readonly reason: string; readonly text: string };
@@ -145,6 +147,18 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     description: "The last line of a relay that stopped in order.",
     fields: { elapsedMs: "How long stopping took." },
   },
+  "data.volatile": {
+    level: "warn",
+    description:
+      "The data folder is in memory: a restart of the machine or the container takes all mail that waits. Put `data` on a disk.",
+    fields: { data: "The data folder.", fileSystem: "What it is on." },
+  },
+  "descriptors.few": {
+    level: "warn",
+    description:
+      "The configuration permits more sessions than the process may have file descriptors. Raise the limit (LimitNOFILE= of systemd, ulimit -n, --ulimit nofile= of a container), or lower `limits.sessions_per_listener`.",
+    fields: { descriptors: "What the process may have.", sessions: "What all listeners together may have." },
+  },
   "space.low": {
     level: "error",
     description: "Mail is refused with 452 4.3.1 until there is more room on the disk of the data folder.",
@@ -182,8 +196,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   },
   "listener.failed": {
     level: "error",
-    description:
-      "A listening socket met an error, such as EMFILE where the process has no file descriptor left for a connection. It listens on.",
+    description: "A listening socket met an error when it took a connection. It listens on.",
     fields: { listener: "Its name; `control.sock` for the commands.", text: "What the system said." },
   },
   "session.refused": {

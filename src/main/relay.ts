@@ -9,7 +9,9 @@ import { CONTROL_RETRY, wait } from "../core/queue/backoff.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import { takeDataFolder } from "./data-folder.ts";
 import type { ControlThreadData, MailThreadData, QueueThreadData, RelayPlan, StoreThreadData } from "./plan.ts";
+import { sharedSessions } from "./session-count.ts";
 import { PortTakenError, StartError } from "./start-error.ts";
+import { tellSurroundings } from "./surroundings.ts";
 import { type Ready, type ThreadName, type WatchedThread, watchedThread } from "./watched-thread.ts";
 
 export interface RelayOptions {
@@ -35,6 +37,7 @@ export class Relay {
   /** Rejects with `StartError` where the configuration asks for what the system does not give. */
   static async start(options: RelayOptions): Promise<Relay> {
     const lock = takeDataFolder(options.config.data);
+    tellSurroundings(options.config, options.recorder);
     const relay = new Relay(options, lock);
     try {
       await relay.#run();
@@ -100,10 +103,12 @@ export class Relay {
       store: queueStore.port1,
     } satisfies QueueThreadData);
     if (mailThreads > 1) for (const { listen } of config.listeners) await checkFree(listen);
+    const sessions = sharedSessions(config.listeners.length);
     let addresses = config.listeners.map((listener) => listener.listen);
     for (let index = 0; index < mailThreads; index++) {
       const data: MailThreadData = {
         plan,
+        sessions,
         index,
         addresses,
         store: mailStore[index]!.port1,

@@ -64,6 +64,8 @@ export const SESSIONS = {
   perListenerMax: 10_000,
   perStrangerAddressMax: 50,
   perTrustedAddressMax: 500,
+  /** Counts of addresses, 8 octets each: of 10,000 addresses one in seven meets another one, of 50 hardly any. */
+  addressBuckets: 65_536,
   messagesPerStrangerConnectionMax: 100,
   /** Above this share of `perListenerMax` deadlines shrink to `commandUnderStress`. */
   stressShare: 0.8,
@@ -178,6 +180,8 @@ export const HISTORY = {
 export const LOGS = {
   /** Lines kept for a reader of stdout that stops; beyond it lines are dropped and counted. */
   pendingOctetsMax: 4 * MiB,
+  /** Errors of one listener are told this often: each connection may be one. */
+  listenerErrorEvery: 10 * second,
 } as const;
 
 /** Passwords that clients give. */
