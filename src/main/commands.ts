@@ -40,7 +40,9 @@ async function load(
       throw new CommandFailure(`the configuration is not valid\n${loaded.errors.join("\n")}`, EXIT.config);
     case "nowhere":
       throw new CommandFailure(
-        `there is no configuration; looked in: ${loaded.places.join(", ")}\nTo see Waypost at work without one: waypost try`,
+        `there is no configuration; looked in: ${loaded.places.join(", ")}
+Name a file with --config FILE or WAYPOST_CONFIG, or set WAYPOST_RELAYHOST=smtp://USER:PASSWORD@HOST:587 to do without one
+To see Waypost at work first: waypost try`,
         EXIT.config,
       );
     default:

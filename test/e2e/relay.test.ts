@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { lockFolder } from "../../src/adapters/store-sqlite/folder-lock.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
@@ -208,6 +209,40 @@ test("a second relay on the same data folder is refused with one line, and the f
   });
 });
 
+test("try mode beside another one: refused with one line that names the option", async () => {
+  const home = new RelayHome();
+  const lock = lockFolder(home.folder)!;
+  try {
+    const { code, errors } = await runCommand(["try", "--data", home.folder], { cwd: home.folder });
+    expect({ code, errors }).toEqual({
+      code: 78,
+      errors: `waypost: another Waypost runs on ${home.folder}; stop it, or choose another folder: npm start -- --data FOLDER\n`,
+    });
+  } finally {
+    lock.release();
+    home.remove();
+  }
+});
+
+test("a queue store that is no database: one line with its path and what to do, and nothing is touched", async () => {
+  const home = new RelayHome();
+  try {
+    configure(home, 1);
+    mkdirSync(home.data);
+    const text = "no database".repeat(1000);
+    home.write("data/queue.db", text);
+    const relay = new RelayProcess(home);
+    expect(await relay.exited).toEqual({ code: 78, signal: null });
+    const told = relay.errors.split("\n").filter((line) => line !== "" && !line.includes("configuration from"));
+    expect(told).toEqual([
+      `waypost: ${home.queueFile} is no SQLite database: move it away, or name another folder in \`data\``,
+    ]);
+    expect(readFileSync(home.queueFile, "utf8")).toBe(text);
+  } finally {
+    home.remove();
+  }
+});
+
 test("a port that is taken is named with its owner", async () => {
   const owner = net.createServer();
   await new Promise<void>((resolve) => owner.listen({ host: "127.0.0.1", port: 0 }, resolve));
@@ -233,7 +268,8 @@ test("start without any configuration ends with 78 and names the places", async 
   try {
     const { code, output, errors } = await runCommand(["start"], { cwd: home.folder });
     expect({ code, output }).toEqual({ code: 78, output: "" });
-    for (const place of [path.join(home.folder, "waypost.yaml"), "/etc/waypost/waypost.yaml"])
+    const places = [path.join(home.folder, "waypost.yaml"), "/etc/waypost/waypost.yaml"];
+    for (const place of [...places, "--config FILE", "WAYPOST_CONFIG", "WAYPOST_RELAYHOST"])
       expect(errors).toContain(place);
   } finally {
     home.remove();
