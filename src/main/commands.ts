@@ -1,5 +1,6 @@
 import { ask } from "../adapters/control-socket/client.ts";
 import { loadConfig } from "../adapters/config-file/load.ts";
+import { checkNamedFiles } from "../adapters/config-file/named-files.ts";
 import { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
 import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import fs from "node:fs";
@@ -24,9 +25,13 @@ import { StoreOperator } from "./store-operator.ts";
 import { TRY_DATA, tryMode } from "./try-mode.ts";
 import { VERSION } from "./version.ts";
 
-async function load(
-  explicit: string | undefined,
-): Promise<{ readonly config: Config; readonly source: string; readonly warnings: readonly string[] }> {
+interface Loaded {
+  readonly config: Config;
+  readonly source: string;
+  readonly warnings: readonly string[];
+}
+
+async function load(explicit: string | undefined): Promise<Loaded> {
   const loaded = await loadConfig({
     explicit,
     environment: process.env,
@@ -37,7 +42,7 @@ async function load(
     case "loaded":
       return loaded;
     case "invalid":
-      throw new CommandFailure(`the configuration is not valid\n${loaded.errors.join("\n")}`, EXIT.config);
+      throw invalid(loaded.errors);
     case "nowhere":
       throw new CommandFailure(
         `there is no configuration; looked in: ${loaded.places.join(", ")}
@@ -50,8 +55,20 @@ To see Waypost at work first: waypost try`,
   }
 }
 
+function invalid(errors: readonly string[]): CommandFailure {
+  return new CommandFailure(`the configuration is not valid\n${errors.join("\n")}`, EXIT.config);
+}
+
+/** With a look at the files that it names, for whoever is about to run it. */
+async function loadWhole(explicit: string | undefined): Promise<Loaded> {
+  const loaded = await load(explicit);
+  const { errors, warnings } = await checkNamedFiles(loaded.config, Date.now());
+  if (errors.length > 0) throw invalid(errors);
+  return { ...loaded, warnings: [...loaded.warnings, ...warnings] };
+}
+
 async function start(options: { readonly config?: string }): Promise<void> {
-  const { config, source, warnings } = await load(options.config);
+  const { config, source, warnings } = await loadWhole(options.config);
   console.error(`waypost ${VERSION}: configuration from ${source}`);
   for (const warning of warnings) console.error(`warning: ${warning}`);
   await run(config, new ProcessLog(config.logs.level), {
@@ -61,7 +78,7 @@ async function start(options: { readonly config?: string }): Promise<void> {
 }
 
 async function configCheck(options: { readonly config?: string }): Promise<void> {
-  const { source, warnings } = await load(options.config);
+  const { source, warnings } = await loadWhole(options.config);
   for (const warning of warnings) console.log(`warning: ${warning}`);
   console.log(`${source}: valid${warnings.length === 0 ? "" : `, ${warnings.length} to look at`}`);
 }

@@ -283,6 +283,10 @@ test("config check: valid, and not valid with its place", async () => {
     const check = (): ReturnType<typeof runCommand> =>
       runCommand(["config", "check", "--config", home.configFile], { cwd: home.folder });
     expect(await check()).toMatchObject({ code: 0, output: `${home.configFile}: valid\n` });
+    home.write("key.pem", "no key");
+    const withoutKey = await check();
+    expect(withoutKey.code).toBe(78);
+    expect(withoutKey.errors).toContain(`tls.key: ${path.join(home.folder, "key.pem")} is no private key in PEM`);
     configure(home, 1, { listner: [] });
     const invalid = await check();
     expect(invalid.code).toBe(78);
