@@ -21,7 +21,6 @@ export interface HistorianParts {
 }
 
 const LOOK = 1 * second;
-const ROWS_PER_BATCH = 100;
 
 /**
  * Moves finished outcomes from the outbox to history, and retires what is old. What fails is told and tried again, later
@@ -37,7 +36,7 @@ export class Historian {
   }
 
   start(): void {
-    this.#repeat(() => (this.#fill() === ROWS_PER_BATCH ? 0 : LOOK));
+    this.#repeat(() => (this.#fill() === HISTORY.rowsPerBatch ? 0 : LOOK));
     this.#repeat(() => {
       this.#parts.history.retire(this.#parts.clock.now());
       return HISTORY.retireEvery;
@@ -72,7 +71,7 @@ export class Historian {
   /** One batch; a row is only taken once history has it, so that a crash in between repeats it (idempotent by id). */
   #fill(): number {
     const { outbox, history, forget } = this.#parts;
-    const rows = outbox.read(this.#forgotten, ROWS_PER_BATCH);
+    const rows = outbox.read(this.#forgotten, HISTORY.rowsPerBatch);
     if (rows.length === 0) return 0;
     history.write(rows.flatMap(({ entries }) => JSON.parse(entries) as HistoryEntry[]));
     this.#forgotten = rows.at(-1)!.row;

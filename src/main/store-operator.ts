@@ -1,6 +1,7 @@
 import type { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
 import type { QueuedDelivery, QueuedMessage, QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { SERVED } from "../adapters/store-sqlite/schema.ts";
+import { CONTROL } from "../core/base/limits.ts";
 import { listenText } from "../core/config/config.ts";
 import { isMessageId, timeOf } from "../core/mail/message-id.ts";
 import type { LastWord } from "../core/queue/reason.ts";
@@ -30,8 +31,6 @@ export interface RelayFacts {
   };
 }
 
-const LANES_SHOWN = 20;
-
 /** The operator's view of the two stores. */
 export class StoreOperator implements Operator {
   readonly #facts: RelayFacts;
@@ -56,7 +55,7 @@ export class StoreOperator implements Operator {
       waiting,
       inHand,
       oldest,
-      lanes: this.#queue.lanes(LANES_SHOWN).map(({ lane, backlog, wakeAt, blockedUntil }) => ({
+      lanes: this.#queue.lanes(CONTROL.lanesShown).map(({ lane, backlog, wakeAt, blockedUntil }) => ({
         lane,
         waiting: backlog,
         wakeAt: wakeAt === SERVED ? undefined : wakeAt,

@@ -84,6 +84,8 @@ export const OUTBOUND = {
   authChallengesMax: 5,
   /** Octets of an AUTH command with CR LF up to which it may carry the initial response (RFC 4954 section 4). */
   authCommandOctetsMax: 512,
+  /** Sets of authorities whose TLS contexts are kept: smart hosts with their own are few. */
+  tlsContextsMax: 64,
 } as const;
 
 /** Outbound deadlines (RFC 5321 4.5.3.2, FIELD). */
@@ -142,6 +144,14 @@ export const STORE = {
   spaceCheck: 1 * second,
 } as const;
 
+/** Files that the configuration is read from: a wrong path may name anything, also /dev/zero. */
+export const CONFIG_FILES = {
+  octetsMax: 1 * MiB,
+  secretOctetsMax: 64 * KiB,
+  /** A chain or a bundle of authorities; the system's own has a quarter of it. */
+  pemOctetsMax: 1 * MiB,
+} as const;
+
 /** The end of a relay that stops in order. */
 export const STOP = {
   /** What is under way gets this long: service managers kill after 90 s, container runtimes after 10 s unless told. */
@@ -158,6 +168,8 @@ export const CONTROL = {
   socketPathOctetsMax: 107,
   /** Deliveries of one answer. */
   listedMax: 1000,
+  /** Lanes of one answer, those with most that waits. */
+  lanesShown: 20,
   /** Octets of one answer that a command takes: 1,000 deliveries with the longest paths and replies. */
   answerOctetsMax: 16 * MiB,
   request: 10 * second,
@@ -174,6 +186,8 @@ export const HISTORY = {
   /** Octets of all days; above it the oldest go, so that a flood of attempts does not take the disk from the queue. */
   octetsMax: 10 * GiB,
   retireEvery: 1 * hour,
+  /** Rows of the outbox in one transaction: each has what one group commit ended. */
+  rowsPerBatch: 100,
   /** Day files that are kept open to write: today, yesterday around midnight, one more for a clock that jumped. */
   openDaysMax: 3,
 } as const;
