@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const OLDEST = [24, 15];
 const CONFIGURATION_ERROR = 78; // EX_CONFIG of sysexits.h
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"];
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const compiled = path.join(root, "dist/main/cli.js");
@@ -27,18 +28,22 @@ function localNode() {
   }
 }
 
-/** Signals reach the program, and its end is ours. */
+/**
+ * Signals reach the program, and its end is ours. A terminal and a service manager signal both of us, so that it may get
+ * one twice: the relay heeds the first.
+ */
 function hand(node) {
   const child = spawn(node, [program, ...process.argv.slice(2)], {
     stdio: "inherit",
     env: { ...process.env, WAYPOST_LAUNCHER: String(process.pid) },
   });
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
     console.error(`waypost: ${node} cannot be started: ${error.message}`);
     process.exitCode = CONFIGURATION_ERROR;
   });
   child.on("exit", (code, signal) => {
+    for (const handled of SIGNALS) process.removeAllListeners(handled);
     if (signal !== null) process.kill(process.pid, signal);
     process.exitCode = code ?? 1;
   });

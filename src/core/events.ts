@@ -18,12 +18,16 @@ export interface EventCatalogue {
   };
   "relay.stopping": { readonly because: string };
   "relay.stopped": { readonly elapsedMs: number };
+  "data.volatile": { readonly data: string; readonly fileSystem: string };
+  "descriptors.few": { readonly descriptors: number; readonly sessions: number };
   "space.low": { readonly freeOctets: number; readonly neededOctets: number };
   "space.exhausted": { readonly freeOctets: number; readonly neededOctets: number };
   "space.restored": { readonly freeOctets: number; readonly isMailAccepted: boolean };
   "store.failed": { readonly reason: string; readonly text: string };
   "relay.died": { readonly text: string };
-  "control.failed": { readonly text: string };
+  "control.failed": { readonly text: string; readonly retryMs: number };
+  "history.failed": { readonly text: string; readonly retryMs: number | undefined };
+  "listener.failed": { readonly listener: string; readonly text: string };
   "session.refused": {
     readonly listener: string;
     readonly client: string;
@@ -135,13 +139,26 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   },
   "relay.stopping": {
     level: "info",
-    description: "New sessions get 421, what is under way is finished.",
+    description:
+      "New sessions get 421, what is under way is finished, for 30 s at most. Further signals change nothing.",
     fields: { because: "The signal or the fault." },
   },
   "relay.stopped": {
     level: "info",
     description: "The last line of a relay that stopped in order.",
     fields: { elapsedMs: "How long stopping took." },
+  },
+  "data.volatile": {
+    level: "warn",
+    description:
+      "The data folder is in memory: a restart of the machine or the container takes all mail that waits. Put `data` on a disk.",
+    fields: { data: "The data folder.", fileSystem: "What it is on." },
+  },
+  "descriptors.few": {
+    level: "warn",
+    description:
+      "The configuration permits more sessions than the process may have file descriptors. Raise the limit (LimitNOFILE= of systemd, ulimit -n, --ulimit nofile= of a container), or lower `limits.sessions_per_listener`.",
+    fields: { descriptors: "What the process may have.", sessions: "What all listeners together may have." },
   },
   "space.low": {
     level: "error",
@@ -173,7 +190,21 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   "control.failed": {
     level: "error",
     description: "The thread for history and commands failed and is started again. Mail is not affected.",
-    fields: { text: "The error and where it happened." },
+    fields: { text: "The error and where it happened.", retryMs: "When it is started again." },
+  },
+  "history.failed": {
+    level: "error",
+    description:
+      "History could not be written, or what is old in it not removed. Mail is not affected; ends of deliveries stay in the queue store until history takes them.",
+    fields: {
+      text: "What the disk or the database said.",
+      retryMs: "When it is tried again; absent where the relay stops.",
+    },
+  },
+  "listener.failed": {
+    level: "error",
+    description: "A listening socket met an error when it took a connection. It listens on.",
+    fields: { listener: "Its name; `control.sock` for the commands.", text: "What the system said." },
   },
   "session.refused": {
     level: "info",

@@ -73,6 +73,7 @@ export class Reception implements SocketHandler {
   readonly #session: Session;
   readonly #client: string;
   readonly #whenOver: () => void;
+  readonly #whenAuthenticated: () => void;
   readonly #deadline: SessionDeadline;
   #socket!: Socket; // from `start` on
   #identity: Identity;
@@ -86,12 +87,20 @@ export class Reception implements SocketHandler {
   #mailAt = 0;
   #refusal: string | undefined;
 
-  constructor(parts: ReceptionParts, rules: ListenerRules, client: string, identity: Identity, whenOver: () => void) {
+  constructor(
+    parts: ReceptionParts,
+    rules: ListenerRules,
+    client: string,
+    identity: Identity,
+    whenOver: () => void,
+    whenAuthenticated: () => void = () => undefined,
+  ) {
     this.#parts = parts;
     this.#rules = rules;
     this.#identity = identity;
     this.#client = client;
     this.#whenOver = whenOver;
+    this.#whenAuthenticated = whenAuthenticated;
     const settings: SessionSettings = {
       hostname: rules.hostname,
       offersStartTls: rules.tls === "starttls",
@@ -303,6 +312,7 @@ export class Reception implements SocketHandler {
         username: attempt.username,
         senders: this.#parts.sendersOf(attempt.username),
       };
+      this.#whenAuthenticated();
       this.#parts.recorder.record({ event: "auth.succeeded", ...about });
       return ACCEPT;
     }

@@ -3,6 +3,7 @@ import type { Delivered, Failure, Outcome, Permanent } from "../core/outbound/ou
 import { type Reason, lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { HistoryEntry } from "../ports/history.ts";
 import type { QueuePort } from "../ports/queue.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import type { HeldDelivery, Load } from "./load.ts";
@@ -108,7 +109,7 @@ export class Settler {
   ): string {
     const { message } = load;
     const { from, identity, subject } = message.envelope;
-    return JSON.stringify({
+    const entry: HistoryEntry = {
       at: this.#parts.clock.now(),
       id: message.id,
       row: delivery.row,
@@ -121,7 +122,8 @@ export class Settler {
       subject,
       octets: message.octets,
       receivedAt: message.receivedAt,
-    });
+    };
+    return JSON.stringify(entry);
   }
 }
 

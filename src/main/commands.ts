@@ -1,6 +1,7 @@
 import { ask } from "../adapters/control-socket/client.ts";
 import { loadConfig } from "../adapters/config-file/load.ts";
-import { HistoryStore } from "../adapters/history-sqlite/history-store.ts";
+import { checkNamedFiles } from "../adapters/config-file/named-files.ts";
+import { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
 import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import fs from "node:fs";
 import os from "node:os";
@@ -24,9 +25,13 @@ import { StoreOperator } from "./store-operator.ts";
 import { TRY_DATA, tryMode } from "./try-mode.ts";
 import { VERSION } from "./version.ts";
 
-async function load(
-  explicit: string | undefined,
-): Promise<{ readonly config: Config; readonly source: string; readonly warnings: readonly string[] }> {
+interface Loaded {
+  readonly config: Config;
+  readonly source: string;
+  readonly warnings: readonly string[];
+}
+
+async function load(explicit: string | undefined): Promise<Loaded> {
   const loaded = await loadConfig({
     explicit,
     environment: process.env,
@@ -37,10 +42,12 @@ async function load(
     case "loaded":
       return loaded;
     case "invalid":
-      throw new CommandFailure(`the configuration is not valid\n${loaded.errors.join("\n")}`, EXIT.config);
+      throw invalid(loaded.errors);
     case "nowhere":
       throw new CommandFailure(
-        `there is no configuration; looked in: ${loaded.places.join(", ")}\nTo see Waypost at work without one: waypost try`,
+        `there is no configuration; looked in: ${loaded.places.join(", ")}
+Name a file with --config FILE or WAYPOST_CONFIG, or set WAYPOST_RELAYHOST=smtp://USER:PASSWORD@HOST:587 to do without one
+To see Waypost at work first: waypost try`,
         EXIT.config,
       );
     default:
@@ -48,15 +55,30 @@ async function load(
   }
 }
 
+function invalid(errors: readonly string[]): CommandFailure {
+  return new CommandFailure(`the configuration is not valid\n${errors.join("\n")}`, EXIT.config);
+}
+
+/** With a look at the files that it names, for whoever is about to run it. */
+async function loadWhole(explicit: string | undefined): Promise<Loaded> {
+  const loaded = await load(explicit);
+  const { errors, warnings } = await checkNamedFiles(loaded.config, Date.now());
+  if (errors.length > 0) throw invalid(errors);
+  return { ...loaded, warnings: [...loaded.warnings, ...warnings] };
+}
+
 async function start(options: { readonly config?: string }): Promise<void> {
-  const { config, source, warnings } = await load(options.config);
+  const { config, source, warnings } = await loadWhole(options.config);
   console.error(`waypost ${VERSION}: configuration from ${source}`);
   for (const warning of warnings) console.error(`warning: ${warning}`);
-  await run(config, new ProcessLog(config.logs.level), () => "stop it, or change `listeners[].listen`");
+  await run(config, new ProcessLog(config.logs.level), {
+    port: () => "stop it, or change `listeners[].listen`",
+    folder: "stop it, or choose another `data` folder",
+  });
 }
 
 async function configCheck(options: { readonly config?: string }): Promise<void> {
-  const { source, warnings } = await load(options.config);
+  const { source, warnings } = await loadWhole(options.config);
   for (const warning of warnings) console.log(`warning: ${warning}`);
   console.log(`${source}: valid${warnings.length === 0 ? "" : `, ${warnings.length} to look at`}`);
 }
@@ -79,22 +101,41 @@ async function query<Answer>(
 ): Promise<Answer | null> {
   const folder = await dataFolder(options);
   const paths = dataPaths(folder);
-  const answer = await ask(paths.socket, request);
+  const answer = await asked(paths.socket, request);
   if (answer !== undefined) return answer as Answer | null;
   if (!fs.existsSync(paths.queue))
     throw new CommandFailure(`there is no queue in ${folder}; name the data folder with --data`, EXIT.unavailable);
-  const reader = new QueueReader(paths.queue);
-  const history = new HistoryStore(paths.history);
   try {
-    return (
-      read(
-        new StoreOperator({ version: VERSION, startedAt: 0, config: { hostname: "", listeners: [] } }, reader, history),
-      ) ?? null
+    return readStopped(paths, read) ?? null;
+  } catch (error) {
+    throw new CommandFailure(
+      `${paths.queue} or ${paths.history} cannot be read: ${errorText(error)}`,
+      EXIT.unavailable,
     );
+  }
+}
+
+function readStopped<Answer>(paths: ReturnType<typeof dataPaths>, read: (operator: StoreOperator) => Answer): Answer {
+  const facts = { version: VERSION, startedAt: 0, config: { hostname: "", listeners: [] } };
+  const reader = new QueueReader(paths.queue);
+  try {
+    return read(new StoreOperator(facts, reader, new HistoryReader(paths.history)));
   } finally {
     reader.close();
-    history.close();
   }
+}
+
+/** Undefined where no relay runs. */
+async function asked(socket: string, request: string): Promise<unknown> {
+  try {
+    return await ask(socket, request);
+  } catch (error) {
+    throw new CommandFailure(`the relay at ${socket} does not answer: ${errorText(error)}`, EXIT.unavailable);
+  }
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function print(lines: readonly string[]): void {
@@ -125,7 +166,7 @@ export const commands: Commands = {
   },
   async status(options) {
     const folder = await dataFolder(options);
-    const report = (await ask(dataPaths(folder).socket, "/status")) as StatusReport | null | undefined;
+    const report = (await asked(dataPaths(folder).socket, "/status")) as StatusReport | null | undefined;
     if (report === undefined || report === null)
       throw new CommandFailure(`no relay runs on ${folder}`, EXIT.unavailable);
     if (options.json === true) console.log(JSON.stringify(report));

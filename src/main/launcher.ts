@@ -10,7 +10,9 @@ export function followLauncher(): void {
   const launcher = Number(process.env["WAYPOST_LAUNCHER"] ?? 0);
   delete process.env["WAYPOST_LAUNCHER"];
   if (launcher === 0 || !fs.existsSync("/proc/self")) return;
-  setInterval(() => {
-    if (process.ppid !== launcher) process.kill(process.pid, "SIGTERM");
+  const timer = setInterval(() => {
+    if (process.ppid === launcher) return;
+    clearInterval(timer);
+    process.kill(process.pid, "SIGTERM");
   }, LOOK_MS).unref();
 }

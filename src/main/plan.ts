@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Config, ListenAddress } from "../core/config/config.ts";
+import type { SharedSessions } from "./session-count.ts";
 
 /** What every thread is told at its start. Plain data. */
 export interface RelayPlan {
@@ -18,6 +19,7 @@ export interface RelayPlan {
 
 export interface MailThreadData {
   readonly plan: RelayPlan;
+  readonly sessions: SharedSessions;
   readonly index: number;
   /** Where to listen, in the order of the configuration; ports are settled. */
   readonly addresses: readonly ListenAddress[];

@@ -2,12 +2,10 @@ import { EventRecorder } from "../adapters/log/event-recorder.ts";
 import { LineWriter } from "../adapters/log/line-writer.ts";
 import { openOutput } from "../adapters/log/output.ts";
 import { SystemClock } from "../adapters/system/clock.ts";
-import { LOGS } from "../core/base/limits.ts";
+import { LOGS, STOP } from "../core/base/limits.ts";
 import type { EventLevel } from "../core/events.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import { eventFormat } from "./threads/event-format.ts";
-
-const FLUSH_MS = 2000;
 
 /** The log of the whole process, on stdout. */
 export class ProcessLog {
@@ -32,6 +30,6 @@ export class ProcessLog {
   }
 
   flush(): Promise<void> {
-    return this.#writer.flush(FLUSH_MS);
+    return this.#writer.flush(STOP.flushLog);
   }
 }

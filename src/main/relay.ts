@@ -2,36 +2,17 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import net from "node:net";
 import { availableParallelism } from "node:os";
-import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
-import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
-import { makeFolder } from "../adapters/system/folder.ts";
-import { networkFileSystem } from "../adapters/system/space.ts";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { CONTROL } from "../core/base/limits.ts";
 import { type Config, type ListenAddress, listenText } from "../core/config/config.ts";
+import { CONTROL_RETRY, wait } from "../core/queue/backoff.ts";
 import type { Recorder } from "../ports/recorder.ts";
-import type {
-  ControlThreadData,
-  MailThreadData,
-  QueueThreadData,
-  RelayPlan,
-  StoreThreadData,
-  ThreadOrder,
-  ThreadReport,
-} from "./plan.ts";
-
-/** The relay cannot start; the text says why and what to do. */
-export class StartError extends Error {
-  override readonly name: string = "StartError";
-}
-
-/** A port that is taken. */
-export class PortTakenError extends StartError {
-  override readonly name = "PortTakenError";
-  readonly address: ListenAddress;
-  constructor(address: ListenAddress, message: string) {
-    super(message);
-    this.address = address;
-  }
-}
+import { takeDataFolder } from "./data-folder.ts";
+import type { ControlThreadData, MailThreadData, QueueThreadData, RelayPlan, StoreThreadData } from "./plan.ts";
+import { sharedSessions } from "./session-count.ts";
+import { PortTakenError, StartError } from "./start-error.ts";
+import { tellSurroundings } from "./surroundings.ts";
+import { type Ready, type ThreadName, type WatchedThread, watchedThread } from "./watched-thread.ts";
 
 export interface RelayOptions {
   readonly config: Config;
@@ -44,45 +25,19 @@ export interface RelayOptions {
   readonly onDeath: (text: string) => void;
 }
 
-type ThreadName = "mail" | "queue" | "store" | "control";
-type Ready = Extract<ThreadReport, { kind: "ready" }>;
-
-// Messages live for a moment: with room for them in the young generation few are ever copied by the collector.
-const YOUNG_MIB: Readonly<Record<ThreadName, number>> = { mail: 96, store: 48, queue: 16, control: 32 };
-const CONTROL_RESTART_MS = 1000;
-const STOP_MS = 35_000;
-
-interface Thread {
-  readonly name: ThreadName;
-  readonly worker: Worker;
-  readonly ready: Promise<Ready>;
-  stop(): Promise<void>;
-}
-
 /** The relay: its threads, started in order and watched. The main thread does nothing else. */
 export class Relay {
   readonly #options: RelayOptions;
   readonly #lock: { release(): void };
-  readonly #threads: Thread[] = [];
-  #control: Thread | undefined;
+  readonly #threads: WatchedThread[] = [];
+  #control: WatchedThread | undefined;
   #ports: readonly number[] = [];
   #isStopping = false;
 
   /** Rejects with `StartError` where the configuration asks for what the system does not give. */
   static async start(options: RelayOptions): Promise<Relay> {
-    const { data } = options.config;
-    try {
-      makeFolder(data);
-    } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      throw new StartError(`the data folder ${data} cannot be used: ${text}. Name another one in \`data\``);
-    }
-    const remote = networkFileSystem(data);
-    if (remote !== undefined)
-      throw new StartError(`${data} is on ${remote}: locks and fsync do not hold there. Put \`data\` on a local disk`);
-    const lock = lockData(data);
-    if (lock === undefined)
-      throw new StartError(`another Waypost runs on ${data}; stop it, or choose another \`data\` folder`);
+    const lock = takeDataFolder(options.config.data);
+    tellSurroundings(options.config, options.recorder);
     const relay = new Relay(options, lock);
     try {
       await relay.#run();
@@ -110,7 +65,7 @@ export class Relay {
     const started = performance.now();
     const { recorder } = this.#options;
     recorder.record({ event: "relay.stopping", because });
-    const inOrder = (name: ThreadName): Thread[] => this.#threads.filter((thread) => thread.name === name);
+    const inOrder = (name: ThreadName): WatchedThread[] => this.#threads.filter((thread) => thread.name === name);
     await Promise.all(inOrder("mail").map((thread) => thread.stop()));
     await this.#control?.stop();
     for (const name of ["queue", "store"] as const) for (const thread of inOrder(name)) await thread.stop();
@@ -136,30 +91,30 @@ export class Relay {
     const mailQueue = channels(mailThreads);
     const queueStore = new MessageChannel();
     const controlStore = new MessageChannel();
-    const store = this.#thread("store", {
+    const { recovered = 0 } = await this.#thread("store", {
       plan,
       mails: mailStore.map(({ port2 }) => port2),
       queue: queueStore.port2,
       control: controlStore.port2,
     } satisfies StoreThreadData);
-    const { recovered = 0 } = await store.ready;
-    const queue = this.#thread("queue", {
+    await this.#thread("queue", {
       plan,
       mails: mailQueue.map(({ port2 }) => port2),
       store: queueStore.port1,
     } satisfies QueueThreadData);
-    await queue.ready;
     if (mailThreads > 1) for (const { listen } of config.listeners) await checkFree(listen);
+    const sessions = sharedSessions(config.listeners.length);
     let addresses = config.listeners.map((listener) => listener.listen);
     for (let index = 0; index < mailThreads; index++) {
       const data: MailThreadData = {
         plan,
+        sessions,
         index,
         addresses,
         store: mailStore[index]!.port1,
         queue: mailQueue[index]!.port1,
       };
-      const { ports = [] } = await this.#thread("mail", data).ready;
+      const { ports = [] } = await this.#thread("mail", data);
       addresses = addresses.map(({ host }, at) => ({ host, port: ports[at]! }));
       this.#ports = ports;
     }
@@ -176,89 +131,53 @@ export class Relay {
     });
   }
 
-  /** The one thread that mail can do without: started again when it dies. */
-  #startControl(plan: RelayPlan, store: MessagePort): void {
+  /** The one thread that mail can do without: started again whenever it ends, later and later. */
+  #startControl(plan: RelayPlan, store: MessagePort, failures = 0): void {
     // Its messages to the store go through here, so that the channel outlives it.
     const channel = new MessageChannel();
     channel.port2.on("message", (message: unknown) => store.postMessage(message));
     channel.port2.unref();
-    const control = this.#thread("control", { plan, store: channel.port1 } satisfies ControlThreadData);
-    this.#control = control;
-    control.worker.once("exit", () => {
-      if (!this.#isStopping) setTimeout(() => this.#startControl(plan, store), CONTROL_RESTART_MS);
+    const startedAt = performance.now();
+    this.#control = watchedThread("control", { plan, store: channel.port1 } satisfies ControlThreadData, {
+      log: this.#options.log,
+      ended: (text) => {
+        if (this.#isStopping) return;
+        const isSteady = performance.now() - startedAt > CONTROL.steadyAfter;
+        this.#restartControl(plan, store, text, isSteady ? 1 : failures + 1);
+      },
     });
   }
 
-  #thread(name: ThreadName, data: object): Thread {
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const ports = Object.values(data)
-      .flat()
-      .filter((value): value is MessagePort => isPort(value));
-    const worker = new Worker(new URL(`./threads/${name}.${extension}`, import.meta.url), {
-      workerData: data,
-      transferList: ports,
-      name,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB[name] },
-    });
-    const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-    let stopped: (() => void) | undefined;
-    let isReady = false;
-    const ready = new Promise<Ready>((resolve, reject) => {
-      worker.on("message", (message: ThreadReport) => {
-        if (message.kind === "log") this.#options.log(message.lines);
-        else if (message.kind === "ready") {
-          isReady = true;
-          resolve(message);
-        } else if (message.kind === "failed") reject(startError(message.text, this.#options.config));
-        else stopped?.();
-      });
-      worker.once("error", (error: unknown) => {
-        const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-        reject(
-          new StartError(`the ${name} thread cannot start on ${this.#options.config.data}: ${text.split("\n", 1)[0]}`),
-        );
-        if (isReady && !this.#isStopping) this.#died(name, text);
-      });
-    });
-    ready.catch(() => undefined); // whoever needs it awaits it; an unready thread that dies is told by #died
-    const stop = (): Promise<void> => {
-      const quiet = new Promise<void>((resolve) => (stopped = resolve));
-      worker.postMessage({ kind: "stop" } satisfies ThreadOrder);
-      return Promise.race([quiet, exited, new Promise<void>((resolve) => setTimeout(resolve, STOP_MS).unref())]);
-    };
-    const thread: Thread = { name, worker, ready, stop };
-    if (name !== "control") this.#threads.push(thread);
-    return thread;
+  #restartControl(plan: RelayPlan, store: MessagePort, text: string, failures: number): void {
+    const retryMs = wait(CONTROL_RETRY, failures, 0);
+    this.#options.recorder.record({ event: "control.failed", text, retryMs });
+    setTimeout(() => {
+      if (!this.#isStopping) this.#startControl(plan, store, failures);
+    }, retryMs).unref();
   }
 
-  #died(name: ThreadName, text: string): void {
-    if (name === "control") this.#options.recorder.record({ event: "control.failed", text });
-    else this.#options.onDeath(`the ${name} thread died: ${text}`);
+  /** Starts a thread that mail needs. What it says when it is ready. */
+  async #thread(name: ThreadName, data: object): Promise<Ready> {
+    const { config, log, onDeath } = this.#options;
+    const thread = watchedThread(name, data, {
+      log,
+      ended: (text, wasReady) => {
+        if (wasReady && !this.#isStopping) onDeath(`the ${name} thread died: ${text}`);
+      },
+    });
+    this.#threads.push(thread);
+    const started = await thread.started;
+    if (started.kind === "ready") return started;
+    if (started.kind === "failed") throw startError(started.text, config);
+    throw new StartError(`the ${name} thread cannot start on ${config.data}: ${started.text.split("\n", 1)[0]}`);
   }
 
   async #terminate(): Promise<void> {
     this.#isStopping = true;
-    await Promise.all(
-      [...this.#threads, ...(this.#control === undefined ? [] : [this.#control])].map(({ worker }) =>
-        worker.terminate(),
-      ),
-    );
+    const control = this.#control === undefined ? [] : [this.#control];
+    await Promise.all([...this.#threads, ...control].map((thread) => thread.terminate()));
     this.#lock.release();
   }
-}
-
-function lockData(data: string): { release(): void } | undefined {
-  try {
-    return lockFolder(data);
-  } catch (error) {
-    throw new StartError(
-      `the data folder ${data} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
-}
-
-function isPort(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "postMessage" in value;
 }
 
 function channels(count: number): MessageChannel[] {

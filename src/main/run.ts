@@ -2,8 +2,15 @@ import type { Config } from "../core/config/config.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import { portOwner } from "../adapters/system/port-owner.ts";
 import type { ProcessLog } from "./process-log.ts";
-import { PortTakenError, Relay, StartError } from "./relay.ts";
+import { Relay } from "./relay.ts";
+import { FolderTakenError, PortTakenError, StartError } from "./start-error.ts";
 import { VERSION } from "./version.ts";
+
+/** What the user can do where something is taken already. */
+export interface StartAdvice {
+  port(port: number): string;
+  readonly folder: string;
+}
 
 export interface Running {
   readonly relay: Relay;
@@ -11,21 +18,18 @@ export interface Running {
 }
 
 /** Starts the relay in this process, and sees to it that signals stop it in order and that a dead thread ends it. */
-export async function run(config: Config, log: ProcessLog, portAdvice: (port: number) => string): Promise<Running> {
+export async function run(config: Config, log: ProcessLog, advice: StartAdvice): Promise<Running> {
   process.umask(0o077); // what the relay writes is its owner's, also in a folder that others may enter
   const die = (text: string): void => {
     log.recorder.record({ event: "relay.died", text });
     void log.flush().finally(() => process.exit(EXIT.software));
   };
   let relay: Relay | undefined;
-  // From the start on: who reads `relay.started` may stop the relay at once. Before it there is nothing to finish.
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => {
-      void Promise.resolve(relay?.stop(signal))
-        .then(() => log.flush())
-        .finally(() => process.exit(0));
-    });
-  }
+  onFirstStopSignal((signal) => {
+    void Promise.resolve(relay?.stop(signal))
+      .then(() => log.flush())
+      .finally(() => process.exit(0));
+  });
   try {
     relay = await Relay.start({
       config,
@@ -36,15 +40,31 @@ export async function run(config: Config, log: ProcessLog, portAdvice: (port: nu
       onDeath: die,
     });
   } catch (error) {
-    if (error instanceof PortTakenError) throw new CommandFailure(portTaken(error, portAdvice), EXIT.config);
+    if (error instanceof PortTakenError) throw new CommandFailure(portTaken(error, advice), EXIT.config);
+    if (error instanceof FolderTakenError) throw new CommandFailure(`${error.message}; ${advice.folder}`, EXIT.config);
     if (error instanceof StartError) throw new CommandFailure(error.message, EXIT.config);
     throw error;
   }
   return { relay, log };
 }
 
-function portTaken(error: PortTakenError, advice: (port: number) => string): string {
+/**
+ * From the start on: who reads `relay.started` may stop the relay at once. Before it there is nothing to finish. One
+ * Ctrl-C may come twice, from the terminal and from the launcher; no signal after the first cuts the finishing short.
+ */
+function onFirstStopSignal(stop: (signal: string) => void): void {
+  let isStopping = false;
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (isStopping) return;
+      isStopping = true;
+      stop(signal);
+    });
+  }
+}
+
+function portTaken(error: PortTakenError, advice: StartAdvice): string {
   const { host, port } = error.address;
   const owner = portOwner(port);
-  return `${host}:${port} is taken${owner === undefined ? " by another program" : ` by ${owner}`}; ${advice(port)}`;
+  return `${host}:${port} is taken${owner === undefined ? " by another program" : ` by ${owner}`}; ${advice.port(port)}`;
 }

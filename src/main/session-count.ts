@@ -1,45 +1,104 @@
+import { hash, randomBytes } from "node:crypto";
+import { SESSIONS } from "../core/base/limits.ts";
+import { subscriberOf } from "../core/policy/network.ts";
+
 export interface SessionLimits {
+  /** Of the listener. */
   readonly sessionsMax: number;
+  /** Of one address, on all listeners together. */
   readonly perStrangerMax: number;
   readonly perTrustedMax: number;
 }
 
-/** Who is connected to one listener, by address; IPv6 by its /64, which is one customer. */
+/** The counts of all mail threads, in memory that they share. */
+export interface SharedSessions {
+  readonly counts: SharedArrayBuffer;
+  /** Without it nobody can find addresses that share a bucket. */
+  readonly seed: string;
+}
+
+const BUCKET = 2; // all sessions of its addresses, then those of strangers among them
+const TRUSTED_PLACES = 2; // the listener's and the first of a bucket; a stranger has the second too
+
+export function sharedSessions(listeners: number): SharedSessions {
+  const places = listeners + SESSIONS.addressBuckets * BUCKET;
+  return {
+    counts: new SharedArrayBuffer(places * Int32Array.BYTES_PER_ELEMENT),
+    seed: randomBytes(16).toString("hex"),
+  };
+}
+
+/**
+ * Who is connected, counted exactly over all mail threads (promise P8) and without waiting for any of them. Addresses are
+ * counted in buckets by a keyed hash; two that meet in one share its limit, so that none is ever exceeded.
+ */
 export class SessionCount {
   readonly #limits: SessionLimits;
-  readonly #byAddress = new Map<string, number>();
-  #sessions = 0;
+  readonly #counts: Int32Array;
+  readonly #seed: string;
+  readonly #listener: number;
+  readonly #buckets: number;
 
-  constructor(limits: SessionLimits) {
+  /** `listener` is its number in the configuration. */
+  constructor(shared: SharedSessions, listener: number, limits: SessionLimits) {
     this.#limits = limits;
+    this.#counts = new Int32Array(shared.counts);
+    this.#seed = shared.seed;
+    this.#listener = listener;
+    this.#buckets = this.#counts.length - SESSIONS.addressBuckets * BUCKET;
   }
 
-  /** False where there are too many; then nothing was counted. */
-  enter(address: string, isTrusted: boolean): boolean {
-    const key = keyOf(address);
-    const sessions = this.#byAddress.get(key) ?? 0;
-    const { sessionsMax, perTrustedMax, perStrangerMax } = this.#limits;
-    if (this.#sessions >= sessionsMax || sessions >= (isTrusted ? perTrustedMax : perStrangerMax)) return false;
-    this.#sessions++;
-    this.#byAddress.set(key, sessions + 1);
-    return true;
+  /** Sessions of the listener. */
+  get sessions(): number {
+    return Atomics.load(this.#counts, this.#listener);
   }
 
-  leave(address: string): void {
-    const key = keyOf(address);
-    const sessions = (this.#byAddress.get(key) ?? 0) - 1;
-    this.#sessions--;
-    if (sessions <= 0) this.#byAddress.delete(key);
-    else this.#byAddress.set(key, sessions);
+  /** Undefined where there are too many; then nothing was counted. */
+  enter(address: string, isTrusted: boolean): Seat | undefined {
+    const { sessionsMax, perStrangerMax, perTrustedMax } = this.#limits;
+    const bucket = this.#bucketOf(address);
+    const seat = new Seat(this.#counts);
+    const isIn =
+      seat.take(this.#listener, sessionsMax) &&
+      seat.take(bucket, perTrustedMax) &&
+      (isTrusted || seat.take(bucket + 1, perStrangerMax));
+    if (isIn) return seat;
+    seat.leave();
+    return undefined;
+  }
+
+  #bucketOf(address: string): number {
+    const digest = hash("sha256", this.#seed + subscriberOf(address), "buffer");
+    return this.#buckets + (digest.readUInt32LE() % SESSIONS.addressBuckets) * BUCKET;
   }
 }
 
-function keyOf(address: string): string {
-  if (!address.includes(":")) return address;
-  const [head = "", tail = ""] = address.split("::");
-  const groups = head.split(":");
-  const known = address.includes("::")
-    ? [...groups, ...Array.from({ length: 8 - groups.length - tail.split(":").length }, () => "0")]
-    : groups;
-  return known.slice(0, 4).join(":");
+/** One session's place in the counts. */
+class Seat {
+  readonly #counts: Int32Array;
+  readonly #taken: number[] = [];
+
+  constructor(counts: Int32Array) {
+    this.#counts = counts;
+  }
+
+  /** False where `max` have it already. */
+  take(place: number, max: number): boolean {
+    for (;;) {
+      const count = Atomics.load(this.#counts, place);
+      if (count >= max) return false;
+      if (Atomics.compareExchange(this.#counts, place, count, count + 1) === count) break;
+    }
+    this.#taken.push(place);
+    return true;
+  }
+
+  /** The client said who it is: it no longer counts as a stranger. */
+  trust(): void {
+    for (const place of this.#taken.splice(TRUSTED_PLACES)) Atomics.sub(this.#counts, place, 1);
+  }
+
+  leave(): void {
+    for (const place of this.#taken.splice(0)) Atomics.sub(this.#counts, place, 1);
+  }
 }

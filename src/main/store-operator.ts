@@ -1,6 +1,7 @@
-import type { HistoryEntry, HistoryStore } from "../adapters/history-sqlite/history-store.ts";
+import type { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
 import type { QueuedDelivery, QueuedMessage, QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { SERVED } from "../adapters/store-sqlite/schema.ts";
+import { CONTROL } from "../core/base/limits.ts";
 import { listenText } from "../core/config/config.ts";
 import { isMessageId, timeOf } from "../core/mail/message-id.ts";
 import type { LastWord } from "../core/queue/reason.ts";
@@ -14,6 +15,7 @@ import {
   reasonText,
   type StatusReport,
 } from "../engine/operator.ts";
+import type { HistoryEntry } from "../ports/history.ts";
 import { messageRow } from "../ports/store.ts";
 
 /** What the operator needs to know of the relay besides its stores. */
@@ -29,15 +31,13 @@ export interface RelayFacts {
   };
 }
 
-const LANES_SHOWN = 20;
-
 /** The operator's view of the two stores. */
 export class StoreOperator implements Operator {
   readonly #facts: RelayFacts;
   readonly #queue: QueueReader;
-  readonly #history: HistoryStore;
+  readonly #history: HistoryReader;
 
-  constructor(facts: RelayFacts, queue: QueueReader, history: HistoryStore) {
+  constructor(facts: RelayFacts, queue: QueueReader, history: HistoryReader) {
     this.#facts = facts;
     this.#queue = queue;
     this.#history = history;
@@ -55,7 +55,7 @@ export class StoreOperator implements Operator {
       waiting,
       inHand,
       oldest,
-      lanes: this.#queue.lanes(LANES_SHOWN).map(({ lane, backlog, wakeAt, blockedUntil }) => ({
+      lanes: this.#queue.lanes(CONTROL.lanesShown).map(({ lane, backlog, wakeAt, blockedUntil }) => ({
         lane,
         waiting: backlog,
         wakeAt: wakeAt === SERVED ? undefined : wakeAt,

@@ -45,7 +45,11 @@ export async function tryMode(options: TryOptions): Promise<void> {
   });
   const config = tryConfig(options, { data, certificate, password, sinkPort: sink.port });
   const log = new ProcessLog("warn");
-  const { relay } = await run(config, log, (port) => advice(options, port)).catch((error: unknown) => {
+  const advice = {
+    port: (port: number) => portAdvice(options, port),
+    folder: "stop it, or choose another folder: npm start -- --data FOLDER",
+  };
+  const { relay } = await run(config, log, advice).catch((error: unknown) => {
     sink.close();
     throw error;
   });
@@ -83,7 +87,7 @@ export async function tryMode(options: TryOptions): Promise<void> {
   say(guide({ ports, certificate: certificate.certificate, password }));
 }
 
-function advice(options: TryOptions, port: number): string {
+function portAdvice(options: TryOptions, port: number): string {
   const taken = [
     [options.plainPort, "--plain-port"],
     [options.starttlsPort, "--starttls-port"],

@@ -1,6 +1,8 @@
+import { mkdirSync, readFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { lockFolder } from "../../src/adapters/store-sqlite/folder-lock.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
@@ -154,6 +156,41 @@ test("SIGTERM: what is on its way is finished and recorded, then the relay ends"
   });
 });
 
+test("a signal that is repeated, as Ctrl-C through the launcher is, does not cut the finishing short", async () => {
+  await scene({ sink: { latencyMs: 1500 } }, async ({ relay, sink, ports }) => {
+    const message = factory.make(3000, 1);
+    await send({ port: ports[PLAIN]! }, message);
+    relay.kill("SIGTERM");
+    await relay.event("relay.stopping");
+    expect(sink.copies).toHaveLength(0);
+    for (const signal of ["SIGTERM", "SIGINT", "SIGTERM"] as const) relay.kill(signal);
+    expect(await relay.exited).toEqual({ code: 0, signal: null });
+    expect(sink.copies.map(({ hash }) => hash)).toEqual([message.hash]);
+    expect(relay.events("relay.stopping")).toHaveLength(1);
+    expect(relay.events("relay.stopped")).toHaveLength(1);
+  });
+});
+
+test("a launcher that is killed takes the relay with it, which finishes what is under way", async () => {
+  const home = new RelayHome();
+  const sink = await AccountingSink.start({ latencyMs: 2500 });
+  const launcher = ["sh", "-c", 'WAYPOST_LAUNCHER=$$ "$@" & wait', "sh"];
+  try {
+    configure(home, sink.port);
+    const relay = new RelayProcess(home, { under: launcher });
+    const ports = await relay.ports();
+    const message = factory.make(3000, 1);
+    await send({ port: ports[PLAIN]! }, message);
+    relay.kill("SIGKILL");
+    await relay.exited; // its streams stay open until the relay is gone too
+    expect(sink.copies.map(({ hash }) => hash)).toEqual([message.hash]);
+    expect(relay.events("relay.stopped")).toHaveLength(1);
+  } finally {
+    await sink.close();
+    home.remove();
+  }
+});
+
 test("SIGTERM as soon as the relay says that it is up: it stops in order", async () => {
   await scene({}, async ({ relay }) => {
     expect(await relay.stop()).toEqual({ code: 0, signal: null });
@@ -170,6 +207,40 @@ test("a second relay on the same data folder is refused with one line, and the f
     await send({ port: ports[PLAIN]! }, factory.make(3000, 1));
     await sink.until(({ copies }) => copies.length === 1);
   });
+});
+
+test("try mode beside another one: refused with one line that names the option", async () => {
+  const home = new RelayHome();
+  const lock = lockFolder(home.folder)!;
+  try {
+    const { code, errors } = await runCommand(["try", "--data", home.folder], { cwd: home.folder });
+    expect({ code, errors }).toEqual({
+      code: 78,
+      errors: `waypost: another Waypost runs on ${home.folder}; stop it, or choose another folder: npm start -- --data FOLDER\n`,
+    });
+  } finally {
+    lock.release();
+    home.remove();
+  }
+});
+
+test("a queue store that is no database: one line with its path and what to do, and nothing is touched", async () => {
+  const home = new RelayHome();
+  try {
+    configure(home, 1);
+    mkdirSync(home.data);
+    const text = "no database".repeat(1000);
+    home.write("data/queue.db", text);
+    const relay = new RelayProcess(home);
+    expect(await relay.exited).toEqual({ code: 78, signal: null });
+    const told = relay.errors.split("\n").filter((line) => line !== "" && !line.includes("configuration from"));
+    expect(told).toEqual([
+      `waypost: ${home.queueFile} is no SQLite database: move it away, or name another folder in \`data\``,
+    ]);
+    expect(readFileSync(home.queueFile, "utf8")).toBe(text);
+  } finally {
+    home.remove();
+  }
 });
 
 test("a port that is taken is named with its owner", async () => {
@@ -197,7 +268,8 @@ test("start without any configuration ends with 78 and names the places", async 
   try {
     const { code, output, errors } = await runCommand(["start"], { cwd: home.folder });
     expect({ code, output }).toEqual({ code: 78, output: "" });
-    for (const place of [path.join(home.folder, "waypost.yaml"), "/etc/waypost/waypost.yaml"])
+    const places = [path.join(home.folder, "waypost.yaml"), "/etc/waypost/waypost.yaml"];
+    for (const place of [...places, "--config FILE", "WAYPOST_CONFIG", "WAYPOST_RELAYHOST"])
       expect(errors).toContain(place);
   } finally {
     home.remove();
@@ -211,6 +283,10 @@ test("config check: valid, and not valid with its place", async () => {
     const check = (): ReturnType<typeof runCommand> =>
       runCommand(["config", "check", "--config", home.configFile], { cwd: home.folder });
     expect(await check()).toMatchObject({ code: 0, output: `${home.configFile}: valid\n` });
+    home.write("key.pem", "no key");
+    const withoutKey = await check();
+    expect(withoutKey.code).toBe(78);
+    expect(withoutKey.errors).toContain(`tls.key: ${path.join(home.folder, "key.pem")} is no private key in PEM`);
     configure(home, 1, { listner: [] });
     const invalid = await check();
     expect(invalid.code).toBe(78);

@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
+import { CONFIG_FILES } from "../../core/base/limits.ts";
 import { utf8Text } from "../../core/base/bytes.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -35,7 +36,6 @@ interface Place {
 }
 
 const USUAL_PLACES = ["waypost.yaml", "/etc/waypost/waypost.yaml"];
-const FILE_OCTETS_MAX = 1024 * 1024;
 
 function placesOf({ explicit, environment }: Surroundings): readonly Place[] {
   if (explicit !== undefined) return [{ name: explicit, askedBy: "--config" }];
@@ -62,7 +62,7 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
 }
 
-/** The octets of a file, or undefined where it has more than `octetsMax`: a wrong path may name anything, also /dev/zero. */
+/** The octets of a file, or undefined where it has more than `octetsMax`. */
 export async function readBounded(path: string, octetsMax: number): Promise<Buffer | undefined> {
   const file = await open(path, "r");
   try {
@@ -80,7 +80,7 @@ export async function readBounded(path: string, octetsMax: number): Promise<Buff
 }
 
 async function readConfigText(name: string, path: string): Promise<Found> {
-  const octets = await readBounded(path, FILE_OCTETS_MAX);
+  const octets = await readBounded(path, CONFIG_FILES.octetsMax);
   if (octets === undefined) return { kind: "failed", error: `${name}: is larger than 1 MiB; is it the right file?` };
   const text = utf8Text(octets);
   if (text === undefined) return { kind: "failed", error: `${name}: is not UTF-8 text` };

@@ -194,6 +194,41 @@ describe("secrets", () => {
     ]);
   });
 
+  describe("that stand in the file itself, which others may read,", () => {
+    const smartHost = (url: string): string => `${SMALLEST}smarthosts: { a: { url: "${url}" } }\n`;
+    const warningsOf = async (text: string, mode: number): Promise<readonly string[]> => {
+      write("waypost.yaml", text, mode);
+      write("app.secret", "kept-secret");
+      const result = await load({ environment: { SECRET: "kept-secret", USER: "u" } });
+      if (result.kind !== "loaded") throw new Error(JSON.stringify(result));
+      return result.warnings.filter((line) => line.includes("password"));
+    };
+
+    test.each([
+      ["credentials[0].password", withPassword("kept-secret")],
+      ["credentials[0].password", withPassword("kept-${SECRET}")],
+      ["smarthosts.a.url", smartHost("smtp://user:kept-secret@smtp.example.com")],
+      ["smarthosts.a.url", smartHost("smtp://${USER}:kept${SECRET}@smtp.example.com")],
+    ])("are warned of at %s", async (where, text) => {
+      for (const mode of [0o640, 0o604]) {
+        const [warning, ...others] = await warningsOf(text, mode);
+        expect(warning).toContain(`${where}: is a password in a file that others may read: run chmod 600 waypost.yaml`);
+        expect(warning).not.toContain("kept");
+        expect(others).toEqual([]);
+      }
+      expect(await warningsOf(text, 0o600)).toEqual([]);
+    });
+
+    test.each([
+      withPassword("${SECRET}"),
+      withPassword("file:app.secret"),
+      smartHost("smtp://user:${SECRET}@smtp.example.com"),
+      smartHost("smtp://smtp.example.com:25"),
+    ])("unless they only name where they are: %s", async (text) => {
+      expect(await warningsOf(text, 0o644)).toEqual([]);
+    });
+  });
+
   test("an empty secret file is no password", async () => {
     write("waypost.yaml", withPassword("file:app.secret"));
     write("app.secret", "\n");

@@ -6,8 +6,17 @@ import { parseConfig } from "../../core/config/parse.ts";
 import { type Position, readYaml, type YamlFile } from "./document.ts";
 import { type ConfigText, type Environment, findConfig, type Surroundings } from "./find.ts";
 import { configFromEnvironment, variableAt } from "./from-environment.ts";
-import { readSecretFile } from "./secret-file.ts";
-import { isPassword, isSmartHostUrl, mapTexts, percentEncoded, substitute, type Substituted } from "./substitute.ts";
+import { mayOthersRead, readSecretFile } from "./secret-file.ts";
+import {
+  isPassword,
+  isSmartHostUrl,
+  mapTexts,
+  percentEncoded,
+  SECRET_FILE,
+  showsSecret,
+  substitute,
+  type Substituted,
+} from "./substitute.ts";
 
 export interface LoadOptions extends Surroundings {
   /** Name of the machine, for a configuration without a file. */
@@ -26,8 +35,6 @@ export type LoadedConfig =
     }
   | { readonly kind: "invalid"; readonly errors: readonly string[] }
   | { readonly kind: "nowhere"; readonly places: readonly string[] };
-
-const SECRET_FILE = "file:";
 
 /** Finds, reads and checks the configuration. Changes nothing; may be called again for a reload. */
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
@@ -61,31 +68,47 @@ async function loadFile(found: ConfigText, environment: Environment): Promise<Lo
     return { kind: "invalid", errors };
   }
   const folder = dirname(found.path);
-  const { value, issues } = await fillIn(yaml.file.value, environment, folder);
+  const { value, issues, shown } = await fillIn(yaml.file.value, environment, folder);
   const parsed = parseConfig(value);
   const line = lineIn(found.name, yaml.file);
   const errors = [...issues, ...(parsed.kind === "invalid" ? withoutThoseAt(parsed.issues, issues) : [])];
   if (parsed.kind === "invalid" || errors.length > 0)
     return { kind: "invalid", errors: inOrder(errors, yaml.file).map(line) };
   const config = withAbsolutePaths(parsed.config, folder);
-  return { kind: "loaded", config, source: found.name, warnings: inOrder(parsed.warnings, yaml.file).map(line) };
+  const warnings = [...parsed.warnings, ...(await warnOfShownSecret(found, shown))];
+  return { kind: "loaded", config, source: found.name, warnings: inOrder(warnings, yaml.file).map(line) };
+}
+
+/** One warning for the whole file: it is its mode that is to be changed. */
+async function warnOfShownSecret({ name, path }: ConfigText, [first]: readonly ConfigPath[]): Promise<ConfigIssue[]> {
+  if (first === undefined || !(await mayOthersRead(path))) return [];
+  return [
+    issue(
+      first,
+      `is a password in a file that others may read: run chmod 600 ${name}, or take it from the environment`,
+    ),
+  ];
 }
 
 interface FilledIn {
   readonly value: unknown;
   readonly issues: readonly ConfigIssue[];
+  /** Where the file shows a secret. */
+  readonly shown: readonly ConfigPath[];
 }
 
 /** Variables and secret files put where the file names them. */
 async function fillIn(value: unknown, environment: Environment, folder: string): Promise<FilledIn> {
   const issues: ConfigIssue[] = [];
+  const shown: ConfigPath[] = [];
   const filled = await mapTexts(value, async (text, path) => {
+    if (showsSecret(text, path)) shown.push(path);
     const result = await fillInText(text, path, environment, folder);
     if (result.kind === "text") return result.text;
     issues.push(issue(path, result.why));
     return text;
   });
-  return { value: filled, issues };
+  return { value: filled, issues, shown };
 }
 
 async function fillInText(

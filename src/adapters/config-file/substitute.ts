@@ -4,6 +4,9 @@ import type { Environment } from "./find.ts";
 export type Substituted =
   { readonly kind: "text"; readonly text: string } | { readonly kind: "failed"; readonly why: string };
 
+/** What a password starts with that stands in a file of its own. */
+export const SECRET_FILE = "file:";
+
 // `$${NAME}` stands for the text `${NAME}` itself.
 const REFERENCE = /\$?\$\{([^}]*)(\}?)/g;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -36,6 +39,16 @@ export function isSmartHostUrl(path: ConfigPath): boolean {
 
 export function isPassword(path: ConfigPath): boolean {
   return path.length === 3 && path[0] === "credentials" && path[2] === "password";
+}
+
+/** True where the file itself shows a secret, or a part of one, instead of naming where it is. */
+export function showsSecret(text: string, path: ConfigPath): boolean {
+  const secret = isPassword(path)
+    ? text
+    : isSmartHostUrl(path)
+      ? (/^[a-z]+:\/\/[^/@]*:([^/@]*)@/i.exec(text)?.[1] ?? "")
+      : "";
+  return !secret.startsWith(SECRET_FILE) && secret.replace(REFERENCE, "") !== "";
 }
 
 /** A copy of `value` in which `replace` had a look at every text. */

@@ -6,7 +6,7 @@ import { invariant } from "../../core/base/invariant.ts";
 import { KiB } from "../../core/base/limits.ts";
 import { isMessageId } from "../../core/mail/message-id.ts";
 import { type ContentFiles, type ContentReader, type ContentWriter, StorageError } from "../../ports/content.ts";
-import { makeDurable } from "./durable.ts";
+import { makeDurable, syncFolderNow } from "../durable.ts";
 
 const PIECE_OCTETS = 64 * KiB;
 const FOLDERS = 64; // ids spread over them by their last digit's code
@@ -120,6 +120,9 @@ export class FolderOfContents implements ContentFiles {
   constructor(folder: string) {
     this.#folder = folder;
     for (let i = 0; i < FOLDERS; i++) fs.mkdirSync(path.join(folder, String(i)), { recursive: true, mode: 0o700 });
+    // A file is durable only with the folders on the way to it.
+    syncFolderNow(folder);
+    syncFolderNow(path.dirname(folder));
   }
 
   create(name: string): ContentWriter {

@@ -1,18 +1,24 @@
 import http from "node:http";
+import { CONTROL } from "../../core/base/limits.ts";
 
-const ANSWER_OCTETS_MAX = 16 * 1024 * 1024;
-
-/** Asks the relay that runs on a data folder. Undefined where none does; `null` where it has no such thing. */
+/**
+ * Asks the relay that runs on a data folder. Undefined where none does; `null` where it has no such thing. Rejects with
+ * what went wrong.
+ */
 export function ask(socket: string, path: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const request = http.get({ socketPath: socket, path, timeout: 10_000 }, (response) => {
+    const request = http.get({ socketPath: socket, path, timeout: CONTROL.request }, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (piece: string) => {
         text += piece;
-        if (text.length > ANSWER_OCTETS_MAX) request.destroy(new Error("the answer is too long"));
+        if (text.length > CONTROL.answerOctetsMax) request.destroy(new Error("the answer is too long"));
       });
-      response.on("end", () => resolve(response.statusCode === 200 ? JSON.parse(text) : null));
+      response.on("error", reject); // the relay went while it answered
+      response.on("end", () => {
+        if (response.statusCode === 500) reject(new Error(`the relay cannot tell: ${text}`));
+        else resolve(response.statusCode === 200 ? JSON.parse(text) : null);
+      });
     });
     request.on("timeout", () => request.destroy(new Error("the relay did not answer in time")));
     request.on("error", (error: NodeJS.ErrnoException) => {

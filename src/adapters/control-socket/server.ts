@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import http from "node:http";
+import { CONTROL } from "../../core/base/limits.ts";
 
 interface Answers {
   status(): unknown;
@@ -7,8 +8,12 @@ interface Answers {
   show(id: string): unknown;
 }
 
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
 const LIMIT_DEFAULT = 50;
-const LIMIT_MAX = 1000;
 
 /** JSON over HTTP on a unix socket in the data folder, for who may read that folder. */
 export class SocketServer {
@@ -16,10 +21,17 @@ export class SocketServer {
   readonly #answers: Answers;
   readonly #server: http.Server;
 
-  constructor(file: string, answers: Answers) {
+  /** `failed` hears what is wrong with the socket; it is tried again. */
+  constructor(file: string, answers: Answers, failed: (text: string) => void) {
     this.#file = file;
     this.#answers = answers;
-    this.#server = http.createServer({ requestTimeout: 10_000 }, (request, response) => this.#serve(request, response));
+    this.#server = http.createServer({ requestTimeout: CONTROL.request }, (request, response) =>
+      this.#serve(request, response),
+    );
+    this.#server.on("error", (error) => {
+      failed(error.message);
+      if (!this.#server.listening) setTimeout(() => this.listen(), CONTROL.listenRetry).unref();
+    });
   }
 
   listen(): void {
@@ -33,23 +45,33 @@ export class SocketServer {
   }
 
   #serve(request: http.IncomingMessage, response: http.ServerResponse): void {
-    const url = new URL(request.url ?? "/", "http://control");
-    const answer = (status: number, body: unknown): void => {
-      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
-    };
-    if (request.method !== "GET") return answer(405, { error: "only GET" });
-    if (url.pathname === "/status") return answer(200, this.#answers.status());
-    if (url.pathname === "/queue") return answer(200, this.#answers.list(query(url)));
+    const { status, body } = this.#answer(request);
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  }
+
+  #answer({ method, url }: http.IncomingMessage): Answer {
+    if (method !== "GET") return { status: 405, body: { error: "only GET" } };
+    try {
+      const found = this.#find(new URL(url ?? "/", "http://control"));
+      return found === undefined ? { status: 404, body: { error: "not found" } } : { status: 200, body: found };
+    } catch (error) {
+      // A store that cannot be read is for whoever asks to know, and no reason to end the thread.
+      return { status: 500, body: { error: error instanceof Error ? error.message : String(error) } };
+    }
+  }
+
+  #find(url: URL): unknown {
+    if (url.pathname === "/status") return this.#answers.status();
+    if (url.pathname === "/queue") return this.#answers.list(query(url));
     const id = /^\/queue\/([0-9A-Za-z]{12,16})$/.exec(url.pathname)?.[1];
-    const found = id === undefined ? undefined : this.#answers.show(id);
-    return found === undefined ? answer(404, { error: "not found" }) : answer(200, found);
+    return id === undefined ? undefined : this.#answers.show(id);
   }
 }
 
 function query(url: URL): { readonly limit: number; readonly after: string | undefined } {
   const limit = Number(url.searchParams.get("limit") ?? LIMIT_DEFAULT);
   return {
-    limit: Number.isInteger(limit) ? Math.min(Math.max(limit, 1), LIMIT_MAX) : LIMIT_DEFAULT,
+    limit: Number.isInteger(limit) ? Math.min(Math.max(limit, 1), CONTROL.listedMax) : LIMIT_DEFAULT,
     after: url.searchParams.get("after") ?? undefined,
   };
 }

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { day, type Instant } from "../../core/base/time.ts";
 import type { TlsFiles } from "../../core/config/config.ts";
 import { addressOctets } from "../../core/policy/network.ts";
+import { syncFolder } from "../durable.ts";
 import * as der from "./der.ts";
 
 /** PEM texts. */
@@ -132,15 +133,6 @@ async function writeWhole(path: string, text: string, mode: number): Promise<voi
     throw error;
   }
   await syncFolder(dirname(path));
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 /** Writes both PEM files, the key first and for its owner only. The folders have to be there. */

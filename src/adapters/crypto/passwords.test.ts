@@ -3,7 +3,7 @@ import { PASSWORDS } from "../../core/base/limits.ts";
 import type { CredentialSecret } from "../../core/config/config.ts";
 import { parsePasswordHash, type PasswordHash } from "../../core/policy/password-hash.ts";
 import { deriveHash, hashPassword } from "./argon2.ts";
-import { PasswordVerifier } from "./passwords.ts";
+import { PasswordVerifier, runningShare } from "./passwords.ts";
 import { RememberedLogins } from "./remembered-logins.ts";
 
 async function hashOf(password: string): Promise<CredentialSecret> {
@@ -25,7 +25,7 @@ async function setUp() {
     derived.push(like.parameters);
     return await deriveHash(password, like);
   };
-  return { verifier: new PasswordVerifier({ credentials, clock, derive }), clock, derived };
+  return { verifier: new PasswordVerifier({ credentials, clock, derive, runningMax: 1 }), clock, derived };
 }
 
 describe("passwords", () => {
@@ -81,7 +81,12 @@ describe("passwords", () => {
   test("a hash that cannot be made is our trouble, not a wrong password", async () => {
     const failure = Object.assign(new Error("out of memory"), { code: "ERR_CRYPTO_OPERATION_FAILED" });
     const clock = { monotonic: () => 0 };
-    const verifier = new PasswordVerifier({ credentials: [], clock, derive: () => Promise.reject(failure) });
+    const verifier = new PasswordVerifier({
+      credentials: [],
+      clock,
+      derive: () => Promise.reject(failure),
+      runningMax: 1,
+    });
     expect(await verifier.verify("nobody", "x")).toBe("busy");
   });
 });
@@ -114,6 +119,17 @@ test("a flood of logins: so many hashes at a time, so many wait, the rest is tur
   const later = verifier.verify("plain", "plain-password");
   running.shift()!();
   expect(await later).toBe("ok");
+});
+
+test.each([
+  [1, 8, 7],
+  [4, 8, 1],
+  [3, 8, 2],
+  [4, 2, 1],
+  [1, 1, 1],
+])("%i mail threads on %i cores check %i passwords each at a time", (threads, cores, each) => {
+  expect(runningShare(threads, cores)).toBe(each);
+  if (threads < cores) expect(each * threads).toBeLessThan(cores);
 });
 
 test("remembered logins are bounded; the oldest goes", () => {

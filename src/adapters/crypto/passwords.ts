@@ -16,8 +16,13 @@ export interface PasswordVerifierOptions {
   readonly clock: Pick<Clock, "monotonic">;
   /** How a hash is made; argon2id unless a test counts. */
   readonly derive?: DeriveHash;
-  /** Hashes at a time; all cores but one unless told. */
-  readonly runningMax?: number;
+  /** Hashes at a time. */
+  readonly runningMax: number;
+}
+
+/** All cores but one, shared by those who check: together they keep to it, unless there are more of them than that. */
+export function runningShare(checkers: number, cores = availableParallelism()): number {
+  return Math.max(1, Math.floor((cores - 1) / checkers));
 }
 
 /** What one user's password is compared with. Every check derives one hash, needed or not. */
@@ -54,7 +59,7 @@ function isOutOfResources(error: unknown): boolean {
 /**
  * Checks passwords of the configuration. An unknown user, a wrong password and a right one that is not remembered cost
  * exactly one argon2id each, so that the time of an answer does not tell which users exist. A flood of logins waits in a
- * short queue for all cores but one, and then gets `busy`.
+ * short queue, and then gets `busy`.
  */
 export class PasswordVerifier implements CredentialVerifier {
   readonly #entries: ReadonlyMap<string, Entry>;
@@ -70,7 +75,7 @@ export class PasswordVerifier implements CredentialVerifier {
     this.#entries = new Map(credentials.map((login) => [login.username, entryOf(login)]));
     this.#unknown = { like: dummy, isRight: () => false };
     this.#derive = derive;
-    this.#gate = new Gate(runningMax ?? Math.max(1, availableParallelism() - 1), PASSWORDS.waitingMax);
+    this.#gate = new Gate(runningMax, PASSWORDS.waitingMax);
     const { rememberedMax, rememberedFor } = PASSWORDS;
     this.#remembered = new RememberedLogins({ clock, countMax: rememberedMax, lifetime: rememberedFor });
   }

@@ -1,31 +1,9 @@
 import fs from "node:fs";
-import path from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { day } from "../../core/base/time.ts";
-
-/** What the mail threads write of an attempt or an end (`engine/dispatcher`). */
-export interface HistoryEntry {
-  readonly at: number;
-  readonly id: string;
-  readonly row: number;
-  readonly outcome: string;
-  readonly recipient: string;
-  readonly lane: string;
-  readonly host: string;
-  readonly attempts: number;
-  readonly reply: string;
-  /** The reason of a retry; for a refusal, whether its sender was told. */
-  readonly note: string;
-  readonly from: string;
-  readonly identity: string;
-  readonly subject: string;
-  readonly octets: number;
-  readonly receivedAt: number;
-}
-
-const KEEP_DAYS = 14;
-const OPEN_MAX = 3;
-const FILE = /^\d{4}-\d{2}-\d{2}\.db$/;
+import { HISTORY } from "../../core/base/limits.ts";
+import type { Instant } from "../../core/base/time.ts";
+import type { HistoryEntry } from "../../ports/history.ts";
+import { dayFile, dayOf, daysIn } from "./days.ts";
 
 const SCHEMA = `
   PRAGMA page_size = 8192;
@@ -42,28 +20,26 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS attempt_recipient ON attempt (recipient, at);
   CREATE INDEX IF NOT EXISTS attempt_sender ON attempt (sender, at);`;
 
+const INSERT = `
+  INSERT OR IGNORE INTO attempt (id, row, attempts, outcome, at, recipient, sender, lane, host, reply, note, identity, subject, octets, received_at)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
 interface DayFile {
   readonly database: DatabaseSync;
   readonly insert: StatementSync;
 }
 
-function dayOf(at: number): string {
-  return new Date(at).toISOString().slice(0, 10);
-}
-
-/** What became of every delivery: one file per day, written in batches, the same entry twice being one. */
+/** Writes what became of every delivery: one file per day, in batches, the same entry twice being one. */
 export class HistoryStore {
   readonly #folder: string;
   readonly #open = new Map<string, DayFile>();
 
   constructor(folder: string) {
     this.#folder = folder;
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 
   close(): void {
-    for (const { database } of this.#open.values()) database.close();
-    this.#open.clear();
+    for (const name of this.#open.keys()) this.#close(name);
   }
 
   /** Durable when it returns. */
@@ -75,49 +51,49 @@ export class HistoryStore {
       if (group === undefined) byDay.set(name, [entry]);
       else group.push(entry);
     }
-    for (const [name, group] of byDay) this.#writeDay(this.#day(name), group);
+    for (const [name, group] of byDay) this.#writeDay(name, group);
   }
 
-  /** All that is known of a message, oldest first. `since` is when it was received. */
-  find(id: string, since: number): HistoryEntry[] {
-    const found: HistoryEntry[] = [];
-    for (const name of this.#days()) {
-      if (name < dayOf(since)) continue;
-      const rows = this.#day(name).database.prepare("SELECT * FROM attempt WHERE id = ? ORDER BY at").all(id);
-      for (const row of rows) found.push(entryOf(row));
-    }
-    return found;
+  /** Unlinks days that are over, and the oldest ones while all together have too many octets. */
+  retire(now: Instant, octetsMax: number = HISTORY.octetsMax): void {
+    const days = daysIn(this.#folder);
+    const kept = days.filter((name) => Date.parse(name) > now - HISTORY.keptFor);
+    let octets = 0;
+    for (const name of kept) octets += this.#octetsOf(name);
+    // The newest day is written to: it stays, whatever it has.
+    while (kept.length > 1 && octets > octetsMax) octets -= this.#octetsOf(kept.shift()!);
+    for (const name of days) if (!kept.includes(name)) this.#unlink(name);
   }
 
-  /** Unlinks days that are over. */
-  retire(now: number): void {
-    for (const name of this.#days()) {
-      if (Date.parse(name) > now - KEEP_DAYS * day) continue;
-      this.#open.get(name)?.database.close();
-      this.#open.delete(name);
-      for (const suffix of ["", "-wal", "-shm"])
-        fs.rmSync(path.join(this.#folder, `${name}.db${suffix}`), { force: true });
+  #writeDay(name: string, entries: readonly HistoryEntry[]): void {
+    try {
+      writeEntries(this.#day(name), entries);
+    } catch (error) {
+      this.#close(name); // and with it what was begun; the next try opens the file anew, which may be another by then
+      throw error;
     }
   }
 
-  #days(): string[] {
-    return fs
-      .readdirSync(this.#folder)
-      .filter((name) => FILE.test(name))
-      .map((name) => name.slice(0, -3))
-      .toSorted();
+  #octetsOf(name: string): number {
+    let octets = 0;
+    for (const file of this.#filesOf(name)) octets += fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    return octets;
+  }
+
+  #unlink(name: string): void {
+    this.#close(name);
+    for (const file of this.#filesOf(name)) fs.rmSync(file, { force: true });
+  }
+
+  #filesOf(name: string): string[] {
+    return ["", "-wal", "-shm"].map((suffix) => `${dayFile(this.#folder, name)}${suffix}`);
   }
 
   #day(name: string): DayFile {
     let file = this.#open.get(name);
     if (file === undefined) {
-      const database = new DatabaseSync(path.join(this.#folder, `${name}.db`));
-      database.exec(SCHEMA);
-      const insert = database.prepare(
-        `INSERT OR IGNORE INTO attempt (id, row, attempts, outcome, at, recipient, sender, lane, host, reply, note, identity, subject, octets, received_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      );
-      file = { database, insert };
+      fs.mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      file = openDay(dayFile(this.#folder, name));
       this.#open.set(name, file);
       this.#closeOldest();
     }
@@ -125,58 +101,48 @@ export class HistoryStore {
   }
 
   #closeOldest(): void {
-    if (this.#open.size <= OPEN_MAX) return;
-    const [name, { database }] = this.#open.entries().next().value!;
-    database.close();
-    this.#open.delete(name);
+    if (this.#open.size <= HISTORY.openDaysMax) return;
+    const [oldest] = this.#open.keys();
+    this.#close(oldest!);
   }
 
-  #writeDay({ database, insert }: DayFile, entries: readonly HistoryEntry[]): void {
-    database.exec("BEGIN IMMEDIATE");
-    try {
-      for (const e of entries) {
-        insert.run(
-          e.id,
-          e.row,
-          e.attempts,
-          e.outcome,
-          e.at,
-          e.recipient,
-          e.from,
-          e.lane,
-          e.host,
-          e.reply,
-          e.note,
-          e.identity,
-          e.subject,
-          e.octets,
-          e.receivedAt,
-        );
-      }
-      database.exec("COMMIT");
-    } catch (error) {
-      if (database.isTransaction) database.exec("ROLLBACK");
-      throw error;
-    }
+  #close(name: string): void {
+    this.#open.get(name)?.database.close();
+    this.#open.delete(name);
   }
 }
 
-function entryOf(row: Record<string, unknown>): HistoryEntry {
-  return {
-    at: row["at"] as number,
-    id: row["id"] as string,
-    row: row["row"] as number,
-    outcome: row["outcome"] as string,
-    recipient: row["recipient"] as string,
-    lane: row["lane"] as string,
-    host: row["host"] as string,
-    attempts: row["attempts"] as number,
-    reply: row["reply"] as string,
-    note: row["note"] as string,
-    from: row["sender"] as string,
-    identity: row["identity"] as string,
-    subject: row["subject"] as string,
-    octets: row["octets"] as number,
-    receivedAt: row["received_at"] as number,
-  };
+function openDay(file: string): DayFile {
+  const database = new DatabaseSync(file);
+  try {
+    database.exec(SCHEMA);
+    return { database, insert: database.prepare(INSERT) };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function writeEntries({ database, insert }: DayFile, entries: readonly HistoryEntry[]): void {
+  database.exec("BEGIN IMMEDIATE");
+  for (const e of entries) {
+    insert.run(
+      e.id,
+      e.row,
+      e.attempts,
+      e.outcome,
+      e.at,
+      e.recipient,
+      e.from,
+      e.lane,
+      e.host,
+      e.reply,
+      e.note,
+      e.identity,
+      e.subject,
+      e.octets,
+      e.receivedAt,
+    );
+  }
+  database.exec("COMMIT");
 }

@@ -53,6 +53,20 @@ describe("a file", () => {
     writer.write("after the end\n");
     expect(writer.dropped).toBe(11);
   });
+
+  test("lines that travel together are counted one by one, wherever they are lost", async () => {
+    const descriptor = openSync(join(folder, "log"), "w");
+    closeSync(descriptor);
+    const writer = writerOn(descriptor, 100);
+    writer.write("in flight\nin flight\n");
+    writer.write("waiting\nwaiting\nwaiting\n");
+    writer.write("beyond the bound\n".repeat(7));
+    expect(writer.dropped).toBe(7);
+    await writer.flush(5000);
+    expect(writer.dropped).toBe(12);
+    writer.write("after the end\nafter the end\n");
+    expect(writer.dropped).toBe(14);
+  });
 });
 
 const PROGRAM = fileURLToPath(new URL("../../../test/programs/write-log.ts", import.meta.url));

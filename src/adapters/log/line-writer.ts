@@ -46,13 +46,14 @@ export class LineWriter {
     return this.#dropped;
   }
 
-  write(line: string): void {
-    const octets = Buffer.byteLength(line);
+  /** One line or several that travel together, each with its line feed. */
+  write(lines: string): void {
+    const octets = Buffer.byteLength(lines);
     if (this.#isGone || this.#pendingOctets + octets > this.#options.pendingOctetsMax) {
-      this.#dropped++;
+      this.#dropped += linesIn(lines);
       return;
     }
-    this.#waiting.push(line);
+    this.#waiting.push(lines);
     this.#pendingOctets += octets;
     this.#next();
   }
@@ -114,7 +115,7 @@ export class LineWriter {
     this.#dropped += unwrittenLines(this.#batch);
     if (GONE.has(error.code)) {
       this.#isGone = true;
-      this.#dropped += this.#waiting.length;
+      for (const lines of this.#waiting) this.#dropped += linesIn(lines);
       this.#waiting = [];
     }
     this.#finish();
@@ -137,6 +138,12 @@ export class LineWriter {
     if (this.#isWriting) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
+}
+
+function linesIn(text: string): number {
+  let lines = 0;
+  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) lines++;
+  return lines;
 }
 
 /** A line feed at the start ends a line whose text was written before. */

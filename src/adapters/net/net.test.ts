@@ -5,6 +5,7 @@ import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Certificate, selfSigned } from "../../../test/support/certificates.ts";
 import { INBOUND } from "../../core/base/limits.ts";
 import type { ConnectTarget, Socket, SocketEnd, SocketHandler, TlsFacts } from "../../ports/transport.ts";
+import { plainAddress } from "./networks.ts";
 import { NetSocket, type ServerTls, acceptSocket, acceptTlsSocket } from "./socket.ts";
 import { serverContext } from "./tls-context.ts";
 import { NetTransport } from "./transport.ts";
@@ -133,6 +134,12 @@ async function pair(more: Partial<ConnectTarget> = {}, certificate: Certificate 
   await client.untilCall("connected");
   return { client, server, raw: await accepted.promise };
 }
+
+test("an IPv4 peer of a listener for both families is its IPv4 address; others are what they are", () => {
+  expect(plainAddress("::ffff:192.0.2.1")).toBe("192.0.2.1");
+  for (const address of ["192.0.2.1", "::1", "2001:db8::ffff:192.0.2.1", "::ffff:0:1"])
+    expect(plainAddress(address)).toBe(address);
+});
 
 describe("plain", () => {
   test("what is sent arrives, text and octets in their order, both ways", async () => {

@@ -4,6 +4,7 @@ import { invariant } from "../../core/base/invariant.ts";
 import { INBOUND, KiB } from "../../core/base/limits.ts";
 import type { Duration } from "../../core/base/time.ts";
 import type { Endpoint, Socket, SocketEnd, SocketHandler, TlsFacts } from "../../ports/transport.ts";
+import { plainAddress } from "./networks.ts";
 
 /** How a connection becomes TLS: as server or as client. */
 export interface TlsRole {
@@ -25,11 +26,9 @@ const ASCII = /^[\0-\x7f]*$/;
 
 const NOWHERE: Endpoint = { address: "", port: 0 };
 
-/** An IPv4 peer of a listener for both families is the IPv4 address that it is, to every rule about addresses. */
 function endpoint(address: string | undefined, port: number | undefined): Endpoint {
   if (address === undefined || port === undefined) return NOWHERE; // gone already; `closed` follows
-  const isMapped = address.startsWith("::ffff:") && address.includes(".");
-  return { address: isMapped ? address.slice(7) : address, port };
+  return { address: plainAddress(address), port };
 }
 
 /** The system's or TLS library's word for an error. */

@@ -1,11 +1,9 @@
 import * as net from "node:net";
 import * as tls from "node:tls";
+import { OUTBOUND } from "../../core/base/limits.ts";
 import type { ConnectTarget, Socket, SocketHandler, TlsFacts, Transport } from "../../ports/transport.ts";
 import { NetSocket, type TlsRole } from "./socket.ts";
 import { clientContext } from "./tls-context.ts";
-
-/** Sets of authorities whose contexts are kept; smart hosts with their own are few. */
-const CONTEXTS_MAX = 64;
 
 /** Only names of the certificate's subjectAltName count (RFC 9525 section 2): anybody may write anything into a CN. */
 function checkIdentity(host: string, certificate: tls.PeerCertificate): Error | undefined {
@@ -48,7 +46,7 @@ export class NetTransport implements Transport {
     const key = authorities.join("\n");
     let context = this.#contexts.get(key);
     if (context === undefined) {
-      if (this.#contexts.size === CONTEXTS_MAX) this.#contexts.clear();
+      if (this.#contexts.size === OUTBOUND.tlsContextsMax) this.#contexts.clear();
       context = clientContext(authorities);
       this.#contexts.set(key, context);
     }

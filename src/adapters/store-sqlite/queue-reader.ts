@@ -1,6 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
+import { STORE } from "../../core/base/limits.ts";
 import { type MessageId, timeOf } from "../../core/mail/message-id.ts";
-import { DELIVERY_SPAN, deliveryRow, messageRow } from "../../ports/store.ts";
+import { DELIVERY_SPAN, deliveryRow } from "../../ports/store.ts";
 import { IN_HAND } from "./schema.ts";
 
 export interface QueuedDelivery {
@@ -30,6 +31,11 @@ export interface QueuedLane {
 
 const DELIVERY = "SELECT row, state, lane, due, attempts, recipient, last FROM delivery";
 const MESSAGE = "SELECT row, id, received_at, octets, envelope FROM message";
+
+// Rows from a place on, or backwards from it, and so many at most.
+const BEHIND = "SELECT row, id, received_at FROM message WHERE row >= ? ORDER BY row LIMIT ?";
+const BEFORE = "SELECT row, id, received_at FROM message WHERE row < ? ORDER BY row DESC LIMIT ?";
+const PROBED_ROWS = 16;
 
 function delivery(found: Record<string, unknown>): QueuedDelivery {
   return {
@@ -84,20 +90,19 @@ export class QueueReader {
     return found === undefined ? undefined : message(found);
   }
 
-  messageOf(row: number): QueuedMessage | undefined {
-    return this.message(messageRow(row));
-  }
-
   /**
-   * By public id, without an index that the schedule would pay for: rows are in the order of their times, the id
-   * begins with its time, so some twenty probes find where it has to be. A clock that jumped costs a longer walk.
+   * By public id, without an index that the schedule would pay for. A content in a file has its id in an index of its own.
+   * For the others some twenty probes find the place: an id begins with its time, and rows are in the order of their
+   * commits. A message is committed later than its time by what its session took, so it is looked for behind that place,
+   * and before it for a clock that was set back; farther off than `STORE.lookedThroughMax` rows it is not found.
    */
   messageById(id: MessageId): QueuedMessage | undefined {
     const start = this.#firstSince(timeOf(id));
-    const near = this.#database.prepare(`${MESSAGE} WHERE row >= ? AND id = ? LIMIT 1`).get(start, id);
-    if (near !== undefined) return message(near);
-    const far = this.#database.prepare(`${MESSAGE} WHERE row < ? AND id = ? LIMIT 1`).get(start, id);
-    return far === undefined ? undefined : message(far);
+    const row =
+      this.#number("SELECT message AS n FROM upload WHERE id = ?", id) ??
+      this.#number(`SELECT row AS n FROM (${BEHIND}) WHERE id = ?`, start, STORE.lookedThroughMax, id) ??
+      this.#number(`SELECT row AS n FROM (${BEFORE}) WHERE id = ?`, start, STORE.lookedThroughMax, id);
+    return row === undefined ? undefined : this.message(row);
   }
 
   lanes(limit: number): QueuedLane[] {
@@ -119,21 +124,25 @@ export class QueueReader {
     return { waiting, inHand, oldest };
   }
 
-  #number(sql: string): number | undefined {
-    const found = this.#database.prepare(sql).get()?.["n"];
+  #number(sql: string, ...values: readonly (number | string)[]): number | undefined {
+    const found = this.#database.prepare(sql).get(...values)?.["n"];
     return typeof found === "number" ? found : undefined;
   }
 
-  /** The first row that was received at `time` or later. */
+  /**
+   * The first row that was received at `time` or later, or one shortly before it. Each probe looks at some rows, since one
+   * that took long may stand behind younger ones.
+   */
   #firstSince(time: number): number {
-    const next = this.#database.prepare("SELECT row, received_at FROM message WHERE row >= ? ORDER BY row LIMIT 1");
+    const probe = this.#database.prepare(`SELECT max(row) AS last, max(received_at) AS newest FROM (${BEHIND})`);
     let low = this.#number("SELECT min(row) AS n FROM message") ?? 0;
     let high = (this.#number("SELECT max(row) AS n FROM message") ?? 0) + 1;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      const found = next.get(middle);
-      if (found === undefined || (found["received_at"] as number) >= time) high = middle;
-      else low = (found["row"] as number) + 1;
+      const found = probe.get(middle, PROBED_ROWS);
+      const newest = found?.["newest"];
+      if (typeof newest !== "number" || newest >= time) high = middle;
+      else low = (found!["last"] as number) + 1;
     }
     return low;
   }

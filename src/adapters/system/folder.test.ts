@@ -2,6 +2,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { syncedBy } from "../../../test/support/syncs.ts";
 import { makeFolder } from "./folder.ts";
 
 test("folders above are made, for their owner only; a second time is no error", () => {
@@ -13,6 +14,14 @@ test("folders above are made, for their owner only; a second time is no error", 
   fs.writeFileSync(path.join(top, "file"), "");
   expect(() => makeFolder(path.join(top, "file"))).toThrow(/EACCES|not a folder/);
   expect(() => makeFolder(path.join(top, "file/below"))).toThrow(/ENOTDIR/);
+  fs.rmSync(top, { recursive: true });
+});
+
+test.skipIf(!fs.existsSync("/proc/self/fd"))("each folder that is made is durable in the one above", () => {
+  const top = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), "waypost-folder-")));
+  const folder = path.join(top, "a/b");
+  expect(syncedBy(() => makeFolder(folder))).toEqual([top, path.join(top, "a")]);
+  expect(syncedBy(() => makeFolder(folder))).toEqual([]);
   fs.rmSync(top, { recursive: true });
 });
 

@@ -27,7 +27,22 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x47504653, "GPFS"],
 ]);
 
+const VOLATILE_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
+  [0x01021994, "tmpfs"],
+  [0x858458f6, "ramfs"],
+]);
+
 /** The kind of network file system that the folder is on; undefined where it is none. Locks and fsync do not hold there. */
 export function networkFileSystem(folder: string): string | undefined {
-  return NETWORK_FILE_SYSTEMS.get(fs.statfsSync(folder).type >>> 0);
+  return NETWORK_FILE_SYSTEMS.get(typeOf(folder));
+}
+
+/** The kind of file system in memory that the folder is on; undefined where it is none. What is there ends with the power. */
+export function volatileFileSystem(folder: string): string | undefined {
+  return VOLATILE_FILE_SYSTEMS.get(typeOf(folder));
+}
+
+/** `f_type` of statfs(2), whose upper half some systems extend by its sign. */
+function typeOf(folder: string): number {
+  return fs.statfsSync(folder).type >>> 0;
 }

@@ -1,7 +1,7 @@
 // Every bound in one place, each with its reason (promise P7). Where an operator would want to move one, the
 // configuration key that does so is named; the others are fixed by an RFC or by arithmetic.
 
-import { minute, second } from "./time.ts";
+import { day, hour, minute, second } from "./time.ts";
 
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
@@ -64,6 +64,8 @@ export const SESSIONS = {
   perListenerMax: 10_000,
   perStrangerAddressMax: 50,
   perTrustedAddressMax: 500,
+  /** Counts of addresses, 8 octets each: of 10,000 addresses one in seven meets another one, of 50 hardly any. */
+  addressBuckets: 65_536,
   messagesPerStrangerConnectionMax: 100,
   /** Above this share of `perListenerMax` deadlines shrink to `commandUnderStress`. */
   stressShare: 0.8,
@@ -82,6 +84,8 @@ export const OUTBOUND = {
   authChallengesMax: 5,
   /** Octets of an AUTH command with CR LF up to which it may carry the initial response (RFC 4954 section 4). */
   authCommandOctetsMax: 512,
+  /** Sets of authorities whose TLS contexts are kept: smart hosts with their own are few. */
+  tlsContextsMax: 64,
 } as const;
 
 /** Outbound deadlines (RFC 5321 4.5.3.2, FIELD). */
@@ -144,14 +148,66 @@ export const STORE = {
   /** Pages that the queue store gives back to the system each second while they are free, and where space is low. */
   shrinkPages: 250,
   shrinkPagesWhenLow: 2500,
+  /** Rows that a look for one message goes through on each side of where it should be: some 20 ms, whatever the queue has. */
+  lookedThroughMax: 10_000,
   /** How often free space is looked at. */
   spaceCheck: 1 * second,
+} as const;
+
+/** Files that the configuration is read from: a wrong path may name anything, also /dev/zero. */
+export const CONFIG_FILES = {
+  octetsMax: 1 * MiB,
+  secretOctetsMax: 64 * KiB,
+  /** A chain or a bundle of authorities; the system's own has a quarter of it. */
+  pemOctetsMax: 1 * MiB,
+} as const;
+
+/** The end of a relay that stops in order. */
+export const STOP = {
+  /** What is under way gets this long: service managers kill after 90 s, container runtimes after 10 s unless told. */
+  drain: 30 * second,
+  /** What one thread gets: the drain, and time to record its ends. */
+  thread: 35 * second,
+  /** What the reader of the log gets to take the last lines. */
+  flushLog: 2 * second,
+} as const;
+
+/** The control thread: history, and the socket that commands ask. */
+export const CONTROL = {
+  /** Octets of a unix socket's path: Linux has room for 108 with the NUL at the end (unix(7)). */
+  socketPathOctetsMax: 107,
+  /** Deliveries of one answer. */
+  listedMax: 1000,
+  /** Lanes of one answer, those with most that waits. */
+  lanesShown: 20,
+  /** Octets of one answer that a command takes: 1,000 deliveries with the longest paths and replies. */
+  answerOctetsMax: 16 * MiB,
+  request: 10 * second,
+  /** Between tries to make the socket anew. */
+  listenRetry: 1 * minute,
+  /** A thread that lived this long was well: when it dies, its waits start anew. */
+  steadyAfter: 10 * minute,
+} as const;
+
+/** History. */
+export const HISTORY = {
+  /** Days that are kept: two weeks answer the questions that people ask about a message. */
+  keptFor: 14 * day,
+  /** Octets of all days; above it the oldest go, so that a flood of attempts does not take the disk from the queue. */
+  octetsMax: 10 * GiB,
+  retireEvery: 1 * hour,
+  /** Rows of the outbox in one transaction: each has what one group commit ended. */
+  rowsPerBatch: 100,
+  /** Day files that are kept open to write: today, yesterday around midnight, one more for a clock that jumped. */
+  openDaysMax: 3,
 } as const;
 
 /** Logs. */
 export const LOGS = {
   /** Lines kept for a reader of stdout that stops; beyond it lines are dropped and counted. */
   pendingOctetsMax: 4 * MiB,
+  /** Errors of one listener are told this often: each connection may be one. */
+  listenerErrorEvery: 10 * second,
 } as const;
 
 /** Passwords that clients give. */

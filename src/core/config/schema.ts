@@ -314,7 +314,7 @@ export const configSchema = z.strictObject({
       sessions_per_address: limit(
         SESSIONS.perStrangerAddressMax,
         1_000_000,
-        `Sessions that one address (IPv6: one /64) has at a time. Clients of \`access.networks\` and those that gave a password may have ${SESSIONS.perTrustedAddressMax}, or this if it is more.`,
+        `Sessions that one address (IPv6: one /64) has at a time, on all listeners together. Clients of \`access.networks\` and those that gave a password may have ${SESSIONS.perTrustedAddressMax}, or this if it is more.`,
       ),
       recipients_per_message: limit(
         INBOUND.recipientsMax,

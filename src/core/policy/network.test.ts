@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addressOctets, isLoopback, isWideOpen, type Network, parseNetwork } from "./network.ts";
+import { addressOctets, isLoopback, isWideOpen, parseNetwork, subscriberOf, type Network } from "./network.ts";
 
 function network(text: string): Network {
   const parsed = parseNetwork(text);
@@ -54,6 +54,20 @@ describe("networks", () => {
         expect(addressOctets(text)).toHaveLength(16);
       }),
     );
+  });
+
+  test.each([
+    ["2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", true],
+    ["2001:db8:0:1::1", "2001:0DB8:0000:0001:0:0:0:2", true],
+    ["2001:db8:0:1::1", "2001:db8:0:2::1", false],
+    ["2001:db8::1", "2001:db8::192.0.2.1", true],
+    ["::1", "::2", true],
+    ["1::", "::1", false],
+    ["fe80::1%eth0", "fe80::2%eth0", true],
+    ["192.0.2.1", "192.0.2.1", true],
+    ["192.0.2.1", "192.0.2.2", false],
+  ])("%s and %s are one subscriber's: %s", (one, other, isSame) => {
+    expect(subscriberOf(one) === subscriberOf(other)).toBe(isSame);
   });
 
   test("loopback", () => {

@@ -46,6 +46,12 @@ export function addressOctets(text: string): readonly number[] | undefined {
   return isIpv6(text) ? ipv6Octets(text) : undefined;
 }
 
+/** Whose an address is, as far as it tells: an IPv4 address is one customer's, and so is a /64 of IPv6. */
+export function subscriberOf(address: string): string {
+  const octets = addressOctets(address.split("%", 1)[0]!); // a link-local address has a zone behind it
+  return octets?.length === 16 ? `${octets.slice(0, 8).join(".")}/64` : address;
+}
+
 function masked(octets: readonly number[], prefix: number): number[] {
   return octets.map((octet, i) => octet & (0xff00 >> Math.min(8, Math.max(0, prefix - 8 * i))) & 0xff);
 }

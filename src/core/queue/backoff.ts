@@ -19,6 +19,12 @@ export const SITE_RETRY: RetryPolicy = {
   jitter: 0.15,
 };
 
+/** History and commands can wait, and what keeps them waiting is often the disk: asked again at most once a minute. */
+export const CONTROL_RETRY: RetryPolicy = {
+  schedule: [1 * second, 2 * second, 4 * second, 8 * second, 16 * second, 32 * second, 1 * minute],
+  jitter: 0,
+};
+
 /** The wait after the `failures`th failure in a row (from 1). `chance` is in [0, 1). */
 export function wait(policy: RetryPolicy, failures: number, chance: number): Duration {
   const { schedule, jitter } = policy;

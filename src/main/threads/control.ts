@@ -2,47 +2,37 @@
 // here never touches mail: the main thread starts it again.
 import { workerData } from "node:worker_threads";
 import { SocketServer } from "../../adapters/control-socket/server.ts";
-import { type HistoryEntry, HistoryStore } from "../../adapters/history-sqlite/history-store.ts";
+import { HistoryReader } from "../../adapters/history-sqlite/history-reader.ts";
+import { HistoryStore } from "../../adapters/history-sqlite/history-store.ts";
 import { OutboxReader } from "../../adapters/store-sqlite/outbox-reader.ts";
 import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
+import { SystemClock } from "../../adapters/system/clock.ts";
+import { Historian } from "../historian.ts";
 import { type ControlThreadData, dataPaths } from "../plan.ts";
 import { StoreOperator } from "../store-operator.ts";
 import type { ControlToStore } from "./store.ts";
-import { onOrder, report, reportStopped } from "./thread.ts";
-
-const EVERY_MS = 1000;
-const ROWS_PER_BATCH = 100;
-const RETIRE_EVERY_MS = 3_600_000;
+import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function main({ plan, store }: ControlThreadData): void {
   const paths = dataPaths(plan.config.data);
-  const outbox = new OutboxReader(paths.queue);
+  const recorder = threadRecorder(plan);
   const history = new HistoryStore(paths.history);
-  const reader = new QueueReader(paths.queue);
-  let forgotten = 0;
-  /** One batch; a row is only taken once history has it, so that a crash in between repeats it (idempotent by id). */
-  const fill = (): number => {
-    const rows = outbox.read(forgotten, ROWS_PER_BATCH);
-    if (rows.length === 0) return 0;
-    history.write(rows.flatMap(({ entries }) => JSON.parse(entries) as HistoryEntry[]));
-    forgotten = rows.at(-1)!.row;
-    store.postMessage({ forgetUpTo: forgotten } satisfies ControlToStore);
-    return rows.length;
-  };
-  let isStopping = false;
-  const work = (): void => {
-    if (isStopping) return;
-    const isMore = fill() === ROWS_PER_BATCH;
-    setTimeout(work, isMore ? 0 : EVERY_MS);
-  };
-  const server = new SocketServer(paths.socket, new StoreOperator(plan, reader, history));
+  const historian = new Historian({
+    outbox: new OutboxReader(paths.queue),
+    history,
+    forget: (row) => store.postMessage({ forgetUpTo: row } satisfies ControlToStore),
+    recorder,
+    clock: new SystemClock(),
+  });
+  const operator = new StoreOperator(plan, new QueueReader(paths.queue), new HistoryReader(paths.history));
+  const server = new SocketServer(paths.socket, operator, (text) =>
+    recorder.record({ event: "listener.failed", listener: "control.sock", text }),
+  );
   server.listen();
-  history.retire(Date.now());
-  setInterval(() => history.retire(Date.now()), RETIRE_EVERY_MS).unref();
-  work();
+  historian.start();
   onOrder(() => {
-    isStopping = true;
-    while (fill() > 0);
+    historian.finish();
+    history.close();
     server.close();
     reportStopped();
   });

@@ -1,10 +1,11 @@
 // A mail thread: sessions of clients, and couriers to next hops. Holds nothing that must survive.
 import { hkdfSync } from "node:crypto";
+import { once } from "node:events";
 import net from "node:net";
 import type tls from "node:tls";
 import { workerData } from "node:worker_threads";
 import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
-import { PasswordVerifier } from "../../adapters/crypto/passwords.ts";
+import { PasswordVerifier, runningShare } from "../../adapters/crypto/passwords.ts";
 import { Networks, plainAddress } from "../../adapters/net/networks.ts";
 import { acceptSocket, acceptTlsSocket } from "../../adapters/net/socket.ts";
 import { serverContext } from "../../adapters/net/tls-context.ts";
@@ -13,7 +14,7 @@ import { SystemClock } from "../../adapters/system/clock.ts";
 import { SystemEntropy } from "../../adapters/system/entropy.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
 import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
-import { INBOUND_TIME, SESSIONS } from "../../core/base/limits.ts";
+import { INBOUND_TIME, LOGS, SESSIONS, STOP } from "../../core/base/limits.ts";
 import type { Listener } from "../../core/config/config.ts";
 import { SHUTTING_DOWN } from "../../core/inbound/verbs.ts";
 import { parseForwardPath, parseReversePath } from "../../core/mail/path.ts";
@@ -32,7 +33,6 @@ import { type MailThreadData, type RelayPlan, dataPaths } from "../plan.ts";
 import { SessionCount } from "../session-count.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
-const DRAIN_MS = 30_000;
 const DRAIN_LOOK_MS = 50;
 
 /** Smart hosts by lane. */
@@ -61,7 +61,7 @@ class MailThread {
   readonly #clock = new SystemClock();
   readonly #client: QueueClient;
   readonly #dispatcher: Dispatcher;
-  readonly #parts: ReceptionParts;
+  readonly #parts: Omit<ReceptionParts, "isUnderStress">;
   readonly #networks: Networks;
   readonly #sessions = new Set<Reception>();
   readonly #servers: net.Server[] = [];
@@ -105,10 +105,13 @@ class MailThread {
       files,
       acceptor,
       routes,
-      credentials: new PasswordVerifier({ credentials: config.credentials, clock }),
+      credentials: new PasswordVerifier({
+        credentials: config.credentials,
+        clock,
+        runningMax: runningShare(plan.mailThreads),
+      }),
       sendersOf: (username) => senders.get(username) ?? [],
       obstacle: () => this.#obstacle(),
-      isUnderStress: () => this.#sessions.size > this.#sessionsMax() * SESSIONS.stressShare,
     };
     listenTo(data.store, answers<StoreToMail>(), (message) => this.#fromStore(message));
     listenTo(data.queue, plain<QueueToMail>(), (message) => {
@@ -122,13 +125,12 @@ class MailThread {
     const { plan, addresses } = this.#data;
     const ports: number[] = [];
     for (const [at, listener] of plan.config.listeners.entries()) {
-      const server = this.#server(listener);
+      const server = this.#server(listener, at);
       this.#servers.push(server);
       const { host, port } = addresses[at]!;
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen({ host, port, backlog: 1024, reusePort: plan.mailThreads > 1 }, resolve);
-      });
+      server.listen({ host, port, backlog: 1024, reusePort: plan.mailThreads > 1 });
+      await once(server, "listening");
+      server.on("error", this.#teller(listener.name));
       ports.push((server.address() as net.AddressInfo).port);
     }
     return ports;
@@ -137,7 +139,7 @@ class MailThread {
   /** 421 to new sessions and idle ones; what is under way is finished, for 30 s at most. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    const deadline = this.#clock.monotonic() + DRAIN_MS;
+    const deadline = this.#clock.monotonic() + STOP.drain;
     for (const server of this.#servers) server.close();
     const quiet = this.#dispatcher.stop();
     while (this.#sessions.size > 0 && this.#clock.monotonic() < deadline) {
@@ -170,16 +172,18 @@ class MailThread {
     return this.#space.mayAccept ? undefined : NO_SPACE;
   }
 
-  /** Each mail thread has its share, so that together they never have more (promise P8). */
-  #share(limit: number): number {
-    return Math.max(1, Math.floor(limit / this.#data.plan.mailThreads));
+  /** Tells what goes wrong with a listening socket, now and then. */
+  #teller(listener: string): (error: Error) => void {
+    let toldAt = Number.NEGATIVE_INFINITY;
+    return (error) => {
+      const now = this.#clock.monotonic();
+      if (now - toldAt < LOGS.listenerErrorEvery) return;
+      toldAt = now;
+      this.#parts.recorder.record({ event: "listener.failed", listener, text: error.message });
+    };
   }
 
-  #sessionsMax(): number {
-    return this.#share(this.#data.plan.config.limits.sessionsPerListener);
-  }
-
-  #server(listener: Listener): net.Server {
+  #server(listener: Listener, at: number): net.Server {
     const { plan } = this.#data;
     const { config } = plan;
     const context = plan.tls === undefined || listener.tls === "none" ? undefined : this.#context(listener, plan.tls);
@@ -194,23 +198,29 @@ class MailThread {
       messagesPerConnectionMax: config.limits.messagesPerConnection,
       hasCredentials: config.credentials.length > 0,
     };
-    const count = new SessionCount({
-      sessionsMax: this.#sessionsMax(),
-      perStrangerMax: this.#share(config.limits.sessionsPerAddress),
-      perTrustedMax: this.#share(SESSIONS.perTrustedAddressMax),
+    const { sessionsPerListener, sessionsPerAddress } = config.limits;
+    const count = new SessionCount(this.#data.sessions, at, {
+      sessionsMax: sessionsPerListener,
+      perStrangerMax: sessionsPerAddress,
+      perTrustedMax: Math.max(SESSIONS.perTrustedAddressMax, sessionsPerAddress),
     });
+    const parts: ReceptionParts = {
+      ...this.#parts,
+      isUnderStress: () => count.sessions > sessionsPerListener * SESSIONS.stressShare,
+    };
     return net.createServer({ noDelay: true, pauseOnConnect: false }, (raw) => {
       const address = plainAddress(raw.remoteAddress ?? "");
       const network = this.#networks.find(address);
       const identity: Identity = network === undefined ? { kind: "none" } : { kind: "network", network };
-      const isAdmitted = count.enter(address, network !== undefined);
-      const reception: Reception = new Reception(this.#parts, rules, address, identity, () => {
+      const seat = count.enter(address, network !== undefined);
+      const whenOver = (): void => {
         this.#sessions.delete(reception);
-        if (isAdmitted) count.leave(address);
-      });
+        seat?.leave();
+      };
+      const reception: Reception = new Reception(parts, rules, address, identity, whenOver, () => seat?.trust());
       this.#sessions.add(reception);
       const server = context === undefined ? undefined : { context, handshakeTimeout: INBOUND_TIME.tlsHandshake };
-      const refusal = this.#isStopping ? SHUTTING_DOWN : isAdmitted ? undefined : TOO_MANY_SESSIONS;
+      const refusal = this.#isStopping ? SHUTTING_DOWN : seat !== undefined ? undefined : TOO_MANY_SESSIONS;
       const isTlsFirst = server !== undefined && listener.tls === "implicit" && refusal === undefined;
       reception.start(
         isTlsFirst ? acceptTlsSocket(raw, reception, server) : acceptSocket(raw, reception, server),

@@ -1,6 +1,8 @@
 // The store thread: the only writer of the queue store.
 import { workerData } from "node:worker_threads";
 import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
+import { damageOf } from "../../adapters/store-sqlite/damage.ts";
+import { SchemaTooNewError } from "../../adapters/store-sqlite/schema.ts";
 import { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
@@ -51,4 +53,16 @@ function main({ plan, mails, queue, control }: StoreThreadData): void {
   report({ kind: "ready", recovered });
 }
 
-main(workerData as StoreThreadData);
+/** What is wrong with the store's file and takes an operator; undefined where it is something else. */
+function faultOf(file: string, error: unknown): string | undefined {
+  return error instanceof SchemaTooNewError ? error.message : damageOf(file, error);
+}
+
+const data = workerData as StoreThreadData;
+try {
+  main(data);
+} catch (error) {
+  const text = faultOf(dataPaths(data.plan.config.data).queue, error);
+  if (text === undefined) throw error;
+  report({ kind: "failed", text });
+}

@@ -1,0 +1,86 @@
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { selfSigned } from "../../../test/support/certificates.ts";
+import { day } from "../../core/base/time.ts";
+import type { Config } from "../../core/config/config.ts";
+import { parseConfig } from "../../core/config/parse.ts";
+import { checkNamedFiles } from "./named-files.ts";
+
+const NOW = Date.now();
+const PAIR = selfSigned("relay.test", "DNS:relay.test");
+const OTHER = selfSigned("relay.test", "DNS:relay.test");
+
+let folder: string;
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-files-"));
+});
+afterEach(() => {
+  fs.rmSync(folder, { recursive: true });
+});
+
+function file(name: string, text?: string): string {
+  const whole = path.join(folder, name);
+  if (text !== undefined) fs.writeFileSync(whole, text);
+  return whole;
+}
+
+function config(certificate: string, key: string, authority?: string): Config {
+  const parsed = parseConfig({
+    hostname: "relay.test",
+    data: "/data",
+    listeners: [{ listen: "127.0.0.1:0" }],
+    tls: { certificate, key },
+    smarthosts: { a: { url: "smtp://h.example", ...(authority === undefined ? {} : { tls_ca: authority }) } },
+  });
+  if (parsed.kind === "invalid") throw new Error(JSON.stringify(parsed));
+  return parsed.config;
+}
+
+test("a pair that belongs together is right", async () => {
+  const found = config(file("cert.pem", PAIR.certificate), file("key.pem", PAIR.key), file("ca.pem", PAIR.certificate));
+  expect(await checkNamedFiles(found, NOW)).toEqual({ errors: [], warnings: [] });
+});
+
+test("everything that is missing is told", async () => {
+  expect(await checkNamedFiles(config(file("cert.pem"), file("key.pem"), file("ca.pem")), NOW)).toEqual({
+    errors: [
+      `tls.certificate: ${file("cert.pem")} cannot be read: there is no such file`,
+      `tls.key: ${file("key.pem")} cannot be read: there is no such file`,
+      `smarthosts.a.tls_ca: ${file("ca.pem")} cannot be read: there is no such file`,
+    ],
+    warnings: [],
+  });
+});
+
+test("a key of another certificate", async () => {
+  const found = config(file("cert.pem", PAIR.certificate), file("key.pem", OTHER.key));
+  const { errors } = await checkNamedFiles(found, NOW);
+  expect(errors).toEqual([`tls.key: ${file("key.pem")} is not the key of the certificate ${file("cert.pem")}`]);
+});
+
+test.each([
+  ["text", "this is no PEM"],
+  ["a key in place of the certificate", PAIR.key],
+  ["nothing", ""],
+])("%s is no certificate", async (_, text) => {
+  const { errors } = await checkNamedFiles(config(file("cert.pem", text), file("key.pem", PAIR.key)), NOW);
+  expect(errors).toEqual([expect.stringContaining("cert.pem is no certificate in PEM")]);
+});
+
+test("a key with a passphrase cannot be used", async () => {
+  const plain = file("plain.pem", PAIR.key);
+  execFileSync("openssl", ["pkcs8", "-topk8", "-in", plain, "-out", file("key.pem"), "-passout", "pass:x"]);
+  const { errors } = await checkNamedFiles(config(file("cert.pem", PAIR.certificate), file("key.pem")), NOW);
+  expect(errors).toEqual([expect.stringContaining("key.pem is no private key in PEM, or has a passphrase")]);
+});
+
+test("a certificate whose time is over, or has not begun, is a warning", async () => {
+  const found = config(file("cert.pem", PAIR.certificate), file("key.pem", PAIR.key));
+  const late = await checkNamedFiles(found, NOW + 40_000 * day);
+  expect(late).toEqual({ errors: [], warnings: [expect.stringContaining("cert.pem expired on 20")] });
+  const early = await checkNamedFiles(found, NOW - 40_000 * day);
+  expect(early).toEqual({ errors: [], warnings: [expect.stringContaining("cert.pem is not valid before 20")] });
+});

@@ -1,0 +1,52 @@
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ask } from "./client.ts";
+import { SocketServer } from "./server.ts";
+
+let folder: string;
+let file: string;
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-socket-"));
+  file = path.join(folder, "control.sock");
+});
+afterEach(() => {
+  fs.rmSync(folder, { recursive: true });
+});
+
+const ID = "0abcdefABCDEF1";
+const ANSWERS = {
+  status: () => ({ waiting: 1 }),
+  list: (query: object) => query,
+  show: (id: string) => {
+    if (id !== ID) return undefined;
+    throw new Error("the disk has a hole");
+  },
+};
+
+test("answers come back; what is not there is null; what fails says so, and the next question is answered", async () => {
+  const server = new SocketServer(file, ANSWERS, () => undefined);
+  server.listen();
+  try {
+    await expect.poll(() => ask(file, "/status")).toEqual({ waiting: 1 });
+    expect(await ask(file, "/queue?limit=7&after=x")).toEqual({ limit: 7, after: "x" });
+    expect(await ask(file, "/queue/0abcdefABCDEF2")).toBeNull();
+    expect(await ask(file, "/nothing")).toBeNull();
+    await expect(ask(file, `/queue/${ID}`)).rejects.toThrow("the disk has a hole");
+    expect(await ask(file, "/status")).toEqual({ waiting: 1 });
+  } finally {
+    server.close();
+  }
+});
+
+test("where nobody listens the answer is undefined", async () => {
+  expect(await ask(file, "/status")).toBeUndefined();
+});
+
+test("a socket that cannot be made is told, and is no exception", async () => {
+  const told = new Promise<string>((resolve) => {
+    new SocketServer(path.join(folder, "x".repeat(200)), ANSWERS, resolve).listen();
+  });
+  expect(await told).toMatch(/EINVAL|ENAMETOOLONG/);
+});

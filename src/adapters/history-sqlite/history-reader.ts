@@ -1,0 +1,50 @@
+import { DatabaseSync } from "node:sqlite";
+import type { Instant } from "../../core/base/time.ts";
+import type { HistoryEntry } from "../../ports/history.ts";
+import { dayFile, dayOf, daysIn } from "./days.ts";
+
+/** Looks things up in history. Writes nothing: whoever asks may be another user than the relay's. */
+export class HistoryReader {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** All that is known of a message, oldest first. `since` is when it was received. */
+  find(id: string, since: Instant): HistoryEntry[] {
+    return daysIn(this.#folder)
+      .filter((name) => name >= dayOf(since))
+      .flatMap((name) => entriesOf(dayFile(this.#folder, name), id));
+  }
+}
+
+function entriesOf(file: string, id: string): HistoryEntry[] {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    database.exec("PRAGMA busy_timeout = 5000");
+    return database.prepare("SELECT * FROM attempt WHERE id = ? ORDER BY at").all(id).map(entryOf);
+  } finally {
+    database.close();
+  }
+}
+
+function entryOf(row: Record<string, unknown>): HistoryEntry {
+  return {
+    at: row["at"] as number,
+    id: row["id"] as string,
+    row: row["row"] as number,
+    outcome: row["outcome"] as string,
+    recipient: row["recipient"] as string,
+    lane: row["lane"] as string,
+    host: row["host"] as string,
+    attempts: row["attempts"] as number,
+    reply: row["reply"] as string,
+    note: row["note"] as string,
+    from: row["sender"] as string,
+    identity: row["identity"] as string,
+    subject: row["subject"] as string,
+    octets: row["octets"] as number,
+    receivedAt: row["received_at"] as number,
+  };
+}

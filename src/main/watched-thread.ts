@@ -1,0 +1,74 @@
+import { Worker, type MessagePort } from "node:worker_threads";
+import { STOP } from "../core/base/limits.ts";
+import type { ThreadOrder, ThreadReport } from "./plan.ts";
+
+export type ThreadName = "mail" | "queue" | "store" | "control";
+export type Ready = Extract<ThreadReport, { kind: "ready" }>;
+
+/** How a start went: `failed` in the thread's own words, `died` in those of the error that ended it. */
+export type Started = Ready | { readonly kind: "failed" | "died"; readonly text: string };
+
+export interface ThreadListener {
+  /** Takes whole log lines. */
+  log(lines: string): void;
+  /** It is gone, for whatever reason; also when it was terminated. */
+  ended(text: string, wasReady: boolean): void;
+}
+
+export interface WatchedThread {
+  readonly name: ThreadName;
+  readonly started: Promise<Started>;
+  /** Resolves when it has finished what is under way, at the latest after `STOP.thread`. */
+  stop(): Promise<void>;
+  terminate(): Promise<unknown>;
+}
+
+// Messages live for a moment: with room for them in the young generation few are ever copied by the collector.
+const YOUNG_MIB: Readonly<Record<ThreadName, number>> = { mail: 96, store: 48, queue: 16, control: 32 };
+
+/** Starts a thread with its data, whose ports move to it. */
+export function watchedThread(name: ThreadName, data: object, listener: ThreadListener): WatchedThread {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const worker = new Worker(new URL(`./threads/${name}.${extension}`, import.meta.url), {
+    workerData: data,
+    transferList: Object.values(data)
+      .flat()
+      .filter((value): value is MessagePort => isPort(value)),
+    name,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB[name] },
+  });
+  const started = Promise.withResolvers<Started>();
+  const stopped = Promise.withResolvers<void>();
+  let wasReady = false;
+  let fault: string | undefined;
+  worker.on("message", (message: ThreadReport) => {
+    if (message.kind === "log") listener.log(message.lines);
+    else if (message.kind === "stopped") stopped.resolve();
+    else {
+      wasReady = message.kind === "ready";
+      started.resolve(message);
+    }
+  });
+  worker.once("error", (error: unknown) => {
+    fault = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  });
+  worker.once("exit", (code) => {
+    const text = fault ?? `it ended with code ${code}`;
+    started.resolve({ kind: "died", text });
+    stopped.resolve();
+    listener.ended(text, wasReady);
+  });
+  return {
+    name,
+    started: started.promise,
+    stop() {
+      worker.postMessage({ kind: "stop" } satisfies ThreadOrder);
+      return Promise.race([stopped.promise, new Promise<void>((resolve) => setTimeout(resolve, STOP.thread).unref())]);
+    },
+    terminate: () => worker.terminate(),
+  };
+}
+
+function isPort(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "postMessage" in value;
+}

@@ -1,0 +1,109 @@
+import { mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { AccountingSink } from "../support/accounting-sink.ts";
+import { seeded } from "../support/chance.ts";
+import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
+import { PLAIN, configure, scene } from "../support/scene.ts";
+import { MessageFactory, SourceSession } from "../support/source.ts";
+
+// History and commands: what fails there is told and tried again, and never touches mail.
+
+const factory = new MessageFactory("c", seeded(1), 1024 * 1024);
+
+async function send(port: number): Promise<string> {
+  const session = await SourceSession.connect({ port });
+  const result = await session.send(factory.make(3000, 1));
+  await session.quit();
+  expect(result).toMatchObject({ kind: "acknowledged" });
+  return "reply" in result ? result.reply.split(" ").at(-1)! : "";
+}
+
+function command(home: RelayHome, ...args: string[]): ReturnType<typeof runCommand> {
+  return runCommand([...args, "--json", "--config", home.configFile], { cwd: home.folder });
+}
+
+async function play(
+  prepare: (home: RelayHome) => void,
+  then: (home: RelayHome, relay: RelayProcess, port: number) => Promise<void>,
+) {
+  const home = new RelayHome();
+  const sink = await AccountingSink.start();
+  configure(home, sink.port);
+  mkdirSync(home.data, { mode: 0o700 });
+  prepare(home);
+  const relay = new RelayProcess(home);
+  try {
+    const ports = await relay.ports();
+    await then(home, relay, ports[PLAIN]!);
+  } finally {
+    if (relay.isRunning) await relay.stop();
+    await sink.close();
+    home.remove();
+  }
+}
+
+test("a history that cannot be written: mail goes on, commands are answered, and nothing is missing afterwards", async () => {
+  await play(
+    (home) => home.write("data/history", "in the way"),
+    async (home, relay, port) => {
+      const id = await send(port);
+      await relay.event("delivery.delivered");
+      expect(await relay.event("history.failed")).toMatchObject({ retryMs: 1000 });
+      expect(await relay.event("history.failed", ({ retryMs }) => retryMs === 2000)).toBeTruthy();
+      expect(await command(home, "status")).toMatchObject({ code: 0, errors: "" });
+      rmSync(path.join(home.data, "history"));
+      await expect
+        .poll(async () => (await command(home, "queue", "show", id)).output, { timeout: 15_000 })
+        .toContain('"state":"delivered"');
+      expect(relay.events("control.failed")).toEqual([]);
+    },
+  );
+});
+
+test("a control thread that cannot start is told each time, started again later and later, and then works", async () => {
+  const inTheWay = (home: RelayHome): string => path.join(home.data, "control.sock");
+  await play(
+    (home) => mkdirSync(inTheWay(home)),
+    async (home, relay, port) => {
+      expect(await relay.event("control.failed")).toMatchObject({ retryMs: 1000 });
+      expect(await relay.event("control.failed", ({ retryMs }) => retryMs === 2000)).toBeTruthy();
+      await send(port);
+      await relay.event("delivery.delivered");
+      rmdirSync(inTheWay(home));
+      await expect.poll(async () => (await command(home, "status")).code, { timeout: 15_000 }).toBe(0);
+      expect(await relay.stop()).toEqual({ code: 0, signal: null });
+    },
+  );
+});
+
+test("a stopped relay is looked into without a trace of who looks", async () => {
+  await scene({}, async ({ home, relay, sink, ports }) => {
+    const id = await send(ports[PLAIN]!);
+    await sink.until(({ copies }) => copies.length > 0);
+    await relay.stop();
+    const history = path.join(home.data, "history");
+    const [day = ""] = readdirSync(history);
+    const written = statSync(path.join(history, day)).mtimeMs;
+    expect((await command(home, "queue", "show", id)).output).toContain('"state":"delivered"');
+    expect(statSync(path.join(history, day)).mtimeMs).toBe(written);
+    rmSync(history, { recursive: true });
+    expect((await command(home, "queue", "show", id)).code).toBe(1);
+    expect(readdirSync(home.data)).not.toContain("history");
+  });
+});
+
+test("a data folder whose path is too long for a socket: one line that says what to do", async () => {
+  const home = new RelayHome();
+  try {
+    configure(home, 1, { data: `./${"long".repeat(25)}` });
+    const relay = new RelayProcess(home);
+    expect(await relay.exited).toEqual({ code: 78, signal: null });
+    expect(relay.errors).toMatch(
+      /^waypost: the path of the control socket, .* has \d+ octets and the system takes 107: /m,
+    );
+    expect(readdirSync(home.folder)).not.toContain("long".repeat(25));
+  } finally {
+    home.remove();
+  }
+});

@@ -1,0 +1,116 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import net from "node:net";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { AccountingSink } from "../support/accounting-sink.ts";
+import { seeded } from "../support/chance.ts";
+import { RelayHome, RelayProcess } from "../support/relay.ts";
+import { PLAIN, STARTTLS, USER, configure, scene } from "../support/scene.ts";
+import { MessageFactory, SourceSession } from "../support/source.ts";
+import { LineClient } from "../support/socket-wire.ts";
+
+// Limits of sessions hold exactly over all mail threads (promise P8).
+
+/** So many connections one after the other; what each got as its first line. */
+async function greetings(port: number, count: number): Promise<{ lines: string[]; close: () => Promise<void> }> {
+  const clients: LineClient[] = [];
+  const lines: string[] = [];
+  for (let n = 0; n < count; n++) {
+    const client = await LineClient.connect(port, false);
+    clients.push(client);
+    lines.push((await client.line())!.slice(0, 3));
+  }
+  const close = async (): Promise<void> => {
+    await Promise.all(clients.map((client) => client.end()));
+  };
+  return { lines, close };
+}
+
+const codes = (taken: number, refused: number): string[] => [
+  ...Array.from({ length: taken }, () => "220"),
+  ...Array.from({ length: refused }, () => "421"),
+];
+
+test("a limit of a listener is neither more nor less with four mail threads", async () => {
+  for (const limit of [1, 7]) {
+    await scene({ config: { threads: 4, limits: { sessions_per_listener: limit } } }, async ({ ports }) => {
+      const { lines, close } = await greetings(ports[PLAIN]!, limit + 5);
+      expect(lines).toEqual(codes(limit, 5));
+      await close();
+      const again = await greetings(ports[PLAIN]!, limit);
+      expect(again.lines).toEqual(codes(limit, 0));
+      await again.close();
+    });
+  }
+});
+
+test("the limit of an address is for strangers; who gave a password makes room", async () => {
+  const config = { threads: 4, access: { networks: [] }, limits: { sessions_per_address: 3 } };
+  await scene({ config }, async ({ ports }) => {
+    const port = ports[STARTTLS]!;
+    const known = [];
+    for (let n = 0; n < 5; n++)
+      known.push(await SourceSession.connect({ port, tls: "starttls", auth: { mechanism: "PLAIN", ...USER } }));
+    const strangers = await greetings(port, 5);
+    expect(strangers.lines).toEqual(codes(3, 2));
+    await strangers.close();
+    for (const session of known) await session.quit();
+  });
+});
+
+const factory = new MessageFactory("s", seeded(1), 1024 * 1024);
+
+test.skipIf(process.platform !== "linux")(
+  "a limit of file descriptors below that of sessions is told at the start; where they run out connections fail, not the relay",
+  async () => {
+    const home = new RelayHome();
+    const sink = await AccountingSink.start();
+    try {
+      configure(home, sink.port);
+      const relay = new RelayProcess(home, { under: ["sh", "-c", 'ulimit -n 200; exec "$@"', "sh"] });
+      const [port = 0] = await relay.ports();
+      expect(relay.events("descriptors.few")).toMatchObject([{ descriptors: 200, sessions: 30_000 }]);
+      const flood = Array.from({ length: 400 }, () => net.connect({ host: "127.0.0.1", port }));
+      const turnedAway = flood.map((socket) =>
+        once(
+          socket.on("error", () => undefined),
+          "close",
+        ),
+      );
+      await Promise.race(turnedAway); // the system has no descriptor for it
+      for (const socket of flood) socket.destroy();
+      await expect.poll(() => greeted(port), { timeout: 10_000 }).toBe(true);
+      const session = await SourceSession.connect({ port });
+      expect(await session.send(factory.make(3000, 1))).toMatchObject({ kind: "acknowledged" });
+      await sink.until(({ copies }) => copies.length === 1);
+      expect(await relay.stop()).toEqual({ code: 0, signal: null });
+    } finally {
+      await sink.close();
+      home.remove();
+    }
+  },
+);
+
+async function greeted(port: number): Promise<boolean> {
+  const client = await LineClient.connect(port, false);
+  const line = await client.line();
+  await client.end();
+  return line?.startsWith("220") === true;
+}
+
+const mayMount = process.getuid?.() === 0 && process.platform === "linux";
+
+test.skipIf(!mayMount)(`a data folder in memory is told${mayMount ? "" : " (skipped: not root)"}`, async () => {
+  const disk = new RelayHome();
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=64m", "tmpfs", disk.folder]);
+  try {
+    await scene({ config: { data: path.join(disk.folder, "data") } }, async ({ relay }) => {
+      expect(relay.events("data.volatile")).toMatchObject([{ fileSystem: "tmpfs" }]);
+      await relay.stop();
+    });
+  } finally {
+    execFileSync("umount", [disk.folder]);
+    disk.remove();
+  }
+});
