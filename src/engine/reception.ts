@@ -100,7 +100,8 @@ export class Reception implements SocketHandler {
       bareNewlines: rules.bareNewlines,
       messageOctetsMax: rules.messageOctetsMax,
       recipientsMax: rules.recipientsMax,
-      messagesMax: identity.kind === "none" ? rules.messagesPerConnectionMax : Number.POSITIVE_INFINITY,
+      isTrusted: identity.kind !== "none",
+      messagesMax: rules.messagesPerConnectionMax,
     };
     this.#session = new Session(settings);
     this.#deadline = new SessionDeadline({
@@ -392,12 +393,12 @@ export class Reception implements SocketHandler {
 
   #record(note: Note): void {
     const about = { listener: this.#rules.name, client: this.#client, reply: replyLine(note.reply) };
-    const reason = note.what === "refused" ? this.#refusal : note.why;
+    const reason = note.why ?? this.#refusal;
     this.#refusal = undefined;
     this.#parts.recorder.record({
       event: "session.refused",
       ...about,
-      verb: note.what === "refused" ? printable(note.verb, 32) : "DATA",
+      verb: printable(note.verb, 32),
       reason,
     });
   }

@@ -1,5 +1,6 @@
 import { utf8 } from "../../src/core/base/bytes.ts";
 import type { SessionSettings } from "../../src/core/inbound/state.ts";
+import { SHUTTING_DOWN } from "../../src/core/inbound/verbs.ts";
 import { parseAddressPattern } from "../../src/core/policy/address-pattern.ts";
 import type { Identity } from "../../src/core/policy/identity.ts";
 import type { Route } from "../../src/core/routing/route.ts";
@@ -63,6 +64,7 @@ const WORDS: ReadonlyMap<string, (draft: Draft, value: string) => void> = new Ma
   ["recipients", (draft, value) => void (draft.recipients = Number(value))],
   ["messages", (draft, value) => void (draft.messages = Number(value))],
   ["routes", (draft, value) => void (draft.routes = value)],
+  ["stopping", (draft) => void (draft.obstacle = SHUTTING_DOWN)],
   ["full", (draft) => void (draft.obstacle = tempfail(452, "4.3.1", "Not enough space; try again later"))],
 ] satisfies [string, (draft: Draft, value: string) => void][]);
 
@@ -110,7 +112,8 @@ export function settingsOf({ rules, identity }: TestListener): SessionSettings {
     bareNewlines: rules.bareNewlines,
     messageOctetsMax: rules.messageOctetsMax,
     recipientsMax: rules.recipientsMax,
-    messagesMax: identity.kind === "none" ? rules.messagesPerConnectionMax : Number.POSITIVE_INFINITY,
+    isTrusted: identity.kind !== "none",
+    messagesMax: rules.messagesPerConnectionMax,
   };
 }
 

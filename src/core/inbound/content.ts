@@ -7,7 +7,7 @@ export function runData(machine: Machine, transaction: Transaction, argument: st
   if (argument !== "") return machine.fail("DATA", permfail(501, "5.5.4", "DATA takes no parameter"));
   if (transaction.chunks !== undefined)
     return machine.fail("DATA", permfail(503, "5.5.1", "BDAT was begun; DATA does not mix with it"));
-  if (transaction.recipients.length === 0) return machine.fail("DATA", NO_RECIPIENTS);
+  if (transaction.recipients.length === 0) return machine.refuse("DATA", NO_RECIPIENTS);
   return machine.ask({ about: "data", transaction }, (verdict) => {
     if (verdict.kind === "refuse") return refuseTransaction(machine, transaction, "DATA", verdict.reply);
     const decoder = new DataDecoder(machine.settings.bareNewlines);
@@ -26,7 +26,7 @@ function endTransaction(machine: Machine, transaction: Transaction): void {
 
 function refuseTransaction(machine: Machine, transaction: Transaction, verb: string, reply: Reply): void {
   endTransaction(machine, transaction);
-  machine.fail(verb, reply);
+  machine.refuse(verb, reply);
 }
 
 /** What is wrong with content whatever policy says, in the order in which it is told. */
@@ -58,8 +58,7 @@ function endContent(machine: Machine, transaction: Transaction, facts: ContentFa
   const refusal = contentRefusal(machine, facts);
   if (refusal !== undefined) {
     endTransaction(machine, transaction);
-    machine.emit({ kind: "note", note: { what: "content-refused", ...refusal } });
-    return machine.reply(refusal.reply);
+    return machine.refuse("DATA", refusal.reply, refusal.why);
   }
   return machine.ask({ about: "message", transaction, facts }, (verdict) => {
     machine.phase = { name: "ready", hello: transaction.hello };

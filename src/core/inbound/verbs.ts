@@ -23,8 +23,10 @@ function rule<const Names extends readonly PhaseName[]>(
 ): [string, Rule] {
   const allowed: ReadonlySet<PhaseName> = new Set(names);
   const run = (machine: Machine, argument: string): void => {
-    if (allowed.has(machine.phase.name)) handler(machine, machine.phase as PhaseOf<Names[number]>, argument);
-    else machine.fail(verb, permfail(503, "5.5.1", outOfOrder(verb, machine.phase.name)));
+    if (allowed.has(machine.phase.name)) return handler(machine, machine.phase as PhaseOf<Names[number]>, argument);
+    const reply = permfail(503, "5.5.1", outOfOrder(verb, machine.phase.name));
+    // Behind a MAIL that was refused a whole list may have been pipelined.
+    return verb === "RCPT" ? machine.refuse(verb, reply) : machine.fail(verb, reply);
   };
   return [verb, { place, run }];
 }
@@ -126,8 +128,7 @@ function ehloLines(machine: Machine): string[] {
   if (settings.offersAuth && machine.isSecure && !machine.isAuthenticated) lines.push("AUTH PLAIN LOGIN");
   lines.push("ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8", "DSN", "CHUNKING");
   // RFC 9422: what the client may rely on.
-  const isLimited = Number.isFinite(settings.messagesMax) && !machine.isAuthenticated;
-  const messages = isLimited ? `MAILMAX=${settings.messagesMax} ` : "";
+  const messages = machine.isTrusted ? "" : `MAILMAX=${settings.messagesMax} `;
   lines.push(`LIMITS ${messages}RCPTMAX=${settings.recipientsMax}`);
   return lines;
 }
