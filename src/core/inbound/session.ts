@@ -3,7 +3,7 @@ import { invariant } from "../base/invariant.ts";
 import { INBOUND } from "../base/limits.ts";
 import { parseCommand } from "../smtp/command.ts";
 import type { ContentDecoder } from "../smtp/data-decoder.ts";
-import { type Reply, permfail, ready, tempfail } from "../smtp/reply.ts";
+import { type Reply, greeting, permfail, tempfail } from "../smtp/reply.ts";
 import type { ContentRefusal, Effect, Machine, Phase, Question, SessionSettings, Verdict } from "./state.ts";
 import { RULES, runUnknown } from "./verbs.ts";
 
@@ -91,7 +91,7 @@ export class Session implements Machine {
       // Who talks before the greeting does not wait for replies either: a bot or a smuggler.
       if (this.hasInputWaiting) return this.end(permfail(554, "5.5.0", "You talked before the greeting"));
       this.phase = { name: "greeted" };
-      return this.reply(ready(`${this.settings.hostname} ESMTP Waypost`));
+      return this.reply(greeting(`${this.settings.hostname} ESMTP Waypost`));
     });
     return this.#take();
   }
