@@ -62,7 +62,7 @@ export function runRcpt(machine: Machine, transaction: Transaction, argument: st
     return machine.refuse("RCPT", permfail(501, parsed.isSyntax ? "5.5.4" : "5.1.3", `Bad recipient: ${parsed.why}`));
   if (isHere(parsed.path))
     return machine.refuse("RCPT", permfail(501, "5.1.3", "Bad recipient: localhost is no domain"));
-  const parameters = parseRcptParameters(parsed.rest);
+  const parameters = parseRcptParameters(parsed.rest, transaction.envelope.smtpUtf8);
   if (parameters.kind === "refused") return machine.refuse("RCPT", parameters.reply);
   const recipient: Recipient = { ...parameters.value, path: parsed.path };
   if (needsUtf8(parsed.path, transaction.envelope)) {
