@@ -60,7 +60,13 @@ export type PhaseOf<Name extends PhaseName> = Extract<Phase, { readonly name: Na
 /** What is not the machine's to decide; policy, store and clock answer. */
 export type Question =
   | { readonly about: "connect" }
-  | { readonly about: "auth"; readonly mechanism: Mechanism; readonly attempt: PasswordAttempt }
+  | {
+      readonly about: "auth";
+      readonly mechanism: Mechanism;
+      readonly attempt: PasswordAttempt;
+      /** It asks to act as somebody else, which nobody may. */
+      readonly isAsAnother: boolean;
+    }
   | { readonly about: "mail"; readonly envelope: Envelope }
   | { readonly about: "rcpt"; readonly envelope: Envelope; readonly recipient: Recipient }
   /** May content come? Asked before 354 and before the first chunk is taken. */

@@ -1,6 +1,6 @@
 import { hasHidden } from "../base/printable.ts";
 import { isIpv4, isIpv6 } from "../mail/domain.ts";
-import { keywords, permfail, success, tempfail } from "../smtp/reply.ts";
+import { keywords, permfail, success } from "../smtp/reply.ts";
 import { runAuth } from "./auth.ts";
 import { runBdat, runData } from "./content.ts";
 import type { Machine, PhaseName, PhaseOf } from "./state.ts";
@@ -186,6 +186,3 @@ function runHelp(machine: Machine): void {
 function runQuit(machine: Machine): void {
   machine.end(success(221, "2.0.0", "Bye"));
 }
-
-/** What a session says when the relay stops. */
-export const SHUTTING_DOWN = tempfail(421, "4.3.2", "Shutting down, try again soon");

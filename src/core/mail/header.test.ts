@@ -27,7 +27,6 @@ test("what a message has and what it lacks", () => {
     isTooLong: false,
     needsSeparator: false,
     subject: "one two",
-    messageId: "<a@b>",
   });
   expect(facts("Subject: a\r\n\r\nDate: x\r\n")).toMatchObject({ hasDate: false, hasMessageId: false });
 });

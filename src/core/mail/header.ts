@@ -17,7 +17,6 @@ export interface HeaderFacts {
   needsSeparator: boolean;
   /** The unfolded value, as octets to characters, cut to what an operator reads. */
   subject: string;
-  messageId: string;
 }
 
 const NAME_OCTETS_MAX = 80;
@@ -38,7 +37,6 @@ export class HeaderExaminer {
     isTooLong: false,
     needsSeparator: false,
     subject: "",
-    messageId: "",
   };
   #isDone = false;
   #octets = 0;
@@ -89,7 +87,7 @@ export class HeaderExaminer {
     while (end > 0 && (line[end - 1] === LF || line[end - 1] === CR)) end--;
     if (end === 0) this.#isDone = true;
     else if (this.#field !== "" && (line[0] === 0x20 || line[0] === TAB))
-      this.#keepValue(octetText(line.subarray(0, end)));
+      this.#continueField(octetText(line.subarray(0, end)));
     else this.#startField(octetText(line.subarray(0, end)));
   }
 
@@ -117,12 +115,15 @@ export class HeaderExaminer {
         this.facts.hasDkimSignature = true;
         break;
     }
-    this.#keepValue(text.slice(colon + 1));
+    if (name === "subject") this.#keepSubject(text.slice(colon + 1));
   }
 
-  #keepValue(text: string): void {
-    if (this.#field === "subject") this.facts.subject = joined(this.facts.subject, text);
-    else if (this.#field === "message-id") this.facts.messageId = joined(this.facts.messageId, text);
+  #continueField(text: string): void {
+    if (this.#field === "subject") this.#keepSubject(text);
+  }
+
+  #keepSubject(text: string): void {
+    this.facts.subject = joined(this.facts.subject, text);
   }
 }
 
