@@ -4,6 +4,7 @@ import { invariant } from "../../core/base/invariant.ts";
 import { INBOUND, KiB } from "../../core/base/limits.ts";
 import type { Duration } from "../../core/base/time.ts";
 import type { Endpoint, Socket, SocketEnd, SocketHandler, TlsFacts } from "../../ports/transport.ts";
+import { errorText } from "./error-text.ts";
 
 /** How a connection becomes TLS: as server or as client. */
 export interface TlsRole {
@@ -30,12 +31,6 @@ function endpoint(address: string | undefined, port: number | undefined): Endpoi
   if (address === undefined || port === undefined) return NOWHERE; // gone already; `closed` follows
   const isMapped = address.startsWith("::ffff:") && address.includes(".");
   return { address: isMapped ? address.slice(7) : address, port };
-}
-
-/** The system's or TLS library's word for an error. */
-function errorText(error: Error & { readonly reason?: unknown }): string {
-  if (error instanceof AggregateError) return error.errors.map((e) => errorText(e as Error)).join("; ");
-  return typeof error.reason === "string" ? error.reason : error.message;
 }
 
 function joined(parts: readonly (Uint8Array | string)[]): Uint8Array | string | undefined {
