@@ -53,6 +53,13 @@ test("8-bit octets count in the header only", () => {
   expect(facts("Subject: cafe\r\n\r\ncaf\xe9").isInternational).toBe(false);
 });
 
+test("a subject in raw UTF-8 is read as that, also where it is cut; other octets are characters each", () => {
+  expect(facts("Subject: caf\xc3\xa9\r\n \xc3\xbc\r\n\r\n").subject).toBe("café ü");
+  expect(facts("Subject: caf\xe9\r\n\r\n").subject).toBe("caf\xe9");
+  for (const shift of ["", "a"])
+    expect(facts(`Subject: ${shift}${"\xc3\xa9".repeat(400)}\r\n\r\n`).subject).toMatch(/^a?é+$/);
+});
+
 test("a header without end is too long, and what is kept of it is bounded", () => {
   const long = facts(`Subject: ${"x".repeat(2000)}\r\n${"A: b\r\n".repeat(INBOUND.headerOctetsMax / 6)}`);
   expect(long.isTooLong).toBe(true);
