@@ -55,7 +55,8 @@ export class StoreOperator implements Operator {
       waiting,
       inHand,
       oldest,
-      lanes: this.#queue.lanes(LANES_SHOWN).map(({ lane, backlog, wakeAt, blockedUntil }) => ({
+      lanesLeftOut: Math.max(0, this.#queue.laneCount() - LANES_SHOWN),
+      lanes: this.#queue.lanes(now, LANES_SHOWN).map(({ lane, backlog, wakeAt, blockedUntil }) => ({
         lane,
         waiting: backlog,
         wakeAt: wakeAt === SERVED ? undefined : wakeAt,

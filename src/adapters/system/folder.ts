@@ -6,9 +6,11 @@ import path from "node:path";
  * come back where the system says ENOENT to a folder whose parent exists, as in `/proc`.)
  */
 export function makeFolder(folder: string): void {
+  const found = fs.lstatSync(folder, { throwIfNoEntry: false });
+  if (found?.isSymbolicLink() === true && !fs.existsSync(folder)) throw new Error("it is a symbolic link to nothing");
+  if (found !== undefined && !fs.statSync(folder).isDirectory()) throw new Error("it is not a folder");
   const missing: string[] = [];
   for (let at = path.resolve(folder); !fs.existsSync(at); at = path.dirname(at)) missing.push(at);
   for (const at of missing.toReversed()) fs.mkdirSync(at, { mode: 0o700 });
   fs.accessSync(folder, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
-  if (!fs.statSync(folder).isDirectory()) throw new Error(`${folder} is a file, not a folder`);
 }
