@@ -16,7 +16,7 @@ const IDS: readonly (readonly [section: string, ids: string])[] = [
   ["BYTE", "1..3 5..11 13..15"],
   ["API-H", "1"],
   ["ADR", "1..14"],
-  ["REL", "1..21 API"],
+  ["REL", "1..23 API"],
   ["BD", "1..6 8..11 13 15..16"],
   ["PX", "1..9 11 13..14"],
   ["CONN", "1..10"],

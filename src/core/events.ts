@@ -35,7 +35,14 @@ export interface EventCatalogue {
     readonly reason: string | undefined;
     readonly reply: string;
   };
-  "session.failed": { readonly listener: string; readonly client: string; readonly text: string };
+  "session.failed": {
+    readonly listener: string;
+    readonly client: string;
+    readonly identity: string;
+    readonly phase: string;
+    readonly octets: number | undefined;
+    readonly text: string;
+  };
   "session.crashed": { readonly listener: string; readonly client: string; readonly text: string };
   "auth.succeeded": {
     readonly listener: string;
@@ -208,7 +215,8 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   },
   "session.refused": {
     level: "info",
-    description: "A command was refused.",
+    description:
+      "A command was refused; a wrong password is `auth.failed`, a message that policy or store refuse is `message.refused`.",
     fields: {
       listener: "Its name.",
       client: "Address of the client.",
@@ -219,8 +227,17 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   },
   "session.failed": {
     level: "info",
-    description: "A session ended by a fault: TLS, a deadline, a lost connection.",
-    fields: { listener: "Its name.", client: "Address of the client.", text: "What happened." },
+    description:
+      "A session ended by a fault: of TLS, by a deadline, or because the client broke off inside a message. One that ends between two messages without QUIT is not told.",
+    fields: {
+      listener: "Its name.",
+      client: "Address of the client.",
+      identity: "Whose it was: `user NAME`, `network CIDR` or `none`.",
+      phase:
+        "`handshake`, `commands`, `content`, or `storing`: after the end of content; where `message.accepted` follows all the same, the client does not know and may send it again.",
+      octets: "Of content that had come; absent where none was under way.",
+      text: "What happened.",
+    },
   },
   "session.crashed": {
     level: "error",
@@ -240,7 +257,8 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       client: "Address of the client.",
       username: "Whom it claimed to be.",
       mechanism: "PLAIN or LOGIN.",
-      reason: "`wrong` (user or password), or `busy` (too many at once; it got 454).",
+      reason:
+        "`wrong` (user or password), `authorization-identity` (the right password, but to act as somebody else), or `busy` (too many at once; it got 454).",
     },
   },
   "message.accepted": {

@@ -1,6 +1,7 @@
 import { INBOUND } from "../core/base/limits.ts";
 import { type Instant, dateTime } from "../core/base/time.ts";
 import type { Transaction } from "../core/inbound/state.ts";
+import { notKept } from "../core/inbound/trouble.ts";
 import type { HeaderFacts } from "../core/mail/header.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import { pathKey, pathText } from "../core/mail/path.ts";
@@ -157,9 +158,7 @@ export class Acceptor {
       return { kind: "accepted" };
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      return error.reason === "full"
-        ? refused("storage-full", tempfail(452, "4.3.1", "Not enough space; try again later"))
-        : refused("storage-failed", tempfail(451, "4.3.0", "The message could not be stored; try again later"));
+      return refused(`storage-${error.reason}`, notKept(error.reason));
     }
   }
 

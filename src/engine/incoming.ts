@@ -44,20 +44,23 @@ export class Incoming {
       this.#octets += part.length;
     }
     if (this.#octets <= INBOUND.contentInMemoryMax) return undefined;
-    this.#writing ??= this.#write();
+    this.#writing ??= this.#start(() => this.#write());
     return this.#writing;
   }
 
   /** All content was given: in memory, or in its file and on stable storage. Throws what writing threw. */
   async finish(): Promise<Uint8Array | undefined> {
     while (this.#writing !== undefined) await this.#writing;
+    const writer = this.#writer;
+    if (writer !== undefined && this.#error === undefined) {
+      await this.#start(async () => {
+        await this.#write();
+        if (!this.#isDiscarded) await writer.finish();
+      });
+    }
     if (this.#error !== undefined) throw this.#error;
     this.#closeJoint();
-    if (this.#writer === undefined) return ownBytes(this.#parts);
-    await this.#write();
-    if (this.#error !== undefined) throw this.#error;
-    await this.#writer.finish();
-    return undefined;
+    return writer === undefined ? ownBytes(this.#parts) : undefined;
   }
 
   /** Octets that come one by one must not cost an object each. */
@@ -87,23 +90,30 @@ export class Incoming {
     if (this.#writing === undefined) this.#writer?.discard();
   }
 
-  async #write(): Promise<void> {
-    try {
-      this.#writer ??= this.#files.create(this.id);
-      this.#closeJoint();
-      while (this.#parts.length > 0 && !this.#isDiscarded) {
-        const parts = this.#parts;
+  /** One thing at a time happens to the file: a discard meanwhile is for its end, and does not close it underneath. */
+  #start(work: () => Promise<void>): Promise<void> {
+    this.#writing = Promise.resolve()
+      .then(work)
+      .catch((error: unknown) => {
+        this.#error = error;
         this.#parts = [];
-        this.#octets = 0;
-        await this.#writer.write(parts);
-        this.#closeJoint();
-      }
-    } catch (error) {
-      this.#error = error;
+      })
+      .finally(() => {
+        this.#writing = undefined;
+        if (this.#isDiscarded) this.#writer?.discard();
+      });
+    return this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    this.#writer ??= this.#files.create(this.id);
+    this.#closeJoint();
+    while (this.#parts.length > 0 && !this.#isDiscarded) {
+      const parts = this.#parts;
       this.#parts = [];
-    } finally {
-      this.#writing = undefined;
-      if (this.#isDiscarded) this.#writer?.discard();
+      this.#octets = 0;
+      await this.#writer.write(parts);
+      this.#closeJoint();
     }
   }
 }

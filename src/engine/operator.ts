@@ -18,8 +18,9 @@ export interface StatusReport {
   readonly waiting: number;
   readonly inHand: number;
   readonly oldest: Instant | undefined;
-  /** The lanes with most that waits, at most 20. */
+  /** At most 20: those that are blocked first, then those where most waits. */
   readonly lanes: readonly LaneReport[];
+  readonly lanesLeftOut: number;
 }
 
 export interface DeliveryReport {

@@ -130,6 +130,82 @@ test("a client that goes before the commit has not sent a message", async () => 
   expect(on.engine.files.files.size).toBe(0);
 });
 
+const LARGE = `${"x".repeat(998)}\r\n`.repeat(66); // more than is kept in memory
+
+/** Writing waits until the answer is called. */
+function stalled(on: ReceptionWire): () => void {
+  const stall = Promise.withResolvers<void>();
+  on.engine.files.stall = stall.promise;
+  return stall.resolve;
+}
+
+function failures(on: ReceptionWire): unknown[] {
+  return on.engine.events.filter(({ event }) => event !== "message.accepted" && event !== "session.refused");
+}
+
+test("a client that goes while the rest of its content is written ends in order, and leaves nothing", async () => {
+  for (const size of [LARGE.length, LARGE.length + 10]) {
+    const on = wire();
+    await say(on, ...DATA, LARGE.slice(0, -2));
+    const goOn = stalled(on);
+    await say(on, `${"y".repeat(size - LARGE.length)}\r\n.`);
+    on.socket.hangUp();
+    await on.settle();
+    goOn();
+    await on.settle();
+    expect(failures(on)).toMatchObject([{ event: "session.failed", phase: "storing" }]);
+    expect(on.engine.files.files.size).toBe(0);
+    expect(on.engine.queue.arrivals).toEqual([]);
+  }
+});
+
+test("a disk that stalls is not held against the client, also under stress", async () => {
+  const on = wire();
+  on.engine.isUnderStress = true;
+  await say(on, ...DATA);
+  const goOn = stalled(on);
+  await say(on, LARGE.slice(0, -2));
+  for (let i = 0; i < 20; i++) on.clock.advance(1 * minute);
+  goOn();
+  await on.settle();
+  expect(failures(on)).toEqual([]);
+  expect(await say(on, ".")).toMatch(/^250 /);
+});
+
+test.each([
+  ["inside content", ["text"], { phase: "content", octets: 6, text: "read ECONNRESET" }],
+  ["behind the final dot", ["text\r\n."], { phase: "storing", octets: 6 }],
+])("a client that breaks off %s is on record", async (_, lines, recorded) => {
+  const on = wire();
+  await say(on, ...DATA);
+  for (const line of lines) on.socket.give(octets(`${line}\r\n`));
+  on.reception.closed({ kind: "reset", text: "read ECONNRESET" });
+  const about = { event: "session.failed", client: "192.0.2.2", identity: "network 192.0.2.0/24" };
+  expect(failures(on)).toMatchObject([{ ...about, ...recorded }]);
+});
+
+test("a client that closes without QUIT, but not inside a message, is not on record", async () => {
+  for (const lines of [[], BEGUN.slice(0, 1), BEGUN, [...DATA, "text\r\n."]]) {
+    const on = wire();
+    await say(on, ...lines);
+    on.socket.hangUp();
+    await on.settle();
+    expect(failures(on)).toEqual([]);
+  }
+});
+
+test("who gives a password is on record once, with the reason why it was not enough", async () => {
+  const on = wire("secure auth");
+  await say(on, "EHLO client.test", "AUTH PLAIN AGFwcDEAd3Jvbmc=", "AUTH PLAIN YXBwMgBhcHAxAHNlY3JldA==");
+  await say(on, "AUTH PLAIN AGJ1c3kAc2VjcmV0", "AUTH PLAIN AGFwcDEAc2VjcmV0");
+  expect(on.engine.events).toMatchObject([
+    { event: "auth.failed", username: "app1", reason: "wrong" },
+    { event: "auth.failed", username: "app1", reason: "authorization-identity" },
+    { event: "auth.failed", username: "busy", reason: "busy" },
+    { event: "auth.succeeded", username: "app1" },
+  ]);
+});
+
 test("what comes after the end is ignored", async () => {
   const on = wire();
   await say(on, "QUIT");

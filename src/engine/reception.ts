@@ -1,91 +1,58 @@
-import { unreachable } from "../core/base/invariant.ts";
 import { INBOUND, INBOUND_TIME } from "../core/base/limits.ts";
-import { printable } from "../core/base/printable.ts";
 import { Session } from "../core/inbound/session.ts";
-import {
-  ACCEPT,
-  type Effect,
-  type Note,
-  type Question,
-  type SessionSettings,
-  type Verdict,
-} from "../core/inbound/state.ts";
-import type { Envelope } from "../core/mail/envelope.ts";
-import { messageId } from "../core/mail/message-id.ts";
-import { pathText } from "../core/mail/path.ts";
-import type { AddressPattern } from "../core/policy/address-pattern.ts";
-import { type Identity, identityText } from "../core/policy/identity.ts";
-import { type SessionFacts, recipientVerdict, senderVerdict } from "../core/policy/relay.ts";
-import { type Route, routeFor } from "../core/routing/route.ts";
+import type { Effect, SessionSettings, Verdict } from "../core/inbound/state.ts";
+import { OUR_FAULT } from "../core/inbound/trouble.ts";
+import type { Identity } from "../core/policy/identity.ts";
 import type { BareNewlines } from "../core/smtp/data-decoder.ts";
-import { type Reply, permfail, renderReply, tempfail } from "../core/smtp/reply.ts";
-import type { Clock } from "../ports/clock.ts";
-import { type ContentFiles, StorageError } from "../ports/content.ts";
-import type { CredentialVerifier } from "../ports/credentials.ts";
-import type { Entropy } from "../ports/entropy.ts";
-import type { Recorder } from "../ports/recorder.ts";
+import { type Reply, renderReply, tempfail } from "../core/smtp/reply.ts";
 import type { Socket, SocketEnd, SocketHandler, TlsFacts } from "../ports/transport.ts";
-import type { Acceptor, Received } from "./acceptance.ts";
-import { Incoming } from "./incoming.ts";
+import { type AnswerParts, type AnswerRules, Answers, type FailurePhase } from "./answers.ts";
 import { SessionDeadline, type Turn } from "./session-deadline.ts";
 
 /** One listener's rules for its sessions. */
-export interface ListenerRules {
-  readonly name: string;
+export interface ListenerRules extends AnswerRules {
   readonly hostname: string;
-  readonly tls: "none" | "starttls" | "implicit";
-  readonly isTlsRequired: boolean;
   readonly bareNewlines: BareNewlines;
   readonly messageOctetsMax: number;
   readonly recipientsMax: number;
   readonly messagesPerConnectionMax: number;
-  /** There are credentials, so that AUTH makes sense. */
-  readonly hasCredentials: boolean;
 }
 
-export interface ReceptionParts {
-  readonly clock: Clock;
-  readonly entropy: Entropy;
-  readonly recorder: Recorder;
-  readonly files: ContentFiles;
-  readonly credentials: CredentialVerifier;
-  /** Envelope senders that a user may use. */
-  sendersOf(username: string): readonly AddressPattern[];
-  readonly acceptor: Pick<Acceptor, "accept">;
-  routes(): readonly Route[];
-  /** Why mail cannot be taken now; undefined where it can. */
-  obstacle(): Reply | undefined;
+export interface ReceptionParts extends AnswerParts {
   /** Sessions run short: deadlines shrink. */
   isUnderStress(): boolean;
 }
 
-const REPLY_BUSY = tempfail(454, "4.7.0", "Too many authentications at once; try again soon");
-const OUR_FAULT = tempfail(421, "4.3.0", "Something is wrong here; try again later");
-const REPLY_WRONG = permfail(535, "5.7.8", "Authentication failed");
+const TIMEOUT = tempfail(421, "4.4.2", "Timeout: you took too long");
 
-/**
- * One session of a client: drives the pure machine over a socket, answers its questions from policy, store and clock,
- * and keeps its deadlines.
- */
+function settingsOf(rules: ListenerRules, identity: Identity): SessionSettings {
+  return {
+    hostname: rules.hostname,
+    offersStartTls: rules.tls === "starttls",
+    offersAuth: rules.tls !== "none" && rules.hasCredentials,
+    isImplicitTls: rules.tls === "implicit",
+    bareNewlines: rules.bareNewlines,
+    messageOctetsMax: rules.messageOctetsMax,
+    recipientsMax: rules.recipientsMax,
+    isTrusted: identity.kind !== "none",
+    messagesMax: rules.messagesPerConnectionMax,
+  };
+}
+
+/** One session of a client: drives the pure machine over a socket, and keeps its deadlines. */
 export class Reception implements SocketHandler {
   readonly #parts: ReceptionParts;
   readonly #rules: ListenerRules;
   readonly #session: Session;
-  readonly #client: string;
+  readonly #answers: Answers;
   readonly #whenOver: () => void;
-  readonly #whenAuthenticated: () => void;
   readonly #deadline: SessionDeadline;
   #socket!: Socket; // from `start` on
-  #identity: Identity;
-  #tls: TlsFacts | undefined;
-  #incoming: Incoming | undefined;
   #output = "";
   #isPaused = false;
   #isDraining = false; // the peer does not take our replies
   #isWriting = false; // content goes to disk slower than it comes
   #isOver = false;
-  #mailAt = 0;
-  #refusal: string | undefined;
 
   constructor(
     parts: ReceptionParts,
@@ -97,21 +64,9 @@ export class Reception implements SocketHandler {
   ) {
     this.#parts = parts;
     this.#rules = rules;
-    this.#identity = identity;
-    this.#client = client;
     this.#whenOver = whenOver;
-    this.#whenAuthenticated = whenAuthenticated;
-    const settings: SessionSettings = {
-      hostname: rules.hostname,
-      offersStartTls: rules.tls === "starttls",
-      offersAuth: rules.tls !== "none" && rules.hasCredentials,
-      isImplicitTls: rules.tls === "implicit",
-      bareNewlines: rules.bareNewlines,
-      messageOctetsMax: rules.messageOctetsMax,
-      recipientsMax: rules.recipientsMax,
-      messagesMax: identity.kind === "none" ? rules.messagesPerConnectionMax : Number.POSITIVE_INFINITY,
-    };
-    this.#session = new Session(settings);
+    this.#session = new Session(settingsOf(rules, identity));
+    this.#answers = new Answers(parts, rules, client, identity, whenAuthenticated);
     this.#deadline = new SessionDeadline({
       clock: parts.clock,
       isUnderStress: () => parts.isUnderStress(),
@@ -158,21 +113,16 @@ export class Reception implements SocketHandler {
   }
 
   secured(tls: TlsFacts): void {
-    this.#tls = tls;
+    this.#answers.secured(tls);
     this.#deadline.extend();
     this.#guard(() => this.#run(this.#rules.tls === "implicit" ? this.#session.open() : this.#session.secured()));
   }
 
   closed(end: SocketEnd): void {
     if (this.#isOver) return;
-    if (end.kind === "tls-failed") {
-      this.#parts.recorder.record({
-        event: "session.failed",
-        listener: this.#rules.name,
-        client: this.#client,
-        text: end.text,
-      });
-    }
+    const phase = end.kind === "tls-failed" ? "handshake" : this.#phase();
+    // Many clients close between two messages without QUIT: that is nobody's business.
+    if (phase !== "commands") this.#answers.failed(phase, end.text);
     this.#end(0);
   }
 
@@ -184,7 +134,7 @@ export class Reception implements SocketHandler {
       for (const effect of current) {
         if (effect.kind !== "ask") this.#do(effect);
         else {
-          const verdict = this.#answer(effect.question);
+          const verdict = this.#answers.answer(effect.question);
           if (verdict instanceof Promise) void this.#await(verdict);
           else next = this.#session.answer(verdict);
         }
@@ -219,8 +169,7 @@ export class Reception implements SocketHandler {
   }
 
   #crash(error: unknown): void {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#parts.recorder.record({ event: "session.crashed", listener: this.#rules.name, client: this.#client, text });
+    this.#answers.crashed(error);
     if (this.#isOver) return;
     this.#output += renderReply(OUR_FAULT);
     this.#flush();
@@ -237,95 +186,22 @@ export class Reception implements SocketHandler {
         this.#takeContent(effect.parts);
         break;
       case "reset":
-        this.#incoming?.discard();
-        this.#incoming = undefined;
+        this.#answers.discard();
         break;
       case "start-tls":
         this.#flush();
         this.#socket.startTls();
         break;
       case "note":
-        this.#record(effect.note);
+        this.#answers.note(effect.note);
         break;
       case "close":
         break; // #run sees to it, after the replies
     }
   }
 
-  #answer(question: Question): Verdict | Promise<Verdict> {
-    switch (question.about) {
-      case "connect":
-        return ACCEPT;
-      case "auth":
-        return this.#authenticate(question);
-      case "mail":
-        return this.#answerMail(question.envelope);
-      case "rcpt": {
-        const { envelope, recipient } = question;
-        const lane = routeFor(this.#parts.routes(), envelope.reversePath, recipient.path);
-        return this.#note(recipientVerdict(this.#identity, recipient.path, lane));
-      }
-      case "data": {
-        const obstacle = this.#parts.obstacle();
-        return obstacle === undefined ? ACCEPT : { kind: "refuse", reply: obstacle };
-      }
-      case "message":
-        return this.#accept(question);
-      case "delay":
-        return this.#delay(question.delay);
-      default:
-        return unreachable(question);
-    }
-  }
-
-  #answerMail(envelope: Envelope): Verdict {
-    const verdict = this.#note(senderVerdict(this.#identity, envelope.reversePath, this.#facts()));
-    if (verdict.kind === "refuse") return verdict;
-    const obstacle = this.#parts.obstacle();
-    if (obstacle !== undefined) return { kind: "refuse", reply: obstacle };
-    const { clock, entropy, files } = this.#parts;
-    this.#mailAt = clock.monotonic();
-    this.#incoming = new Incoming(messageId(clock.now(), entropy.octets(5)), clock.now(), files);
-    return ACCEPT;
-  }
-
-  #facts(): SessionFacts {
-    const { tls, isTlsRequired, hasCredentials } = this.#rules;
-    const isSecure = this.#session.isSecure;
-    const auth = tls === "none" || !hasCredentials ? "unavailable" : isSecure ? "available" : "after-tls";
-    return { isTls: isSecure, isTlsRequired, auth };
-  }
-
-  /** Keeps the rule's name for the log line that the machine's note leads to. */
-  #note(verdict: ReturnType<typeof senderVerdict>): Verdict {
-    this.#refusal = verdict.kind === "refuse" ? verdict.reason : undefined;
-    return verdict;
-  }
-
-  async #authenticate(question: Extract<Question, { about: "auth" }>): Promise<Verdict> {
-    const { attempt, mechanism } = question;
-    const verdict = await this.#parts.credentials.verify(attempt.username, attempt.password);
-    const about = { listener: this.#rules.name, client: this.#client, username: attempt.username, mechanism };
-    if (verdict === "ok") {
-      this.#identity = {
-        kind: "credential",
-        username: attempt.username,
-        senders: this.#parts.sendersOf(attempt.username),
-      };
-      this.#whenAuthenticated();
-      this.#parts.recorder.record({ event: "auth.succeeded", ...about });
-      return ACCEPT;
-    }
-    this.#parts.recorder.record({ event: "auth.failed", ...about, reason: verdict });
-    return { kind: "refuse", reply: verdict === "busy" ? REPLY_BUSY : REPLY_WRONG };
-  }
-
-  #delay(delay: number): Promise<Verdict> {
-    return new Promise((resolve) => this.#parts.clock.after(delay, () => resolve(ACCEPT)));
-  }
-
   #takeContent(parts: readonly Uint8Array[]): void {
-    const writing = this.#incoming?.take(parts);
+    const writing = this.#answers.takeContent(parts);
     if (writing === undefined || this.#isWriting) return;
     this.#isWriting = true;
     void this.#whenWritten(writing);
@@ -336,80 +212,6 @@ export class Reception implements SocketHandler {
     this.#isWriting = false;
     this.#deadline.extend(); // what our disk took is not held against the client
     this.#regulate();
-  }
-
-  async #accept(question: Extract<Question, { about: "message" }>): Promise<Verdict> {
-    const incoming = this.#incoming!;
-    let content: Uint8Array | undefined;
-    try {
-      content = await incoming.finish();
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error;
-      this.#parts.recorder.record({ event: "store.failed", reason: error.reason, text: error.message });
-      return { kind: "refuse", reply: error.reason === "full" ? NO_SPACE : NOT_STORED };
-    }
-    // Whoever is gone before the commit hears of nothing, and sends again: then nothing was accepted.
-    if (this.#isOver) return ACCEPT;
-    const received: Received = {
-      id: incoming.id,
-      receivedAt: incoming.receivedAt,
-      transaction: question.transaction,
-      facts: question.facts,
-      header: incoming.examiner.finish(),
-      content,
-      identity: this.#identity,
-      clientAddress: this.#client,
-      tls: this.#tls,
-    };
-    this.#incoming = undefined;
-    const acceptance = await this.#parts.acceptor.accept(received);
-    if (acceptance.kind === "refused") {
-      incoming.discard();
-      this.#recordMessage(received, acceptance);
-      return { kind: "refuse", reply: acceptance.reply };
-    }
-    this.#recordMessage(received, undefined);
-    return { kind: "accept", text: `Queued as ${received.id}` };
-  }
-
-  #recordMessage(received: Received, refused: { readonly reason: string; readonly reply: Reply } | undefined): void {
-    const { id, transaction, facts } = received;
-    const about = {
-      id,
-      listener: this.#rules.name,
-      client: this.#client,
-      identity: identityText(this.#identity),
-      from: pathText(transaction.envelope.reversePath),
-    };
-    if (refused === undefined) {
-      const elapsedMs = Math.round(this.#parts.clock.monotonic() - this.#mailAt);
-      this.#parts.recorder.record({
-        event: "message.accepted",
-        ...about,
-        recipients: transaction.recipients.length,
-        octets: facts.octets,
-        elapsedMs,
-      });
-    } else {
-      this.#parts.recorder.record({
-        event: "message.refused",
-        ...about,
-        reason: refused.reason,
-        reply: replyLine(refused.reply),
-      });
-    }
-  }
-
-  #record(note: Note): void {
-    const about = { listener: this.#rules.name, client: this.#client, reply: replyLine(note.reply) };
-    const reason = note.what === "refused" ? this.#refusal : note.why;
-    this.#refusal = undefined;
-    this.#parts.recorder.record({
-      event: "session.refused",
-      ...about,
-      verb: note.what === "refused" ? printable(note.verb, 32) : "DATA",
-      reason,
-    });
   }
 
   /** Reads on where there is room: for questions, for replies that the peer has not taken, for content on its way to disk. */
@@ -435,32 +237,29 @@ export class Reception implements SocketHandler {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#deadline.cancel();
-    this.#incoming?.discard();
-    this.#incoming = undefined;
+    this.#answers.end();
     if (linger > 0) this.#socket.close(linger);
     this.#whenOver();
   }
 
+  #phase(): FailurePhase {
+    if (this.#answers.isStoring) return "storing";
+    return this.#session.isReceivingContent ? "content" : "commands";
+  }
+
   #turn(): Turn {
-    if (this.#session.isReceivingContent && !this.#isWriting) return "content";
+    if (this.#isWriting) return "ours";
+    if (this.#session.isReceivingContent) return "content";
     return this.#session.isAsking && !this.#isDraining ? "ours" : "theirs";
   }
 
   #expire(text: string): void {
     if (this.#isOver) return;
-    this.#parts.recorder.record({ event: "session.failed", listener: this.#rules.name, client: this.#client, text });
+    this.#answers.failed(this.#phase(), text);
     if (this.#isDraining) {
       this.#socket.destroy();
       return this.#end(0);
     }
-    return this.#run(this.#session.abort(tempfail(421, "4.4.2", "Timeout: you took too long")));
+    return this.#run(this.#session.abort(TIMEOUT));
   }
-}
-
-export const NO_SPACE = tempfail(452, "4.3.1", "Not enough space; try again later");
-export const NOT_STORED = tempfail(451, "4.3.0", "The message could not be stored; try again later");
-export const TOO_MANY_SESSIONS = tempfail(421, "4.7.0", "Too many connections; try again later");
-
-function replyLine(reply: Reply): string {
-  return renderReply(reply).trimEnd();
 }

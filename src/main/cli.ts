@@ -1,12 +1,13 @@
 // The program: `waypost COMMAND`.
-import { buildProgram } from "../surfaces/cli/program.ts";
+import { runProgram } from "../surfaces/cli/program.ts";
 import { CommandFailure } from "../surfaces/cli/failure.ts";
 import { commands } from "./commands.ts";
 import { followLauncher } from "./launcher.ts";
 
 followLauncher();
 try {
-  await buildProgram(commands).parseAsync(process.argv);
+  const exitCode = await runProgram(commands, process.argv.slice(2));
+  if (exitCode !== undefined) process.exitCode = exitCode;
 } catch (error) {
   if (!(error instanceof CommandFailure)) throw error;
   console.error(`waypost: ${error.message}`);

@@ -1,5 +1,5 @@
 import { ask } from "../adapters/control-socket/client.ts";
-import { loadConfig } from "../adapters/config-file/load.ts";
+import { type LoadedConfig, loadConfig } from "../adapters/config-file/load.ts";
 import { checkNamedFiles } from "../adapters/config-file/named-files.ts";
 import { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
 import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
@@ -9,35 +9,29 @@ import path from "node:path";
 import { hasHidden, printable } from "../core/base/printable.ts";
 import { parseMailbox } from "../core/mail/path.ts";
 import { unreachable } from "../core/base/invariant.ts";
-import type { Config } from "../core/config/config.ts";
 import { parseSmartHostUrl } from "../core/config/values.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
 import type { MessageReport, QueuePage, StatusReport } from "../engine/operator.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import { messageLines, outcomeLine, queueLines, sinkLines, statusLines } from "../surfaces/cli/pages.ts";
-import type { Commands, DataOptions, SendOptions } from "../surfaces/cli/program.ts";
+import { type Commands, type DataOptions, type SendOptions, TRY_DATA } from "../surfaces/cli/program.ts";
 import { dataPaths } from "./plan.ts";
 import { ProcessLog } from "./process-log.ts";
 import { run } from "./run.ts";
 import { sendTestMessage } from "./send.ts";
 import { SinkFolder } from "./sink.ts";
 import { StoreOperator } from "./store-operator.ts";
-import { TRY_DATA, tryMode } from "./try-mode.ts";
+import { tryMode } from "./try-mode.ts";
 import { VERSION } from "./version.ts";
 
-interface Loaded {
-  readonly config: Config;
-  readonly source: string;
-  readonly warnings: readonly string[];
+type Loaded = Extract<LoadedConfig, { kind: "loaded" }>;
+
+function find(explicit: string | undefined): Promise<LoadedConfig> {
+  return loadConfig({ explicit, environment: process.env, folder: process.cwd(), systemName: os.hostname() });
 }
 
 async function load(explicit: string | undefined): Promise<Loaded> {
-  const loaded = await loadConfig({
-    explicit,
-    environment: process.env,
-    folder: process.cwd(),
-    systemName: os.hostname(),
-  });
+  const loaded = await find(explicit);
   switch (loaded.kind) {
     case "loaded":
       return loaded;
@@ -77,20 +71,56 @@ async function start(options: { readonly config?: string }): Promise<void> {
   });
 }
 
-async function configCheck(options: { readonly config?: string }): Promise<void> {
+async function configCheck(options: { readonly config?: string; readonly json?: boolean }): Promise<void> {
+  if (options.json === true) return configCheckJson(options.config);
   const { source, warnings } = await loadWhole(options.config);
   for (const warning of warnings) console.log(`warning: ${warning}`);
   console.log(`${source}: valid${warnings.length === 0 ? "" : `, ${warnings.length} to look at`}`);
+}
+
+async function configCheckJson(explicit: string | undefined): Promise<void> {
+  const loaded = await find(explicit);
+  const { errors, warnings } = await verdictOn(loaded);
+  const valid = errors.length === 0;
+  const source = loaded.kind === "loaded" ? loaded.source : null;
+  console.log(JSON.stringify({ valid, source, errors, warnings }));
+  if (!valid) process.exitCode = EXIT.config;
+}
+
+async function verdictOn(
+  loaded: LoadedConfig,
+): Promise<{ readonly errors: readonly string[]; readonly warnings: readonly string[] }> {
+  switch (loaded.kind) {
+    case "loaded": {
+      const { errors, warnings } = await checkNamedFiles(loaded.config, Date.now());
+      return { errors, warnings: [...loaded.warnings, ...warnings] };
+    }
+    case "invalid":
+      return { errors: loaded.errors, warnings: [] };
+    case "nowhere":
+      return { errors: [`there is no configuration; looked in: ${loaded.places.join(", ")}`], warnings: [] };
+    default:
+      return unreachable(loaded);
+  }
 }
 
 /** The data folder: named, or try mode's where there is no configuration. */
 async function dataFolder(options: DataOptions): Promise<string> {
   if (options.data !== undefined) return path.resolve(options.data);
   if (options.config === undefined) {
-    const loaded = await loadConfig({ environment: process.env, folder: process.cwd(), systemName: os.hostname() });
+    const loaded = await find(undefined);
     if (loaded.kind === "nowhere" && fs.existsSync(TRY_DATA)) return path.resolve(TRY_DATA);
   }
   return (await load(options.config)).config.data;
+}
+
+/** Undefined where no relay runs on the folder. */
+async function askRelay(folder: string, request: string): Promise<unknown> {
+  try {
+    return await ask(dataPaths(folder).socket, request);
+  } catch (error) {
+    throw new CommandFailure(`the relay on ${folder} cannot be asked: ${errorText(error)}`, EXIT.unavailable);
+  }
 }
 
 /** From the relay that runs there; where none does, from its store on disk. */
@@ -101,7 +131,7 @@ async function query<Answer>(
 ): Promise<Answer | null> {
   const folder = await dataFolder(options);
   const paths = dataPaths(folder);
-  const answer = await asked(paths.socket, request);
+  const answer = await askRelay(folder, request);
   if (answer !== undefined) return answer as Answer | null;
   if (!fs.existsSync(paths.queue))
     throw new CommandFailure(`there is no queue in ${folder}; name the data folder with --data`, EXIT.unavailable);
@@ -125,17 +155,18 @@ function readStopped<Answer>(paths: ReturnType<typeof dataPaths>, read: (operato
   }
 }
 
-/** Undefined where no relay runs. */
-async function asked(socket: string, request: string): Promise<unknown> {
-  try {
-    return await ask(socket, request);
-  } catch (error) {
-    throw new CommandFailure(`the relay at ${socket} does not answer: ${errorText(error)}`, EXIT.unavailable);
-  }
-}
-
 function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+function sinkFolder(data: string): SinkFolder {
+  const folder = path.join(path.resolve(data), "sink");
+  if (!fs.existsSync(folder))
+    throw new CommandFailure(
+      `there is no sink in ${path.resolve(data)}; \`waypost try\` keeps one in its data folder, which --data names`,
+      EXIT.unavailable,
+    );
+  return new SinkFolder(folder);
 }
 
 function print(lines: readonly string[]): void {
@@ -166,38 +197,48 @@ export const commands: Commands = {
   },
   async status(options) {
     const folder = await dataFolder(options);
-    const report = (await asked(dataPaths(folder).socket, "/status")) as StatusReport | null | undefined;
+    const report = (await askRelay(folder, "/status")) as StatusReport | null | undefined;
     if (report === undefined || report === null)
       throw new CommandFailure(`no relay runs on ${folder}`, EXIT.unavailable);
     if (options.json === true) console.log(JSON.stringify(report));
     else print(statusLines(report, Date.now()));
   },
   send,
-  async sinkList(options) {
-    const messages = new SinkFolder(path.join(await dataFolder(options), "sink")).list();
+  sinkList(options) {
+    const messages = sinkFolder(options.data).list();
     if (options.json === true) console.log(JSON.stringify(messages));
     else print(sinkLines(messages));
   },
-  async sinkShow(id, options) {
-    const content = new SinkFolder(path.join(await dataFolder(options), "sink")).read(id);
+  sinkShow(id, options) {
+    const content = sinkFolder(options.data).read(id);
     if (content === undefined) throw new CommandFailure(`the sink has no message ${id}`, EXIT.failed);
     process.stdout.write(content);
   },
 };
 
+function readAuthority(file: string): string {
+  try {
+    return fs.readFileSync(file, "utf8");
+  } catch (error) {
+    throw new CommandFailure(`--tls-ca: ${file} cannot be read: ${errorText(error)}`, EXIT.usage);
+  }
+}
+
 async function send(options: SendOptions): Promise<void> {
   const password = process.env["WAYPOST_SEND_PASSWORD"];
   if (options.username !== undefined && password === undefined)
-    throw new CommandFailure("put the password into WAYPOST_SEND_PASSWORD", EXIT.config);
+    throw new CommandFailure("--username: put the password into WAYPOST_SEND_PASSWORD", EXIT.usage);
   for (const address of [options.from, ...options.to]) {
     const found = parseMailbox(address);
     if (found.kind === "malformed")
       throw new CommandFailure(`${printable(address)} is no address: ${found.why}`, EXIT.usage);
   }
   if (hasHidden(options.subject)) throw new CommandFailure("--subject: a subject is one line of text", EXIT.usage);
-  const parsed = parseSmartHostUrl(/^smtps?:/i.test(options.server) ? options.server : `smtp://${options.server}`);
-  if ("kind" in parsed) throw new CommandFailure(`--server: ${parsed.why}`, EXIT.config);
-  const credentials = options.username === undefined ? undefined : { username: options.username, password: password! };
+  const parsed = parseSmartHostUrl(options.server);
+  if ("kind" in parsed)
+    throw new CommandFailure(`--server takes smtp://HOST:PORT or smtps://HOST:PORT: ${parsed.why}`, EXIT.usage);
+  const credentials =
+    options.username === undefined ? parsed.credentials : { username: options.username, password: password! };
   const site: SmartHost = {
     name: "send",
     host: parsed.host,
@@ -205,7 +246,7 @@ async function send(options: SendOptions): Promise<void> {
     isImplicitTls: parsed.isImplicitTls,
     tls: credentials !== undefined || options.tlsCa !== undefined ? "verify" : "opportunistic",
     credentials,
-    authorities: options.tlsCa === undefined ? [] : [fs.readFileSync(options.tlsCa, "utf8")],
+    authorities: options.tlsCa === undefined ? [] : [readAuthority(options.tlsCa)],
   };
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-send-"));
   try {

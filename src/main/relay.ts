@@ -235,5 +235,9 @@ function listenError(text: string, address: ListenAddress): StartError {
     return new StartError(
       `${where} may not be listened on: ports below 1024 take root, or the right CAP_NET_BIND_SERVICE`,
     );
+  if (text.includes("EADDRNOTAVAIL"))
+    return new StartError(
+      `${address.host} is no address of this machine; name one that is, or 0.0.0.0 for all, in \`listeners[].listen\``,
+    );
   return new StartError(`${where} cannot be listened on: ${text}`);
 }

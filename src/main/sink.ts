@@ -5,7 +5,8 @@ import { acceptSocket } from "../adapters/net/socket.ts";
 import { FolderOfContents } from "../adapters/content-files/content-files.ts";
 import { SystemClock } from "../adapters/system/clock.ts";
 import { SystemEntropy } from "../adapters/system/entropy.ts";
-import { INBOUND } from "../core/base/limits.ts";
+import { octetText } from "../core/base/bytes.ts";
+import { INBOUND, KiB } from "../core/base/limits.ts";
 import type { Identity } from "../core/policy/identity.ts";
 import { pathText } from "../core/mail/path.ts";
 import type { Acceptance, Received } from "../engine/acceptance.ts";
@@ -14,6 +15,8 @@ import { Reception, type ReceptionParts } from "../engine/reception.ts";
 /** One message as the sink keeps it. */
 export interface SunkMessage {
   readonly id: string;
+  /** The id that the relay gave it; a message may come more than once. */
+  readonly relayId: string | undefined;
   readonly at: number;
   readonly from: string;
   readonly to: readonly string[];
@@ -30,23 +33,25 @@ export class SinkFolder {
     this.#folder = folder;
   }
 
+  /** Where there is no folder, there is no sink. */
+  make(): void {
+    fs.mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+  }
+
   list(): SunkMessage[] {
-    if (!fs.existsSync(this.#folder)) return [];
     const names = fs.readdirSync(this.#folder).filter((name) => name.endsWith(".json"));
     return names
       .toSorted()
       .map((name) => JSON.parse(fs.readFileSync(path.join(this.#folder, name), "utf8")) as SunkMessage);
   }
 
-  /** The message as it came, octet for octet. */
+  /** The message as it came, octet for octet; the last one that came where the relay's id is given. */
   read(id: string): Buffer | undefined {
-    if (!/^[0-9A-Za-z]{14}$/.test(id)) return undefined;
-    const file = path.join(this.#folder, `${id}.eml`);
-    return fs.existsSync(file) ? fs.readFileSync(file) : undefined;
+    const found = this.list().findLast((message) => message.id === id || message.relayId === id);
+    return found === undefined ? undefined : fs.readFileSync(path.join(this.#folder, `${found.id}.eml`));
   }
 
   keep(message: SunkMessage, content: Uint8Array): void {
-    fs.mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     fs.writeFileSync(path.join(this.#folder, `${message.id}.eml`), content, { mode: 0o600 });
     fs.writeFileSync(path.join(this.#folder, `${message.id}.json`), JSON.stringify(message), { mode: 0o600 });
     const names = fs
@@ -71,6 +76,7 @@ export async function startSink(
   onMessage: (message: SunkMessage, content: Uint8Array) => void,
 ): Promise<Sink> {
   const kept = new SinkFolder(path.join(folder, "sink"));
+  kept.make();
   const files = new FolderOfContents(path.join(folder, "sink-uploads"));
   files.sweep(new Set());
   const accept = async (received: Received): Promise<Acceptance> => {
@@ -78,6 +84,7 @@ export async function startSink(
     const { id, receivedAt, transaction, facts } = received;
     const message: SunkMessage = {
       id,
+      relayId: relayIdOf(content),
       at: receivedAt,
       from: pathText(transaction.envelope.reversePath),
       to: transaction.recipients.map((recipient) => pathText(recipient.path)),
@@ -121,6 +128,14 @@ export async function startSink(
     server.listen({ host: "127.0.0.1", port: 0 }, resolve);
   });
   return { port: (server.address() as net.AddressInfo).port, close: () => void server.close() };
+}
+
+const TRACE_OCTETS_MAX = 4 * KiB;
+
+/** What the relay's own trace field, the first of all fields, says. */
+export function relayIdOf(content: Uint8Array): string | undefined {
+  const first = octetText(content.subarray(0, TRACE_OCTETS_MAX)).split(/\r\n(?![ \t])/, 1)[0]!;
+  return /^Received:.*\sid ([0-9A-Za-z]{14})(?=[\s;])/s.exec(first)?.[1];
 }
 
 async function readAll(files: FolderOfContents, id: string): Promise<Uint8Array> {

@@ -55,7 +55,8 @@ export class StoreOperator implements Operator {
       waiting,
       inHand,
       oldest,
-      lanes: this.#queue.lanes(CONTROL.lanesShown).map(({ lane, backlog, wakeAt, blockedUntil }) => ({
+      lanesLeftOut: Math.max(0, this.#queue.laneCount() - CONTROL.lanesShown),
+      lanes: this.#queue.lanes(now, CONTROL.lanesShown).map(({ lane, backlog, wakeAt, blockedUntil }) => ({
         lane,
         waiting: backlog,
         wakeAt: wakeAt === SERVED ? undefined : wakeAt,

@@ -8,14 +8,12 @@ import { octetText } from "../core/base/bytes.ts";
 import type { Config, Listener } from "../core/config/config.ts";
 import { parseConfig } from "../core/config/parse.ts";
 import { invariant } from "../core/base/invariant.ts";
+import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import type { TryOptions } from "../surfaces/cli/program.ts";
 import { ProcessLog } from "./process-log.ts";
 import { run } from "./run.ts";
 import { sendTestMessage } from "./send.ts";
 import { type SunkMessage, startSink } from "./sink.ts";
-
-/** Where try mode keeps its things, unless told. */
-export const TRY_DATA = "waypost-data/try";
 
 const HOSTNAME = "localhost";
 const SAMPLE = {
@@ -36,7 +34,7 @@ interface Arrival {
 export async function tryMode(options: TryOptions): Promise<void> {
   const started = performance.now();
   const data = path.resolve(options.data);
-  makeFolder(data);
+  makeDataFolder(data);
   const certificate = await ownCertificate(data);
   const password = ownPassword(data);
   const arrivals: ((arrival: Arrival) => void)[] = [];
@@ -85,6 +83,15 @@ export async function tryMode(options: TryOptions): Promise<void> {
     );
   }
   say(guide({ ports, certificate: certificate.certificate, password }));
+}
+
+function makeDataFolder(data: string): void {
+  try {
+    makeFolder(data);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new CommandFailure(`--data: ${data} cannot be used: ${text}`, EXIT.usage);
+  }
 }
 
 function portAdvice(options: TryOptions, port: number): string {

@@ -26,6 +26,8 @@ const PROBES: readonly (readonly [row: number, from: string, to: string])[] = [
   [17, `<s@${I}>`, `<"u@x.test"@${H}>`],
   [18, `<s@${I}>`, `<u%x.test%${H}@${H}>`],
   [19, `<s@${I}>`, "<u%x.test@localhost>"],
+  [22, "<s@x.test>", `<@${H},@x.test:u@x.test>`],
+  [23, `<@${H}:s@${H}>`, "<u@x.test>"],
 ];
 
 const LISTENERS = [

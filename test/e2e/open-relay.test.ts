@@ -39,6 +39,8 @@ const PROBES: readonly Probe[] = [
     `<u%${VICTIM}%localhost@localhost>`,
     `<u%${VICTIM}@localhost>`,
   ].map((to) => ({ from: `<s@${LITERAL}>`, to })),
+  { from: `<s@${HOST}>`, to: `<@${HOST},@${VICTIM}:u@${VICTIM}>` },
+  { from: `<@${HOST}:s@${HOST}>`, to: `<u@${VICTIM}>` },
   { from: `<s@${LITERAL}>`, to: `<u@${VICTIM}>`, isAuthCancelled: true },
   { from: `<s@${LITERAL}>`, to: `<u@${VICTIM}>`, hello: LITERAL },
   { from: `<s@${LITERAL}>`, to: `<u@${VICTIM}>`, hello: HOST },

@@ -1,4 +1,5 @@
 import { concatBytes } from "../../src/core/base/bytes.ts";
+import { invariant } from "../../src/core/base/invariant.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { StoredEnvelope } from "../../src/core/mail/stored.ts";
 import { parseAddressPattern } from "../../src/core/policy/address-pattern.ts";
@@ -16,21 +17,28 @@ export class MemoryFiles implements ContentFiles {
   readonly files = new Map<string, Uint8Array[]>();
   /** What writing fails with. */
   failure: StorageError | undefined;
+  /** What writing waits for: a disk that stalls. */
+  stall: Promise<void> = Promise.resolve();
 
   create(name: string): ContentWriter {
     const parts: Uint8Array[] = [];
     this.files.set(name, parts);
+    let isDiscarded = false;
+    const work = async (): Promise<void> => {
+      await this.stall;
+      invariant(!isDiscarded, "nobody discards a file that is being written");
+      if (this.failure !== undefined) throw this.failure;
+    };
     return {
       write: async (more) => {
-        await Promise.resolve();
-        if (this.failure !== undefined) throw this.failure;
+        await work();
         parts.push(...more.map((part) => part.slice()));
       },
-      finish: async () => {
-        await Promise.resolve();
-        if (this.failure !== undefined) throw this.failure;
+      finish: work,
+      discard: () => {
+        isDiscarded = true;
+        this.files.delete(name);
       },
-      discard: () => void this.files.delete(name),
     };
   }
 

@@ -1,10 +1,11 @@
 import { utf8 } from "../../src/core/base/bytes.ts";
 import type { SessionSettings } from "../../src/core/inbound/state.ts";
+import { NO_SPACE, SHUTTING_DOWN } from "../../src/core/inbound/trouble.ts";
 import { parseAddressPattern } from "../../src/core/policy/address-pattern.ts";
 import type { Identity } from "../../src/core/policy/identity.ts";
 import type { Route } from "../../src/core/routing/route.ts";
 import type { BareNewlines } from "../../src/core/smtp/data-decoder.ts";
-import { type Reply, tempfail } from "../../src/core/smtp/reply.ts";
+import type { Reply } from "../../src/core/smtp/reply.ts";
 import type { ListenerRules } from "../../src/engine/reception.ts";
 
 // A listener for tests, described in a few words: `starttls auth size=1000`.
@@ -63,7 +64,8 @@ const WORDS: ReadonlyMap<string, (draft: Draft, value: string) => void> = new Ma
   ["recipients", (draft, value) => void (draft.recipients = Number(value))],
   ["messages", (draft, value) => void (draft.messages = Number(value))],
   ["routes", (draft, value) => void (draft.routes = value)],
-  ["full", (draft) => void (draft.obstacle = tempfail(452, "4.3.1", "Not enough space; try again later"))],
+  ["stopping", (draft) => void (draft.obstacle = SHUTTING_DOWN)],
+  ["full", (draft) => void (draft.obstacle = NO_SPACE)],
 ] satisfies [string, (draft: Draft, value: string) => void][]);
 
 export function testListener(words: string): TestListener {
@@ -110,7 +112,8 @@ export function settingsOf({ rules, identity }: TestListener): SessionSettings {
     bareNewlines: rules.bareNewlines,
     messageOctetsMax: rules.messageOctetsMax,
     recipientsMax: rules.recipientsMax,
-    messagesMax: identity.kind === "none" ? rules.messagesPerConnectionMax : Number.POSITIVE_INFINITY,
+    isTrusted: identity.kind !== "none",
+    messagesMax: rules.messagesPerConnectionMax,
   };
 }
 

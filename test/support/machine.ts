@@ -24,6 +24,8 @@ function distinct(recipients: readonly Recipient[]): string[] {
   return [...texts.values()];
 }
 
+const WRONG: Verdict = { kind: "refuse", reply: permfail(535, "5.7.8", "Authentication failed") };
+
 /** The pure machine with the real policy; every question is answered at once. */
 export class Machine {
   readonly session: Session;
@@ -118,7 +120,7 @@ export class Machine {
       case "connect":
         return ACCEPT;
       case "auth":
-        return this.#authenticate(question.attempt.username, question.attempt.password);
+        return question.isAsAnother ? WRONG : this.#authenticate(question.attempt.username, question.attempt.password);
       case "mail": {
         const verdict = senderVerdict(this.#identity, question.envelope.reversePath, this.#facts());
         if (verdict.kind === "refuse" || obstacle === undefined) return verdict;
@@ -148,8 +150,7 @@ export class Machine {
 
   #authenticate(username: string, password: string): Verdict {
     if (username === BUSY_USERNAME) return { kind: "refuse", reply: tempfail(454, "4.7.0", "Too many at once") };
-    if (username !== LOGIN.username || password !== LOGIN.password)
-      return { kind: "refuse", reply: permfail(535, "5.7.8", "Authentication failed") };
+    if (username !== LOGIN.username || password !== LOGIN.password) return WRONG;
     this.#identity = loggedIn();
     return ACCEPT;
   }

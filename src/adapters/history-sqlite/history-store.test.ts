@@ -81,7 +81,7 @@ test("too many octets: the oldest days go, the one that is written to stays", ()
   expect(days()).toEqual(["2026-11-23.db", "2026-11-24.db"]);
   store.retire(NOON + 3 * day, 1);
   expect(days()).toEqual(["2026-11-24.db"]);
-  store.write([entry(NOON + 3 * day, { attempts: 2 })]);
+  store.write([entry(NOON + 3 * day + 1, { attempts: 2 })]);
   expect(new HistoryReader(folder).find(ID, NOON)).toHaveLength(2);
 });
 

@@ -4,6 +4,7 @@ import { invariant } from "../../core/base/invariant.ts";
 import { INBOUND, KiB } from "../../core/base/limits.ts";
 import type { Duration } from "../../core/base/time.ts";
 import type { Endpoint, Socket, SocketEnd, SocketHandler, TlsFacts } from "../../ports/transport.ts";
+import { errorText } from "./error-text.ts";
 import { plainAddress } from "./networks.ts";
 
 /** How a connection becomes TLS: as server or as client. */
@@ -29,12 +30,6 @@ const NOWHERE: Endpoint = { address: "", port: 0 };
 function endpoint(address: string | undefined, port: number | undefined): Endpoint {
   if (address === undefined || port === undefined) return NOWHERE; // gone already; `closed` follows
   return { address: plainAddress(address), port };
-}
-
-/** The system's or TLS library's word for an error. */
-function errorText(error: Error & { readonly reason?: unknown }): string {
-  if (error instanceof AggregateError) return error.errors.map((e) => errorText(e as Error)).join("; ");
-  return typeof error.reason === "string" ? error.reason : error.message;
 }
 
 function joined(parts: readonly (Uint8Array | string)[]): Uint8Array | string | undefined {

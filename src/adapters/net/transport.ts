@@ -2,14 +2,9 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import { OUTBOUND } from "../../core/base/limits.ts";
 import type { ConnectTarget, Socket, SocketHandler, TlsFacts, Transport } from "../../ports/transport.ts";
+import { identityError } from "./error-text.ts";
 import { NetSocket, type TlsRole } from "./socket.ts";
 import { clientContext } from "./tls-context.ts";
-
-/** Only names of the certificate's subjectAltName count (RFC 9525 section 2): anybody may write anything into a CN. */
-function checkIdentity(host: string, certificate: tls.PeerCertificate): Error | undefined {
-  if (certificate.subjectaltname === undefined) return new Error("the certificate has no subject alternative name");
-  return tls.checkServerIdentity(host, certificate);
-}
 
 type ConnectHandler = SocketHandler & { connected(socket: Socket, facts: TlsFacts | undefined): void };
 
@@ -37,7 +32,7 @@ export class NetTransport implements Transport {
           ...(net.isIP(name) === 0 ? { servername: name } : {}), // RFC 6066 section 3: SNI is for names
           secureContext: this.#context(target.authorities),
           rejectUnauthorized: target.mustVerify,
-          checkServerIdentity: (_, certificate) => checkIdentity(name, certificate),
+          checkServerIdentity: (_, certificate) => identityError(name, certificate),
         }),
     };
   }

@@ -105,10 +105,17 @@ export class QueueReader {
     return row === undefined ? undefined : this.message(row);
   }
 
-  lanes(limit: number): QueuedLane[] {
+  laneCount(): number {
+    return this.#number("SELECT count(*) AS n FROM lane") ?? 0;
+  }
+
+  /** Those that are blocked at `now` first, then those where most waits. */
+  lanes(now: number, limit: number): QueuedLane[] {
     const rows = this.#database
-      .prepare("SELECT name, backlog, wake_at, blocked_until FROM lane ORDER BY backlog DESC LIMIT ?")
-      .all(limit);
+      .prepare(
+        "SELECT name, backlog, wake_at, blocked_until FROM lane ORDER BY blocked_until > ? DESC, backlog DESC LIMIT ?",
+      )
+      .all(now, limit);
     return rows.map((row) => ({
       lane: row["name"] as string,
       backlog: row["backlog"] as number,

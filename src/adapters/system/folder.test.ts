@@ -12,7 +12,9 @@ test("folders above are made, for their owner only; a second time is no error", 
   makeFolder(folder);
   expect(fs.statSync(folder).mode & 0o777).toBe(0o700);
   fs.writeFileSync(path.join(top, "file"), "");
-  expect(() => makeFolder(path.join(top, "file"))).toThrow(/EACCES|not a folder/);
+  fs.symlinkSync("gone", path.join(top, "dangling"));
+  expect(() => makeFolder(path.join(top, "file"))).toThrow("it is not a folder");
+  expect(() => makeFolder(path.join(top, "dangling"))).toThrow("it is a symbolic link to nothing");
   expect(() => makeFolder(path.join(top, "file/below"))).toThrow(/ENOTDIR/);
   fs.rmSync(top, { recursive: true });
 });

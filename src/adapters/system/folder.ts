@@ -7,6 +7,9 @@ import { syncFolderNow } from "../durable.ts";
  * come back where the system says ENOENT to a folder whose parent exists, as in `/proc`.)
  */
 export function makeFolder(folder: string): void {
+  const found = fs.lstatSync(folder, { throwIfNoEntry: false });
+  if (found?.isSymbolicLink() === true && !fs.existsSync(folder)) throw new Error("it is a symbolic link to nothing");
+  if (found !== undefined && !fs.statSync(folder).isDirectory()) throw new Error("it is not a folder");
   const missing: string[] = [];
   for (let at = path.resolve(folder); !fs.existsSync(at); at = path.dirname(at)) missing.push(at);
   for (const at of missing.toReversed()) {
@@ -14,7 +17,6 @@ export function makeFolder(folder: string): void {
     syncIfReadable(path.dirname(at));
   }
   fs.accessSync(folder, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
-  if (!fs.statSync(folder).isDirectory()) throw new Error(`${folder} is a file, not a folder`);
 }
 
 /** Where we may make a folder and not look, it is durable when the system gets to it. */

@@ -7,6 +7,7 @@ export const DOT = 0x2e;
 
 const encoder = new TextEncoder();
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const UTF8_OCTETS_MAX = 4; // of a character (RFC 3629)
 const CODE_UNITS_PER_CALL = 8192; // String.fromCharCode takes its arguments on the stack
 
 export const EMPTY: Uint8Array = new Uint8Array(0);
@@ -33,6 +34,17 @@ export function octetText(octets: Uint8Array): string {
     text += String.fromCharCode.apply(null, octets.subarray(at, at + CODE_UNITS_PER_CALL) as unknown as number[]);
   }
   return text;
+}
+
+/** For people: UTF-8 where the octets are that (`isCut`: but for the character at their end), else one code unit each. */
+export function readableText(octets: Uint8Array, isCut: boolean): string {
+  if (isAscii(octets)) return octetText(octets);
+  const cutMax = isCut ? UTF8_OCTETS_MAX - 1 : 0;
+  for (let cut = 0; cut <= cutMax; cut++) {
+    const text = utf8Text(octets.subarray(0, octets.length - cut));
+    if (text !== undefined) return text;
+  }
+  return octetText(octets);
 }
 
 export function isAscii(octets: Uint8Array): boolean {

@@ -21,13 +21,19 @@ export const INBOUND = {
   headerOctetsMax: 1 * MiB,
   /** Content in memory per session; beyond it content goes to a file as it comes. */
   contentInMemoryMax: 64 * KiB,
-  /** Message size, `listeners[].max_message_bytes` once it exists (FIELD: 50 MiB). */
+  /** Message size unless `listeners[].max_message_bytes` says otherwise (FIELD: 50 MiB). */
   messageOctetsMax: 50 * MiB,
   /** Recipients of one message (RFC 5321 4.5.3.1.8 asks for at least 100). */
   recipientsMax: 1000,
-  /** Recipients refused with 452 for being too many after which the session ends. */
+  /**
+   * Recipients of a stranger that are refused with 452 for being too many, after which the session ends. RFC 5321
+   * 4.5.3.1.10 has the client send them in its next transaction; who goes on naming more is not going to.
+   */
   excessRecipientsMax: 1000,
-  /** Errors (syntax, unknown verb, order) after which replies are delayed, and after which the session ends. */
+  /**
+   * Errors between two messages after which replies are delayed, and after which the session ends: what the client
+   * should not have sent, and with strangers also recipients and content that are refused.
+   */
   errorsSoft: 10,
   errorsHard: 20,
   errorDelay: 1 * second,

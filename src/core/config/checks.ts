@@ -161,6 +161,12 @@ function warnOfNobody({ access, credentials }: SomeSections): ConfigIssue[] {
   return [issue([], "nobody may relay: there are neither access.networks nor credentials")];
 }
 
+function warnOfUselessCredentials({ listeners, credentials }: SomeSections): ConfigIssue[] {
+  const isOffered = listeners === undefined || listeners.some(({ tls }) => tls !== "none");
+  if (isOffered || credentials === undefined || credentials.length === 0) return [];
+  return [issue(["credentials"], "nobody can log in: AUTH is offered over TLS only, and every listener has tls: none")];
+}
+
 function warnOfRoutes({ routes }: SomeSections): ConfigIssue[] {
   if (routes === undefined) return [];
   if (routes.length === 0) return [issue([], "no mail goes anywhere: there are no routes")];
@@ -194,6 +200,7 @@ const WARNINGS: readonly Check[] = [
   warnOfClearPasswords,
   warnOfOpenRelay,
   warnOfNobody,
+  warnOfUselessCredentials,
   warnOfRoutes,
   warnOfUnequalHashes,
 ];

@@ -100,6 +100,8 @@ describe("a valid configuration", () => {
 
 describe("warnings", () => {
   const smarthosts = { a: { url: "smtp://h" } };
+  const tls = { certificate: "c", key: "k" };
+  const credentials = [{ username: "a", password: "b" }];
   const working = { smarthosts, routes: [{ deliver: "a" }], access: { networks: ["127.0.0.0/8"] } };
 
   test("none where there is nothing odd", () => {
@@ -107,11 +109,16 @@ describe("warnings", () => {
   });
 
   test("passwords in clear on a public listener", () => {
-    const listeners = [{ listen: "0.0.0.0:25", tls: "none" }];
-    expect(valid({ ...working, listeners }).warnings).toEqual([]);
-    expect(valid({ ...working, listeners, credentials: [{ username: "a", password: "b" }] }).warnings).toEqual([
+    const listeners = [{ listen: "0.0.0.0:25", tls: "none" }, { listen: "0.0.0.0:587" }];
+    expect(valid({ ...working, listeners, tls }).warnings).toEqual([]);
+    expect(valid({ ...working, listeners, tls, credentials }).warnings).toEqual([
       "listeners[0].tls: other machines reach this listener and it has no TLS: passwords given here would cross the network in clear",
     ]);
+  });
+
+  test("passwords that nobody can give", () => {
+    const why = "credentials: nobody can log in: AUTH is offered over TLS only, and every listener has tls: none";
+    expect(valid({ ...working, credentials }).warnings).toEqual([why]);
   });
 
   test("nobody may relay, nothing goes anywhere", () => {
@@ -136,8 +143,9 @@ describe("warnings", () => {
 
   test("hashes of different cost", () => {
     const hash = (m: number) => `$argon2id$v=19$m=${m},t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27hA`;
-    const credentials = [19_456, 19_456, 32_768].map((m, i) => ({ username: `u${i}`, password_hash: hash(m) }));
-    expect(valid({ ...working, credentials }).warnings).toEqual([
+    const hashed = [19_456, 19_456, 32_768].map((m, i) => ({ username: `u${i}`, password_hash: hash(m) }));
+    const listeners = [{ listen: "127.0.0.1:587" }];
+    expect(valid({ ...working, listeners, tls, credentials: hashed }).warnings).toEqual([
       "credentials[2].password_hash: costs more or less than that of credentials[0]: the time of an answer tells strangers which user names exist",
     ]);
   });

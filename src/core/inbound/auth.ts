@@ -2,16 +2,8 @@ import { isAscii, octetText, utf8 } from "../base/bytes.ts";
 import { INBOUND } from "../base/limits.ts";
 import { keyword } from "../smtp/command.ts";
 import { intermediate, permfail, success, tempfail } from "../smtp/reply.ts";
-import {
-  type Mechanism,
-  type PasswordAttempt,
-  decodeBase64,
-  encodeBase64,
-  parsePlain,
-  passwordOf,
-  usernameOf,
-} from "../smtp/sasl.ts";
-import type { Machine, PhaseOf } from "./state.ts";
+import { decodeBase64, encodeBase64, parsePlain, passwordOf, usernameOf } from "../smtp/sasl.ts";
+import type { Machine, PhaseOf, Question } from "./state.ts";
 
 /** RFC 4954 section 4. Before TLS the credential is not even looked at. */
 export function runAuth(machine: Machine, _phase: PhaseOf<"ready">, argument: string): void {
@@ -35,7 +27,6 @@ export function runAuth(machine: Machine, _phase: PhaseOf<"ready">, argument: st
 }
 
 const NOT_BASE64 = permfail(501, "5.5.2", "Not base64");
-const WRONG = permfail(535, "5.7.8", "Authentication failed");
 
 /** `=` alone stands for an empty initial response. */
 function decodeInitial(initial: string): Uint8Array | undefined {
@@ -49,10 +40,9 @@ function startPlain(machine: Machine, initial: string): void {
 }
 
 function takePlain(machine: Machine, octets: Uint8Array): void {
-  const attempt = parsePlain(octets);
-  if (attempt === "malformed") return machine.fail("AUTH", permfail(501, "5.5.2", "Not a PLAIN response"));
-  if (attempt === "other-identity") return rejectAttempt(machine);
-  return judge(machine, "PLAIN", attempt);
+  const response = parsePlain(octets);
+  if (response === undefined) return machine.fail("AUTH", permfail(501, "5.5.2", "Not a PLAIN response"));
+  return judge(machine, { about: "auth", mechanism: "PLAIN", ...response });
 }
 
 function startLogin(machine: Machine, initial: string | undefined): void {
@@ -68,7 +58,8 @@ function takeUsername(machine: Machine, octets: Uint8Array): void {
     const password = passwordOf(answer);
     if (username === undefined || password === undefined)
       return machine.fail("AUTH", permfail(501, "5.5.2", "Not a LOGIN response"));
-    return judge(machine, "LOGIN", { username, password });
+    const attempt = { username, password };
+    return judge(machine, { about: "auth", mechanism: "LOGIN", attempt, isAsAnother: false });
   });
 }
 
@@ -85,20 +76,17 @@ function challenge(machine: Machine, text: string, take: (octets: Uint8Array) =>
   });
 }
 
-function rejectAttempt(machine: Machine): void {
-  machine.authFailures++;
-  if (machine.authFailures >= INBOUND.authFailuresMax)
-    return machine.end(tempfail(421, "4.7.0", "Too many failed authentications"));
-  return machine.fail("AUTH", WRONG);
-}
-
-function judge(machine: Machine, mechanism: Mechanism, attempt: PasswordAttempt): void {
-  machine.ask({ about: "auth", mechanism, attempt }, (verdict) => {
+/** Whoever answers tells the operator too: what is said here is not noted again. */
+function judge(machine: Machine, question: Extract<Question, { about: "auth" }>): void {
+  machine.ask(question, (verdict) => {
     if (verdict.kind === "accept") {
       machine.isAuthenticated = true;
       return machine.reply(success(235, "2.7.0", "Authentication succeeded"));
     }
     // Busy is our trouble, not a wrong guess (promise P5).
-    return verdict.reply.code < 500 ? machine.fail("AUTH", verdict.reply) : rejectAttempt(machine);
+    if (verdict.reply.code >= 500) machine.authFailures++;
+    if (machine.authFailures >= INBOUND.authFailuresMax)
+      return machine.end(tempfail(421, "4.7.0", "Too many failed authentications"));
+    return machine.reply(verdict.reply);
   });
 }

@@ -7,7 +7,7 @@ export function runData(machine: Machine, transaction: Transaction, argument: st
   if (argument !== "") return machine.fail("DATA", permfail(501, "5.5.4", "DATA takes no parameter"));
   if (transaction.chunks !== undefined)
     return machine.fail("DATA", permfail(503, "5.5.1", "BDAT was begun; DATA does not mix with it"));
-  if (transaction.recipients.length === 0) return machine.fail("DATA", NO_RECIPIENTS);
+  if (transaction.recipients.length === 0) return machine.refuse("DATA", NO_RECIPIENTS);
   return machine.ask({ about: "data", transaction }, (verdict) => {
     if (verdict.kind === "refuse") return refuseTransaction(machine, transaction, "DATA", verdict.reply);
     const decoder = new DataDecoder(machine.settings.bareNewlines);
@@ -24,9 +24,15 @@ function endTransaction(machine: Machine, transaction: Transaction): void {
   machine.phase = { name: "ready", hello: transaction.hello };
 }
 
-function refuseTransaction(machine: Machine, transaction: Transaction, verb: string, reply: Reply): void {
+function refuseTransaction(
+  machine: Machine,
+  transaction: Transaction,
+  verb: string,
+  reply: Reply,
+  why?: ContentRefusal,
+): void {
   endTransaction(machine, transaction);
-  machine.fail(verb, reply);
+  machine.refuse(verb, reply, why);
 }
 
 /** What is wrong with content whatever policy says, in the order in which it is told. */
@@ -57,9 +63,8 @@ function contentRefusal(
 function endContent(machine: Machine, transaction: Transaction, facts: ContentFacts): void {
   const refusal = contentRefusal(machine, facts);
   if (refusal !== undefined) {
-    endTransaction(machine, transaction);
-    machine.emit({ kind: "note", note: { what: "content-refused", ...refusal } });
-    return machine.reply(refusal.reply);
+    const verb = transaction.chunks === undefined ? "DATA" : "BDAT";
+    return refuseTransaction(machine, transaction, verb, refusal.reply, refusal.why);
   }
   return machine.ask({ about: "message", transaction, facts }, (verdict) => {
     machine.phase = { name: "ready", hello: transaction.hello };
@@ -88,7 +93,7 @@ export function runBdat(machine: Machine, phase: PhaseOf<"greeted" | "ready" | "
     return machine.end(permfail(501, "5.5.4", "BDAT takes a number of octets, and LAST at the end"));
   if (phase.name !== "transaction") {
     return swallow(machine, chunk.octets, () =>
-      machine.fail("BDAT", permfail(503, "5.5.1", "BDAT needs MAIL and RCPT first")),
+      machine.refuse("BDAT", permfail(503, "5.5.1", "BDAT needs MAIL and RCPT first")),
     );
   }
   if (phase.recipients.length === 0)
@@ -108,13 +113,20 @@ function swallow(machine: Machine, octets: number, finish: () => void): void {
   machine.expectOctets(octets, () => undefined, finish);
 }
 
+/**
+ * RFC 3030 section 2: the octets of a chunk that is not taken have to be read all the same. That it is too big is known
+ * before they come, and said at once: a client that listens need not send them.
+ */
+function refuseBigChunk(machine: Machine, transaction: Transaction, octets: number): void {
+  const reply = permfail(552, "5.3.4", `Message larger than ${machine.settings.messageOctetsMax} octets`);
+  refuseTransaction(machine, transaction, "BDAT", reply, "too-big");
+  swallow(machine, octets, () => undefined);
+}
+
 function takeChunk(machine: Machine, transaction: Transaction, octets: number, isLast: boolean): void {
   const series = transaction.chunks!;
   series.announced += octets;
-  if (series.announced > machine.settings.messageOctetsMax) {
-    const reply = permfail(552, "5.3.4", `Message larger than ${machine.settings.messageOctetsMax} octets`);
-    return swallow(machine, octets, () => refuseTransaction(machine, transaction, "BDAT", reply));
-  }
+  if (series.announced > machine.settings.messageOctetsMax) return refuseBigChunk(machine, transaction, octets);
   const { decoder } = series;
   const give = (content: Uint8Array[]): void => {
     if (content.length > 0) machine.emit({ kind: "content", parts: content });

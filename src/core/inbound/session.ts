@@ -3,8 +3,8 @@ import { invariant } from "../base/invariant.ts";
 import { INBOUND } from "../base/limits.ts";
 import { parseCommand } from "../smtp/command.ts";
 import type { ContentDecoder } from "../smtp/data-decoder.ts";
-import { type Reply, permfail, ready, tempfail } from "../smtp/reply.ts";
-import { type Effect, type Machine, type Phase, type Question, type SessionSettings, type Verdict } from "./state.ts";
+import { type Reply, greeting, permfail, tempfail } from "../smtp/reply.ts";
+import type { ContentRefusal, Effect, Machine, Phase, Question, SessionSettings, Verdict } from "./state.ts";
 import { RULES, runUnknown } from "./verbs.ts";
 
 /** Where the next octets go. */
@@ -20,6 +20,8 @@ const HANDSHAKE: Intake = { kind: "handshake" };
 const LONG_COMMAND = permfail(500, "5.5.2", "Line too long");
 const LONG_AUTH = permfail(500, "5.5.6", "Line too long"); // RFC 4954 section 4
 const LINE_FLOOD = tempfail(421, "4.7.0", "Line without end");
+const CLOSING = 421;
+const OUT_OF_ORDER = 503;
 const JUNK_VERBS: ReadonlySet<string> = new Set(["NOOP", "RSET", "HELP", "VRFY", "EHLO", "HELO"]);
 
 /**
@@ -43,6 +45,7 @@ export class Session implements Machine {
   #resume: ((verdict: Verdict) => void) | undefined;
   #effects: Effect[] = [];
   #errors = 0;
+  #isOrderExcused = false; // a command met our trouble: what was pipelined behind it came in good faith
   #junk = 0;
   #content: Uint8Array[] = [];
 
@@ -58,6 +61,10 @@ export class Session implements Machine {
   /** Octets that were given and not yet looked at, because a question is open. */
   get backlog(): number {
     return this.#input.length - this.#at;
+  }
+
+  get isTrusted(): boolean {
+    return this.settings.isTrusted || this.isAuthenticated;
   }
 
   get hasInputWaiting(): boolean {
@@ -84,7 +91,7 @@ export class Session implements Machine {
       // Who talks before the greeting does not wait for replies either: a bot or a smuggler.
       if (this.hasInputWaiting) return this.end(permfail(554, "5.5.0", "You talked before the greeting"));
       this.phase = { name: "greeted" };
-      return this.reply(ready(`${this.settings.hostname} ESMTP Waypost`));
+      return this.reply(greeting(`${this.settings.hostname} ESMTP Waypost`));
     });
     return this.#take();
   }
@@ -125,10 +132,12 @@ export class Session implements Machine {
 
   accepted(): void {
     this.#messages++;
+    this.#errors = 0;
     this.#junk = 0;
   }
 
   reply(reply: Reply): void {
+    if (reply.code < 400) this.#isOrderExcused = false;
     this.#effects.push({ kind: "reply", reply });
   }
 
@@ -137,11 +146,33 @@ export class Session implements Machine {
   }
 
   fail(verb: string, reply: Reply): void {
+    this.#note(verb, reply);
+    return reply.code < 500 ? this.#putOff(reply) : this.#count(reply);
+  }
+
+  refuse(verb: string, reply: Reply, why?: ContentRefusal): void {
+    this.#note(verb, reply, why);
+    if (reply.code < 500) return this.#putOff(reply);
+    return this.isTrusted ? this.reply(reply) : this.#count(reply);
+  }
+
+  /** Our trouble is never the client's (promise P5), and a 421 is the last reply (RFC 5321 section 3.8). */
+  #putOff(reply: Reply): void {
+    if (reply.code === CLOSING) return this.end(reply);
+    this.#isOrderExcused = true;
+    return this.reply(reply);
+  }
+
+  #count(reply: Reply): void {
+    if (reply.code === OUT_OF_ORDER && this.#isOrderExcused) return this.reply(reply);
     this.#errors++;
-    this.emit({ kind: "note", note: { what: "refused", verb, reply } });
-    if (this.#errors >= INBOUND.errorsHard) return this.end(tempfail(421, "4.7.0", "Too many errors"));
+    if (this.#errors >= INBOUND.errorsHard) return this.end(tempfail(CLOSING, "4.7.0", "Too many errors"));
     if (this.#errors <= INBOUND.errorsSoft) return this.reply(reply);
     return this.ask({ about: "delay", delay: INBOUND.errorDelay }, () => this.reply(reply));
+  }
+
+  #note(verb: string, reply: Reply, why?: ContentRefusal): void {
+    this.emit({ kind: "note", note: { verb, reply, why } });
   }
 
   end(reply: Reply): void {

@@ -17,7 +17,9 @@ export interface SessionSettings {
   readonly bareNewlines: BareNewlines;
   readonly messageOctetsMax: number;
   readonly recipientsMax: number;
-  /** Messages of one connection until it authenticates; Infinity for clients that are trusted. */
+  /** The client is in a network that may relay. */
+  readonly isTrusted: boolean;
+  /** Messages of one connection, of clients that are not trusted. */
   readonly messagesMax: number;
 }
 
@@ -40,7 +42,7 @@ export interface Transaction {
   readonly hello: Hello;
   readonly envelope: Envelope;
   readonly recipients: Recipient[];
-  /** Recipients refused for being more than `recipientsMax`. */
+  /** Recipients beyond `recipientsMax`, each answered with 452. */
   excess: number;
   /** Set by the first BDAT; from then on neither DATA nor RCPT belongs here. */
   chunks: ChunkSeries | undefined;
@@ -58,7 +60,13 @@ export type PhaseOf<Name extends PhaseName> = Extract<Phase, { readonly name: Na
 /** What is not the machine's to decide; policy, store and clock answer. */
 export type Question =
   | { readonly about: "connect" }
-  | { readonly about: "auth"; readonly mechanism: Mechanism; readonly attempt: PasswordAttempt }
+  | {
+      readonly about: "auth";
+      readonly mechanism: Mechanism;
+      readonly attempt: PasswordAttempt;
+      /** It asks to act as somebody else, which nobody may. */
+      readonly isAsAnother: boolean;
+    }
   | { readonly about: "mail"; readonly envelope: Envelope }
   | { readonly about: "rcpt"; readonly envelope: Envelope; readonly recipient: Recipient }
   /** May content come? Asked before 354 and before the first chunk is taken. */
@@ -86,9 +94,12 @@ export type Effect =
   | { readonly kind: "close" };
 
 /** What an operator should be able to read although the client only got a reply. */
-export type Note =
-  | { readonly what: "refused"; readonly verb: string; readonly reply: Reply }
-  | { readonly what: "content-refused"; readonly why: ContentRefusal; readonly reply: Reply };
+export interface Note {
+  readonly verb: string;
+  readonly reply: Reply;
+  /** Undefined where the reply says it all, or policy has the reason. */
+  readonly why: ContentRefusal | undefined;
+}
 
 /** Why content was refused at its end. */
 export type ContentRefusal = "bare-newline" | "nul" | "too-big" | "line-too-long";
@@ -99,6 +110,8 @@ export interface Machine {
   phase: Phase;
   isSecure: boolean;
   isAuthenticated: boolean;
+  /** By its network, or because it authenticated. */
+  readonly isTrusted: boolean;
   /** True where octets wait behind the command at hand. */
   readonly hasInputWaiting: boolean;
   /** Messages accepted on this connection. */
@@ -107,8 +120,10 @@ export interface Machine {
   /** Counts a message that was accepted. */
   accepted(): void;
   reply(reply: Reply): void;
-  /** A reply to what should not have been sent: it counts, and late ones are slow. */
+  /** Refuses what should not have been sent: that counts, and late replies are slow. Our own trouble (4yz) does not. */
   fail(verb: string, reply: Reply): void;
+  /** Refuses a recipient or content: whoever is trusted passes on the lists and texts of others, and is not counted. */
+  refuse(verb: string, reply: Reply, why?: ContentRefusal): void;
   /** The last reply. */
   end(reply: Reply): void;
   ask(question: Question, resume: (verdict: Verdict) => void): void;

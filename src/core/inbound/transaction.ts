@@ -13,7 +13,7 @@ function afterKeyword(argument: string, keyword: string): string | undefined {
 }
 
 export function runMail(machine: Machine, phase: PhaseOf<"ready">, argument: string): void {
-  if (machine.messages >= machine.settings.messagesMax && !machine.isAuthenticated)
+  if (machine.messages >= machine.settings.messagesMax && !machine.isTrusted)
     return machine.end(tempfail(421, "4.7.0", "Enough messages on this connection"));
   const text = afterKeyword(argument, "FROM:");
   if (text === undefined) return machine.fail("MAIL", permfail(501, "5.5.4", "Say MAIL FROM:<address>"));
@@ -54,22 +54,23 @@ function isHere(path: ForwardPath): boolean {
 
 export function runRcpt(machine: Machine, transaction: Transaction, argument: string): void {
   if (transaction.chunks !== undefined)
-    return machine.fail("RCPT", permfail(503, "5.5.1", "Content was begun; no more recipients"));
+    return machine.refuse("RCPT", permfail(503, "5.5.1", "Content was begun; no more recipients"));
   const text = afterKeyword(argument, "TO:");
-  if (text === undefined) return machine.fail("RCPT", permfail(501, "5.5.4", "Say RCPT TO:<address>"));
+  if (text === undefined) return machine.refuse("RCPT", permfail(501, "5.5.4", "Say RCPT TO:<address>"));
   const parsed = parseForwardPath(text);
   if (parsed.kind === "malformed")
-    return machine.fail("RCPT", permfail(501, parsed.isSyntax ? "5.5.4" : "5.1.3", `Bad recipient: ${parsed.why}`));
-  if (isHere(parsed.path)) return machine.fail("RCPT", permfail(501, "5.1.3", "Bad recipient: localhost is no domain"));
-  const parameters = parseRcptParameters(parsed.rest);
-  if (parameters.kind === "refused") return machine.fail("RCPT", parameters.reply);
+    return machine.refuse("RCPT", permfail(501, parsed.isSyntax ? "5.5.4" : "5.1.3", `Bad recipient: ${parsed.why}`));
+  if (isHere(parsed.path))
+    return machine.refuse("RCPT", permfail(501, "5.1.3", "Bad recipient: localhost is no domain"));
+  const parameters = parseRcptParameters(parsed.rest, transaction.envelope.smtpUtf8);
+  if (parameters.kind === "refused") return machine.refuse("RCPT", parameters.reply);
   const recipient: Recipient = { ...parameters.value, path: parsed.path };
   if (needsUtf8(parsed.path, transaction.envelope)) {
-    return machine.fail("RCPT", permfail(553, "5.6.7", "A non-ASCII address needs SMTPUTF8 at MAIL"));
+    return machine.refuse("RCPT", permfail(553, "5.6.7", "A non-ASCII address needs SMTPUTF8 at MAIL"));
   }
   if (transaction.recipients.length >= machine.settings.recipientsMax) return refuseExcess(machine, transaction);
   return machine.ask({ about: "rcpt", envelope: transaction.envelope, recipient }, (verdict) => {
-    if (verdict.kind === "refuse") return machine.fail("RCPT", verdict.reply);
+    if (verdict.kind === "refuse") return machine.refuse("RCPT", verdict.reply);
     transaction.recipients.push(recipient);
     return machine.reply(RECIPIENT_OK);
   });
@@ -78,7 +79,7 @@ export function runRcpt(machine: Machine, transaction: Transaction, argument: st
 /** The first ones are delivered; the client sends the rest in another transaction (RFC 5321 section 4.5.3.1.10). */
 function refuseExcess(machine: Machine, transaction: Transaction): void {
   transaction.excess++;
-  if (transaction.excess > INBOUND.excessRecipientsMax)
+  if (transaction.excess > INBOUND.excessRecipientsMax && !machine.isTrusted)
     return machine.end(tempfail(421, "4.7.0", "Far too many recipients"));
   return machine.reply(tempfail(452, "4.5.3", `No more than ${machine.settings.recipientsMax} recipients a message`));
 }

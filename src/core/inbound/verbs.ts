@@ -1,5 +1,6 @@
 import { hasHidden } from "../base/printable.ts";
-import { farewell, keywords, permfail, success, tempfail } from "../smtp/reply.ts";
+import { isIpv4, isIpv6 } from "../mail/domain.ts";
+import { keywords, permfail, success } from "../smtp/reply.ts";
 import { runAuth } from "./auth.ts";
 import { runBdat, runData } from "./content.ts";
 import type { Machine, PhaseName, PhaseOf } from "./state.ts";
@@ -23,8 +24,10 @@ function rule<const Names extends readonly PhaseName[]>(
 ): [string, Rule] {
   const allowed: ReadonlySet<PhaseName> = new Set(names);
   const run = (machine: Machine, argument: string): void => {
-    if (allowed.has(machine.phase.name)) handler(machine, machine.phase as PhaseOf<Names[number]>, argument);
-    else machine.fail(verb, permfail(503, "5.5.1", outOfOrder(verb, machine.phase.name)));
+    if (allowed.has(machine.phase.name)) return handler(machine, machine.phase as PhaseOf<Names[number]>, argument);
+    const reply = permfail(503, "5.5.1", outOfOrder(verb, machine.phase.name));
+    // Behind a MAIL that was refused a whole list may have been pipelined.
+    return verb === "RCPT" ? machine.refuse(verb, reply) : machine.fail(verb, reply);
   };
   return [verb, { place, run }];
 }
@@ -89,29 +92,28 @@ export function runUnknown(machine: Machine, verb: string): void {
 const HELLO_OCTETS_MAX = 255;
 
 /** A host name or an address literal; underscores and the like are what devices send, spaces and controls are not. */
-function helloName(argument: string): string | undefined {
-  const isName =
-    argument !== "" &&
-    argument.length <= HELLO_OCTETS_MAX &&
-    /^[\x21-\x7e]+$/.test(argument) &&
-    !/[<>()"\\;,]/.test(argument);
-  return isName || (argument !== "" && argument.length <= HELLO_OCTETS_MAX && isInternationalName(argument))
-    ? argument
-    : undefined;
+function isHelloName(argument: string): boolean {
+  if (argument === "" || argument.length > HELLO_OCTETS_MAX) return false;
+  if (/[\s<>()"\\;,]/.test(argument) || hasHidden(argument)) return false;
+  return !/[[\]]/.test(argument) || isBracketedAddress(argument);
 }
 
-function isInternationalName(argument: string): boolean {
-  return /[^\0-\x7f]/.test(argument) && !/[\s<>()"\\;,]/.test(argument) && !hasHidden(argument);
+/**
+ * RFC 5321 section 4.1.3, and its two careless spellings that real clients have: IPv6 without its tag, and with the
+ * zone of a link-local address. In brackets there is nothing else that could be meant.
+ */
+function isBracketedAddress(argument: string): boolean {
+  const address = /^\[(?:IPv6:)?([^%\]]+)(?:%[\w.-]+)?\]$/i.exec(argument)?.[1];
+  return address !== undefined && (isIpv4(address) || isIpv6(address));
 }
 
 function greet(machine: Machine, verb: string, argument: string, isExtended: boolean): boolean {
-  const client = helloName(argument);
-  if (client === undefined) {
-    machine.fail(verb, permfail(501, "5.5.4", `${verb} takes your host name`));
+  if (!isHelloName(argument)) {
+    machine.fail(verb, permfail(501, "5.5.4", `${verb} takes your host name, or your address in brackets`));
     return false;
   }
   if (machine.phase.name === "transaction") machine.emit({ kind: "reset" });
-  machine.phase = { name: "ready", hello: { client, isExtended } };
+  machine.phase = { name: "ready", hello: { client: argument, isExtended } };
   return true;
 }
 
@@ -119,15 +121,22 @@ function runEhlo(machine: Machine, _phase: unknown, argument: string): void {
   if (greet(machine, "EHLO", argument, true)) machine.reply(keywords(ehloLines(machine)));
 }
 
+function mayStartTls({ settings, isSecure }: Machine): boolean {
+  return settings.offersStartTls && !isSecure;
+}
+
+function mayAuthenticate({ settings, isSecure, isAuthenticated }: Machine): boolean {
+  return settings.offersAuth && isSecure && !isAuthenticated;
+}
+
 function ehloLines(machine: Machine): string[] {
   const { settings } = machine;
   const lines = [settings.hostname, "PIPELINING", `SIZE ${settings.messageOctetsMax}`];
-  if (settings.offersStartTls && !machine.isSecure) lines.push("STARTTLS");
-  if (settings.offersAuth && machine.isSecure && !machine.isAuthenticated) lines.push("AUTH PLAIN LOGIN");
+  if (mayStartTls(machine)) lines.push("STARTTLS");
+  if (mayAuthenticate(machine)) lines.push("AUTH PLAIN LOGIN");
   lines.push("ENHANCEDSTATUSCODES", "8BITMIME", "SMTPUTF8", "DSN", "CHUNKING");
   // RFC 9422: what the client may rely on.
-  const isLimited = Number.isFinite(settings.messagesMax) && !machine.isAuthenticated;
-  const messages = isLimited ? `MAILMAX=${settings.messagesMax} ` : "";
+  const messages = machine.isTrusted ? "" : `MAILMAX=${settings.messagesMax} `;
   lines.push(`LIMITS ${messages}RCPTMAX=${settings.recipientsMax}`);
   return lines;
 }
@@ -143,7 +152,7 @@ function runStartTls(machine: Machine, phase: PhaseOf<"greeted" | "ready" | "tra
     return machine.fail("STARTTLS", permfail(503, "5.5.1", "STARTTLS comes after EHLO and outside a transaction"));
   if (machine.isSecure) return machine.fail("STARTTLS", permfail(503, "5.5.1", "TLS already stands"));
   if (argument !== "") return machine.fail("STARTTLS", permfail(501, "5.5.4", "STARTTLS takes no parameter"));
-  machine.reply({ code: 220, status: "2.0.0", lines: ["Ready to start TLS"] });
+  machine.reply(success(220, "2.0.0", "Ready to start TLS"));
   return machine.startTls();
 }
 
@@ -169,12 +178,11 @@ function runExpn(machine: Machine): void {
 }
 
 function runHelp(machine: Machine): void {
-  machine.reply(success(214, "2.0.0", "EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY QUIT"));
+  const startTls = mayStartTls(machine) ? "STARTTLS " : "";
+  const auth = mayAuthenticate(machine) ? "AUTH " : "";
+  machine.reply(success(214, "2.0.0", `EHLO HELO ${startTls}${auth}MAIL RCPT DATA BDAT RSET NOOP VRFY QUIT`));
 }
 
 function runQuit(machine: Machine): void {
-  machine.end(farewell("Bye"));
+  machine.end(success(221, "2.0.0", "Bye"));
 }
-
-/** What a session says when the relay stops. */
-export const SHUTTING_DOWN = tempfail(421, "4.3.2", "Shutting down, try again soon");

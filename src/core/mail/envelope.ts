@@ -8,7 +8,7 @@ export interface Recipient {
   readonly path: ForwardPath;
   /** RFC 3461 NOTIFY; undefined where the client said nothing. */
   readonly notify?: Notify;
-  /** RFC 3461 ORCPT as it came: `rfc822;user@example.com`, still in xtext. */
+  /** RFC 3461 ORCPT: `rfc822;user@example.com`, still in xtext; what is not ASCII in its 7-bit form (RFC 6533). */
   readonly originalRecipient?: string;
 }
 

@@ -27,7 +27,6 @@ test("what a message has and what it lacks", () => {
     isTooLong: false,
     needsSeparator: false,
     subject: "one two",
-    messageId: "<a@b>",
   });
   expect(facts("Subject: a\r\n\r\nDate: x\r\n")).toMatchObject({ hasDate: false, hasMessageId: false });
 });
@@ -52,6 +51,13 @@ test.each([
 test("8-bit octets count in the header only", () => {
   expect(facts("Subject: caf\xc3\xa9\r\n\r\nx").isInternational).toBe(true);
   expect(facts("Subject: cafe\r\n\r\ncaf\xe9").isInternational).toBe(false);
+});
+
+test("a subject in raw UTF-8 is read as that, also where it is cut; other octets are characters each", () => {
+  expect(facts("Subject: caf\xc3\xa9\r\n \xc3\xbc\r\n\r\n").subject).toBe("café ü");
+  expect(facts("Subject: caf\xe9\r\n\r\n").subject).toBe("caf\xe9");
+  for (const shift of ["", "a"])
+    expect(facts(`Subject: ${shift}${"\xc3\xa9".repeat(400)}\r\n\r\n`).subject).toMatch(/^a?é+$/);
 });
 
 test("a header without end is too long, and what is kept of it is bounded", () => {

@@ -1,4 +1,4 @@
-import { CR, LF, TAB, octetText } from "../base/bytes.ts";
+import { CR, LF, TAB, octetText, readableText } from "../base/bytes.ts";
 import { INBOUND } from "../base/limits.ts";
 
 /** What the relay needs to know of a header section, gathered in one pass while content comes in. */
@@ -15,13 +15,13 @@ export interface HeaderFacts {
   isTooLong: boolean;
   /** The content starts with something that is no field: fields put before it need an empty line after them. */
   needsSeparator: boolean;
-  /** The unfolded value, as octets to characters, cut to what an operator reads. */
+  /** The unfolded value, cut to what an operator reads. */
   subject: string;
-  messageId: string;
 }
 
 const NAME_OCTETS_MAX = 80;
 const VALUE_OCTETS_KEPT = 512;
+const COLON = 0x3a;
 
 /**
  * Examines the header section octet for octet as it streams by, with memory that does not depend on its size. A field
@@ -38,7 +38,6 @@ export class HeaderExaminer {
     isTooLong: false,
     needsSeparator: false,
     subject: "",
-    messageId: "",
   };
   #isDone = false;
   #octets = 0;
@@ -85,17 +84,18 @@ export class HeaderExaminer {
   #endLine(): void {
     const line = this.#line;
     let end = this.#length;
+    const isCut = end === line.length;
     this.#length = 0;
     while (end > 0 && (line[end - 1] === LF || line[end - 1] === CR)) end--;
     if (end === 0) this.#isDone = true;
     else if (this.#field !== "" && (line[0] === 0x20 || line[0] === TAB))
-      this.#keepValue(octetText(line.subarray(0, end)));
-    else this.#startField(octetText(line.subarray(0, end)));
+      this.#continueField(line.subarray(0, end), isCut);
+    else this.#startField(line.subarray(0, end), isCut);
   }
 
-  #startField(text: string): void {
-    const colon = text.indexOf(":");
-    const name = colon === -1 ? "" : text.slice(0, colon).trimEnd().toLowerCase();
+  #startField(line: Uint8Array, isCut: boolean): void {
+    const colon = line.indexOf(COLON);
+    const name = colon === -1 ? "" : octetText(line.subarray(0, colon)).trimEnd().toLowerCase();
     if (name === "" || /[\s\x00-\x20\x7f-\xff]/.test(name)) {
       // Not a field: the body began without an empty line.
       this.facts.needsSeparator = this.#field === "";
@@ -117,12 +117,15 @@ export class HeaderExaminer {
         this.facts.hasDkimSignature = true;
         break;
     }
-    this.#keepValue(text.slice(colon + 1));
+    if (name === "subject") this.#keepSubject(line.subarray(colon + 1), isCut);
   }
 
-  #keepValue(text: string): void {
-    if (this.#field === "subject") this.facts.subject = joined(this.facts.subject, text);
-    else if (this.#field === "message-id") this.facts.messageId = joined(this.facts.messageId, text);
+  #continueField(line: Uint8Array, isCut: boolean): void {
+    if (this.#field === "subject") this.#keepSubject(line, isCut);
+  }
+
+  #keepSubject(value: Uint8Array, isCut: boolean): void {
+    this.facts.subject = joined(this.facts.subject, readableText(value, isCut));
   }
 }
 

@@ -43,6 +43,27 @@ test.each([
   expect(parseMailbox(text).kind).toBe("malformed");
 });
 
+test.each([
+  ["<@one.test:a@x.test>", "a@x.test"],
+  ["<@one.test,@two.test:a@x.test>", "a@x.test"],
+  ['<@one.test:"b@y.test"@x.test>', '"b@y.test"@x.test'],
+])("%s: of a source route nothing is left", (text, address) => {
+  for (const parsed of [parseForwardPath(text), parseReversePath(text)])
+    expect(parsed).toEqual({ kind: "path", path: mailbox(address), rest: "" });
+});
+
+test.each([
+  "<@one.test>",
+  "<@one.test:>",
+  "<@:a@x.test>",
+  "<@a,b:a@x.test>",
+  "<@one.test:@two.test:a@x.test>",
+  "<@one.test,:a@x.test>",
+  "<@one.test:postmaster>",
+])("%s is no path", (text) => {
+  expect([parseForwardPath(text).kind, parseReversePath(text).kind]).toEqual(["malformed", "malformed"]);
+});
+
 test("what is made of an address is that address", () => {
   const local = fc.oneof(fc.stringMatching(/^[a-z!#$%]{1,8}$/), fc.stringMatching(/^"[a-z @.<>]{0,8}"$/));
   fc.assert(

@@ -123,11 +123,23 @@ function bracketed(text: string): { readonly inner: string; readonly rest: strin
   return malformed("the closing bracket is missing", true);
 }
 
+/**
+ * The mailbox without the source route before it (RFC 5321 section 4.1.1.3 and appendix C: to be recognized, to be
+ * ignored). Nothing of a route is kept: only the address behind it says where mail goes, and who may send it there.
+ */
+function parseRouted(inner: string): Mailbox | Malformed {
+  if (!inner.startsWith("@")) return parseMailbox(inner);
+  const colon = inner.indexOf(":");
+  const hosts = inner.slice(0, Math.max(colon, 0)).split(",");
+  const isRoute = hosts.every((host) => host.startsWith("@") && parseDomain(host.slice(1)) !== undefined);
+  return isRoute ? parseMailbox(inner.slice(colon + 1)) : malformed("the source route is not valid");
+}
+
 export function parseReversePath(text: string): Parsed<ReversePath> | Malformed {
   const found = bracketed(text);
   if ("kind" in found) return found;
   if (found.inner === "") return { kind: "path", path: { kind: "null" }, rest: found.rest };
-  const mailbox = parseMailbox(found.inner);
+  const mailbox = parseRouted(found.inner);
   return mailbox.kind === "malformed" ? mailbox : { kind: "path", path: mailbox, rest: found.rest };
 }
 
@@ -136,7 +148,7 @@ export function parseForwardPath(text: string): Parsed<ForwardPath> | Malformed 
   if ("kind" in found) return found;
   if (found.inner.toLowerCase() === "postmaster")
     return { kind: "path", path: { kind: "postmaster" }, rest: found.rest };
-  const mailbox = parseMailbox(found.inner);
+  const mailbox = parseRouted(found.inner);
   return mailbox.kind === "malformed" ? mailbox : { kind: "path", path: mailbox, rest: found.rest };
 }
 

@@ -108,7 +108,7 @@ describe("recipients", () => {
       NETWORK,
       { kind: "postmaster" },
       "smarthost/a",
-      "no-postmaster: 550 5.1.1 There is no postmaster mailbox here",
+      "no-postmaster: 550 5.1.1 No mailboxes here; write to postmaster@ and the domain that you mean",
     ],
   ])("%s", (_, identity, forwardPath, lane, expected) => {
     expect(said(recipientVerdict(identity, forwardPath, lane))).toBe(expected);

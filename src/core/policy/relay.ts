@@ -47,7 +47,10 @@ const SENDER_NOT_PERMITTED = refuse(
   permfail(550, "5.7.1", "You may not use this sender address"),
 );
 const RELAY_DENIED = refuse("relay-denied", permfail(550, "5.7.1", "Relay access denied"));
-const NO_POSTMASTER = refuse("no-postmaster", permfail(550, "5.1.1", "There is no postmaster mailbox here"));
+const NO_POSTMASTER = refuse(
+  "no-postmaster",
+  permfail(550, "5.1.1", "No mailboxes here; write to postmaster@ and the domain that you mean"),
+);
 const ADDRESS_LITERAL = refuse("address-literal", permfail(550, "5.1.2", "Address literals are not routed"));
 const NO_ROUTE = refuse("no-route", permfail(550, "5.7.1", "There is no route to this recipient"));
 

@@ -14,7 +14,7 @@ test("what MAIL may say", () => {
 });
 
 test("what RCPT may say", () => {
-  expect(parseRcptParameters("NOTIFY=delay,SUCCESS\tORCPT=rfc822;a@b")).toEqual({
+  expect(parseRcptParameters("NOTIFY=delay,SUCCESS\tORCPT=rfc822;a@b", false)).toEqual({
     kind: "parameters",
     value: { notify: ["success", "delay"], originalRecipient: "rfc822;a@b" },
   });
@@ -43,7 +43,22 @@ test.each([
   "a b;c",
   "rfc822;",
 ])("ORCPT=%s is refused", (value) => {
-  expect(parseRcptParameters(`ORCPT=${value}`).kind).toBe("refused");
+  for (const isUtf8 of [false, true]) expect(parseRcptParameters(`ORCPT=${value}`, isUtf8).kind).toBe("refused");
+});
+
+test("ORCPT may be UTF-8 where SMTPUTF8 was given, and goes on in the form that needs none (RFC 6533 section 3)", () => {
+  expect(parseRcptParameters("ORCPT=UTF-8;\u4e00@\u{1f4e7}.test", true)).toEqual({
+    kind: "parameters",
+    value: { originalRecipient: "UTF-8;\\x{4E00}@\\x{1F4E7}.test" },
+  });
+  for (const [value, isUtf8] of [
+    ["utf-8;ü@x", false],
+    ["rfc822;ü@x", true],
+    ["ütf-8;a@x", true],
+    ["utf-8;\u202ea@x", true],
+    [`utf-8;${"\u4e00".repeat(100)}@x`, true],
+  ] as const)
+    expect(parseRcptParameters(`ORCPT=${value}`, isUtf8).kind).toBe("refused");
 });
 
 test("more parameters than anybody has are refused before they are looked at", () => {
@@ -54,7 +69,7 @@ test("more parameters than anybody has are refused before they are looked at", (
 test("any text is parameters or a refusal of our own words", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (text) => {
-      for (const parsed of [parseMailParameters(text), parseRcptParameters(text)])
+      for (const parsed of [parseMailParameters(text), parseRcptParameters(text, true)])
         if (parsed.kind === "refused") expect(renderReply(parsed.reply)).toMatch(/^5(01|55) 5\.5\.4 [\x20-\x7e]+\r\n$/);
     }),
   );

@@ -17,7 +17,7 @@ export type Parameters<T> =
   { readonly kind: "parameters"; readonly value: T } | { readonly kind: "refused"; readonly reply: Reply };
 
 type Draft<T> = { -readonly [K in keyof T]?: T[K] };
-type Reader<T> = (value: string | undefined, draft: Draft<T>) => string | undefined;
+type Reader<T> = (value: string | undefined, draft: Draft<T>, isUtf8: boolean) => string | undefined;
 
 const wrong = (what: string): string => what;
 
@@ -29,12 +29,24 @@ function readNotify(value: string | undefined): Notify | undefined {
   return words.length > 0 && chosen.length === words.length ? chosen : undefined;
 }
 
-function isOriginalRecipient(value: string): boolean {
+/** The 7-bit form of an ORCPT (RFC 3461 section 4.2, RFC 6533 section 3), which every next hop takes. */
+function originalRecipient(value: string, isUtf8: boolean): string | undefined {
   const semicolon = value.indexOf(";");
-  if (semicolon < 1 || !/^[A-Za-z0-9-]+$/.test(value.slice(0, semicolon))) return false;
-  const address = decodeXtext(value.slice(semicolon + 1));
-  if (address === undefined || address === "" || hasHidden(address)) return false;
-  return value.slice(0, semicolon).toLowerCase() !== "utf-8" || isEmbeddedUnicode(address);
+  const type = value.slice(0, Math.max(semicolon, 0)).toLowerCase();
+  const form = isUtf8 && type === "utf-8" ? embeddedUnicode(value) : value;
+  const address = decodeXtext(form.slice(semicolon + 1));
+  const isAddress =
+    /^[a-z0-9-]+$/.test(type) &&
+    address !== undefined &&
+    address !== "" &&
+    !hasHidden(address) &&
+    (type !== "utf-8" || isEmbeddedUnicode(address));
+  return isAddress && form.length <= ORCPT_OCTETS_MAX ? form : undefined;
+}
+
+/** What is not ASCII as `\x{NNNN}`. */
+function embeddedUnicode(text: string): string {
+  return text.replace(/[^\0-\x7f]/gu, (c) => `\\x{${c.codePointAt(0)!.toString(16).toUpperCase()}}`);
 }
 
 /** RFC 6533 section 3: what is not ASCII stands as `\x{NNNN}`, which may not hide what could not stand there openly. */
@@ -116,16 +128,21 @@ const RCPT_READERS: ReadonlyMap<string, Reader<RcptParameters>> = new Map<string
   ],
   [
     "ORCPT",
-    (value, draft) => {
-      if (value === undefined || value.length > ORCPT_OCTETS_MAX || !isOriginalRecipient(value))
-        return wrong("ORCPT takes type;address in xtext");
-      draft.originalRecipient = value;
+    (value, draft, isUtf8) => {
+      const recipient = originalRecipient(value ?? "", isUtf8);
+      if (recipient === undefined) return wrong("ORCPT takes type;address in xtext");
+      draft.originalRecipient = recipient;
       return undefined;
     },
   ],
 ]);
 
-function read<T>(text: string, readers: ReadonlyMap<string, Reader<T>>, draft: Draft<T>): Reply | undefined {
+function read<T>(
+  text: string,
+  readers: ReadonlyMap<string, Reader<T>>,
+  draft: Draft<T>,
+  isUtf8: boolean,
+): Reply | undefined {
   if (text === "") return undefined;
   const seen = new Set<string>();
   const parts = text.split(/[ \t]+/, PARAMETERS_MAX + 1);
@@ -137,7 +154,7 @@ function read<T>(text: string, readers: ReadonlyMap<string, Reader<T>>, draft: D
     if (reader === undefined) return permfail(555, "5.5.4", "Parameter not recognized");
     if (seen.has(name)) return permfail(501, "5.5.4", `${name} given twice`);
     seen.add(name);
-    const error = reader(equals === -1 ? undefined : part.slice(equals + 1), draft);
+    const error = reader(equals === -1 ? undefined : part.slice(equals + 1), draft, isUtf8);
     if (error !== undefined) return permfail(501, "5.5.4", error);
   }
   return undefined;
@@ -145,12 +162,13 @@ function read<T>(text: string, readers: ReadonlyMap<string, Reader<T>>, draft: D
 
 export function parseMailParameters(text: string): Parameters<MailParameters> {
   const draft: Draft<MailParameters> = { smtpUtf8: false };
-  const reply = read(text, MAIL_READERS, draft);
+  const reply = read(text, MAIL_READERS, draft, false);
   return reply === undefined ? { kind: "parameters", value: draft as MailParameters } : { kind: "refused", reply };
 }
 
-export function parseRcptParameters(text: string): Parameters<RcptParameters> {
+/** `isUtf8`: SMTPUTF8 was given at MAIL. */
+export function parseRcptParameters(text: string, isUtf8: boolean): Parameters<RcptParameters> {
   const draft: Draft<RcptParameters> = {};
-  const reply = read(text, RCPT_READERS, draft);
+  const reply = read(text, RCPT_READERS, draft, isUtf8);
   return reply === undefined ? { kind: "parameters", value: draft } : { kind: "refused", reply };
 }

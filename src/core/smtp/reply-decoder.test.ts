@@ -72,6 +72,13 @@ describe("what is a reply", () => {
     expect(decode(text).map((d) => d.kind)).toEqual(["malformed"]);
   });
 
+  test("UTF-8 is read as that, also where a line is cut within a character", () => {
+    for (const shift of ["", "a"]) {
+      const [decoded] = decodeAll([utf8(`250 ${shift}${"ü".repeat(OUTBOUND.replyLineOctetsMax)}\r\n`)]);
+      expect(decoded).toMatchObject({ lines: [expect.stringMatching(/^a?ü+$/)] });
+    }
+  });
+
   test("octets that are not UTF-8 stay what they are", () => {
     const octets = concatBytes([utf8("250 "), new Uint8Array([0xe9, 0x80]), utf8("\r\n")]);
     expect(decodeAll([octets])).toEqual([reply(250, ["\u00e9\u0080"])]);

@@ -1,4 +1,4 @@
-import { CR, EMPTY, LF, SPACE, isAscii, octetText, utf8Text } from "../base/bytes.ts";
+import { CR, EMPTY, LF, SPACE, readableText } from "../base/bytes.ts";
 import { OUTBOUND } from "../base/limits.ts";
 
 /** What a server said. Everything here but `code` is the peer's: show it through `base/printable` only. */
@@ -23,8 +23,8 @@ const DIGIT_ZERO = 0x30;
 const SHOWN_CHARACTERS_MAX = 100;
 const ENHANCED = /^[245]\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})(?= |$)/;
 
-function textOf(octets: Uint8Array): string {
-  return isAscii(octets) ? octetText(octets) : (utf8Text(octets) ?? octetText(octets));
+function shown(line: Uint8Array): string {
+  return readableText(line, line.length === OUTBOUND.replyLineOctetsMax);
 }
 
 /** RFC 5321 section 4.2: three digits of which the first is 2 to 5. Zero where it is not that. */
@@ -123,7 +123,7 @@ export class ReplyDecoder {
     const code = codeOf(line);
     const separator = line.length > 3 ? line[3] : SPACE;
     if (code === 0 || (separator !== SPACE && separator !== HYPHEN)) {
-      return malformed(`not a reply: ${textOf(line).slice(0, SHOWN_CHARACTERS_MAX)}`);
+      return malformed(`not a reply: ${shown(line).slice(0, SHOWN_CHARACTERS_MAX)}`);
     }
     if (this.#code !== 0 && code !== this.#code) return malformed(`one reply with two codes: ${this.#code}, ${code}`);
     this.#addText(line);
@@ -135,7 +135,7 @@ export class ReplyDecoder {
   #addText(line: Uint8Array): void {
     const room = OUTBOUND.replyTextMax - this.#textLength;
     if (room <= 0 || this.#lines.length === OUTBOUND.replyLinesMax) return;
-    const text = textOf(line.subarray(4)).slice(0, room);
+    const text = shown(line).slice(4, 4 + room);
     this.#lines.push(text);
     this.#textLength += text.length;
   }

@@ -3,13 +3,13 @@ import { invariant } from "../base/invariant.ts";
 /** An enhanced status code of one class (RFC 3463). The class of code and status cannot differ: it does not compile. */
 export type Status<Class extends 2 | 4 | 5> = `${Class}.${number}.${number}`;
 
-export type SuccessCode = 211 | 214 | 235 | 250 | 251 | 252;
+export type SuccessCode = 211 | 214 | 220 | 221 | 235 | 250 | 251 | 252;
 export type TempfailCode = 421 | 432 | 450 | 451 | 452 | 454;
 export type PermfailCode =
   500 | 501 | 502 | 503 | 504 | 521 | 523 | 530 | 534 | 535 | 538 | 550 | 551 | 552 | 553 | 554 | 555;
 export type IntermediateCode = 334 | 354;
 
-/** What a server says. `status` is absent where RFC 2034 section 4 forbids it (220, 221 at EHLO level, 3yz). */
+/** What a server says. `status` is absent where RFC 2034 section 4 has none: greeting, answers to EHLO and HELO, 3yz. */
 export interface Reply {
   readonly code: number;
   readonly status: string | undefined;
@@ -32,13 +32,9 @@ export function intermediate(code: IntermediateCode, text: string): Reply {
   return { code, status: undefined, lines: [text] };
 }
 
-/** 220, which has no enhanced code at the greeting, and one after STARTTLS (RFC 3207). */
-export function ready(text: string): Reply {
+/** The first that a server says. */
+export function greeting(text: string): Reply {
   return { code: 220, status: undefined, lines: [text] };
-}
-
-export function farewell(text: string): Reply {
-  return { code: 221, status: "2.0.0", lines: [text] };
 }
 
 /** The EHLO response: first the server's name, then a keyword a line (RFC 5321 section 4.1.1.1). */

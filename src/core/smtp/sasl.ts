@@ -61,20 +61,23 @@ export function passwordOf(octets: Uint8Array): string | undefined {
   return credentialText(octets, PASSWORD_CHARACTERS_MAX);
 }
 
-/**
- * RFC 4616: `[authzid] NUL authcid NUL passwd`. `malformed` where it is not that; `other-identity` where it asks to act
- * as somebody else, which nobody may.
- */
-export function parsePlain(octets: Uint8Array): PasswordAttempt | "malformed" | "other-identity" {
+export interface PlainResponse {
+  readonly attempt: PasswordAttempt;
+  /** The authorization identity is not the user's own. */
+  readonly isAsAnother: boolean;
+}
+
+/** RFC 4616: `[authzid] NUL authcid NUL passwd`; undefined where it is not that. */
+export function parsePlain(octets: Uint8Array): PlainResponse | undefined {
   const first = octets.indexOf(0);
   const second = first === -1 ? -1 : octets.indexOf(0, first + 1);
-  if (second === -1 || octets.indexOf(0, second + 1) !== -1) return "malformed";
+  if (second === -1 || octets.indexOf(0, second + 1) !== -1) return undefined;
   const username = usernameOf(octets.subarray(first + 1, second));
   const password = passwordOf(octets.subarray(second + 1));
-  if (username === undefined || password === undefined) return "malformed";
+  if (username === undefined || password === undefined) return undefined;
   const authorization = octets.subarray(0, first);
-  if (authorization.length > 0 && usernameOf(authorization) !== username) return "other-identity";
-  return { username, password };
+  const isAsAnother = authorization.length > 0 && usernameOf(authorization) !== username;
+  return { attempt: { username, password }, isAsAnother };
 }
 
 /** The PLAIN initial response that a client sends. */

@@ -87,12 +87,14 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
       const wakes = blockedUntil !== undefined || wakeAt === undefined ? "" : `, next due ${when(wakeAt, now)}`;
       return `  ${printable(lane)}: ${waiting} waiting${blocked}${wakes}`;
     }),
+    ...(status.lanesLeftOut === 0 ? [] : [`  and ${status.lanesLeftOut} more lanes: waypost queue list`]),
   ];
 }
 
 export function sinkLines(
   messages: readonly {
     readonly id: string;
+    readonly relayId: string | undefined;
     readonly at: Instant;
     readonly from: string;
     readonly to: readonly string[];
@@ -101,8 +103,8 @@ export function sinkLines(
 ): string[] {
   if (messages.length === 0) return ["The sink is empty."];
   return messages.map(
-    ({ id, at, from, to, octets }) =>
-      `${id}  ${new Date(at).toISOString()}  ${sender(from)} -> ${to.map((address) => `<${printable(address)}>`).join(" ")}  ${octetsText(octets)}`,
+    ({ id, relayId, at, from, to, octets }) =>
+      `${id}  ${relayId === undefined ? "" : `relay's ${relayId}  `}${new Date(at).toISOString()}  ${sender(from)} -> ${to.map((address) => `<${printable(address)}>`).join(" ")}  ${octetsText(octets)}`,
   );
 }
 

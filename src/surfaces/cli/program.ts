@@ -1,4 +1,8 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { EXIT } from "./failure.ts";
+
+/** Where try mode keeps its things, unless told. */
+export const TRY_DATA = "waypost-data/try";
 
 export interface DataOptions {
   readonly config?: string;
@@ -13,6 +17,14 @@ export interface QueueListOptions extends DataOptions {
 
 export interface ShowOptions extends DataOptions {
   readonly json?: boolean;
+}
+
+export interface ConfigOptions {
+  readonly config?: string;
+}
+
+export interface SinkOptions {
+  readonly data: string;
 }
 
 export interface TryOptions {
@@ -34,15 +46,15 @@ export interface SendOptions {
 /** What each command does; `main` knows how. */
 export interface Commands {
   readonly version: string;
-  readonly start: (options: { readonly config?: string }) => Promise<void>;
+  readonly start: (options: ConfigOptions) => Promise<void>;
   readonly tryMode: (options: TryOptions) => Promise<void>;
-  readonly configCheck: (options: { readonly config?: string }) => Promise<void>;
+  readonly configCheck: (options: ConfigOptions & { readonly json?: boolean }) => Promise<void>;
   readonly queueList: (options: QueueListOptions) => Promise<void>;
   readonly queueShow: (id: string, options: ShowOptions) => Promise<void>;
   readonly status: (options: ShowOptions) => Promise<void>;
   readonly send: (options: SendOptions) => Promise<void>;
-  readonly sinkList: (options: ShowOptions) => Promise<void>;
-  readonly sinkShow: (id: string, options: ShowOptions) => Promise<void>;
+  readonly sinkList: (options: SinkOptions & { readonly json?: boolean }) => void;
+  readonly sinkShow: (id: string, options: SinkOptions) => void;
 }
 
 function number(min: number, max: number): (text: string) => number {
@@ -54,24 +66,43 @@ function number(min: number, max: number): (text: string) => number {
   };
 }
 
+function place(text: string): string {
+  if (!/^[0-9]{1,15}$/.test(text))
+    throw new InvalidArgumentError("takes the number that the page before it ended with");
+  return text;
+}
+
 const port = number(0, 65_535);
 const configOption = (): Option => new Option("-c, --config <file>", "the configuration file");
 const dataOption = (): Option =>
   new Option("-d, --data <folder>", "the data folder of the relay, instead of the one that the configuration names");
+const sinkDataOption = (): Option => new Option("-d, --data <folder>", "the data folder of try mode").default(TRY_DATA);
 const jsonOption = (): Option => new Option("--json", "as JSON");
 
-export function buildProgram(commands: Commands): Command {
+/** Runs what the arguments ask for. Answers an exit code where they are wrong; then the user was told. */
+export async function runProgram(commands: Commands, args: readonly string[]): Promise<number | undefined> {
+  try {
+    await buildProgram(commands).parseAsync(args, { from: "user" });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : EXIT.usage; // help and version come this way too
+  }
+}
+
+function buildProgram(commands: Commands): Command {
   const program = new Command("waypost")
     .description("A mail relay: takes outgoing mail, makes it durable, moves it to the next hop.")
     .version(commands.version, "-V, --version", "print the version")
-    .showHelpAfterError("(waypost help shows the commands)");
+    .showHelpAfterError("(waypost help shows the commands)")
+    .exitOverride();
   program.command("start").description("run the relay").addOption(configOption()).action(commands.start);
   program
     .command("try")
     .description(
       "try mode: listeners on this machine only, and a sink as the only next hop; nothing leaves the machine",
     )
-    .option("-d, --data <folder>", "where try mode keeps its queue, credential and certificate", "waypost-data/try")
+    .option("-d, --data <folder>", "where try mode keeps its queue, credential and certificate", TRY_DATA)
     .option("--plain-port <port>", "the listener without TLS, for programs on this machine", port, 2525)
     .option("--starttls-port <port>", "the listener with STARTTLS", port, 2587)
     .option("--tls-port <port>", "the listener with implicit TLS", port, 2465)
@@ -79,12 +110,11 @@ export function buildProgram(commands: Commands): Command {
   program
     .command("config")
     .description("look at the configuration")
-    .addCommand(
-      new Command("check")
-        .description("say what is wrong with it, or that nothing is")
-        .addOption(configOption())
-        .action(commands.configCheck),
-    );
+    .command("check")
+    .description("say what is wrong with it, or that nothing is")
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action(commands.configCheck);
   const queue = program.command("queue").description("look into the queue");
   queue
     .command("list")
@@ -93,7 +123,7 @@ export function buildProgram(commands: Commands): Command {
     .addOption(dataOption())
     .addOption(jsonOption())
     .option("-n, --limit <count>", "deliveries shown", number(1, 1000), 50)
-    .option("--after <place>", "go on behind a page")
+    .option("--after <place>", "go on behind a page", place)
     .action(commands.queueList);
   queue
     .command("show")
@@ -124,19 +154,21 @@ export function buildProgram(commands: Commands): Command {
   sink
     .command("list")
     .description("the last 100 messages")
-    .addOption(dataOption())
+    .addOption(sinkDataOption())
     .addOption(jsonOption())
     .action(commands.sinkList);
   sink
     .command("show")
     .description("one message as it came")
-    .argument("<id>", "its number")
-    .addOption(dataOption())
-    .addOption(jsonOption())
+    .argument("<id>", "the relay's, as it stands in Received and in the log, or the sink's own")
+    .addOption(sinkDataOption())
     .action(commands.sinkShow);
   program
     .command("version")
     .description("print the version")
-    .action(() => console.log(commands.version));
+    .addOption(jsonOption())
+    .action(({ json }: { readonly json?: boolean }) =>
+      console.log(json === true ? JSON.stringify({ version: commands.version }) : commands.version),
+    );
   return program;
 }

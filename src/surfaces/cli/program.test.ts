@@ -1,0 +1,65 @@
+import { expect, test, vi } from "vitest";
+import { type Commands, runProgram } from "./program.ts";
+
+const nothing = (): Promise<void> => Promise.resolve();
+
+/** What the command was called with, and the exit code that is due to the arguments. */
+async function ran(...args: string[]): Promise<{ readonly code: number | undefined; readonly calls: unknown[][] }> {
+  const calls: unknown[][] = [];
+  const called =
+    (name: string) =>
+    (...given: unknown[]): Promise<void> => {
+      calls.push([name, ...given.slice(0, -1)]);
+      return Promise.resolve();
+    };
+  const commands: Commands = {
+    version: "1.2.3",
+    start: nothing,
+    tryMode: nothing,
+    configCheck: called("configCheck"),
+    queueList: called("queueList"),
+    queueShow: nothing,
+    status: nothing,
+    send: nothing,
+    sinkList: (options) => void calls.push(["sinkList", options]),
+    sinkShow: () => undefined,
+  };
+  const silent = [vi.spyOn(process.stderr, "write"), vi.spyOn(process.stdout, "write")];
+  for (const stream of silent) stream.mockReturnValue(true);
+  try {
+    return { code: await runProgram(commands, args), calls };
+  } finally {
+    for (const stream of silent) stream.mockRestore();
+  }
+}
+
+test.each([
+  "",
+  "nope",
+  "queue",
+  "queue list --limit x",
+  "queue list --after foo",
+  "queue list --nope",
+  "queue show",
+  "send",
+  "send --to",
+  "sink show",
+  "config",
+  "config check --nope",
+  "try --plain-port 65536",
+])("%j is wrong usage: 64", async (text) => {
+  expect(await ran(...text.split(" ").filter((word) => word !== ""))).toEqual({ code: 64, calls: [] });
+});
+
+test.each(["help", "--help", "queue list --help", "--version"])("%s is none", async (text) => {
+  expect(await ran(...text.split(" "))).toEqual({ code: 0, calls: [] });
+});
+
+test("what is right reaches its command", async () => {
+  expect(await ran("queue", "list", "--after", "17", "-n", "3", "--json")).toEqual({
+    code: undefined,
+    calls: [["queueList", { after: "17", limit: 3, json: true }]],
+  });
+  expect(await ran("config", "check", "--json")).toMatchObject({ calls: [["configCheck", { json: true }]] });
+  expect(await ran("sink", "list")).toMatchObject({ calls: [["sinkList", { data: "waypost-data/try" }]] });
+});

@@ -1,0 +1,82 @@
+import { mkdirSync, symlinkSync } from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { RelayHome, runCommand } from "../support/relay.ts";
+import { configure } from "../support/scene.ts";
+
+async function inHome(play: (home: RelayHome) => Promise<void>): Promise<void> {
+  const home = new RelayHome();
+  try {
+    await play(home);
+  } finally {
+    home.remove();
+  }
+}
+
+// Whatever is wrong: one line that says what, where, and what to do; never a stack trace.
+test.each([
+  ["send -t a@b.test --tls-ca nope", 64, "--tls-ca: nope cannot be read: ENOENT"],
+  ["send -t a@b.test -s foo", 64, "--server takes smtp://HOST:PORT or smtps://HOST:PORT"],
+  ["send -t nobody", 64, "nobody is no address"],
+  ["try -d file", 64, "file cannot be used: "],
+  ["status -d file", 69, "file cannot be asked: "],
+  ["queue list -d file", 69, "file cannot be asked: "],
+  ["queue list -d nowhere", 69, "there is no queue in "],
+  ["sink list", 69, "there is no sink in "],
+  ["sink list -d nowhere", 69, "there is no sink in "],
+])("%s: %i", async (args, code, text) => {
+  await inHome(async (home) => {
+    home.write("file", "");
+    const { errors, ...rest } = await runCommand(args.split(" "), { cwd: home.folder });
+    expect({ ...rest, lines: errors.trimEnd().split("\n").length }).toEqual({ code, output: "", lines: 1 });
+    expect(errors).toContain(text);
+  });
+});
+
+test("the sink of try mode is asked without any configuration", async () => {
+  await inHome(async (home) => {
+    mkdirSync(path.join(home.folder, "waypost-data/try/sink"), { recursive: true });
+    const found = await runCommand(["sink", "list"], { cwd: home.folder });
+    expect(found).toMatchObject({ code: 0, output: "The sink is empty.\n" });
+  });
+});
+
+test("version and config check for programs", async () => {
+  await inHome(async (home) => {
+    const json = async (...args: string[]): Promise<unknown> => {
+      const { code, output } = await runCommand([...args, "--json"], { cwd: home.folder });
+      return { code, ...(JSON.parse(output) as object) };
+    };
+    expect(await json("version")).toEqual({ code: 0, version: expect.stringMatching(/^\d+\.\d+\.\d+/) });
+    expect(await json("config", "check")).toMatchObject({ code: 78, valid: false, errors: [expect.any(String)] });
+    configure(home, 1);
+    const source = expect.stringMatching(/waypost\.yaml$/);
+    expect(await json("config", "check")).toEqual({ code: 0, valid: true, source, errors: [], warnings: [] });
+    configure(home, 1, { listner: [] });
+    expect(await json("config", "check")).toMatchObject({
+      code: 78,
+      valid: false,
+      source: null,
+      errors: [expect.stringContaining("unknown key 'listner'")],
+    });
+  });
+});
+
+test("a data folder that is none, and an address that is not this machine's, are named with their keys", async () => {
+  await inHome(async (home) => {
+    home.write("file", "");
+    symlinkSync("gone", path.join(home.folder, "dangling"));
+    const start = async (config: Readonly<Record<string, unknown>>): Promise<string> => {
+      configure(home, 1, config);
+      const { code, errors } = await runCommand(["start"], { cwd: home.folder });
+      expect(code).toBe(78);
+      return errors;
+    };
+    expect(await start({ data: "./file" })).toMatch(/data folder .*file cannot be used: it is not a folder\./);
+    expect(await start({ data: "./dangling" })).toMatch(/dangling cannot be used: it is a symbolic link to nothing\./);
+    for (const threads of [1, 2])
+      expect(await start({ listeners: [{ listen: "192.0.2.1:2525", tls: "none" }], threads })).toMatch(
+        /192\.0\.2\.1 is no address of this machine; name one that is, or 0\.0\.0\.0 for all, in `listeners\[\]\.listen`/,
+      );
+  });
+});
