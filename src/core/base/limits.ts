@@ -138,7 +138,7 @@ export const STORE = {
   commitOctetsMax: 16 * MiB,
   /** Deliveries go on only while this much is free, so that each completion can be recorded. */
   completionReserveOctets: 2 * MiB,
-  /** Rows that a look for one message goes through on each side of where it should be: some 20 ms, whatever the queue has. */
+  /** Rows that a look for one message goes through on each side of where it should be: 50 ms, whatever the queue has. */
   lookedThroughMax: 10_000,
   /** How often free space is looked at. */
   spaceCheck: 1 * second,
