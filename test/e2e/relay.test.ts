@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -152,6 +152,7 @@ test("SIGTERM: what is on its way is finished and recorded, then the relay ends"
     expect(relay.events("delivery.delivered")).toHaveLength(1);
     expect(relay.events("relay.stopping")).toMatchObject([{ because: "SIGTERM" }]);
     expect(relay.events("relay.stopped")).toHaveLength(1);
+    expect(readdirSync(home.data).filter((name) => name.startsWith("queue"))).toEqual(["queue.db"]);
     expect(await json(home, "queue", "list")).toEqual({ deliveries: [] });
   });
 });

@@ -11,6 +11,10 @@ export class OutboxReader {
     this.#read = this.#database.prepare("SELECT row, entries FROM outbox WHERE row > ? ORDER BY row LIMIT ?");
   }
 
+  close(): void {
+    this.#database.close();
+  }
+
   /** The oldest rows after `row`: JSON arrays of entries. */
   read(row: number, limit: number): { readonly row: number; readonly entries: string }[] {
     return this.#read

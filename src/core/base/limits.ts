@@ -154,7 +154,7 @@ export const STORE = {
   /** Pages that the queue store gives back to the system each second while they are free, and where space is low. */
   shrinkPages: 250,
   shrinkPagesWhenLow: 2500,
-  /** Rows that a look for one message goes through on each side of where it should be: some 20 ms, whatever the queue has. */
+  /** Rows that a look for one message goes through on each side of where it should be: 50 ms, whatever the queue has. */
   lookedThroughMax: 10_000,
   /** How often free space is looked at. */
   spaceCheck: 1 * second,

@@ -3,6 +3,7 @@
 
 import type { Argon2Parameters } from "../policy/password-hash.ts";
 import { isLoopback, isWideOpen } from "../policy/network.ts";
+import { listenText } from "./config.ts";
 import { type ConfigIssue, configPathText, issue } from "./issue.ts";
 import { nearest } from "./nearest.ts";
 import { type ConfigSections, OPEN_TO_EVERYONE } from "./schema.ts";
@@ -14,12 +15,8 @@ type Check = (sections: SomeSections) => readonly ConfigIssue[];
 type ListenerSection = ConfigSections["listeners"][number];
 type SmartHostSection = ConfigSections["smarthosts"][string];
 
-function addressText({ host, port }: ListenerSection["listen"]): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
 export function listenerName(listener: ListenerSection): string {
-  return listener.name ?? addressText(listener.listen);
+  return listener.name ?? listenText(listener.listen);
 }
 
 /** An issue for each entry whose key an earlier one has; `undefined` is never the same. */
@@ -42,7 +39,7 @@ function duplicates<T>(
 function checkListenerDuplicates({ listeners = [] }: SomeSections): ConfigIssue[] {
   const byAddress = duplicates(
     listeners,
-    ({ listen }) => (listen.port === 0 ? undefined : addressText(listen)),
+    ({ listen }) => (listen.port === 0 ? undefined : listenText(listen)),
     (index, first) => issue(["listeners", index, "listen"], `listeners[${first}] listens there already`),
   );
   const byName = duplicates(

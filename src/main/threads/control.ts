@@ -16,15 +16,17 @@ import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 function main({ plan, store }: ControlThreadData): void {
   const paths = dataPaths(plan.config.data);
   const recorder = threadRecorder(plan);
+  const outbox = new OutboxReader(paths.queue);
+  const queue = new QueueReader(paths.queue);
   const history = new HistoryStore(paths.history);
   const historian = new Historian({
-    outbox: new OutboxReader(paths.queue),
+    outbox,
     history,
     forget: (row) => store.postMessage({ forgetUpTo: row } satisfies ControlToStore),
     recorder,
     clock: new SystemClock(),
   });
-  const operator = new StoreOperator(plan, new QueueReader(paths.queue), new HistoryReader(paths.history));
+  const operator = new StoreOperator(plan, queue, new HistoryReader(paths.history));
   const server = new SocketServer(paths.socket, operator, (text) =>
     recorder.record({ event: "listener.failed", listener: "control.sock", text }),
   );
@@ -32,8 +34,9 @@ function main({ plan, store }: ControlThreadData): void {
   historian.start();
   onOrder(() => {
     historian.finish();
-    history.close();
     server.close();
+    // The store is the last that has the queue open, so that a stop in order leaves a database without a log beside it.
+    for (const store of [history, outbox, queue]) store.close();
     reportStopped();
   });
   report({ kind: "ready" });
