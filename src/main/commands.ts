@@ -217,11 +217,16 @@ export const commands: Commands = {
 };
 
 function readAuthority(file: string): string {
+  let pem: string;
   try {
-    return fs.readFileSync(file, "utf8");
+    pem = fs.readFileSync(file, "utf8");
   } catch (error) {
     throw new CommandFailure(`--tls-ca: ${file} cannot be read: ${errorText(error)}`, EXIT.usage);
   }
+  // Without one the option would do nothing, in silence.
+  if (!pem.includes("-----BEGIN CERTIFICATE-----"))
+    throw new CommandFailure(`--tls-ca: ${file} holds no certificate in PEM`, EXIT.usage);
+  return pem;
 }
 
 async function send(options: SendOptions): Promise<void> {

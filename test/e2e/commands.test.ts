@@ -16,6 +16,7 @@ async function inHome(play: (home: RelayHome) => Promise<void>): Promise<void> {
 // Whatever is wrong: one line that says what, where, and what to do; never a stack trace.
 test.each([
   ["send -t a@b.test --tls-ca nope", 64, "--tls-ca: nope cannot be read: ENOENT"],
+  ["send -t a@b.test --tls-ca file", 64, "--tls-ca: file holds no certificate in PEM"],
   ["send -t a@b.test -s foo", 64, "--server takes smtp://HOST:PORT or smtps://HOST:PORT"],
   ["send -t nobody", 64, "nobody is no address"],
   ["try -d file", 64, "file cannot be used: "],
