@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
-import { HistoryStore } from "../adapters/history-sqlite/history-store.ts";
+import { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
 import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { SqliteQueueStore } from "../adapters/store-sqlite/queue-store.ts";
 import { StoreOperator } from "./store-operator.ts";
@@ -20,7 +20,7 @@ test("status begins with the lanes that are in trouble, and counts those that it
   for (let n = 1; n <= 25; n++) insert.run(`smarthost/${n}`, n === 3 ? soon : 0, n);
   database.close();
   const reader = new QueueReader(file);
-  const history = new HistoryStore(path.join(folder, "history"));
+  const history = new HistoryReader(path.join(folder, "history"));
   const { lanes, lanesLeftOut } = new StoreOperator(FACTS, reader, history).status();
   expect(lanes.slice(0, 3)).toMatchObject([
     { lane: "smarthost/3", blockedUntil: soon },
