@@ -29,7 +29,6 @@ test("status begins with the lanes that are in trouble, and counts those that it
   ]);
   expect([lanes.length, lanesLeftOut]).toEqual([20, 5]);
   reader.close();
-  history.close();
   store.close();
   fs.rmSync(folder, { recursive: true });
 });
