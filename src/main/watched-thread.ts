@@ -24,7 +24,7 @@ export interface WatchedThread {
 }
 
 // Messages live for a moment: with room for them in the young generation few are ever copied by the collector.
-const YOUNG_MIB: Readonly<Record<ThreadName, number>> = { mail: 96, store: 48, queue: 16, control: 32 };
+const YOUNG_MIB: Readonly<Record<ThreadName, number>> = { mail: 32, store: 24, queue: 12, control: 12 };
 
 /** Starts a thread with its data, whose ports move to it. */
 export function watchedThread(name: ThreadName, data: object, listener: ThreadListener): WatchedThread {

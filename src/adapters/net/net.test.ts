@@ -493,3 +493,17 @@ describe("implicit TLS", () => {
     expect(String(await answered.promise)).toContain("no renegotiation");
   });
 });
+
+test("a peer that sends as fast as it can has its turn and no more: others are read in between", async () => {
+  const octets = 16 * 1024 * 1024;
+  const port = await listen((raw) => void raw.write(Buffer.alloc(octets)));
+  const witness = connect(port);
+  let inTurn = 0;
+  let most = 0;
+  witness.onReceived = () => {
+    if (inTurn++ === 0) setImmediate(() => (inTurn = 0));
+    most = Math.max(most, inTurn);
+  };
+  await witness.until(() => witness.octets === octets);
+  expect(most).toBeLessThanOrEqual(4); // two full ones, and what the stream had taken already
+});

@@ -49,7 +49,7 @@ export function setUp(database: DatabaseSync): void {
     PRAGMA busy_timeout = 5000;
     PRAGMA wal_autocheckpoint = 1000;
     PRAGMA journal_size_limit = 67108864;
-    PRAGMA cache_size = -65536;
+    PRAGMA cache_size = -16384;
     PRAGMA temp_store = MEMORY;
     PRAGMA foreign_keys = OFF;`);
 }
