@@ -18,6 +18,9 @@ export interface StatusReport {
   readonly waiting: number;
   readonly inHand: number;
   readonly oldest: Instant | undefined;
+  /** Of the disk with the data folder; with less than `neededOctets` mail is refused with 452. */
+  readonly freeOctets: number;
+  readonly neededOctets: number;
   /** At most 20: those that are blocked first, then those where most waits. */
   readonly lanes: readonly LaneReport[];
   readonly lanesLeftOut: number;

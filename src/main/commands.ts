@@ -146,7 +146,7 @@ async function query<Answer>(
 }
 
 function readStopped<Answer>(paths: ReturnType<typeof dataPaths>, read: (operator: StoreOperator) => Answer): Answer {
-  const facts = { version: VERSION, startedAt: 0, config: { hostname: "", listeners: [] } };
+  const facts = { version: VERSION, startedAt: 0, config: { hostname: "", data: "", listeners: [] } };
   const reader = new QueueReader(paths.queue);
   try {
     return read(new StoreOperator(facts, reader, new HistoryReader(paths.history)));

@@ -1,9 +1,10 @@
+import { isDiskFull } from "../adapters/store-sqlite/disk-full.ts";
 import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
 import { makeFolder } from "../adapters/system/folder.ts";
 import { networkFileSystem } from "../adapters/system/space.ts";
 import { CONTROL } from "../core/base/limits.ts";
 import { dataPaths } from "./plan.ts";
-import { FolderTakenError, StartError } from "./start-error.ts";
+import { DiskFullError, FolderTakenError, StartError } from "./start-error.ts";
 
 /** Makes the data folder where it is not there, and makes it ours. Throws `StartError` where it cannot be. */
 export function takeDataFolder(data: string): { release(): void } {
@@ -29,6 +30,7 @@ function inFolder<Result>(data: string, work: () => Result): Result {
     return work();
   } catch (error) {
     if (error instanceof StartError) throw error;
+    if (isDiskFull(error)) throw new DiskFullError(data);
     const text = error instanceof Error ? error.message : String(error);
     throw new StartError(`the data folder ${data} cannot be used: ${text}. Name another one in \`data\``);
   }

@@ -50,7 +50,7 @@ export type ThreadReport =
   | { readonly kind: "log"; readonly lines: string }
   /** A mail thread: the ports it listens on; the store thread: deliveries that were in hand. */
   | { readonly kind: "ready"; readonly ports?: readonly number[]; readonly recovered?: number }
-  | { readonly kind: "failed"; readonly text: string }
+  | { readonly kind: "failed"; readonly text: string; readonly isDiskFull?: boolean }
   | { readonly kind: "stopped" };
 
 /** What the main thread tells a thread. */

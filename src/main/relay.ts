@@ -10,7 +10,7 @@ import type { Recorder } from "../ports/recorder.ts";
 import { takeDataFolder } from "./data-folder.ts";
 import type { ControlThreadData, MailThreadData, QueueThreadData, RelayPlan, StoreThreadData } from "./plan.ts";
 import { sharedSessions } from "./session-count.ts";
-import { PortTakenError, StartError } from "./start-error.ts";
+import { DiskFullError, PortTakenError, StartError } from "./start-error.ts";
 import { tellSurroundings } from "./surroundings.ts";
 import { type Ready, type ThreadName, type WatchedThread, watchedThread } from "./watched-thread.ts";
 
@@ -168,6 +168,7 @@ export class Relay {
     this.#threads.push(thread);
     const started = await thread.started;
     if (started.kind === "ready") return started;
+    if (started.kind === "failed" && started.isDiskFull === true) throw new DiskFullError(config.data);
     if (started.kind === "failed") throw startError(started.text, config);
     throw new StartError(`the ${name} thread cannot start on ${config.data}: ${started.text.split("\n", 1)[0]}`);
   }

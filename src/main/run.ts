@@ -3,7 +3,7 @@ import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import { portOwner } from "../adapters/system/port-owner.ts";
 import type { ProcessLog } from "./process-log.ts";
 import { Relay } from "./relay.ts";
-import { FolderTakenError, PortTakenError, StartError } from "./start-error.ts";
+import { DiskFullError, FolderTakenError, PortTakenError, StartError } from "./start-error.ts";
 import { VERSION } from "./version.ts";
 
 /** What the user can do where something is taken already. */
@@ -42,6 +42,7 @@ export async function run(config: Config, log: ProcessLog, advice: StartAdvice):
   } catch (error) {
     if (error instanceof PortTakenError) throw new CommandFailure(portTaken(error, advice), EXIT.config);
     if (error instanceof FolderTakenError) throw new CommandFailure(`${error.message}; ${advice.folder}`, EXIT.config);
+    if (error instanceof DiskFullError) throw new CommandFailure(error.message, EXIT.temporary);
     if (error instanceof StartError) throw new CommandFailure(error.message, EXIT.config);
     throw error;
   }

@@ -5,6 +5,14 @@ export class StartError extends Error {
   override readonly name: string = "StartError";
 }
 
+/** The disk with the data folder is full: a start may do as soon as there is room. */
+export class DiskFullError extends StartError {
+  override readonly name = "DiskFullError";
+  constructor(data: string) {
+    super(`the disk with the data folder ${data} is full: make 20 MiB of room, and start again; nothing is lost`);
+  }
+}
+
 /** A port that is taken. */
 export class PortTakenError extends StartError {
   override readonly name = "PortTakenError";

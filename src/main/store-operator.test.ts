@@ -8,7 +8,7 @@ import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { SqliteQueueStore } from "../adapters/store-sqlite/queue-store.ts";
 import { StoreOperator } from "./store-operator.ts";
 
-const FACTS = { version: "1.2.3", startedAt: 0, config: { hostname: "relay.test", listeners: [] } };
+const FACTS = { version: "1.2.3", startedAt: 0, config: { hostname: "relay.test", data: os.tmpdir(), listeners: [] } };
 
 test("status begins with the lanes that are in trouble, and counts those that it leaves out", () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-operator-"));

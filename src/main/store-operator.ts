@@ -1,6 +1,7 @@
 import type { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
 import type { QueuedDelivery, QueuedMessage, QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { SERVED } from "../adapters/store-sqlite/schema.ts";
+import { neededToAccept, spaceOf } from "../adapters/system/space.ts";
 import { CONTROL } from "../core/base/limits.ts";
 import { listenText } from "../core/config/config.ts";
 import { isMessageId, timeOf } from "../core/mail/message-id.ts";
@@ -24,8 +25,10 @@ export interface RelayFacts {
   readonly startedAt: number;
   readonly config: {
     readonly hostname: string;
+    readonly data: string;
     readonly listeners: readonly {
       readonly name: string;
+      readonly messageOctetsMax: number;
       readonly listen: { readonly host: string; readonly port: number };
     }[];
   };
@@ -47,6 +50,8 @@ export class StoreOperator implements Operator {
     const { version, startedAt, config } = this.#facts;
     const { waiting, inHand, oldest } = this.#queue.depth();
     const now = Date.now();
+    const { freeOctets, totalOctets } = spaceOf(config.data);
+    const messageOctetsMax = Math.max(0, ...config.listeners.map((listener) => listener.messageOctetsMax));
     return {
       version,
       startedAt,
@@ -55,6 +60,8 @@ export class StoreOperator implements Operator {
       waiting,
       inHand,
       oldest,
+      freeOctets,
+      neededOctets: Math.ceil(neededToAccept(totalOctets, messageOctetsMax)),
       lanesLeftOut: Math.max(0, this.#queue.laneCount() - CONTROL.lanesShown),
       lanes: this.#queue.lanes(now, CONTROL.lanesShown).map(({ lane, backlog, wakeAt, blockedUntil }) => ({
         lane,

@@ -6,7 +6,8 @@ export type ThreadName = "mail" | "queue" | "store" | "control";
 export type Ready = Extract<ThreadReport, { kind: "ready" }>;
 
 /** How a start went: `failed` in the thread's own words, `died` in those of the error that ended it. */
-export type Started = Ready | { readonly kind: "failed" | "died"; readonly text: string };
+export type Started =
+  Ready | Extract<ThreadReport, { kind: "failed" }> | { readonly kind: "died"; readonly text: string };
 
 export interface ThreadListener {
   /** Takes whole log lines. */

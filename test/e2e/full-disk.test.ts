@@ -152,3 +152,18 @@ test.skipIf(!mayMount).each([
       await sink.close();
     }),
 );
+
+test.skipIf(!mayMount)(
+  `a start without any room is refused with what to do, and does as soon as there is room${skipped}`,
+  () =>
+    onSmallDisk(async (disk) => {
+      disk.fill();
+      const first = start(disk);
+      expect(await first.exited).toEqual({ code: 75, signal: null });
+      expect(first.errors).toMatch(/the disk with the data folder .*data is full: make 20 MiB of room/);
+      disk.free();
+      const second = start(disk);
+      await second.ports();
+      expect(await second.stop()).toEqual({ code: 0, signal: null });
+    }),
+);

@@ -18,19 +18,15 @@ import {
   deliveryRow,
   messageRow,
 } from "../../ports/store.ts";
+import { isDiskFull } from "./disk-full.ts";
 import { IN_HAND, PARKED, SERVED, migrate, setUp } from "./schema.ts";
-
-const SQLITE_FULL = 13;
-/** The shared memory beside the WAL cannot grow, which is what a full disk looks like to it. */
-const SQLITE_IOERR_SHMSIZE = 4874;
 
 /**
  * A full disk passes, and is a value. Whatever else fails, fsync above all, leaves a file that is not to be trusted any
  * more: that ends the process, and the next start reads what is there.
  */
 function storageError(error: unknown): unknown {
-  const code = (error as { errcode?: number }).errcode;
-  if (code === undefined || ((code & 0xff) !== SQLITE_FULL && code !== SQLITE_IOERR_SHMSIZE)) return error;
+  if (error instanceof StorageError || !isDiskFull(error)) return error;
   return new StorageError("full", `queue store: ${error instanceof Error ? error.message : String(error)}`, error);
 }
 
@@ -219,7 +215,7 @@ export class SqliteQueueStore implements QueueStore {
     try {
       this.#database.exec(`PRAGMA incremental_vacuum(${Math.min(pagesMax, free - STORE.freePagesKept)})`);
     } catch (error) {
-      if (!(storageError(error) instanceof StorageError)) throw error; // on a full disk it is tried again
+      if (!isDiskFull(error)) throw error; // on a full disk it is tried again
     }
   }
 
@@ -228,7 +224,7 @@ export class SqliteQueueStore implements QueueStore {
     try {
       this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     } catch (error) {
-      if (!(storageError(error) instanceof StorageError)) throw error; // the disk is too full even for this
+      if (!isDiskFull(error)) throw error; // the disk is too full even for this
     }
   }
 

@@ -2,7 +2,7 @@ import type { Instant } from "../base/time.ts";
 
 /** Why a delivery is where it is (promise P9): the closed list, in the words an operator reads. */
 export const REASONS = {
-  "in-hand": "a mail thread has it and waits for a connection",
+  "in-hand": "a mail thread has it: it is being sent, or waits for a connection to its next hop",
   "next-hop-refused": "the next hop said not now; it is tried again by schedule",
   "connection-lost": "the connection ended before the answer; it is tried again by schedule",
   "possible-duplicate":

@@ -3,6 +3,7 @@ import { workerData } from "node:worker_threads";
 import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
 import { damageOf } from "../../adapters/store-sqlite/damage.ts";
 import { SchemaTooNewError } from "../../adapters/store-sqlite/schema.ts";
+import { isDiskFull } from "../../adapters/store-sqlite/disk-full.ts";
 import { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
@@ -10,6 +11,7 @@ import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
 import { STORE } from "../../core/base/limits.ts";
 import { Keeper } from "../../engine/keeper.ts";
 import type { QueueToStore, StoreToMail, StoreToQueue } from "../../engine/messages.ts";
+import { StorageError } from "../../ports/content.ts";
 import { type StoreThreadData, dataPaths } from "../plan.ts";
 import { SpaceWatch } from "./space-watch.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
@@ -62,7 +64,9 @@ const data = workerData as StoreThreadData;
 try {
   main(data);
 } catch (error) {
+  const isFull = isDiskFull(error) || (error instanceof StorageError && error.reason === "full");
   const text = faultOf(dataPaths(data.plan.config.data).queue, error);
-  if (text === undefined) throw error;
-  report({ kind: "failed", text });
+  if (isFull) report({ kind: "failed", text: "", isDiskFull: true });
+  else if (text === undefined) throw error;
+  else report({ kind: "failed", text });
 }

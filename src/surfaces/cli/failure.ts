@@ -13,6 +13,8 @@ export const EXIT = {
   usage: 64,
   /** The relay does not run, or refused. */
   unavailable: 69,
+  /** It may do later: the disk is full. */
+  temporary: 75,
   /** A bug. */
   software: 70,
   /** The configuration is wrong, or there is none. */

@@ -11,13 +11,20 @@ test("status says which lanes it leaves out", () => {
     waiting: 3,
     inHand: 0,
     oldest: undefined,
+    freeOctets: 2e9,
+    neededOctets: 1e9,
     lanes: [lane],
   };
   expect(statusLines({ ...status, lanesLeftOut: 7 }, 1000).slice(-2)).toEqual([
     "  smarthost/a: 3 waiting, blocked; one connection tries again in 1 min",
     "  and 7 more lanes: waypost queue list",
   ]);
-  expect(statusLines({ ...status, lanesLeftOut: 0 }, 1000).join()).not.toContain("more lanes");
+  const whole = statusLines({ ...status, lanesLeftOut: 0 }, 1000).join();
+  expect(whole).not.toContain("more lanes");
+  expect(whole).not.toContain("Disk");
+  expect(statusLines({ ...status, lanesLeftOut: 0, freeOctets: 5e6 }, 1000)).toContain(
+    "Disk: 5 MiB free; mail is refused with 452 until there are 954 MiB",
+  );
 });
 
 test("the sink says by which id the relay knows a message", () => {

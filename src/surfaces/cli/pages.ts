@@ -1,3 +1,4 @@
+import { MiB } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
 import { type Duration, type Instant, day, hour, minute, second } from "../../core/base/time.ts";
 import type { Outcome } from "../../core/outbound/outcome.ts";
@@ -81,6 +82,7 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
     `waypost ${status.version} on ${status.hostname}, up ${span(now - status.startedAt)}`,
     ...status.listeners.map((listener) => `  listens on ${listener}`),
     `Queue: ${status.waiting} waiting, ${status.inHand} in hand${oldest}`,
+    ...spaceLines(status),
     ...status.lanes.map(({ lane, waiting, wakeAt, blockedUntil }) => {
       const blocked =
         blockedUntil === undefined ? "" : `, blocked; one connection tries again ${when(blockedUntil, now)}`;
@@ -89,6 +91,12 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
     }),
     ...(status.lanesLeftOut === 0 ? [] : [`  and ${status.lanesLeftOut} more lanes: waypost queue list`]),
   ];
+}
+
+function spaceLines({ freeOctets, neededOctets }: StatusReport): string[] {
+  if (freeOctets >= neededOctets) return [];
+  const mib = (octets: number): string => (octets / MiB).toFixed(0);
+  return [`Disk: ${mib(freeOctets)} MiB free; mail is refused with 452 until there are ${mib(neededOctets)} MiB`];
 }
 
 export function sinkLines(
