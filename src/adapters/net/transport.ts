@@ -12,6 +12,11 @@ type ConnectHandler = SocketHandler & { connected(socket: Socket, facts: TlsFact
 export class NetTransport implements Transport {
   readonly #contexts = new Map<string, tls.SecureContext>();
 
+  /** Reads the authorities now, which takes some 60 ms, and not when the first connection wants them. */
+  prepare(authorities: readonly string[]): void {
+    this.#context(authorities);
+  }
+
   connect(target: ConnectTarget, handler: ConnectHandler): Socket {
     const raw = net.connect({ host: target.host, port: target.port, noDelay: true });
     const socket = new NetSocket(raw, handler, this.#clientRole(target), (facts) => handler.connected(socket, facts));

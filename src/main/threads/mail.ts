@@ -76,6 +76,9 @@ class MailThread {
     const entropy = new SystemEntropy();
     const recorder = threadRecorder(plan);
     const files = new FolderOfContents(dataPaths(config.data).content);
+    const transport = new NetTransport();
+    for (const host of config.smartHosts)
+      if (host.isImplicitTls || host.tls !== "none") transport.prepare(plan.authorities[host.name] ?? []);
     this.#client = new QueueClient(clock, outletTo(data.store, COMMIT), outletTo(data.queue, plain<MailToQueue>()));
     this.#dispatcher = new Dispatcher({
       queue: this.#client,
@@ -83,7 +86,7 @@ class MailThread {
       entropy,
       recorder,
       files,
-      transport: new NetTransport(),
+      transport,
       ehloName: config.hostname,
       siteOf: siteTable(plan),
       routeAgain: (from, recipient) => routeAgain(plan, from, recipient),
