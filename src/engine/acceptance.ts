@@ -44,7 +44,7 @@ export type Acceptance =
 export interface AcceptanceParts {
   readonly clock: Clock;
   readonly queue: QueuePort;
-  readonly dispatcher: Pick<Dispatcher, "admits" | "hold">;
+  readonly dispatcher: Pick<Dispatcher, "admits" | "take">;
   readonly hostname: string;
   routes(): readonly Route[];
 }
@@ -145,7 +145,7 @@ export class Acceptor {
     try {
       const row = await queue.submit(arrival, isInHand);
       if (isInHand) {
-        dispatcher.hold({
+        dispatcher.take({
           row,
           id,
           receivedAt,

@@ -169,12 +169,12 @@ afterEach(() => {
 
 test("a message goes when a slot is granted, and over the same connection the next one", async () => {
   const s = scene();
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   expect(s.demands).toEqual([1]);
   s.dispatcher.granted(lane, 1);
   await settle();
   expect(s.settlements).toMatchObject([{ kind: "finish" }]);
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   await settle();
   expect(s.settlements).toHaveLength(2);
   expect(s.hop.connections).toBe(1);
@@ -183,7 +183,7 @@ test("a message goes when a slot is granted, and over the same connection the ne
 
 test("never more connections than slots", async () => {
   const s = scene();
-  for (let n = 0; n < 30; n++) s.dispatcher.hold(fresh());
+  for (let n = 0; n < 30; n++) s.dispatcher.take(fresh());
   expect(Math.max(...s.demands)).toBe(QUEUE.windowMax);
   s.dispatcher.granted(lane, 3);
   await settle();
@@ -193,7 +193,7 @@ test("never more connections than slots", async () => {
 
 test("250 recipients of one message go in three transactions of at most 100", async () => {
   const s = scene();
-  s.dispatcher.hold(fresh(250));
+  s.dispatcher.take(fresh(250));
   s.dispatcher.granted(lane, 1);
   for (let n = 0; n < 20; n++) await settle();
   expect(s.hop.recipients).toEqual([100, 100, 50]);
@@ -202,11 +202,11 @@ test("250 recipients of one message go in three transactions of at most 100", as
 
 test("without room to record an end nothing is begun over a connection that stands; with room it goes on", async () => {
   const s = scene();
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
   await settle();
   s.dispatcher.space({ freeOctets: 0, mayAccept: false, mayDeliver: false });
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   await settle();
   expect(s.settlements).toHaveLength(1);
   s.dispatcher.space({ freeOctets: 1e9, mayAccept: true, mayDeliver: true });
@@ -219,7 +219,7 @@ test("ten thousand messages that the next hop cannot take end one after the othe
   const s = scene();
   const eightBit = fresh();
   for (let n = 0; n < 10_000; n++)
-    s.dispatcher.hold({ ...eightBit, envelope: { ...eightBit.envelope, isEightBit: true } });
+    s.dispatcher.take({ ...eightBit, envelope: { ...eightBit.envelope, isEightBit: true } });
   s.dispatcher.granted(lane, 1);
   await settle();
   expect(s.settlements).toHaveLength(10_000);
@@ -228,7 +228,7 @@ test("ten thousand messages that the next hop cannot take end one after the othe
 test("a next hop that does not answer keeps the message in hand until the lane is blocked; then it is parked, and no attempt is held against it", async () => {
   const s = scene();
   s.hop.refuses = true;
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
   await settle();
   expect(s.reports).toMatchObject([{ failure: "connect-failed: refused" }]);
@@ -246,7 +246,7 @@ test("a next hop that does not answer keeps the message in hand until the lane i
 test("an attempt that met a dead connection is in history also where the next one delivers", async () => {
   const s = scene();
   s.hop.refuses = true;
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
   await settle();
   s.hop.refuses = false;
@@ -262,11 +262,11 @@ test("an attempt that met a dead connection is in history also where the next on
 
 test("a connection that ended while it was idle costs the next message nothing", async () => {
   const s = scene();
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
   await settle();
   s.hop.answer = (command, connection) => (connection === 1 && command === "MAIL" ? "" : undefined);
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   await settle();
   expect(s.settlements).toHaveLength(1);
   expect(s.reports).toMatchObject([{ failure: undefined }]);
@@ -279,11 +279,11 @@ test("a connection that ended while a refused transaction was to be reset costs 
   const s = scene();
   s.hop.answer = (command) =>
     command === "RCPT" ? "550 5.1.1 nobody" : command === "DATA" ? "503 5.5.1 no" : undefined;
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
   await settle();
   s.hop.answer = (command, connection) => (connection === 1 && command === "RSET" ? "" : undefined);
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   await settle();
   expect(s.reports).toMatchObject([{ failure: undefined }]);
   s.dispatcher.granted(lane, 1);
@@ -293,7 +293,7 @@ test("a connection that ended while a refused transaction was to be reset costs 
 
 test("content that our disk does not give back is not the next hop's failure, and says so", async () => {
   const s = scene();
-  s.dispatcher.hold({ ...fresh(), content: undefined });
+  s.dispatcher.take({ ...fresh(), content: undefined });
   s.dispatcher.granted(lane, 1);
   await settle();
   expect(s.reports).toMatchObject([{ failure: undefined }]);
@@ -305,7 +305,7 @@ test("content that our disk does not give back is not the next hop's failure, an
 test("an answer that never came after the final dot is a possible duplicate: the normal retry, and nothing before it", async () => {
   const s = scene();
   s.hop.answer = (command) => (command === "DOT" ? "" : undefined);
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
   await settle();
   const [parked] = s.settlements;
@@ -321,7 +321,7 @@ test("recipients beyond what one transaction takes go on in the next, and that w
     if (command !== "RCPT") return undefined;
     return ++inTransaction > 10 ? "452 4.5.3 too many" : undefined;
   };
-  s.dispatcher.hold(fresh(35));
+  s.dispatcher.take(fresh(35));
   s.dispatcher.granted(lane, 1);
   for (let n = 0; n < 5; n++) await settle();
   expect(s.settlements).toHaveLength(35);
@@ -332,12 +332,12 @@ test("recipients beyond what one transaction takes go on in the next, and that w
 test("451 waits by schedule, 550 ends with its reply and without a DSN, which is said", async () => {
   const s = scene();
   s.hop.answer = (command) => (command === "RCPT" ? "451 4.2.1 later" : undefined);
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
   await settle();
   expect(s.settlements).toMatchObject([{ kind: "park", attempts: 1 }]);
   s.hop.answer = (command) => (command === "RCPT" ? "550 5.1.1 nobody" : undefined);
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   await settle();
   s.dispatcher.granted(lane, 1);
   await settle();
@@ -357,8 +357,8 @@ test("530 to MAIL is about us: the connection ends, the lane is told, the messag
       : command === "RCPT" || command === "DATA"
         ? "503 5.5.1 no"
         : undefined;
-  s.dispatcher.hold(fresh());
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
+  s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
   await settle();
   expect(s.reports).toMatchObject([{ failure: "auth-required: 530 5.7.0 authenticate" }]);
@@ -368,13 +368,13 @@ test("530 to MAIL is about us: the connection ends, the lane is told, the messag
 test("530 to one recipient says nothing of the next: the lane goes on, that message waits by its own schedule", async () => {
   const s = scene();
   s.hop.answer = (command) => (command === "RCPT" && s.hop.contents.length === 0 ? "530 5.7.0 not you" : undefined);
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
   await settle();
   expect(s.settlements).toMatchObject([{ kind: "park", attempts: 1, due: s.clock.now() + 120_000 }]);
   expect(s.reports.every(({ failure }) => failure === undefined)).toBe(true);
   s.hop.answer = () => undefined;
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
   await settle();
   expect(s.settlements[1]).toMatchObject({ kind: "finish" });
@@ -383,7 +383,7 @@ test("530 to one recipient says nothing of the next: the lane goes on, that mess
 test("what we end ourselves at the stop is no attempt, no failure of the lane, and stays in hand for the next start", async () => {
   const s = scene();
   s.hop.answer = (command) => (command === "EHLO" ? undefined : "250-"); // an answer that does not end
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
   await settle();
   const stopped = s.dispatcher.stop();
@@ -398,20 +398,20 @@ test("a next hop that is gone from the configuration: the routes choose another,
   const s = scene();
   s.sites = new Map();
   s.route = "smarthost/b";
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   expect(s.settlements).toMatchObject([{ kind: "park", lane: "smarthost/b", attempts: 0 }]);
   s.route = undefined;
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   expect(s.settlements[1]).toMatchObject({ kind: "park", lane, due: s.clock.now() + 3_600_000 });
   expect(s.events.map(({ event }) => event)).toEqual(["delivery.rerouted", "delivery.rerouted"]);
 });
 
 test("stopping starts nothing new and resolves when nothing is under way", async () => {
   const s = scene();
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
   const stopped = s.dispatcher.stop();
-  s.dispatcher.hold(fresh());
+  s.dispatcher.take(fresh());
   await settle();
   await stopped;
   expect(s.settlements).toHaveLength(1);

@@ -15,7 +15,7 @@ import type { Block, QueueListener, QueuePort } from "../ports/queue.ts";
 import type { Claimed, MessageRow, SpaceReport } from "../ports/store.ts";
 import { Courier, type CourierHandler, type CourierParts } from "./courier.ts";
 import { Settler, type SettlerParts, failureText } from "./settler.ts";
-import type { HeldDelivery, HeldMessage, Load } from "./load.ts";
+import type { DeliveryInHand, MessageInHand, Load } from "./load.ts";
 
 /** What of a lane this mail thread has in hand. */
 interface LaneInHand {
@@ -103,24 +103,24 @@ export class Dispatcher implements CourierHandler, QueueListener {
   }
 
   /** Takes a message that was committed as being in hand. */
-  hold(fresh: Fresh): void {
-    const message: HeldMessage = { ...fresh, isClaimed: false, left: fresh.deliveries.length };
-    const byLane = new Map<Lane, HeldDelivery[]>();
+  take(fresh: Fresh): void {
+    const message: MessageInHand = { ...fresh, isClaimed: false, left: fresh.deliveries.length };
+    const byLane = new Map<Lane, DeliveryInHand[]>();
     for (const { row, lane, recipient, options } of fresh.deliveries) {
-      const delivery: HeldDelivery = { row, recipient, options, attempts: 0 };
+      const delivery: DeliveryInHand = { row, recipient, options, attempts: 0 };
       const group = byLane.get(lane);
       if (group === undefined) byLane.set(lane, [delivery]);
       else group.push(delivery);
     }
-    this.#take(message);
+    this.#count(message);
     for (const [lane, deliveries] of byLane) this.#enqueue(message, lane, deliveries);
   }
 
   claimed(claimed: readonly Claimed[]): void {
     for (const { message: found, deliveries } of claimed) {
       const envelope = JSON.parse(found.envelope) as StoredEnvelope;
-      const message: HeldMessage = { ...found, envelope, isClaimed: true, left: deliveries.length };
-      this.#take(message);
+      const message: MessageInHand = { ...found, envelope, isClaimed: true, left: deliveries.length };
+      this.#count(message);
       const lane = deliveries[0]!.lane;
       this.#enqueue(
         message,
@@ -191,7 +191,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   done(courier: Courier, load: Load, outcomes: readonly Outcome[], isStale: boolean): void {
     const lane = this.#lane(load.lane);
-    const again: HeldDelivery[] = [];
+    const again: DeliveryInHand[] = [];
     for (const [at, delivery] of load.deliveries.entries()) {
       const outcome = outcomes[at]!;
       if (this.#isStopping && isStopped(outcome)) continue; // no attempt: it stays in hand until the next start
@@ -261,12 +261,12 @@ export class Dispatcher implements CourierHandler, QueueListener {
     return undefined;
   }
 
-  #take(message: HeldMessage): void {
+  #count(message: MessageInHand): void {
     this.#octetsInHand += message.content?.length ?? 0;
     this.#deliveriesInHand += message.left;
   }
 
-  #drop(message: HeldMessage, lane: Lane): void {
+  #drop(message: MessageInHand, lane: Lane): void {
     message.left--;
     this.#deliveriesInHand--;
     const octets = message.left === 0 ? (message.content?.length ?? 0) : 0;
@@ -277,7 +277,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     inHand.consumedOctets += octets;
   }
 
-  #enqueue(message: HeldMessage, name: Lane, deliveries: readonly HeldDelivery[]): void {
+  #enqueue(message: MessageInHand, name: Lane, deliveries: readonly DeliveryInHand[]): void {
     const lane = this.#lane(name);
     if (this.#parts.siteOf(name) === undefined) {
       for (const delivery of deliveries) this.#reroute({ message, lane: name, deliveries }, delivery);
@@ -353,7 +353,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
   #settle(
     courier: Courier,
     load: Load,
-    delivery: HeldDelivery,
+    delivery: DeliveryInHand,
     outcome: Outcome,
     decision: Exclude<Decision, { kind: "again" }>,
   ): void {
@@ -369,13 +369,13 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#drop(load.message, load.lane);
   }
 
-  #dueAfterBlock(lane: Lane, delivery: HeldDelivery, until: Instant): Instant {
+  #dueAfterBlock(lane: Lane, delivery: DeliveryInHand, until: Instant): Instant {
     if (isRetriedWithItsSite(lane) || delivery.attempts === 0) return until;
     const { clock, entropy } = this.#parts;
     return Math.max(until, clock.now() + wait(DELIVERY_RETRY, delivery.attempts, entropy.fraction()));
   }
 
-  #reroute(load: Load, delivery: HeldDelivery): void {
+  #reroute(load: Load, delivery: DeliveryInHand): void {
     this.#settler.reroute(load, delivery);
     this.#drop(load.message, load.lane);
   }

@@ -5,7 +5,7 @@ import type { Instant } from "../core/base/time.ts";
 import type { DeliveryRow } from "../ports/store.ts";
 
 /** A message that this mail thread has in hand. */
-export interface HeldMessage {
+export interface MessageInHand {
   readonly id: MessageId;
   readonly receivedAt: Instant;
   readonly octets: number;
@@ -18,7 +18,7 @@ export interface HeldMessage {
   left: number;
 }
 
-export interface HeldDelivery {
+export interface DeliveryInHand {
   readonly row: DeliveryRow;
   readonly recipient: string;
   readonly options: string;
@@ -27,7 +27,7 @@ export interface HeldDelivery {
 
 /** One transaction's worth: a message and recipients that share a lane. */
 export interface Load {
-  readonly message: HeldMessage;
+  readonly message: MessageInHand;
   readonly lane: Lane;
-  readonly deliveries: readonly HeldDelivery[];
+  readonly deliveries: readonly DeliveryInHand[];
 }

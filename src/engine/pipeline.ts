@@ -1,18 +1,18 @@
 import { utf8 } from "../core/base/bytes.ts";
 import { DataEncoder } from "../core/smtp/data-encoder.ts";
 import type { ContentReader } from "../ports/content.ts";
-import type { HeldMessage } from "./load.ts";
+import type { MessageInHand } from "./load.ts";
 
 // The one way of content to the wire: receive, header edits, (filters), 8-bit decision, (signing), stuffing. What is
 // in parentheses has its place here and is not built yet: filters change what `outgoing` starts from, a signature is
 // computed over exactly the pieces that `DataEncoder` gets, so that it covers the octets sent.
 
 /** Octets of the message before dot-stuffing, which is what SIZE declares. */
-export function outgoingOctets(message: HeldMessage, prefix: Uint8Array): number {
+export function outgoingOctets(message: MessageInHand, prefix: Uint8Array): number {
   return prefix.length + message.octets;
 }
 
-export function prefixOctets(message: HeldMessage): Uint8Array {
+export function prefixOctets(message: MessageInHand): Uint8Array {
   return utf8(message.envelope.prefix);
 }
 

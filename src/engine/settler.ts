@@ -6,7 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { HistoryEntry } from "../ports/history.ts";
 import type { QueuePort } from "../ports/queue.ts";
 import type { Recorder } from "../ports/recorder.ts";
-import type { HeldDelivery, Load } from "./load.ts";
+import type { DeliveryInHand, Load } from "./load.ts";
 
 export interface SettlerParts {
   readonly queue: Pick<QueuePort, "settle">;
@@ -34,7 +34,7 @@ export class Settler {
   }
 
   /** The next hop answered for good. A refusal gets no DSN yet, which is the recorded decision of promise P2. */
-  finish(load: Load, delivery: HeldDelivery, outcome: Delivered | Permanent, { host, elapsedMs }: Attempt): void {
+  finish(load: Load, delivery: DeliveryInHand, outcome: Delivered | Permanent, { host, elapsedMs }: Attempt): void {
     const { message, lane } = load;
     const { recipient, attempts, row } = delivery;
     const reply = replyText(outcome);
@@ -50,7 +50,7 @@ export class Settler {
   }
 
   /** An attempt failed for now: it waits until `due`. */
-  retry(load: Load, delivery: HeldDelivery, failure: Failure, due: Instant, because: Reason): void {
+  retry(load: Load, delivery: DeliveryInHand, failure: Failure, due: Instant, because: Reason): void {
     const text = failureText(failure);
     const entry = this.#entry(load, delivery, { outcome: "deferred", reply: text, host: "", note: because });
     this.#park(load.lane, delivery, due, because, text, entry);
@@ -66,11 +66,11 @@ export class Settler {
   }
 
   /** Its lane is blocked: it waits with it. `text` is what the lane's last attempt met. */
-  waitForLane(load: Load, delivery: HeldDelivery, text: string, due: Instant): void {
+  waitForLane(load: Load, delivery: DeliveryInHand, text: string, due: Instant): void {
     this.#park(load.lane, delivery, due, "lane-blocked", text, "");
   }
 
-  #deferred(load: Load, delivery: HeldDelivery, failure: Failure, due: Instant | undefined, reason: Reason): void {
+  #deferred(load: Load, delivery: DeliveryInHand, failure: Failure, due: Instant | undefined, reason: Reason): void {
     this.#parts.recorder.record({
       event: "delivery.deferred",
       id: load.message.id,
@@ -85,7 +85,7 @@ export class Settler {
   }
 
   /** Its next hop is gone from the configuration: the routes decide anew; without one it waits where it is. */
-  reroute(load: Load, delivery: HeldDelivery): void {
+  reroute(load: Load, delivery: DeliveryInHand): void {
     const { id, envelope } = load.message;
     const { recipient } = delivery;
     const found = this.#parts.routeAgain(envelope.from, recipient);
@@ -96,7 +96,14 @@ export class Settler {
     this.#parts.recorder.record({ event: "delivery.rerouted", id, recipient, lane, reason });
   }
 
-  #park(lane: Lane, { row, attempts }: HeldDelivery, due: Instant, because: Reason, text: string, entry: string): void {
+  #park(
+    lane: Lane,
+    { row, attempts }: DeliveryInHand,
+    due: Instant,
+    because: Reason,
+    text: string,
+    entry: string,
+  ): void {
     const last = lastWord(because, text, this.#parts.clock.now());
     this.#parts.queue.settle({ kind: "park", row, lane, due, attempts, last, entry });
   }
@@ -104,7 +111,7 @@ export class Settler {
   /** What history keeps of an attempt or an end. */
   #entry(
     load: Load,
-    delivery: HeldDelivery,
+    delivery: DeliveryInHand,
     end: { readonly outcome: string; readonly reply: string; readonly host: string; readonly note: string },
   ): string {
     const { message } = load;

@@ -81,7 +81,7 @@ export class TestEngine {
 
   constructor(clock: Clock, listener: TestListener) {
     const routes = (): TestListener["routes"] => listener.routes;
-    const dispatcher = { admits: () => ({ isInHand: false, due: 0, last: "" }), hold: () => undefined };
+    const dispatcher = { admits: () => ({ isInHand: false, due: 0, last: "" }), take: () => undefined };
     this.parts = {
       clock,
       routes,
