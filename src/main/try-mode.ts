@@ -24,6 +24,8 @@ const SAMPLE = {
 } as const;
 const SAMPLE_MS = 20_000;
 const USERNAME = "try";
+/** More than anybody tries, and few enough for the file descriptors of any machine. */
+const SESSIONS_MAX = 200;
 
 interface Arrival {
   readonly message: SunkMessage;
@@ -187,6 +189,7 @@ function tryConfig(options: TryOptions, { data, certificate, password, sinkPort 
     ],
     tls: certificate,
     access: { networks: ["127.0.0.0/8"] },
+    limits: { sessions_per_listener: SESSIONS_MAX },
     credentials: [{ username: USERNAME, password }],
     smarthosts: { sink: { url: `smtp://127.0.0.1:${sinkPort}`, tls: "none" } },
     routes: [{ deliver: "sink" }],
