@@ -128,12 +128,13 @@ export class Acceptor {
       return refused("no-route", tempfail(451, "4.3.5", "The routes changed while the message came; try again"));
     const { dispatcher, queue, hostname } = this.#parts;
     const { id, receivedAt, content, facts } = received;
-    const { isInHand, due, last } = dispatcher.admits(
+    const entries = [...lanes.values()];
+    const { isInHand, waits } = dispatcher.admits(
       content?.length ?? 0,
-      [...lanes.values()].map((entry) => entry.lane),
+      entries.map((entry) => entry.lane),
     );
     const envelope = storedEnvelope(received, hostname);
-    const deliveries: NewDelivery[] = [...lanes.values()].map((entry) => ({ ...entry, due, last }));
+    const deliveries: NewDelivery[] = entries.map((entry, at) => ({ ...entry, ...waits[at]! }));
     const arrival: Arrival = {
       id,
       receivedAt,

@@ -1,7 +1,7 @@
 import { unreachable } from "../core/base/invariant.ts";
 import { printable } from "../core/base/printable.ts";
 import { ACCEPT, type Note, type Question, type Transaction, type Verdict } from "../core/inbound/state.ts";
-import { TOO_MANY_LOGINS, notKept } from "../core/inbound/trouble.ts";
+import { NO_SPACE, TOO_MANY_LOGINS, notKept } from "../core/inbound/trouble.ts";
 import type { Envelope } from "../core/mail/envelope.ts";
 import { messageId } from "../core/mail/message-id.ts";
 import { pathText } from "../core/mail/path.ts";
@@ -60,6 +60,8 @@ export class Answers {
   #mailAt = 0;
   #isStoring = false;
   #isOver = false;
+  /** The disk got full while the content came. */
+  #isOutOfSpace = false;
   #refusal: string | undefined;
 
   /** `whenAuthenticated`: the session is its credential's from here on, and no stranger's any more. */
@@ -115,7 +117,12 @@ export class Answers {
   /** Takes content. The promise is there where it should be awaited before more is given. */
   takeContent(parts: readonly Uint8Array[]): Promise<void> | undefined {
     for (const part of parts) this.#contentOctets += part.length;
-    return this.#incoming?.take(parts);
+    // What is left of the disk is for the ends of deliveries.
+    if (!this.#isOutOfSpace && this.#parts.obstacle() === NO_SPACE) {
+      this.#isOutOfSpace = true;
+      this.#incoming?.discard();
+    }
+    return this.#isOutOfSpace ? undefined : this.#incoming?.take(parts);
   }
 
   /** The transaction came to nothing. */
@@ -170,6 +177,7 @@ export class Answers {
     const { clock, entropy, files } = this.#parts;
     this.#mailAt = clock.monotonic();
     this.#contentOctets = 0;
+    this.#isOutOfSpace = false;
     this.#incoming = new Incoming(messageId(clock.now(), entropy.octets(5)), clock.now(), files);
     return ACCEPT;
   }
@@ -215,6 +223,7 @@ export class Answers {
 
   async #store(transaction: Transaction, facts: ContentFacts): Promise<Verdict> {
     const incoming = this.#incoming!;
+    if (this.#isOutOfSpace) return { kind: "refuse", reply: NO_SPACE };
     let content: Uint8Array | undefined;
     try {
       content = await incoming.finish();

@@ -39,10 +39,16 @@ export interface DispatcherParts extends CourierParts, SettlerParts {
   siteOf(lane: Lane): SmartHost | undefined;
 }
 
-/** Whether an arrival stays in memory; where not, not before when it is claimed, and why it waits. */
+/** Whether an arrival stays in memory; where not, how its deliveries wait, in the order of their lanes. */
 export interface Admission {
   readonly isInHand: boolean;
+  readonly waits: readonly Wait[];
+}
+
+interface Wait {
+  /** Not before this it is claimed. */
   readonly due: Instant;
+  /** Why it waits, as JSON. */
   readonly last: string;
 }
 
@@ -85,21 +91,20 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#settler = new Settler(parts);
   }
 
-  /** Whether a message for these lanes may stay in memory; if not, not before when it should be claimed. */
+  /** Whether a message with a delivery to each of these lanes may stay in memory. */
   admits(octets: number, lanes: readonly Lane[]): Admission {
     const now = this.#parts.clock.now();
-    let block: Block | undefined;
-    for (const lane of lanes) {
-      const found = this.#blockOf(lane);
-      if (found !== undefined && found.until > (block?.until ?? 0)) block = found;
-    }
+    const blocks = lanes.map((lane) => this.#blockOf(lane));
     const isRoom =
       this.#octetsInHand + octets <= QUEUE.inHandOctetsMax &&
       this.#deliveriesInHand + lanes.length <= QUEUE.inHandDeliveriesMax;
-    if (block !== undefined)
-      return { isInHand: false, due: block.until, last: lastWord("lane-blocked", block.text, now) };
-    const isInHand = isRoom && !this.#isStopping;
-    return { isInHand, due: now, last: isInHand ? "" : lastWord("no-memory", "", now) };
+    if (isRoom && !this.#isStopping && blocks.every((block) => block === undefined))
+      return { isInHand: true, waits: lanes.map(() => ({ due: now, last: "" })) };
+    const atOnce = { due: now, last: lastWord(isRoom ? "queued" : "no-memory", "", now) };
+    const waits = blocks.map((block) =>
+      block === undefined ? atOnce : { due: block.until, last: lastWord("lane-blocked", block.text, now) },
+    );
+    return { isInHand: false, waits };
   }
 
   /** Takes a message that was committed as being in hand. */

@@ -82,6 +82,15 @@ test("what came meanwhile is one transaction, and each mail thread gets its rows
   ]);
 });
 
+test("few claims a turn: mail that comes does not wait for all of them", () => {
+  const s = scene();
+  for (const lane of ["a", "b", "c"]) s.keeper.fromQueue({ kind: "claim-lane", lane, now: 0, mailThread: 0 });
+  s.clock.runSoon();
+  s.keeper.fromMail(0, commit(1));
+  s.clock.runSoon();
+  expect(s.asked).toEqual(["begin", "commit 0", "claim a", "claim b", "begin", "commit 1", "claim c"]);
+});
+
 test("a transaction that fails refuses its mail at once; the queue's orders are tried again until they are obeyed", () => {
   const s = scene();
   s.fails = true;

@@ -31,6 +31,8 @@ export interface KeeperParts {
 }
 
 const RETRY = 1 * second;
+/** A claim takes some milliseconds, and the 250s of the same transaction wait for it. */
+const CLAIMS_PER_TURN = 2;
 
 /**
  * The store thread: turns what all mail threads bring into group commits (one transaction, one fsync, then all their
@@ -95,7 +97,7 @@ export class Keeper {
   #turn(): void {
     this.#isScheduled = false;
     const group = this.#nextGroup();
-    const orders = this.#isFailing ? [] : this.#orders.splice(0);
+    const orders = this.#isFailing ? [] : this.#nextOrders();
     if (group.length === 0 && orders.length === 0) return;
     try {
       const { rows, claims } = this.#store.together(() => ({
@@ -112,6 +114,16 @@ export class Keeper {
       this.#obeyLater(orders);
       this.#full();
     }
+  }
+
+  /** In their order, with as many claims as others should wait for. */
+  #nextOrders(): Order[] {
+    let count = 0;
+    for (let claims = 0; count < this.#orders.length && claims < CLAIMS_PER_TURN; count++)
+      if (this.#orders[count]!.kind.startsWith("claim")) claims++;
+    const orders = this.#orders.splice(0, count);
+    if (this.#orders.length > 0) this.#schedule();
+    return orders;
   }
 
   /** Orders stand until they are obeyed: without an answer the queue asks for nothing more. */
@@ -173,7 +185,6 @@ export class Keeper {
       const octets = found.reduce((sum, { message }) => sum + (message.content?.length ?? 0), 0);
       return { lane, count, octets, hasMore };
     });
-    // First the queue, which counts them, then the thread that gets them.
     this.#queue.say({ kind: "claimed", isDue, lanes });
     if (claimed.length > 0) this.#mails[mailThread]!.say({ kind: "claimed", claimed });
   }

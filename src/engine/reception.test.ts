@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { KiB, INBOUND, INBOUND_TIME } from "../core/base/limits.ts";
 import { minute, second } from "../core/base/time.ts";
+import { NO_SPACE } from "../core/inbound/trouble.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import { StorageError } from "../ports/content.ts";
 import { octets, testListener } from "../../test/support/listener.ts";
@@ -157,6 +158,17 @@ test("a client that goes while the rest of its content is written ends in order,
     expect(on.engine.files.files.size).toBe(0);
     expect(on.engine.queue.arrivals).toEqual([]);
   }
+});
+
+test("content that comes while the disk gets full is dropped as it comes and refused with 452; the next message is not", async () => {
+  const on = wire();
+  await say(on, ...DATA, LARGE.slice(0, -2));
+  on.engine.obstacle = NO_SPACE;
+  expect(await say(on, LARGE.slice(0, -2), ".")).toMatch(/^452 4\.3\.1 /);
+  expect(on.engine.files.files.size).toBe(0);
+  expect(on.engine.queue.arrivals).toEqual([]);
+  on.engine.obstacle = undefined;
+  expect(await say(on, ...DATA.slice(1), "x", ".")).toMatch(/^250 /);
 });
 
 test("a disk that stalls is not held against the client, also under stress", async () => {

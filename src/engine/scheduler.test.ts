@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { QUEUE } from "../core/base/limits.ts";
 import type { Event } from "../core/events.ts";
-import type { MailToQueue, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
+import type { ClaimedLane, MailToQueue, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
 import { Scheduler } from "./scheduler.ts";
 
 /** A scheduler whose clock, mail threads and store are lists. */
@@ -151,26 +151,64 @@ test("what is due is claimed when its time comes, and more of a lane as the mail
   expect(s.store).toMatchObject([{ kind: "claim-lane", lane }]);
 });
 
+/** The answer to the claim of what is due that is under way; nothing more is due then. */
+function answerDue(s: ReturnType<typeof scene>, lanes: readonly ClaimedLane[]): void {
+  s.fromStore({ kind: "wake", at: s.now - 1 });
+  s.fromStore({ kind: "wake", at: undefined });
+  s.fromStore({ kind: "claimed", isDue: true, lanes });
+  s.store.splice(0, 1); // the claim
+}
+
 test("one claim of what is due at a time, and none while enough content is out", () => {
   const s = scene();
   const dueClaims = (): number => s.store.filter(({ kind }) => kind === "claim-due").length;
-  const claimed = (isDue: boolean, octets: number): void =>
-    s.fromStore({ kind: "claimed", isDue, lanes: [{ lane, count: 1, octets, hasMore: false }] });
+  answerDue(s, [{ lane, count: 100, octets: 0, hasMore: true }]);
   s.fromStore({ kind: "wake", at: s.now - 1 });
-  claimed(false, 1);
+  s.fromMail({ kind: "consumed", lane, deliveries: 60, octets: 0 });
+  expect(s.store).toMatchObject([{ kind: "claim-due" }, { kind: "claim-lane" }]);
+  s.fromStore({ kind: "claimed", isDue: false, lanes: [{ lane, count: 100, octets: 0, hasMore: false }] });
   expect(dueClaims()).toBe(1);
-  claimed(true, QUEUE.claimedOctetsMax);
+  const much = { lane, count: 1, octets: QUEUE.claimedOctetsMax, hasMore: false };
+  s.fromStore({ kind: "claimed", isDue: true, lanes: [much] });
   expect(dueClaims()).toBe(1);
   s.fromMail({ kind: "consumed", lane, deliveries: 1, octets: QUEUE.claimedOctetsMax });
   expect(dueClaims()).toBe(2);
 });
 
+test("what was consumed before its claim was counted leaves no lane served for ever", () => {
+  const s = scene();
+  s.fromMail({ kind: "consumed", lane, deliveries: 100, octets: 0 });
+  answerDue(s, [{ lane, count: 100, octets: 0, hasMore: true }]);
+  expect(s.store).toMatchObject([{ kind: "claim-lane", lane }]);
+});
+
+test("claims under way count: many lanes that want more do not ask for more than the bound together", () => {
+  const s = scene();
+  const names = Array.from({ length: 100 }, (_, n) => `smarthost/${n}`);
+  const lanes = names.map((name) => ({ lane: name, count: 1, octets: 0, hasMore: true }));
+  answerDue(s, lanes);
+  const asked = (): number => s.store.filter(({ kind }) => kind === "claim-lane").length;
+  expect(asked()).toBe(QUEUE.claimedOctetsMax / QUEUE.claimOctetsMax);
+  s.fromStore({ kind: "claimed", isDue: false, lanes: [{ lane: names[0]!, count: 0, octets: 0, hasMore: false }] });
+  expect(asked()).toBe(QUEUE.claimedOctetsMax / QUEUE.claimOctetsMax + 1);
+});
+
+test("what a site taught is known after a pause", () => {
+  const s = scene();
+  s.fromMail({ kind: "demand", lane, connections: 5 });
+  for (let n = 0; n < 3; n++) s.fromMail(released("greeting-refused: 421 too many connections"));
+  s.fromMail({ kind: "demand", lane, connections: 0 });
+  for (let n = 0; n < 2; n++) s.fromMail(released(undefined));
+  s.mails[0]!.length = 0;
+  s.fromMail({ kind: "demand", lane, connections: 5 });
+  expect(granted(s.mails[0]!)).toBe(2);
+});
+
 test("a lane that wanted more while enough was out gets it when others are done", () => {
   const s = scene();
   const other = "smarthost/b";
-  s.fromStore({ kind: "claimed", isDue: true, lanes: [{ lane, count: 10, octets: 0, hasMore: true }] });
   const all = { lane: other, count: 10, octets: QUEUE.claimedOctetsMax, hasMore: false };
-  s.fromStore({ kind: "claimed", isDue: true, lanes: [all] });
+  answerDue(s, [all, { lane, count: 10, octets: 0, hasMore: true }]);
   s.fromMail({ kind: "consumed", lane, deliveries: 10, octets: 0 });
   expect(s.store).toEqual([]);
   s.fromMail({ kind: "consumed", lane: other, deliveries: 10, octets: QUEUE.claimedOctetsMax });

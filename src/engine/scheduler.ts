@@ -12,6 +12,7 @@ import type { ClaimedLane, MailToQueue, Outlet, QueueToMail, QueueToStore, Store
 
 /** How a lane fared; good to know when it wakes. */
 interface LaneRecord {
+  readonly window: Window;
   /** Blocks in a row. */
   readonly failures: number;
   readonly block: Block;
@@ -59,6 +60,7 @@ export class Scheduler {
   #wakeAt: Instant | undefined;
   #timer: Timer | undefined;
   #isClaimingDue = false;
+  #claimsUnderWay = 0;
   #nextMailThread = 0;
   #mayDeliver = false; // until the store has looked at the disk
 
@@ -107,8 +109,10 @@ export class Scheduler {
   fromStore(message: StoreToQueue): void {
     switch (message.kind) {
       case "claimed":
+        this.#claimsUnderWay--;
         if (message.isDue) this.#isClaimingDue = false;
         this.#claimedFrom(message.lanes);
+        this.#claimStarved();
         break;
       case "wake":
         this.#wakeAt = message.at;
@@ -129,12 +133,10 @@ export class Scheduler {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
       const perThread = (): number[] => this.#mails.map(() => 0);
-      const { failures, block } = this.#resting.get(name) ?? { failures: 0, block: NO_BLOCK };
+      const found = this.#resting.get(name) ?? { window: FRESH_WINDOW, failures: 0, block: NO_BLOCK };
       this.#resting.delete(name);
       lane = {
-        window: failures > 0 ? PROBE_WINDOW : FRESH_WINDOW,
-        failures,
-        block,
+        ...found,
         slots: perThread(),
         wanted: perThread(),
         claimed: 0,
@@ -152,7 +154,8 @@ export class Scheduler {
       sum(lane.slots) === 0 && sum(lane.wanted) === 0 && lane.claimed === 0 && !lane.hasMore && !lane.isClaiming;
     if (!isIdle) return;
     this.#lanes.delete(name);
-    if (lane.failures > 0) this.#resting.set(name, { failures: lane.failures, block: lane.block });
+    const { window, failures, block } = lane;
+    if (failures > 0 || window.price > 1) this.#resting.set(name, { window, failures, block });
   }
 
   #isBlocked(lane: LaneState): boolean {
@@ -225,6 +228,7 @@ export class Scheduler {
         lane.hasMore = false;
         this.#store.say({ kind: "rest", lane: name, blockedUntil: lane.block.until });
       }
+      this.#claimMore(name, lane); // what was claimed may be consumed already: nobody else would look at it again
       this.#forget(name, lane);
     }
     this.#claimDue();
@@ -234,6 +238,7 @@ export class Scheduler {
     if (!lane.hasMore || lane.isClaiming || lane.claimed >= LANE_LOW_WATER) return;
     if (!this.#mayClaim()) return void this.#starved.add(name);
     lane.isClaiming = true;
+    this.#claimsUnderWay++;
     this.#store.say({ kind: "claim-lane", lane: name, now: this.#clock.now(), mailThread: this.#turn() });
   }
 
@@ -260,11 +265,15 @@ export class Scheduler {
       return;
     }
     this.#isClaimingDue = true;
+    this.#claimsUnderWay++;
     this.#store.say({ kind: "claim-due", now, lanesMax: QUEUE.lanesPerClaim, mailThread: this.#turn() });
   }
 
+  /** Claims under way count with the most that they may bring, but for the one that is asked for. */
   #mayClaim(): boolean {
-    return this.#mayDeliver && this.#claimed < QUEUE.claimedMax && this.#claimedOctets < QUEUE.claimedOctetsMax;
+    const deliveries = this.#claimed + this.#claimsUnderWay * QUEUE.deliveriesPerClaim;
+    const octets = this.#claimedOctets + this.#claimsUnderWay * QUEUE.claimOctetsMax;
+    return this.#mayDeliver && deliveries < QUEUE.claimedMax && octets < QUEUE.claimedOctetsMax;
   }
 
   #turn(): number {

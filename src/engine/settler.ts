@@ -59,10 +59,10 @@ export class Settler {
 
   /** The site failed before the load could begin. History gets an entry for each delivery, the log one line for all. */
   notTried(load: Load, failure: Failure): void {
-    const end = { outcome: "deferred", reply: failureText(failure), host: "", note: "lane-blocked" };
+    const end = { outcome: "deferred", reply: failureText(failure), host: "", note: "no-connection" };
     for (const delivery of load.deliveries)
       this.#parts.queue.settle({ kind: "note", entry: this.#entry(load, delivery, end) });
-    this.#deferred(load, load.deliveries[0]!, failure, undefined, "lane-blocked");
+    this.#deferred(load, load.deliveries[0]!, failure, undefined, "no-connection");
   }
 
   /** Its lane is blocked: it waits with it. `text` is what the lane's last attempt met. */

@@ -4,6 +4,7 @@ import type { Event } from "../../src/core/events.ts";
 import type { StoredEnvelope } from "../../src/core/mail/stored.ts";
 import { parseAddressPattern } from "../../src/core/policy/address-pattern.ts";
 import { Acceptor } from "../../src/engine/acceptance.ts";
+import type { Reply } from "../../src/core/smtp/reply.ts";
 import type { ReceptionParts } from "../../src/engine/reception.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import type { ContentFiles, ContentReader, ContentWriter, StorageError } from "../../src/ports/content.ts";
@@ -76,12 +77,20 @@ export class TestEngine {
   readonly events: Event[] = [];
   readonly parts: ReceptionParts;
   isUnderStress = false;
+  /** Why mail cannot be taken, from now on. */
+  obstacle: Reply | undefined;
   #ids = 0;
   #taken = 0;
 
   constructor(clock: Clock, listener: TestListener) {
     const routes = (): TestListener["routes"] => listener.routes;
-    const dispatcher = { admits: () => ({ isInHand: false, due: 0, last: "" }), take: () => undefined };
+    const dispatcher = {
+      admits: (_: number, lanes: readonly string[]) => ({
+        isInHand: false,
+        waits: lanes.map(() => ({ due: 0, last: "" })),
+      }),
+      take: () => undefined,
+    };
     this.parts = {
       clock,
       routes,
@@ -92,7 +101,7 @@ export class TestEngine {
       sendersOf: (username) =>
         username === LOGIN.username ? LOGIN.senders.map((sender) => parseAddressPattern(sender)!) : [],
       acceptor: new Acceptor({ clock, queue: this.queue, dispatcher, hostname: HOSTNAME, routes }),
-      obstacle: () => listener.obstacle,
+      obstacle: () => this.obstacle ?? listener.obstacle,
       isUnderStress: () => this.isUnderStress,
     };
   }

@@ -18,16 +18,18 @@ import {
   deliveryRow,
   messageRow,
 } from "../../ports/store.ts";
-import { isDiskFull } from "./disk-full.ts";
-import { IN_HAND, PARKED, SERVED, migrate, setUp } from "./schema.ts";
+import { isDiskFull, isWriteRefused } from "./disk-full.ts";
+import { BUSY_TIMEOUT_MS, IN_HAND, PARKED, SERVED, migrate, setUp } from "./schema.ts";
 
 /**
- * A full disk passes, and is a value. Whatever else fails, fsync above all, leaves a file that is not to be trusted any
- * more: that ends the process, and the next start reads what is there.
+ * A full disk and a write that the system refuses pass, and are values. Whatever else fails, fsync above all, leaves a
+ * file that is not to be trusted any more: that ends the process, and the next start reads what is there.
  */
 function storageError(error: unknown): unknown {
-  if (error instanceof StorageError || !isDiskFull(error)) return error;
-  return new StorageError("full", `queue store: ${error instanceof Error ? error.message : String(error)}`, error);
+  if (error instanceof StorageError) return error;
+  const reason = isDiskFull(error) ? "full" : isWriteRefused(error) ? "failed" : undefined;
+  if (reason === undefined) return error;
+  return new StorageError(reason, `queue store: ${error instanceof Error ? error.message : String(error)}`, error);
 }
 
 interface Statements {
@@ -203,14 +205,9 @@ export class SqliteQueueStore implements QueueStore {
     }
   }
 
-  /** Octets of the file that hold nothing and are written again before it grows. */
-  reusableOctets(): number {
-    return this.#pragma("freelist_count") * this.#pragma("page_size");
-  }
-
   /** Gives free pages at the end of the file back to the system, at most so many: moving them takes time and log. */
   shrink(pagesMax: number): void {
-    const free = this.#pragma("freelist_count");
+    const free = Number(this.#database.prepare("PRAGMA freelist_count").get()?.["freelist_count"]);
     if (free <= STORE.freePagesKept) return;
     try {
       this.#database.exec(`PRAGMA incremental_vacuum(${Math.min(pagesMax, free - STORE.freePagesKept)})`);
@@ -219,17 +216,15 @@ export class SqliteQueueStore implements QueueStore {
     }
   }
 
-  /** Empties the WAL into the database and gives its room back, as far as readers let it. */
+  /** Empties the WAL into the database and gives its room back, as far as readers let it: none is waited for. */
   shortenLog(): void {
     try {
-      this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      this.#database.exec("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)");
     } catch (error) {
       if (!isDiskFull(error)) throw error; // the disk is too full even for this
+    } finally {
+      this.#database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     }
-  }
-
-  #pragma(name: "freelist_count" | "page_size"): number {
-    return Number(Object.values(this.#database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
   }
 
   /** The value of a PRAGMA, as the database has it now. */

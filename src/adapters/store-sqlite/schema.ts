@@ -39,6 +39,8 @@ export const IN_HAND = 1;
 /** `lane.wake_at` of a lane that somebody serves; it does not wake. */
 export const SERVED = Number.MAX_SAFE_INTEGER;
 
+export const BUSY_TIMEOUT_MS = 5000;
+
 /** Settings that a reopened database forgets, so they are set on every open (a WAL database may come back at NORMAL). */
 export function setUp(database: DatabaseSync): void {
   database.exec(`
@@ -46,7 +48,7 @@ export function setUp(database: DatabaseSync): void {
     PRAGMA auto_vacuum = INCREMENTAL;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
-    PRAGMA busy_timeout = 5000;
+    PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS};
     PRAGMA wal_autocheckpoint = 1000;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA cache_size = -16384;

@@ -1,3 +1,4 @@
+import { randomFillSync } from "node:crypto";
 import fs from "node:fs";
 import { MiB } from "../../core/base/limits.ts";
 
@@ -18,9 +19,9 @@ export class Reserve {
     return fs.statSync(this.#file, { throwIfNoEntry: false })?.size === this.#octets;
   }
 
-  /** Takes the room; false where there is not enough. Written, because a file of holes takes none. */
+  /** Takes the room; false where there is not enough. Written with noise: holes and what compresses take none. */
   hold(): boolean {
-    const piece = Buffer.alloc(MiB, 0x57);
+    const piece = randomFillSync(Buffer.alloc(MiB));
     try {
       const handle = fs.openSync(this.#file, "w", 0o600);
       try {
@@ -31,7 +32,8 @@ export class Reserve {
       }
       return true;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
       this.release();
       return false;
     }

@@ -113,14 +113,10 @@ function swallow(machine: Machine, octets: number, finish: () => void): void {
   machine.expectOctets(octets, () => undefined, finish);
 }
 
-/**
- * RFC 3030 section 2: the octets of a chunk that is not taken have to be read all the same. That it is too big is known
- * before they come, and said at once: a client that listens need not send them.
- */
+/** RFC 3030 section 2: the octets of a chunk that is not taken are read all the same, and answered when they are. */
 function refuseBigChunk(machine: Machine, transaction: Transaction, octets: number): void {
   const reply = permfail(552, "5.3.4", `Message larger than ${machine.settings.messageOctetsMax} octets`);
-  refuseTransaction(machine, transaction, "BDAT", reply, "too-big");
-  swallow(machine, octets, () => undefined);
+  swallow(machine, octets, () => refuseTransaction(machine, transaction, "BDAT", reply, "too-big"));
 }
 
 function takeChunk(machine: Machine, transaction: Transaction, octets: number, isLast: boolean): void {

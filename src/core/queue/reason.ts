@@ -9,6 +9,9 @@ export const REASONS = {
     "the connection ended after the final dot, so that the next hop may have it already; it is tried again by schedule",
   "content-unreadable": "its content could not be read from the data folder; it is tried again by schedule",
   "lane-blocked": "the next hop cannot be reached or refuses us; the whole lane waits",
+  queued: "it was accepted, and goes as soon as its turn in the queue comes",
+  "no-connection":
+    "the connection to its next hop failed before it could begin; it goes over another one, or waits with its lane",
   "no-memory": "the mail threads have enough in hand; it waits in the queue",
   recovered: "it was in hand when the relay stopped; it is tried again at once",
   rerouted: "its next hop is gone from the configuration; the routes chose another",

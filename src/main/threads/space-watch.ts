@@ -44,7 +44,7 @@ export class SpaceWatch {
     const next: SpaceReport = {
       freeOctets,
       mayAccept: isHeld && freeOctets >= neededOctets,
-      mayDeliver: isHeld || freeOctets + store.reusableOctets() >= STORE.completionOctets,
+      mayDeliver: isHeld || freeOctets >= STORE.completionOctets,
     };
     this.#record(next, neededOctets);
     const isNew = next.mayAccept !== this.#last.mayAccept || next.mayDeliver !== this.#last.mayDeliver;
@@ -62,7 +62,6 @@ export class SpaceWatch {
   full(): void {
     this.#reserve.release();
     if (this.#store === undefined) return;
-    this.#store.shortenLog();
     this.look(this.#store);
   }
 
