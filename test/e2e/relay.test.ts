@@ -161,6 +161,7 @@ test("a signal that is repeated, as Ctrl-C through the launcher is, does not cut
   await scene({ sink: { latencyMs: 1500 } }, async ({ relay, sink, ports }) => {
     const message = factory.make(3000, 1);
     await send({ port: ports[PLAIN]! }, message);
+    await sink.until(({ connections }) => connections.size === 1);
     relay.kill("SIGTERM");
     await relay.event("relay.stopping");
     expect(sink.copies).toHaveLength(0);
