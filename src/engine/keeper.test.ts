@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { EMPTY_ARRIVAL as arrival } from "../../test/support/arrival.ts";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { StorageError } from "../ports/content.ts";
-import type { Arrival, Commit, LaneClaim, QueueStore } from "../ports/store.ts";
+import type { Commit, LaneClaim, QueueStore } from "../ports/store.ts";
 import { Keeper } from "./keeper.ts";
 import type { StoreToMail, StoreToQueue } from "./messages.ts";
 
@@ -54,14 +55,6 @@ function scene(): {
   return Object.assign(s, { keeper, clock, asked, mails, queue });
 }
 
-const arrival: Arrival = {
-  id: "0".repeat(14),
-  receivedAt: 0,
-  octets: 0,
-  envelope: "{}",
-  content: new Uint8Array(0),
-  deliveries: [],
-};
 const commit = (arrivals: number): { readonly kind: "commit"; readonly commit: Commit } => ({
   kind: "commit",
   commit: { arrivals: Array.from({ length: arrivals }, () => ({ arrival, isInHand: true })), settlements: [] },

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { EMPTY_ARRIVAL as arrival } from "../../test/support/arrival.ts";
 import { StorageError } from "../ports/content.ts";
-import type { Arrival, Settlement } from "../ports/store.ts";
+import type { Settlement } from "../ports/store.ts";
 import type { MailToStore } from "./messages.ts";
 import { QueueClient } from "./queue-client.ts";
 
@@ -21,14 +22,6 @@ function scene(): { client: QueueClient; said: MailToStore[]; turn(): void; pass
   return { client, said, turn: run(soon), pass: run(timers) };
 }
 
-const arrival: Arrival = {
-  id: "0".repeat(14),
-  receivedAt: 0,
-  octets: 0,
-  envelope: "{}",
-  content: new Uint8Array(0),
-  deliveries: [],
-};
 const end = (row: number): Settlement => ({ kind: "finish", row, entry: "" });
 
 test("what comes while a commit is under way travels with the next one", async () => {

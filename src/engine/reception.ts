@@ -25,7 +25,8 @@ export interface ReceptionParts extends AnswerParts {
 
 const TIMEOUT = tempfail(421, "4.4.2", "Timeout: you took too long");
 
-function settingsOf(rules: ListenerRules, identity: Identity): SessionSettings {
+/** What the pure machine has to know of a listener's rules and of who connected. */
+export function settingsOf(rules: ListenerRules, identity: Identity): SessionSettings {
   return {
     hostname: rules.hostname,
     offersStartTls: rules.tls === "starttls",

@@ -56,9 +56,9 @@ function invalid(errors: readonly string[]): CommandFailure {
 /** With a look at the files that it names, for whoever is about to run it. */
 async function loadWhole(explicit: string | undefined): Promise<Loaded> {
   const loaded = await load(explicit);
-  const { errors, warnings } = await checkNamedFiles(loaded.config, Date.now());
+  const { errors, warnings } = await verdictOn(loaded);
   if (errors.length > 0) throw invalid(errors);
-  return { ...loaded, warnings: [...loaded.warnings, ...warnings] };
+  return { ...loaded, warnings };
 }
 
 async function start(options: { readonly config?: string }): Promise<void> {

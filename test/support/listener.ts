@@ -6,7 +6,7 @@ import type { Identity } from "../../src/core/policy/identity.ts";
 import type { Route } from "../../src/core/routing/route.ts";
 import type { BareNewlines } from "../../src/core/smtp/data-decoder.ts";
 import type { Reply } from "../../src/core/smtp/reply.ts";
-import type { ListenerRules } from "../../src/engine/reception.ts";
+import { type ListenerRules, settingsOf } from "../../src/engine/reception.ts";
 
 // A listener for tests, described in a few words: `starttls auth size=1000`.
 
@@ -103,18 +103,8 @@ export function loggedIn(): Identity {
 }
 
 /** What the engine makes of the rules for the pure machine. */
-export function settingsOf({ rules, identity }: TestListener): SessionSettings {
-  return {
-    hostname: rules.hostname,
-    offersStartTls: rules.tls === "starttls",
-    offersAuth: rules.tls !== "none" && rules.hasCredentials,
-    isImplicitTls: rules.tls === "implicit",
-    bareNewlines: rules.bareNewlines,
-    messageOctetsMax: rules.messageOctetsMax,
-    recipientsMax: rules.recipientsMax,
-    isTrusted: identity.kind !== "none",
-    messagesMax: rules.messagesPerConnectionMax,
-  };
+export function settingsFor({ rules, identity }: TestListener): SessionSettings {
+  return settingsOf(rules, identity);
 }
 
 /** Octets for text in which each character up to U+00FF is one octet. */

@@ -8,7 +8,7 @@ import type { Identity } from "../../src/core/policy/identity.ts";
 import { type SessionFacts, recipientVerdict, senderVerdict } from "../../src/core/policy/relay.ts";
 import { routeFor } from "../../src/core/routing/route.ts";
 import { permfail, renderReply, tempfail } from "../../src/core/smtp/reply.ts";
-import { BUSY_USERNAME, LOGIN, type TestListener, loggedIn, settingsOf } from "./listener.ts";
+import { BUSY_USERNAME, LOGIN, type TestListener, loggedIn, settingsFor } from "./listener.ts";
 
 /** A message as it was kept. */
 export interface StoredMessage {
@@ -43,7 +43,7 @@ export class Machine {
   constructor(listener: TestListener) {
     this.#listener = listener;
     this.#identity = listener.identity;
-    this.session = new Session(settingsOf(listener));
+    this.session = new Session(settingsFor(listener));
   }
 
   get isClosed(): boolean {

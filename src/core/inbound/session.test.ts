@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { settingsOf, testListener } from "../../../test/support/listener.ts";
+import { settingsFor, testListener } from "../../../test/support/listener.ts";
 import { utf8 } from "../base/bytes.ts";
 import { INBOUND } from "../base/limits.ts";
 import { renderReply } from "../smtp/reply.ts";
@@ -20,7 +20,7 @@ function lastReply(session: Session, ...lines: string[]): string {
 }
 
 function opened(words: string): Session {
-  const session = new Session(settingsOf(testListener(words)));
+  const session = new Session(settingsFor(testListener(words)));
   session.open();
   session.answer(ACCEPT);
   lastReply(session, "EHLO client.test");
