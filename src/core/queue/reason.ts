@@ -4,6 +4,7 @@ import type { Instant } from "../base/time.ts";
 export const REASONS = {
   "in-hand": "a mail thread has it: it is being sent, or waits for a connection to its next hop",
   "next-hop-refused": "the next hop said not now; it is tried again by schedule",
+  "next-hop-named-a-time": "the next hop said not now, and when it may be tried again: it is tried then",
   "connection-lost": "the connection ended before the answer; it is tried again by schedule",
   "possible-duplicate":
     "the connection ended after the final dot, so that the next hop may have it already; it is tried again by schedule",

@@ -35,6 +35,16 @@ test.each<[string, Outcome, object]>([
     refused("rcpt", "rcpt-refused", "recipient", reply(450)),
     { ...RETRY, because: "next-hop-refused" },
   ],
+  [
+    "what a server puts off until a time comes back then, or a little later",
+    refused("rcpt", "rcpt-refused", "recipient", { ...reply(450), lines: ["Greylisted, try again in 600 seconds"] }),
+    { kind: "retry", due: NOW + 600_000 * (1 + 0.15 * CHANCE), because: "next-hop-named-a-time" },
+  ],
+  [
+    "whatever it says of a time, what may be there already waits for the normal retry",
+    { ...loss("finalDot", "connection-lost", "", true), reply: { ...reply(421), lines: ["retry in 30 s"] } },
+    { ...RETRY, because: "possible-duplicate" },
+  ],
   ["421 comes back by schedule", closing("mail", reply(421)), { ...RETRY, because: "next-hop-refused" }],
   [
     "a lost connection comes back by schedule",

@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { hour, minute, second } from "../base/time.ts";
+import { retryHint } from "./retry-hint.ts";
+
+test.each([
+  ["Try again in 300 seconds", 300 * second],
+  ["Greylisted, please try again in 5 minutes", 5 * minute],
+  ["Greylisting in effect, please come back in 00:04:32", 4 * minute + 32 * second],
+  ["4.7.1 rate limited; retry after 90s", 90 * second],
+  ["Please wait 2 hours before sending more", 2 * hour],
+  ["Graylisted for 10 min", 10 * minute],
+  ["too many connections, retry later (in 1 hour)", hour],
+  ["try again in 1 second", 30 * second],
+  ["try again in 3 hours or retry in 9 hours", 3 * hour],
+  ["try again in 99999 hours", 4 * hour],
+  ["Try again later", undefined],
+  ["mailbox of 300 seconds is full", undefined],
+  ["retry; the limit is 100 messages", undefined],
+  ["try again in 300", undefined],
+  ["", undefined],
+])("%s", (text, expected) => {
+  expect(retryHint([text])).toBe(expected);
+});
+
+test("a wish may go over a line's end, and a flood of words costs no more than its length", () => {
+  expect(retryHint(["Please try again", "in 10 minutes"])).toBe(10 * minute);
+  const started = performance.now();
+  expect(retryHint(["retry wait ".repeat(400)])).toBeUndefined();
+  expect(performance.now() - started).toBeLessThan(100);
+});
