@@ -92,6 +92,10 @@ export const OUTBOUND = {
   authCommandOctetsMax: 512,
   /** Sets of authorities whose TLS contexts are kept: smart hosts with their own are few. */
   tlsContextsMax: 64,
+  /** Hosts of a domain's MX records that are looked up. */
+  exchangersMax: 8,
+  /** Addresses that one attempt tries (FIELD). */
+  addressesPerAttemptMax: 5,
 } as const;
 
 /** Outbound deadlines (RFC 5321 4.5.3.2, FIELD). */
@@ -110,6 +114,54 @@ export const OUTBOUND_TIME = {
   rset: 20 * second,
   quit: 5 * second,
   idle: 5 * second,
+} as const;
+
+/** Lookups in the DNS. */
+export const DNS = {
+  /** One question to one server, over UDP; then the next server is asked, and all of them a second time. */
+  attempt: 3 * second,
+  rounds: 2,
+  /** The same over TCP, where the answer did not fit into a datagram. */
+  tcp: 5 * second,
+  /** Octets of an answer that a datagram may have (RFC 9715 section 3.1; the DNS flag day's figure). */
+  datagramOctetsMax: 1232,
+  /** Lookups under way in one thread; further ones wait their turn. */
+  underWayMax: 200,
+  waitingMax: 5000,
+  /** Names that stand for other names, one after the other. */
+  aliasesMax: 8,
+  /** Answers that one thread remembers. */
+  rememberedMax: 20_000,
+  /** An answer is good for what its records say, within these. */
+  ttlMin: 5 * second,
+  ttlMax: 1 * day,
+  /** What does not exist is believed for what the zone says, at most so long (RFC 2308 section 5). */
+  ttlAbsentMax: 1 * hour,
+  /** A zone without an SOA record in its answer does not say. */
+  ttlAbsentDefault: 1 * minute,
+  /** No answer is remembered too, so that a dead server is not asked for each message. */
+  ttlFailed: 15 * second,
+} as const;
+
+/** The parts of a message, where one has to look into it. */
+export const MIME = {
+  /** Parts inside parts. */
+  depthMax: 50,
+  /** Octets of one part's header; what is longer is body. */
+  headerOctetsMax: 256 * KiB,
+  /** Octets of a line that are waited for: boundaries are shorter, and other lines may go on in pieces. */
+  lineOctetsKept: 4 * KiB,
+  /** A boundary of 70 characters (RFC 2046 section 5.1.1), its dashes, and white space that a gateway put behind it. */
+  boundaryLineMax: 200,
+} as const;
+
+/** Reports to senders. */
+export const DSN = {
+  /** Characters of what a server said, in the fields for programs and in the words for people. */
+  diagnosticMax: 2000,
+  shownDiagnosticMax: 500,
+  /** Characters of the message's subject. */
+  shownSubjectMax: 200,
 } as const;
 
 /** The queue. */

@@ -1,0 +1,92 @@
+import { type Answer, type Packet, RECURSION_DESIRED, TRUNCATED_RESPONSE, decode, encode } from "dns-packet";
+import { DNS } from "../../core/base/limits.ts";
+import { type Duration, second } from "../../core/base/time.ts";
+
+// Messages of RFC 1035 as the resolver needs them. The codec reads a label with a dot in it as two labels: whoever
+// answers for a zone may name any host there anyway.
+
+export type RecordType = "A" | "AAAA" | "MX";
+
+export interface Question {
+  /** A-labels, lower case, no trailing dot. */
+  readonly name: string;
+  readonly type: RecordType;
+}
+
+/** A resource record; names are lower case without a trailing dot. */
+export interface ResourceRecord {
+  readonly name: string;
+  readonly type: string;
+  readonly ttl: Duration;
+  readonly data: unknown;
+}
+
+export interface Response {
+  /** `NOERROR`, `NXDOMAIN`, `SERVFAIL` ... */
+  readonly code: string;
+  /** It did not fit: the same has to be asked over TCP. */
+  readonly isTruncated: boolean;
+  readonly records: readonly ResourceRecord[];
+  /** How long absence may be believed (RFC 2308 section 5); undefined where the zone does not say. */
+  readonly absentTtl: Duration | undefined;
+}
+
+export function plainName(name: string): string {
+  const plain = name === "." ? "" : name.endsWith(".") ? name.slice(0, -1) : name;
+  return plain.toLowerCase();
+}
+
+/** With EDNS (RFC 6891), but for servers that do not know it. */
+export function encodeQuery(id: number, { name, type }: Question, hasEdns: boolean): Uint8Array {
+  const packet: Packet = { type: "query", id, flags: RECURSION_DESIRED, questions: [{ name, type, class: "IN" }] };
+  if (hasEdns) packet.additionals = [edns()];
+  return encode(packet);
+}
+
+function edns(): NonNullable<Packet["additionals"]>[number] {
+  return {
+    type: "OPT",
+    name: ".",
+    udpPayloadSize: DNS.datagramOctetsMax,
+    extendedRcode: 0,
+    ednsVersion: 0,
+    flags: 0,
+    flag_do: false,
+    options: [],
+  };
+}
+
+/** Undefined where it does not answer this question: malformed, somebody else's, or made up by a stranger. */
+export function decodeResponse(octets: Uint8Array, id: number, question: Question): Response | undefined {
+  let packet: ReturnType<typeof decode>;
+  try {
+    packet = decode(Buffer.from(octets.buffer, octets.byteOffset, octets.length));
+  } catch {
+    return undefined; // the codec's only way to say that it is no message
+  }
+  if (decode.bytes > octets.length) return undefined; // the codec reads what is cut off as `undefined`
+  if (packet.type !== "response" || packet.id !== id) return undefined;
+  const [asked, ...others] = packet.questions ?? [];
+  // RFC 1035 section 4.1.1: a server that cannot read the question may leave it out.
+  const isUnread = asked === undefined && packet.answers?.length === 0;
+  const isOurs = asked?.type === question.type && plainName(asked.name) === question.name && others.length === 0;
+  if (!isUnread && !isOurs) return undefined;
+  return {
+    code: (packet as { readonly rcode?: string }).rcode ?? "NOERROR",
+    isTruncated: ((packet.flags ?? 0) & TRUNCATED_RESPONSE) !== 0,
+    records: (packet.answers ?? []).flatMap(resourceRecord),
+    absentTtl: absentTtl(packet.authorities ?? []),
+  };
+}
+
+function resourceRecord(answer: Answer): ResourceRecord[] {
+  if (answer.type === "OPT" || !("data" in answer)) return [];
+  const { name, type, ttl = 0, data } = answer;
+  return [{ name: plainName(name), type, ttl: ttl * second, data }];
+}
+
+function absentTtl(authorities: readonly Answer[]): Duration | undefined {
+  for (const authority of authorities)
+    if (authority.type === "SOA") return Math.min(authority.ttl ?? 0, authority.data.minimum ?? 0) * second;
+  return undefined;
+}

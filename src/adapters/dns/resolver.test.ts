@@ -1,0 +1,224 @@
+import { decode, encode } from "dns-packet";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { DnsServerScript } from "../../../test/support/dns-server.ts";
+import { freePort } from "../../../test/support/free-port.ts";
+import { DNS } from "../../core/base/limits.ts";
+import { SystemEntropy } from "../system/entropy.ts";
+import { DnsResolver } from "./resolver.ts";
+
+let dns: DnsServerScript;
+let now = 0;
+
+beforeEach(async () => {
+  now = 0;
+  dns = await DnsServerScript.start();
+});
+afterEach(() => dns.close());
+
+function resolver(...servers: readonly { readonly address: string; readonly port: number }[]): DnsResolver {
+  const entropy = new SystemEntropy();
+  return new DnsResolver({
+    servers: servers.length > 0 ? servers : [dns.server],
+    clock: { monotonic: () => now },
+    entropy,
+  });
+}
+
+describe("answers", () => {
+  test("MX records with their preferences, in A-labels without a dot at the end", async () => {
+    dns.mx("example.com", [20, "B.example.com."], [10, "a.example.com"]);
+    expect(await resolver().exchangers("example.com")).toEqual({
+      kind: "found",
+      records: [
+        { preference: 20, exchange: "b.example.com" },
+        { preference: 10, exchange: "a.example.com" },
+      ],
+    });
+  });
+
+  test("a null MX is a record", async () => {
+    dns.mx("example.com", [0, "."]);
+    expect(await resolver().exchangers("example.com")).toEqual({
+      kind: "found",
+      records: [{ preference: 0, exchange: "" }],
+    });
+  });
+
+  test("addresses of both families", async () => {
+    dns.a("h.example", "192.0.2.1", "192.0.2.2").aaaa("h.example", "2001:db8::1");
+    const found = resolver();
+    expect(await found.addresses("h.example", 4)).toEqual({ kind: "found", records: ["192.0.2.1", "192.0.2.2"] });
+    expect(await found.addresses("h.example", 6)).toEqual({ kind: "found", records: ["2001:db8::1"] });
+  });
+
+  test("no such records is something else than no such name", async () => {
+    dns.a("h.example", "192.0.2.1");
+    expect(await resolver().exchangers("h.example")).toEqual({ kind: "absent", hasName: true });
+    expect(await resolver().exchangers("nothing.example")).toEqual({ kind: "absent", hasName: false });
+  });
+
+  test("what does not fit into a datagram comes over TCP", async () => {
+    const records = Array.from({ length: 200 }, (_, at) => ({
+      type: "MX" as const,
+      name: "big.example",
+      ttl: 60,
+      data: { preference: at, exchange: `h${at}.big.example` },
+    }));
+    dns.on("MX", "big.example", { overTcp: records });
+    const found = await resolver().exchangers("big.example");
+    expect(found.kind === "found" && found.records.length).toBe(200);
+    expect(dns.asked).toEqual(["MX big.example", "MX big.example"]);
+  });
+});
+
+describe("aliases", () => {
+  const cname = (name: string, data: string, ttl = 60) => ({ type: "CNAME" as const, name, ttl, data });
+
+  test("that the server followed", async () => {
+    const mx = { type: "MX" as const, name: "real.example", ttl: 60, data: { preference: 1, exchange: "h.example" } };
+    dns.on("MX", "alias.example", { records: [cname("alias.example", "Real.example."), mx] });
+    expect(await resolver().exchangers("alias.example")).toMatchObject({ kind: "found" });
+  });
+
+  test("that it did not follow", async () => {
+    dns.on("A", "alias.example", { records: [cname("alias.example", "real.example")] }).a("real.example", "192.0.2.1");
+    expect(await resolver().addresses("alias.example", 4)).toEqual({ kind: "found", records: ["192.0.2.1"] });
+  });
+
+  test("that go round end, and are no answer", async () => {
+    dns.on("A", "a.example", { records: [cname("a.example", "b.example"), cname("b.example", "a.example")] });
+    dns.on("A", "b.example", { records: [cname("b.example", "a.example")] });
+    expect(await resolver().addresses("a.example", 4)).toMatchObject({ kind: "failed" });
+    expect(dns.asked.length).toBeLessThanOrEqual(DNS.aliasesMax + 1);
+  });
+});
+
+describe("no answer", () => {
+  test("of one server: the next is asked, and first from then on", async () => {
+    const dead = { address: "127.0.0.1", port: await freePort() };
+    dns.a("h.example", "192.0.2.1").a("i.example", "192.0.2.2");
+    const found = resolver(dead, dns.server);
+    expect(await found.addresses("h.example", 4)).toMatchObject({ kind: "found" });
+    expect(await found.addresses("i.example", 4)).toMatchObject({ kind: "found" });
+  });
+
+  test.each(["SERVFAIL", "REFUSED"] as const)("%s says which server, and is remembered for a moment", async (code) => {
+    dns.on("A", "h.example", { code });
+    const found = resolver();
+    const answer = await found.addresses("h.example", 4);
+    expect(answer).toEqual({ kind: "failed", text: `A of h.example: 127.0.0.1:${dns.port}: ${code}` });
+    expect(dns.asked.length).toBe(DNS.rounds);
+    now += DNS.ttlFailed - 1;
+    await found.addresses("h.example", 4);
+    expect(dns.asked.length).toBe(DNS.rounds);
+    now += 2;
+    await found.addresses("h.example", 4);
+    expect(dns.asked.length).toBe(2 * DNS.rounds);
+  });
+
+  test("nobody listens", async () => {
+    const answer = await resolver({ address: "127.0.0.1", port: await freePort() }).addresses("h.example", 4);
+    expect(answer).toMatchObject({ kind: "failed", text: expect.stringContaining("ECONNREFUSED") as string });
+  });
+
+  test("silence takes as long as is permitted, and no longer", async () => {
+    dns.on("A", "h.example", { silence: true });
+    const started = performance.now();
+    const answer = await resolver().addresses("h.example", 4);
+    expect(answer).toMatchObject({ kind: "failed", text: expect.stringContaining("no answer within") as string });
+    const elapsed = performance.now() - started;
+    expect(elapsed).toBeGreaterThanOrEqual(DNS.rounds * DNS.attempt - 50);
+    expect(elapsed).toBeLessThan(DNS.rounds * DNS.attempt + 2000);
+  });
+
+  test("a server that is too old for EDNS is asked without", async () => {
+    dns.on("A", "h.example", {
+      octets: (query) => {
+        const isOld = (query.additionals ?? []).length > 0;
+        const answers = [{ type: "A" as const, name: "h.example", ttl: 60, data: "192.0.2.1" }];
+        return [
+          encode({
+            type: "response",
+            id: query.id!,
+            flags: isOld ? 1 : 0,
+            questions: query.questions!,
+            answers: isOld ? [] : answers,
+          }),
+        ];
+      },
+    });
+    expect(await resolver().addresses("h.example", 4)).toEqual({ kind: "found", records: ["192.0.2.1"] });
+  });
+});
+
+test("what is not the answer is waited past: another id, another question, no message at all", async () => {
+  dns.on("A", "h.example", {
+    octets: (query) => {
+      const answer = (id: number, name: string, data: string): Uint8Array =>
+        encode({
+          type: "response",
+          id,
+          questions: [{ type: "A", name }],
+          answers: [{ type: "A", name, ttl: 60, data }],
+        });
+      const whole = answer(query.id!, "h.example", "192.0.2.1");
+      return [
+        answer((query.id! + 1) % 65_536, "h.example", "203.0.113.66"),
+        answer(query.id!, "other.example", "203.0.113.66"),
+        new Uint8Array([1, 2, 3]),
+        whole.subarray(0, whole.length - 2),
+        encode({ ...decode(Buffer.from(whole)), type: "query" }),
+        whole,
+      ];
+    },
+  });
+  expect(await resolver().addresses("h.example", 4)).toEqual({ kind: "found", records: ["192.0.2.1"] });
+});
+
+describe("memory", () => {
+  const a = (ttl: number) => ({ records: [{ type: "A" as const, name: "h.example", ttl, data: "192.0.2.1" }] });
+
+  test.each([
+    ["for as long as the record says", 60, 60_000],
+    ["not shorter than the least", 0, DNS.ttlMin],
+    ["not longer than the most", 10 * 86_400, DNS.ttlMax],
+  ])("an answer is good %s", async (_, ttl, lifetime) => {
+    dns.on("A", "h.example", a(ttl));
+    const found = resolver();
+    await found.addresses("h.example", 4);
+    now += lifetime - 1;
+    await found.addresses("h.example", 4);
+    expect(dns.asked).toHaveLength(1);
+    now += 1;
+    await found.addresses("h.example", 4);
+    expect(dns.asked).toHaveLength(2);
+  });
+
+  test("absence for what the zone says", async () => {
+    dns.on("A", "h.example", { code: "NXDOMAIN", soa: 30 });
+    const found = resolver();
+    await found.addresses("h.example", 4);
+    now += 29_999;
+    await found.addresses("h.example", 4);
+    expect(dns.asked).toHaveLength(1);
+    now += 1;
+    await found.addresses("h.example", 4);
+    expect(dns.asked).toHaveLength(2);
+  });
+
+  test("who asks while it is asked waits for the same answer", async () => {
+    dns.on("A", "h.example", a(60));
+    const found = resolver();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => found.addresses("h.example", 4)));
+    expect(new Set(answers.map((answer) => answer.kind))).toEqual(new Set(["found"]));
+    expect(dns.asked).toHaveLength(1);
+  });
+});
+
+test("only so many questions are under way, the others wait, and all are answered", async () => {
+  dns.otherwise = { records: [], soa: 60 };
+  const found = resolver();
+  const names = Array.from({ length: DNS.underWayMax * 3 }, (_, at) => `h${at}.example`);
+  const answers = await Promise.all(names.map((name) => found.addresses(name, 4)));
+  expect(answers.every((answer) => answer.kind === "absent")).toBe(true);
+});

@@ -1,0 +1,178 @@
+import { isIP } from "node:net";
+import { DNS } from "../../core/base/limits.ts";
+import { RecentMap } from "../../core/base/recent-map.ts";
+import type { Duration } from "../../core/base/time.ts";
+import type { MxRecord } from "../../core/routing/exchangers.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Entropy } from "../../ports/entropy.ts";
+import type { Answer, Resolver } from "../../ports/resolver.ts";
+import { type DnsServer, askByTcp, askByUdp, serverText } from "./ask.ts";
+import { type Question, type Response, decodeResponse, encodeQuery, plainName } from "./message.ts";
+
+/** Records as they came; what they are is the caller's to check. */
+type Found = Answer<unknown>;
+
+interface Remembered {
+  readonly found: Found;
+  /** By the monotonic clock. */
+  readonly until: number;
+}
+
+/** What a response says, or where to ask next. */
+type Reading =
+  | { readonly kind: "answer"; readonly found: Found; readonly ttl: Duration }
+  | { readonly kind: "alias"; readonly target: string; readonly ttl: Duration };
+
+export interface DnsResolverParts {
+  /** Asked in this order, the next one where one fails; at least one. */
+  readonly servers: readonly DnsServer[];
+  readonly clock: Pick<Clock, "monotonic">;
+  readonly entropy: Entropy;
+}
+
+/**
+ * A stub resolver of our own: it asks recursive servers, remembers answers for as long as they say, and has a bound for
+ * everything (promise P7). Node's own would give neither lifetimes nor a way to ask for TLSA records that were signed.
+ */
+export class DnsResolver implements Resolver {
+  readonly #parts: DnsResolverParts;
+  readonly #remembered = new RecentMap<string, Remembered>(DNS.rememberedMax);
+  readonly #underWay = new Map<string, Promise<Found>>();
+  readonly #waiting: (() => void)[] = [];
+  #asking = 0;
+  /** The server that answered last. */
+  #preferred = 0;
+
+  constructor(parts: DnsResolverParts) {
+    this.#parts = parts;
+  }
+
+  async exchangers(domain: string): Promise<Answer<MxRecord>> {
+    return typed(await this.#lookup({ name: domain, type: "MX" }), mxRecord);
+  }
+
+  async addresses(host: string, family: 4 | 6): Promise<Answer<string>> {
+    const found = await this.#lookup({ name: host, type: family === 4 ? "A" : "AAAA" });
+    return typed(found, (data) => (typeof data === "string" && isIP(data) === family ? data : undefined));
+  }
+
+  /** Who asks for what is asked already waits for the same answer. */
+  #lookup(question: Question): Promise<Found> {
+    const key = `${question.type} ${question.name}`;
+    const remembered = this.#remembered.get(key);
+    if (remembered !== undefined) {
+      if (remembered.until > this.#parts.clock.monotonic()) return Promise.resolve(remembered.found);
+      this.#remembered.delete(key);
+    }
+    let underWay = this.#underWay.get(key);
+    if (underWay === undefined) {
+      underWay = this.#inTurn(question, key).finally(() => this.#underWay.delete(key));
+      this.#underWay.set(key, underWay);
+    }
+    return underWay;
+  }
+
+  async #inTurn(question: Question, key: string): Promise<Found> {
+    if (this.#asking < DNS.underWayMax) this.#asking++;
+    else if (this.#waiting.length >= DNS.waitingMax) return { kind: "failed", text: "too many lookups wait already" };
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      const { found, ttl } = await this.#resolve(question);
+      this.#remembered.set(key, { found, until: this.#parts.clock.monotonic() + ttl });
+      return found;
+    } finally {
+      const next = this.#waiting.shift(); // takes over this turn
+      if (next === undefined) this.#asking--;
+      else next();
+    }
+  }
+
+  /** Follows aliases that the server did not follow itself. */
+  async #resolve(question: Question): Promise<{ readonly found: Found; readonly ttl: Duration }> {
+    let ttl: Duration = DNS.ttlMax;
+    let { name } = question;
+    for (let aliases = 0; aliases <= DNS.aliasesMax; aliases++) {
+      const asked = { ...question, name };
+      const response = await this.#ask(asked);
+      if (typeof response === "string") return { found: { kind: "failed", text: response }, ttl: DNS.ttlFailed };
+      const reading = read(response, asked);
+      ttl = Math.min(ttl, reading.ttl);
+      if (reading.kind === "answer") return { found: reading.found, ttl: Math.max(ttl, DNS.ttlMin) };
+      name = reading.target;
+    }
+    const text = `${question.name} stands for another name that stands for another, more than ${DNS.aliasesMax} times`;
+    return { found: { kind: "failed", text }, ttl: DNS.ttlFailed };
+  }
+
+  /** A response that says something, or what was wrong with the last server. */
+  async #ask(question: Question): Promise<Response | string> {
+    const { servers } = this.#parts;
+    let trouble = "";
+    for (let at = 0; at < servers.length * DNS.rounds; at++) {
+      const number = (this.#preferred + at) % servers.length;
+      const server = servers[number]!;
+      try {
+        const response = await this.#askServer(server, question);
+        if (response.code === "NOERROR" || response.code === "NXDOMAIN") {
+          this.#preferred = number;
+          return response;
+        }
+        trouble = response.code;
+      } catch (error) {
+        trouble = (error as Error).message;
+      }
+      trouble = `${question.type} of ${question.name}: ${serverText(server)}: ${trouble}`;
+    }
+    return trouble;
+  }
+
+  async #askServer(server: DnsServer, question: Question): Promise<Response> {
+    const response = await this.#exchange(server, question, true);
+    // RFC 6891 section 7: a server that is too old for EDNS says so in one of these ways.
+    const isTooOld = response.code === "FORMERR" || response.code === "NOTIMP";
+    return isTooOld ? this.#exchange(server, question, false) : response;
+  }
+
+  async #exchange(server: DnsServer, question: Question, hasEdns: boolean): Promise<Response> {
+    const [high, low] = this.#parts.entropy.octets(2);
+    const id = high! * 256 + low!;
+    const query = encodeQuery(id, question, hasEdns);
+    const reader = (octets: Uint8Array): Response | undefined => decodeResponse(octets, id, question);
+    const response = await askByUdp(server, query, DNS.attempt, reader);
+    return response.isTruncated ? askByTcp(server, query, DNS.tcp, reader) : response;
+  }
+}
+
+/** Goes along the aliases that the response has itself. */
+function read({ code, records, absentTtl }: Response, question: Question): Reading {
+  let { name } = question;
+  let ttl: Duration = DNS.ttlMax;
+  for (let aliases = 0; aliases <= DNS.aliasesMax; aliases++) {
+    const own = records.filter((record) => record.name === name);
+    const found = own.filter(({ type }) => type === question.type);
+    if (found.length > 0) {
+      ttl = Math.min(ttl, ...found.map((record) => record.ttl));
+      return { kind: "answer", found: { kind: "found", records: found.map(({ data }) => data) }, ttl };
+    }
+    const alias = own.find(({ type }) => type === "CNAME");
+    if (alias === undefined) break;
+    name = plainName(String(alias.data));
+    ttl = Math.min(ttl, alias.ttl);
+  }
+  if (code === "NOERROR" && name !== question.name && absentTtl === undefined)
+    return { kind: "alias", target: name, ttl };
+  const believed = Math.min(absentTtl ?? DNS.ttlAbsentDefault, DNS.ttlAbsentMax, ttl);
+  return { kind: "answer", found: { kind: "absent", hasName: code === "NOERROR" }, ttl: believed };
+}
+
+function mxRecord(data: unknown): MxRecord | undefined {
+  const { preference, exchange } = data as { readonly preference?: unknown; readonly exchange?: unknown };
+  if (typeof preference !== "number" || typeof exchange !== "string") return undefined;
+  return { preference, exchange: plainName(exchange) };
+}
+
+function typed<Record>(found: Found, read: (data: unknown) => Record | undefined): Answer<Record> {
+  if (found.kind !== "found") return found;
+  const records = found.records.map(read).filter((record) => record !== undefined);
+  return records.length > 0 ? { kind: "found", records } : { kind: "absent", hasName: true };
+}
