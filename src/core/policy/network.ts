@@ -76,6 +76,11 @@ export function parseNetwork(text: string): Network | NotANetwork {
   return { family: bits === 32 ? 4 : 6, octets: start, prefix, text: `${address}/${prefix}` };
 }
 
+/** `octets` of an address, 4 or 16. */
+export function contains({ octets: start, prefix }: Network, octets: readonly number[]): boolean {
+  return octets.length === start.length && masked(octets, prefix).every((octet, i) => octet === start[i]);
+}
+
 const V4_MAPPED = [...zeros(10), 0xff, 0xff, 0, 0, 0, 0];
 const V4_MAPPED_PREFIX = 96;
 // Shorter prefixes than these are no network of anybody's: 10.0.0.0/8 and fc00::/7 are the widest private ones.

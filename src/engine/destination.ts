@@ -1,0 +1,161 @@
+import { unreachable } from "../core/base/invariant.ts";
+import { OUTBOUND } from "../core/base/limits.ts";
+import { isIpv4, isIpv6 } from "../core/mail/domain.ts";
+import type { Network } from "../core/policy/network.ts";
+import { obstacleTo } from "../core/policy/reach.ts";
+import { type MxRecord, beforeUs, exchangersOf } from "../core/routing/exchangers.ts";
+import type { Entropy } from "../ports/entropy.ts";
+import type { Answer, Resolver } from "../ports/resolver.ts";
+
+/** An address to connect to, and the name that its certificate is for. */
+export interface Candidate {
+  readonly host: string;
+  readonly address: string;
+}
+
+/** Where mail for a domain goes, as the DNS has it now. */
+export type Destination =
+  /** In the order in which they are tried, at most `OUTBOUND.addressesPerAttemptMax`. Domains of one `site` share their hosts. */
+  | { readonly kind: "candidates"; readonly site: string; readonly candidates: readonly Candidate[] }
+  /** Permanent, and about the address; `status` is of RFC 3463. */
+  | { readonly kind: "refused"; readonly status: "5.1.2" | "5.1.10" | "5.4.4" | "5.4.6"; readonly detail: string }
+  /** It may be known later. */
+  | { readonly kind: "unknown"; readonly detail: string };
+
+export interface DestinationParts {
+  readonly resolver: Resolver;
+  readonly entropy: Entropy;
+  /** The relay's own host names and the addresses at which it takes mail from strangers. */
+  isUs(hostOrAddress: string): boolean;
+  /** Networks that mail for strangers may go to although they are not public. */
+  readonly permitted: readonly Network[];
+}
+
+/** Addresses of one host that an attempt tries, so that the next host has its turn too. */
+const PER_HOST_MAX = 3;
+
+interface Host extends MxRecord {
+  readonly addresses: readonly string[];
+  /** A lookup that had no answer. */
+  readonly trouble: string | undefined;
+}
+
+function refused(status: Extract<Destination, { kind: "refused" }>["status"], detail: string): Destination {
+  return { kind: "refused", status, detail };
+}
+
+/** Finds the hosts of a domain (RFC 5321 section 5). Nothing that the DNS does makes it throw. */
+export class DestinationFinder {
+  readonly #parts: DestinationParts;
+
+  constructor(parts: DestinationParts) {
+    this.#parts = parts;
+  }
+
+  /** `domain` in A-labels, lower case, or an address without brackets. */
+  async find(domain: string): Promise<Destination> {
+    if (isIpv4(domain) || isIpv6(domain)) return this.#literal(domain);
+    const answer = await this.#parts.resolver.exchangers(domain);
+    if (answer.kind === "failed") return { kind: "unknown", detail: answer.text };
+    if (answer.kind === "absent" && !answer.hasName) return refused("5.1.2", `there is no domain ${domain}`);
+    // RFC 5321 section 5.1: without MX records the domain itself is the host.
+    const records = answer.kind === "absent" ? [{ preference: 0, exchange: domain }] : answer.records;
+    const found = exchangersOf(
+      records,
+      (host) => this.#parts.isUs(host),
+      () => this.#parts.entropy.fraction(),
+    );
+    switch (found.kind) {
+      case "null-mx":
+        return refused("5.1.10", `${domain} takes no mail: it has a null MX`);
+      case "ourselves":
+        return refused("5.4.6", `${domain} is ours by its MX records: mail would come back to us`);
+      case "hosts":
+        return this.#destination(domain, records, await Promise.all(found.hosts.map((host) => this.#host(host))));
+      default:
+        return unreachable(found);
+    }
+  }
+
+  #literal(address: string): Destination {
+    if (this.#parts.isUs(address)) return refused("5.4.6", `${address} is ours: mail would come back to us`);
+    const obstacle = obstacleTo(address, this.#parts.permitted);
+    const site = `[${address}]`;
+    if (obstacle === undefined) return { kind: "candidates", site, candidates: [{ host: site, address }] };
+    return barredFrom([{ address, obstacle }]);
+  }
+
+  async #host(record: MxRecord): Promise<Host> {
+    const { resolver } = this.#parts;
+    const answers = await Promise.all([resolver.addresses(record.exchange, 6), resolver.addresses(record.exchange, 4)]);
+    const [six, four] = answers.map((answer) => (answer.kind === "found" ? answer.records : []));
+    const failed = answers.find(
+      (answer): answer is Extract<Answer<string>, { kind: "failed" }> => answer.kind === "failed",
+    );
+    return { ...record, addresses: inTurn(six!, four!), trouble: failed?.text };
+  }
+
+  #destination(domain: string, records: readonly MxRecord[], hosts: readonly Host[]): Destination {
+    const isOurs = ({ addresses }: Host): boolean => addresses.some((address) => this.#parts.isUs(address));
+    const ours = new Set(hosts.filter(isOurs).map(({ exchange }) => exchange));
+    const usable = beforeUs(hosts, (exchange) => ours.has(exchange));
+    if (usable.length === 0)
+      return refused("5.4.6", `${domain} is ours by its hosts' addresses: mail would come back to us`);
+    const barred: Barred[] = [];
+    const candidates = usable.flatMap(({ exchange, addresses }) => {
+      const open = addresses.filter((address) => {
+        const obstacle = obstacleTo(address, this.#parts.permitted);
+        if (obstacle !== undefined) barred.push({ address, obstacle });
+        return obstacle === undefined;
+      });
+      return open.slice(0, PER_HOST_MAX).map((address) => ({ host: exchange, address }));
+    });
+    if (candidates.length === 0) return nowhere(domain, records, usable, barred);
+    const site = siteOf(records);
+    return { kind: "candidates", site, candidates: candidates.slice(0, OUTBOUND.addressesPerAttemptMax) };
+  }
+}
+
+interface Barred {
+  readonly address: string;
+  readonly obstacle: string;
+}
+
+/** Why there is no address to connect to. What a server did not say may be said later. */
+function nowhere(
+  domain: string,
+  records: readonly MxRecord[],
+  hosts: readonly Host[],
+  barred: readonly Barred[],
+): Destination {
+  const trouble = hosts.find((host) => host.trouble !== undefined)?.trouble;
+  if (trouble !== undefined) return { kind: "unknown", detail: trouble };
+  if (barred.length > 0) return barredFrom(barred);
+  const isImplicit = records.length === 1 && records[0]!.exchange === domain;
+  if (isImplicit) return refused("5.1.2", `${domain} has no mail server, and no address itself`);
+  return refused("5.4.4", `none of the hosts that take mail for ${domain} has an address`);
+}
+
+/** What is private may be a network of the operator's that the configuration forgot: that is our trouble (promise P5). */
+function barredFrom(barred: readonly Barred[]): Destination {
+  const shown = barred
+    .slice(0, OUTBOUND.addressesPerAttemptMax)
+    .map(({ address, obstacle }) => `${address} (${obstacle})`);
+  const detail = `mail for strangers is not sent to ${shown.join(", ")}`;
+  if (barred.some(({ obstacle }) => obstacle !== "private")) return refused("5.4.4", detail);
+  return { kind: "unknown", detail: `${detail}; delivery.private_networks permits it` };
+}
+
+/** One of the first, one of the second, and so on: a family that is dead costs one try. */
+function inTurn(first: readonly string[], second: readonly string[]): string[] {
+  const length = Math.max(first.length, second.length);
+  return Array.from({ length }, (_, at) => [first[at], second[at]]).flatMap((pair) =>
+    pair.filter((a) => a !== undefined),
+  );
+}
+
+/** The same for all domains with the same hosts, whatever their order. */
+function siteOf(records: readonly MxRecord[]): string {
+  const names = records.map(({ exchange }) => exchange).filter((name) => name !== "");
+  return [...new Set(names)].toSorted().slice(0, OUTBOUND.exchangersMax).join(",");
+}
