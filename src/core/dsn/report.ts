@@ -1,0 +1,199 @@
+import { concatBytes, isAscii, utf8 } from "../base/bytes.ts";
+import { unreachable } from "../base/invariant.ts";
+import { DSN } from "../base/limits.ts";
+import { printable } from "../base/printable.ts";
+import { type Duration, type Instant, dateTime, day, hour, minute } from "../base/time.ts";
+import type { MessageId } from "../mail/message-id.ts";
+import { decodeXtext } from "../smtp/xtext.ts";
+import { explanationOf } from "./explanation.ts";
+import { field, paragraph } from "./text.ts";
+
+/** RFC 3464 section 2.3.3, as far as a relay knows it: final delivery is somebody else's. */
+export type Action = "failed" | "delayed" | "relayed";
+
+export interface ReportedRecipient {
+  /** As between the brackets of RCPT. */
+  readonly address: string;
+  /** ORCPT as it came (RFC 3461 section 4.2). */
+  readonly originalRecipient: string | undefined;
+  /** RFC 3463: `5.1.1`. */
+  readonly status: string;
+  /** Name of the server that said `diagnostic`; empty where none was reached. */
+  readonly remoteHost: string;
+  /** Its reply, or what the system or we have to say; from a stranger, in full. */
+  readonly diagnostic: string;
+  readonly lastAttempt: Instant;
+}
+
+/** One report about one message and recipients that fared alike (RFC 3464). */
+export interface Report {
+  readonly action: Action;
+  readonly id: MessageId;
+  readonly now: Instant;
+  readonly hostname: string;
+  /** Envelope sender of the message, to whom this goes. Never the null one. */
+  readonly sender: string;
+  readonly envelopeId: string | undefined;
+  /** Of the message, as it came; may be empty. */
+  readonly subject: string;
+  readonly arrivedAt: Instant;
+  readonly recipients: readonly ReportedRecipient[];
+  /** Until when it is tried, where the action is `delayed`. */
+  readonly triedUntil: Instant | undefined;
+  /** The message has text beyond ASCII in its envelope or header: the report is of the kind of RFC 6533. */
+  readonly isUtf8: boolean;
+  /** What goes back of the message: its header, or all of it; with CR LF. */
+  readonly returned: { readonly kind: "header" | "whole"; readonly octets: Uint8Array };
+}
+
+const SUBJECTS: Readonly<Record<Action, string>> = {
+  failed: "Undelivered: your message did not reach its recipient",
+  delayed: "Delayed: your message is still on its way",
+  relayed: "Relayed: your message was handed on",
+};
+
+/** Content of the report as a message, with CR LF. Nothing that a stranger said can end a line or pass for a field. */
+export function reportContent(report: Report): Uint8Array {
+  const boundary = `waypost-report-${report.id}`;
+  const parts = [explanationPart(report), statusPart(report), returnedPart(report)];
+  const octets: Uint8Array[] = [utf8(headerText(report, boundary))];
+  for (const part of parts) octets.push(utf8(`\r\n--${boundary}\r\n`), ...part);
+  octets.push(utf8(`\r\n--${boundary}--\r\n`));
+  return concatBytes(octets);
+}
+
+function headerText({ action, id, now, hostname, sender }: Report, boundary: string): string {
+  return [
+    field("From", `Mail delivery <MAILER-DAEMON@${hostname}>`),
+    field("To", `<${sender}>`),
+    field("Subject", SUBJECTS[action]),
+    field("Date", dateTime(now)),
+    field("Message-ID", `<${id}@${hostname}>`),
+    field("Auto-Submitted", "auto-replied"), // RFC 3834 section 5: no responder answers it
+    field("MIME-Version", "1.0"),
+    field("Content-Type", `multipart/report; report-type=delivery-status; boundary="${boundary}"`),
+    "\r\nThis is a report in MIME format (RFC 3464).\r\n",
+  ].join("");
+}
+
+/** For people: what happened, to whom, and what to do. */
+function explanationPart(report: Report): Uint8Array[] {
+  const { hostname, subject, arrivedAt, recipients } = report;
+  const title = subject === "" ? "" : ` "${printable(subject, DSN.shownSubjectMax)}"`;
+  const text = [
+    paragraph(`This is the mail relay at ${hostname}, about your message${title} of ${dateTime(arrivedAt)}.`),
+    paragraph(opening(report)),
+    ...recipients.map((recipient) => about(report, recipient)),
+    ...(report.action === "delayed" ? [paragraph("You do not have to do anything; do not send it again.")] : []),
+  ].join("\r\n");
+  const octets = utf8(text);
+  const encoding = isAscii(octets) ? "7bit" : "8bit";
+  return [utf8(`${field("Content-Type", "text/plain; charset=utf-8")}${cte(encoding)}\r\n`), octets];
+}
+
+function opening({ action, now, triedUntil }: Report): string {
+  switch (action) {
+    case "failed":
+      return "It could not be delivered to:";
+    case "delayed":
+      return `It could not be delivered yet, and will be tried for another ${spanText((triedUntil ?? now) - now)}, to:`;
+    case "relayed":
+      return "It was handed on to a server that sends no reports of its own, so this is the last that we know, for:";
+    default:
+      return unreachable(action);
+  }
+}
+
+function spanText(span: Duration): string {
+  const [unit, name] = span >= 2 * day ? [day, "days"] : span >= 2 * hour ? [hour, "hours"] : [minute, "minutes"];
+  return `${Math.max(1, Math.round(span / unit))} ${name}`;
+}
+
+function about({ action }: Report, { address, status, remoteHost, diagnostic }: ReportedRecipient): string {
+  const said = printable(diagnostic, DSN.shownDiagnosticMax);
+  const quote = said === "" ? "" : remoteHost === "" ? said : `${printable(remoteHost)} said: ${said}`;
+  const lines = [paragraph(`<${printable(address)}>`, 2)];
+  if (action === "failed") {
+    const { what, advice } = explanationOf(status);
+    lines.push(paragraph(`${what} ${advice}`, 6));
+  }
+  if (quote !== "") lines.push(paragraph(quote, 6));
+  return lines.join("");
+}
+
+/** For programs (RFC 3464 section 2, RFC 6533 section 3). */
+function statusPart(report: Report): Uint8Array[] {
+  const { isUtf8, hostname, envelopeId, arrivedAt, recipients } = report;
+  const blocks = [
+    field("Reporting-MTA", `dns; ${hostname}`) +
+      (envelopeId === undefined
+        ? ""
+        : field("Original-Envelope-Id", printable(decodeXtext(envelopeId) ?? envelopeId))) +
+      field("Arrival-Date", dateTime(arrivedAt)),
+    ...recipients.map((recipient) => statusBlock(report, recipient)),
+  ];
+  const octets = utf8(blocks.join("\r\n"));
+  const type = isUtf8 ? "message/global-delivery-status" : "message/delivery-status";
+  return [utf8(`${field("Content-Type", type)}${cte(isAscii(octets) ? "7bit" : "8bit")}\r\n`), octets];
+}
+
+function statusBlock({ action, triedUntil, isUtf8 }: Report, recipient: ReportedRecipient): string {
+  const { address, originalRecipient, status, remoteHost, diagnostic, lastAttempt } = recipient;
+  const ascii = (text: string): string => (isUtf8 ? printable(text, DSN.diagnosticMax) : asciiText(text));
+  const original = originalRecipient === undefined ? undefined : originalRecipientText(originalRecipient);
+  return [
+    ...(original === undefined ? [] : [field("Original-Recipient", ascii(original))]),
+    field("Final-Recipient", `${isPlain(address) ? "rfc822" : "utf-8"}; ${ascii(address)}`),
+    field("Action", action),
+    field("Status", status),
+    ...(remoteHost === "" ? [] : [field("Remote-MTA", `dns; ${ascii(remoteHost)}`)]),
+    ...(diagnostic === ""
+      ? []
+      : [field("Diagnostic-Code", `${remoteHost === "" ? "x-waypost" : "smtp"}; ${ascii(diagnostic)}`)]),
+    field("Last-Attempt-Date", dateTime(lastAttempt)),
+    ...(action === "delayed" && triedUntil !== undefined ? [field("Will-Retry-Until", dateTime(triedUntil))] : []),
+  ].join("");
+}
+
+function isPlain(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
+}
+
+function asciiText(text: string): string {
+  return printable(text, DSN.diagnosticMax).replace(
+    /[^\x20-\x7e]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
+}
+
+/** `rfc822;user+2Bx@example.com` as it was before it became xtext: `rfc822; user+x@example.com`. */
+function originalRecipientText(orcpt: string): string {
+  const semicolon = orcpt.indexOf(";");
+  const [type, address] = [orcpt.slice(0, semicolon), orcpt.slice(semicolon + 1)];
+  const decoded = type.toLowerCase() === "utf-8" ? decodeUnitext(address) : decodeXtext(address);
+  return `${type}; ${printable(decoded ?? address)}`;
+}
+
+/** RFC 6533 section 3: `\x{HEX}` in the 7-bit form of an internationalized address. */
+function decodeUnitext(text: string): string {
+  return text.replace(/\\x\{([0-9A-F]{1,6})\}/gi, (whole, hex: string) => {
+    const code = Number.parseInt(hex, 16);
+    return code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? String.fromCodePoint(code) : whole;
+  });
+}
+
+/** RFC 3462 section 2: the message, or what its header said. */
+function returnedPart({ returned, isUtf8 }: Report): Uint8Array[] {
+  const type = {
+    header: isUtf8 ? "message/global-headers" : "text/rfc822-headers",
+    whole: isUtf8 ? "message/global" : "message/rfc822",
+  }[returned.kind];
+  return [
+    utf8(`${field("Content-Type", type)}${cte(isAscii(returned.octets) ? "7bit" : "8bit")}\r\n`),
+    returned.octets,
+  ];
+}
+
+function cte(encoding: "7bit" | "8bit"): string {
+  return field("Content-Transfer-Encoding", encoding);
+}
