@@ -34,8 +34,10 @@ export function askByUdp<Found>(
     const found = read(octets);
     if (found !== undefined) resolve(found);
   });
-  // Connected, the socket hears that server only, and at once where nobody listens there.
-  socket.connect(server.port, server.address, () => socket.send(query));
+  // Connected, the socket hears that server only, and at once where nobody listens there. Without a callback of its own,
+  // what fails here comes as an error.
+  socket.once("connect", () => socket.send(query));
+  socket.connect(server.port, server.address);
   return promise.finally(() => {
     clearTimeout(timer);
     socket.close();

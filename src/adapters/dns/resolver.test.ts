@@ -121,6 +121,11 @@ describe("no answer", () => {
     expect(answer).toMatchObject({ kind: "failed", text: expect.stringContaining("ECONNREFUSED") as string });
   });
 
+  test("a server that cannot be reached at all", async () => {
+    const answer = await resolver({ address: "255.255.255.255", port: 53 }).addresses("h.example", 4);
+    expect(answer).toMatchObject({ kind: "failed", text: expect.stringContaining("EACCES") as string });
+  });
+
   test("silence takes as long as is permitted, and no longer", async () => {
     dns.on("A", "h.example", { silence: true });
     const started = performance.now();

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { concatBytes, octetText } from "../base/bytes.ts";
+import { MIME } from "../base/limits.ts";
 import { ConversionPlanner, Converter } from "./conversion.ts";
 
 const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
@@ -211,6 +212,16 @@ test("a signed part beside a raw one: the signed one keeps its octets", () => {
   );
   const message = lines("Content-Type: multipart/mixed; boundary=b", "", "--b", "", "\xe9", "--b", `${signed}--b--`);
   expect(converted(message)).toContain(signed);
+});
+
+test("a header without end, in one line or in many, is refused and costs no memory", () => {
+  const part = (header: string): string =>
+    lines("Content-Type: multipart/mixed; boundary=b", "", "--b", header, "", "\xe9");
+  const tooLong = `impossible: a header in it has more than ${MIME.headerOctetsMax} octets`;
+  for (const step of [1 << 20, 5000]) {
+    expect(converted(part(`X: ${"x".repeat(MIME.headerOctetsMax)}`), step)).toBe(tooLong);
+    expect(converted(part(lines(...Array.from({ length: 60_000 }, () => "X: x"))), step)).toBe(tooLong);
+  }
 });
 
 test("parts inside parts, without end, are refused and cost no memory", () => {

@@ -1,4 +1,5 @@
 import { LF, isAscii, octetText, utf8 } from "../base/bytes.ts";
+import { MIME } from "../base/limits.ts";
 import { Base64Encoder, type BodyEncoder, QuotedPrintableEncoder } from "./encoders.ts";
 import type { Entity } from "./entity.ts";
 import { type MimeVisitor, MimeWalker } from "./walker.ts";
@@ -42,6 +43,8 @@ export class ConversionPlanner implements MimeVisitor {
   }
 
   header(octets: Uint8Array, entity: Entity, isSigned: boolean): boolean {
+    if (octets.length > MIME.headerOctetsMax)
+      this.#why ??= `a header in it has more than ${MIME.headerOctetsMax} octets`;
     if (!isAscii(octets)) this.#why ??= "a header in it has characters beyond ASCII";
     if (entity.kind === "leaf") {
       this.#leaves.push({ entity, isSigned, octets: 0, eightBit: 0, hasLongLine: false });

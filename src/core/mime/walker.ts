@@ -64,8 +64,8 @@ export class MimeWalker {
       at = newline + 1;
     }
     this.#rest = this.#isOver ? EMPTY : octets.slice(at);
-    // A line that is longer than any boundary or field is passed on in pieces; its last octet may be a CR.
-    if (this.#rest.length > MIME.lineOctetsKept && this.#state !== "header") {
+    // A line that is longer than any boundary is passed on in pieces; its last octet may be a CR.
+    if (this.#rest.length > MIME.lineOctetsKept) {
       this.#line(this.#rest.subarray(0, -1), false);
       this.#rest = this.#rest.slice(-1);
     }
