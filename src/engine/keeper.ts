@@ -119,8 +119,10 @@ export class Keeper {
   /** In their order, with as many claims as others should wait for. */
   #nextOrders(): Order[] {
     let count = 0;
-    for (let claims = 0; count < this.#orders.length && claims < CLAIMS_PER_TURN; count++)
-      if (this.#orders[count]!.kind.startsWith("claim")) claims++;
+    for (let claims = 0; count < this.#orders.length && claims < CLAIMS_PER_TURN; count++) {
+      const { kind } = this.#orders[count]!;
+      if (kind === "claim-due" || kind === "claim-lane") claims++;
+    }
     const orders = this.#orders.splice(0, count);
     if (this.#orders.length > 0) this.#schedule();
     return orders;

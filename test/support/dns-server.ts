@@ -1,7 +1,7 @@
 import { type Socket as UdpSocket, createSocket } from "node:dgram";
 import { once } from "node:events";
 import * as net from "node:net";
-import { type Answer, type Packet, TRUNCATED_RESPONSE, decode, encode } from "dns-packet";
+import { type Answer, type Packet, RECURSION_AVAILABLE, TRUNCATED_RESPONSE, decode, encode } from "dns-packet";
 
 type Asked = { readonly name: string; readonly type: string };
 
@@ -12,6 +12,8 @@ export type Behaviour =
   | { readonly silence: true }
   /** The datagram is truncated and empty; over TCP there are records. */
   | { readonly overTcp: readonly Answer[] }
+  /** The datagram is truncated, and over TCP the connection is closed. */
+  | { readonly closesTcp: true }
   | { readonly octets: (query: Packet) => readonly Uint8Array[] };
 
 const CODES = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, REFUSED: 5 } as const;
@@ -48,7 +50,9 @@ export class DnsServerScript {
     this.#tcp = net.createServer((socket) => {
       socket.on("error", () => undefined);
       socket.on("data", (octets: Buffer) => {
-        for (const answer of this.#answers(octets.subarray(2), true)) {
+        const answers = this.#answers(octets.subarray(2), true);
+        if (answers.length === 0) socket.end();
+        for (const answer of answers) {
           const length = Buffer.alloc(2);
           length.writeUInt16BE(answer.length);
           socket.write(Buffer.concat([length, answer]));
@@ -107,9 +111,9 @@ export class DnsServerScript {
       this.#zone.get(`${type} ${name}`) ??
       // A name that has other records exists.
       ([...this.#zone.keys()].some((key) => key.endsWith(` ${name}`)) ? { records: [], soa: 60 } : this.otherwise);
-    if ("silence" in behaviour) return [];
+    if ("silence" in behaviour || ("closesTcp" in behaviour && isTcp)) return [];
     if ("octets" in behaviour) return behaviour.octets(query);
-    const isCut = "overTcp" in behaviour && !isTcp;
+    const isCut = ("overTcp" in behaviour || "closesTcp" in behaviour) && !isTcp;
     const answers =
       "records" in behaviour ? behaviour.records : "overTcp" in behaviour && isTcp ? behaviour.overTcp : [];
     const code = "code" in behaviour ? CODES[behaviour.code] : CODES.NOERROR;
@@ -117,7 +121,7 @@ export class DnsServerScript {
       encode({
         type: "response",
         id: query.id,
-        flags: (isCut ? TRUNCATED_RESPONSE : 0) | code,
+        flags: RECURSION_AVAILABLE | (isCut ? TRUNCATED_RESPONSE : 0) | code,
         questions: query.questions!,
         answers: [...answers],
         authorities: "soa" in behaviour ? [soa(behaviour.soa)] : [],

@@ -1,4 +1,13 @@
-import { type Answer, type Packet, RECURSION_DESIRED, TRUNCATED_RESPONSE, decode, encode } from "dns-packet";
+import {
+  AUTHORITATIVE_ANSWER,
+  type Answer,
+  type Packet,
+  RECURSION_AVAILABLE,
+  RECURSION_DESIRED,
+  TRUNCATED_RESPONSE,
+  decode,
+  encode,
+} from "dns-packet";
 import { DNS } from "../../core/base/limits.ts";
 import { type Duration, second } from "../../core/base/time.ts";
 
@@ -24,6 +33,8 @@ export interface ResourceRecord {
 export interface Response {
   /** `NOERROR`, `NXDOMAIN`, `SERVFAIL` ... */
   readonly code: string;
+  /** The server knows, or asks others: one that does neither has nothing to say of what it does not have. */
+  readonly isInformed: boolean;
   /** It did not fit: the same has to be asked over TCP. */
   readonly isTruncated: boolean;
   readonly records: readonly ResourceRecord[];
@@ -66,17 +77,27 @@ export function decodeResponse(octets: Uint8Array, id: number, question: Questio
   }
   if (decode.bytes > octets.length) return undefined; // the codec reads what is cut off as `undefined`
   if (packet.type !== "response" || packet.id !== id) return undefined;
+  const code = responseCode(packet);
   const [asked, ...others] = packet.questions ?? [];
-  // RFC 1035 section 4.1.1: a server that cannot read the question may leave it out.
-  const isUnread = asked === undefined && packet.answers?.length === 0;
+  // RFC 1035 section 4.1.1: a server that cannot read the question may leave it out, and then says that it failed.
+  const isUnread = asked === undefined && code !== "NOERROR" && code !== "NXDOMAIN";
   const isOurs = asked?.type === question.type && plainName(asked.name) === question.name && others.length === 0;
   if (!isUnread && !isOurs) return undefined;
+  const flags = packet.flags ?? 0;
   return {
-    code: (packet as { readonly rcode?: string }).rcode ?? "NOERROR",
-    isTruncated: ((packet.flags ?? 0) & TRUNCATED_RESPONSE) !== 0,
+    code,
+    isInformed: (flags & (RECURSION_AVAILABLE | AUTHORITATIVE_ANSWER)) !== 0,
+    isTruncated: (flags & TRUNCATED_RESPONSE) !== 0,
     records: (packet.answers ?? []).flatMap(resourceRecord),
     absentTtl: absentTtl(packet.authorities ?? []),
   };
+}
+
+/** RFC 6891 section 6.1.3: its upper bits stand in the OPT record, where the lower ones alone may look like success. */
+function responseCode(packet: ReturnType<typeof decode>): string {
+  const options = packet.additionals?.find((additional) => additional.type === "OPT");
+  if (options !== undefined && options.extendedRcode > 0) return `extended code ${options.extendedRcode}`;
+  return (packet as { readonly rcode?: string }).rcode ?? "NOERROR";
 }
 
 function resourceRecord(answer: Answer): ResourceRecord[] {

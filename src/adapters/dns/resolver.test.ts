@@ -1,10 +1,21 @@
-import { decode, encode } from "dns-packet";
+import { type OptAnswer, RECURSION_AVAILABLE, decode, encode } from "dns-packet";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DnsServerScript } from "../../../test/support/dns-server.ts";
 import { freePort } from "../../../test/support/free-port.ts";
 import { DNS } from "../../core/base/limits.ts";
 import { SystemEntropy } from "../system/entropy.ts";
 import { DnsResolver } from "./resolver.ts";
+
+const OPT: OptAnswer = {
+  type: "OPT",
+  name: ".",
+  udpPayloadSize: 1232,
+  extendedRcode: 0,
+  ednsVersion: 0,
+  flags: 0,
+  flag_do: false,
+  options: [],
+};
 
 let dns: DnsServerScript;
 let now = 0;
@@ -136,6 +147,24 @@ describe("no answer", () => {
     expect(elapsed).toBeLessThan(DNS.rounds * DNS.attempt + 2000);
   });
 
+  test("a connection that is closed without an answer", async () => {
+    dns.on("A", "h.example", { closesTcp: true });
+    const answer = await resolver().addresses("h.example", 4);
+    expect(answer).toMatchObject({ kind: "failed", text: expect.stringContaining("closed the connection") as string });
+  });
+
+  test.each([
+    ["a server that does not recurse and does not know", 0, []],
+    ["a code whose upper bits stand elsewhere", RECURSION_AVAILABLE, [{ ...OPT, extendedRcode: 1 }]],
+  ])("%s says nothing of what there is not", async (_, flags, additionals) => {
+    dns.on("MX", "h.example", {
+      octets: (query) => [
+        encode({ type: "response", id: query.id!, flags, questions: query.questions!, answers: [], additionals }),
+      ],
+    });
+    expect(await resolver().exchangers("h.example")).toMatchObject({ kind: "failed" });
+  });
+
   test("a server that is too old for EDNS is asked without", async () => {
     dns.on("A", "h.example", {
       octets: (query) => {
@@ -170,6 +199,7 @@ test("what is not the answer is waited past: another id, another question, no me
       return [
         answer((query.id! + 1) % 65_536, "h.example", "203.0.113.66"),
         answer(query.id!, "other.example", "203.0.113.66"),
+        encode({ type: "response", id: query.id!, flags: RECURSION_AVAILABLE, questions: [], answers: [] }),
         new Uint8Array([1, 2, 3]),
         whole.subarray(0, whole.length - 2),
         encode({ ...decode(Buffer.from(whole)), type: "query" }),
@@ -225,5 +255,14 @@ test("only so many questions are under way, the others wait, and all are answere
   const found = resolver();
   const names = Array.from({ length: DNS.underWayMax * 3 }, (_, at) => `h${at}.example`);
   const answers = await Promise.all(names.map((name) => found.addresses(name, 4)));
+  expect(answers.every((answer) => answer.kind === "absent")).toBe(true);
+});
+
+test("beyond those that wait, a lookup fails at once", async () => {
+  dns.otherwise = { records: [], soa: 60 };
+  const found = resolver();
+  const names = Array.from({ length: DNS.underWayMax + DNS.waitingMax + 1 }, (_, at) => `h${at}.example`);
+  const answers = await Promise.all(names.map((name) => found.addresses(name, 4)));
+  expect(answers.pop()).toEqual({ kind: "failed", text: "too many lookups wait already" });
   expect(answers.every((answer) => answer.kind === "absent")).toBe(true);
 });

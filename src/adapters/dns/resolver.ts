@@ -107,17 +107,18 @@ export class DnsResolver implements Resolver {
   /** A response that says something, or what was wrong with the last server. */
   async #ask(question: Question): Promise<Response | string> {
     const { servers } = this.#parts;
+    const first = this.#preferred; // others may move it meanwhile
     let trouble = "";
     for (let at = 0; at < servers.length * DNS.rounds; at++) {
-      const number = (this.#preferred + at) % servers.length;
+      const number = (first + at) % servers.length;
       const server = servers[number]!;
       try {
         const response = await this.#askServer(server, question);
-        if (response.code === "NOERROR" || response.code === "NXDOMAIN") {
+        trouble = troubleOf(response);
+        if (trouble === "") {
           this.#preferred = number;
           return response;
         }
-        trouble = response.code;
       } catch (error) {
         trouble = (error as Error).message;
       }
@@ -141,6 +142,12 @@ export class DnsResolver implements Resolver {
     const response = await askByUdp(server, query, DNS.attempt, reader);
     return response.isTruncated ? askByTcp(server, query, DNS.tcp, reader) : response;
   }
+}
+
+/** What keeps a response from being an answer; empty where nothing does. Absence is final, so not everybody is believed. */
+function troubleOf({ code, records, isInformed }: Response): string {
+  if (code !== "NOERROR" && code !== "NXDOMAIN") return code;
+  return records.length > 0 || isInformed ? "" : "it asks no other servers (no recursion), and does not know itself";
 }
 
 /** Goes along the aliases that the response has itself. */

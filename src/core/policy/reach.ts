@@ -1,3 +1,4 @@
+import { invariant } from "../base/invariant.ts";
 import { type Network, addressOctets, contains, parseNetwork } from "./network.ts";
 
 /**
@@ -24,7 +25,7 @@ const DISGUISES: readonly (readonly [network: Network, at: number])[] = [
 
 function network(text: string): Network {
   const parsed = parseNetwork(text);
-  if ("kind" in parsed) throw new Error(`${text}: ${parsed.why}`);
+  invariant(!("kind" in parsed), `${text} is a network`);
   return parsed;
 }
 

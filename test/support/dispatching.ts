@@ -1,0 +1,169 @@
+import { octetText, utf8 } from "../../src/core/base/bytes.ts";
+import type { Event } from "../../src/core/events.ts";
+import type { SmartHost } from "../../src/core/routing/smart-host.ts";
+import { Dispatcher, type Fresh } from "../../src/engine/dispatcher.ts";
+import type { LaneReport, QueuePort } from "../../src/ports/queue.ts";
+import type { Settlement } from "../../src/ports/store.ts";
+import type { ConnectTarget, Socket, SocketHandler, Transport } from "../../src/ports/transport.ts";
+import { FakeClock } from "./fake-clock.ts";
+
+// A dispatcher with a next hop in memory.
+
+export const lane = "smarthost/a";
+
+/** A next hop in memory: takes all, unless `answer` says otherwise; counts what it sees. */
+export class NextHop implements Transport {
+  connections = 0;
+  readonly contents: string[] = [];
+  readonly recipients: number[] = [];
+  readonly handlers: (SocketHandler & { connected(socket: Socket): void })[] = [];
+  refuses = false;
+  /** What to say to a command; undefined for the usual, "" for closing the connection. */
+  answer: (command: string, connection: number) => string | undefined = () => undefined;
+
+  connect(_target: ConnectTarget, handler: SocketHandler & { connected(socket: Socket): void }): Socket {
+    const connection = ++this.connections;
+    this.handlers.push(handler);
+    let isContent = false;
+    let recipients = 0;
+    const say = (text: string): void => queueMicrotask(() => handler.received(utf8(text)));
+    const close = (): void => queueMicrotask(() => handler.closed({ kind: "ended", text: "" }));
+    const command = (line: string): void => {
+      const verb = line.slice(0, 4);
+      const said = this.answer(verb, connection);
+      if (said === "") return close();
+      if (verb === "RCPT") recipients++;
+      if (verb === "DATA" && said === undefined) isContent = true;
+      const usual = verb === "EHLO" ? "250-x\r\n250 PIPELINING" : verb === "DATA" ? "354 go" : "250 ok";
+      return say(`${said ?? usual}\r\n`);
+    };
+    const socket: Socket = {
+      local: { address: "", port: 0 },
+      remote: { address: "192.0.2.1", port: 25 },
+      send: (parts) => {
+        const text = parts.map((part) => (typeof part === "string" ? part : octetText(part))).join("");
+        if (isContent) {
+          isContent = false;
+          this.contents.push(text);
+          this.recipients.push(recipients);
+          recipients = 0;
+          const said = this.answer("DOT", connection);
+          if (said === "") close();
+          else say(`${said ?? "250 kept"}\r\n`);
+        } else for (const line of text.trimEnd().split("\r\n")) command(line);
+        return true;
+      },
+      pause: () => undefined,
+      resume: () => undefined,
+      startTls: () => undefined,
+      close: () => undefined,
+      destroy: () => undefined,
+    };
+    queueMicrotask(() => {
+      if (this.refuses) return handler.closed({ kind: "connect-failed", text: "refused" });
+      handler.connected(socket);
+      return handler.received(utf8("220 hello\r\n"));
+    });
+    return socket;
+  }
+}
+
+export interface Scene {
+  readonly dispatcher: Dispatcher;
+  readonly hop: NextHop;
+  readonly settlements: Settlement[];
+  readonly demands: number[];
+  readonly reports: LaneReport[];
+  readonly events: Event[];
+  readonly clock: FakeClock;
+  sites: Map<string, SmartHost>;
+  route: string | undefined;
+}
+
+export const site: SmartHost = {
+  name: "a",
+  host: "a.example",
+  port: 25,
+  isImplicitTls: false,
+  tls: "none",
+  credentials: undefined,
+  authorities: [],
+};
+const scenes: Scene[] = [];
+
+export function scene(): Scene {
+  const settlements: Settlement[] = [];
+  const demands: number[] = [];
+  const reports: LaneReport[] = [];
+  const events: Event[] = [];
+  const hop = new NextHop();
+  const clock = new FakeClock();
+  const queue: QueuePort = {
+    submit: () => Promise.reject(new Error("not here")),
+    settle: (settlement) => void settlements.push(settlement),
+    settled: () => Promise.resolve(),
+    demand: (_lane, connections) => void demands.push(connections),
+    release: (_lane, report) => void reports.push(report),
+    progress: () => undefined,
+    consumed: () => undefined,
+  };
+  const made: Omit<Scene, "dispatcher"> = {
+    hop,
+    settlements,
+    demands,
+    reports,
+    events,
+    clock,
+    sites: new Map([[lane, site]]),
+    route: undefined,
+  };
+  const dispatcher = new Dispatcher({
+    queue,
+    clock,
+    transport: hop,
+    ehloName: "us.example",
+    entropy: { octets: (n) => new Uint8Array(n), fraction: () => 0.5 },
+    recorder: { record: (event) => void events.push(event) },
+    files: { create: () => unused(), open: () => unused() },
+    siteOf: (name) => made.sites.get(name),
+    routeAgain: () => made.route,
+  });
+  const found = Object.assign(made, { dispatcher });
+  scenes.push(found);
+  return found;
+}
+
+function unused(): never {
+  throw new Error("no content is in a file here");
+}
+
+let row = 0;
+export function fresh(recipients = 1, name = lane): Fresh {
+  row++;
+  const envelope = {
+    from: "s@a.example",
+    identity: "user x",
+    client: "192.0.2.9",
+    prefix: "Received: x\r\n",
+    isEightBit: false,
+    isUtf8: false,
+    subject: "",
+  };
+  const deliveries = Array.from({ length: recipients }, (_, n) => ({
+    row: row * 4096 + n,
+    lane: name,
+    recipient: `r${n}@b.example`,
+    options: "",
+  }));
+  return { row, id: "0".repeat(14), receivedAt: 0, octets: 5, envelope, content: utf8(`m${row}\r\n.x`), deliveries };
+}
+
+/** Ends what the scenes of a test still have on its way. */
+export function abandonScenes(): void {
+  for (const { dispatcher } of scenes.splice(0)) dispatcher.abandon();
+}
+
+/** Everything that microtasks bring about. */
+export async function settle(): Promise<void> {
+  for (let n = 0; n < 50; n++) await Promise.resolve();
+}
