@@ -81,6 +81,7 @@ export interface EventCatalogue {
     readonly recipient: string;
     readonly lane: string;
     readonly host: string;
+    readonly tls: string;
     readonly attempts: number;
     readonly sessionMs: number;
     readonly queuedMs: number;
@@ -111,8 +112,8 @@ export interface EventCatalogue {
     readonly lane: string;
     readonly reason: string;
   };
-  "lane.blocked": { readonly lane: string; readonly until: string; readonly failures: number; readonly text: string };
-  "lane.unblocked": { readonly lane: string; readonly failures: number };
+  "site.blocked": { readonly site: string; readonly until: string; readonly failures: number; readonly text: string };
+  "site.unblocked": { readonly site: string; readonly failures: number };
 }
 
 export type EventName = keyof EventCatalogue;
@@ -297,6 +298,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       lane: "The next hop's queue.",
       host: "Address and port of the next hop.",
       attempts: "This one included.",
+      tls: "`none`, or its version and whether the certificate was good: `TLSv1.3 verified`, `TLSv1.3 unverified`.",
       sessionMs: "What this attempt took.",
       queuedMs: "Since the message was received.",
       reply: "What the next hop said to the final dot.",
@@ -312,7 +314,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       attempts: "This one included.",
       reason: "Why it waits, from the list of reasons.",
       cause: "What failed.",
-      due: "When it is tried again; absent where it waits for its lane.",
+      due: "When it is tried again; absent where it waits for its site, or goes on at once.",
       reply: "What the next hop or the system said.",
     },
   },
@@ -339,20 +341,21 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       reason: "`rerouted`, or `no-route` where no route takes it.",
     },
   },
-  "lane.blocked": {
+  "site.blocked": {
     level: "warn",
-    description: "A next hop cannot be reached or refuses us; all mail for it waits.",
+    description:
+      "A smart host, or the servers of a domain, cannot be reached or refuse us; mail for it takes its route's next step, or waits.",
     fields: {
-      lane: "The next hop's queue.",
+      site: "The smart host's lane, or the names of the servers.",
       until: "When one connection tries again.",
       failures: "In a row.",
       text: "What happened.",
     },
   },
-  "lane.unblocked": {
+  "site.unblocked": {
     level: "info",
-    description: "A next hop that was blocked takes mail again.",
-    fields: { lane: "The next hop's queue.", failures: "How often it had failed." },
+    description: "Servers that were blocked take mail again.",
+    fields: { site: "As in `site.blocked`.", failures: "How often it had failed." },
   },
 };
 

@@ -9,7 +9,7 @@ import { type StoredEnvelope, storeOptions } from "../core/mail/stored.ts";
 import { receivedField } from "../core/mail/trace.ts";
 import { type Identity, identityText } from "../core/policy/identity.ts";
 import type { Lane } from "../core/routing/lane.ts";
-import { type Route, routeFor } from "../core/routing/route.ts";
+import { type Route, lanesFor } from "../core/routing/route.ts";
 import type { ContentFacts } from "../core/smtp/data-decoder.ts";
 import { type Reply, permfail, tempfail } from "../core/smtp/reply.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -47,6 +47,13 @@ export interface AcceptanceParts {
   readonly dispatcher: Pick<Dispatcher, "admits" | "take">;
   readonly hostname: string;
   routes(): readonly Route[];
+}
+
+/** A recipient with the lanes that its route names. */
+interface Addressed {
+  readonly lanes: readonly Lane[];
+  readonly recipient: string;
+  readonly options: string;
 }
 
 type Refused = Extract<Acceptance, { kind: "refused" }>;
@@ -123,18 +130,21 @@ export class Acceptor {
   async accept(received: Received): Promise<Acceptance> {
     const refusal = headerRefusal(received.header);
     if (refusal !== undefined) return refusal;
-    const lanes = this.#lanes(received);
-    if (lanes === undefined)
+    const addressed = this.#addressed(received);
+    if (addressed === undefined)
       return refused("no-route", tempfail(451, "4.3.5", "The routes changed while the message came; try again"));
     const { dispatcher, queue, hostname } = this.#parts;
     const { id, receivedAt, content, facts } = received;
-    const entries = [...lanes.values()];
-    const { isInHand, waits } = dispatcher.admits(
+    const { isInHand, places } = dispatcher.admits(
       content?.length ?? 0,
-      entries.map((entry) => entry.lane),
+      addressed.map(({ lanes }) => lanes),
     );
     const envelope = storedEnvelope(received, hostname);
-    const deliveries: NewDelivery[] = entries.map((entry, at) => ({ ...entry, ...waits[at]! }));
+    const deliveries: NewDelivery[] = addressed.map(({ recipient, options }, at) => ({
+      ...places[at]!,
+      recipient,
+      options,
+    }));
     const arrival: Arrival = {
       id,
       receivedAt,
@@ -163,23 +173,23 @@ export class Acceptor {
     }
   }
 
-  /** One delivery for each address, however often it was named. */
-  #lanes(received: Received): Map<string, { lane: Lane; recipient: string; options: string }> | undefined {
+  /** One delivery for each address, however often it was named; undefined where a recipient has no route any more. */
+  #addressed(received: Received): Addressed[] | undefined {
     const routes = this.#parts.routes();
     const { envelope, recipients } = received.transaction;
-    const lanes = new Map<string, { lane: Lane; recipient: string; options: string }>();
+    const found = new Map<string, Addressed>();
     for (const recipient of recipients) {
       const key = pathKey(recipient.path);
-      if (lanes.has(key)) continue;
-      const lane = routeFor(routes, envelope.reversePath, recipient.path);
-      if (lane === undefined) return undefined;
+      if (found.has(key)) continue;
+      const lanes = lanesFor(routes, envelope.reversePath, recipient.path);
+      if (lanes.length === 0) return undefined;
       const { notify, originalRecipient } = recipient;
       const options = storeOptions({
         ...(notify === undefined ? {} : { notify }),
         ...(originalRecipient === undefined ? {} : { originalRecipient }),
       });
-      lanes.set(key, { lane, recipient: pathText(recipient.path), options });
+      found.set(key, { lanes, recipient: pathText(recipient.path), options });
     }
-    return lanes;
+    return [...found.values()];
   }
 }

@@ -8,7 +8,7 @@ import { pathText } from "../core/mail/path.ts";
 import type { AddressPattern } from "../core/policy/address-pattern.ts";
 import { type Identity, identityText } from "../core/policy/identity.ts";
 import { type SessionFacts, recipientVerdict, senderVerdict } from "../core/policy/relay.ts";
-import { type Route, routeFor } from "../core/routing/route.ts";
+import { type Route, lanesFor } from "../core/routing/route.ts";
 import type { ContentFacts } from "../core/smtp/data-decoder.ts";
 import { type Reply, permfail, renderReply } from "../core/smtp/reply.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -30,6 +30,8 @@ export interface AnswerParts {
   sendersOf(username: string): readonly AddressPattern[];
   readonly acceptor: Pick<Acceptor, "accept">;
   routes(): readonly Route[];
+  /** `delivery.address_literals` */
+  readonly permitsLiterals: boolean;
   /** Why mail cannot be taken now; undefined where it can. */
   obstacle(): Reply | undefined;
 }
@@ -98,8 +100,9 @@ export class Answers {
         return this.#answerMail(question.envelope);
       case "rcpt": {
         const { envelope, recipient } = question;
-        const lane = routeFor(this.#parts.routes(), envelope.reversePath, recipient.path);
-        return this.#noteReason(recipientVerdict(this.#identity, recipient.path, lane));
+        const hasRoute = lanesFor(this.#parts.routes(), envelope.reversePath, recipient.path).length > 0;
+        const { permitsLiterals } = this.#parts;
+        return this.#noteReason(recipientVerdict(this.#identity, recipient.path, { hasRoute, permitsLiterals }));
       }
       case "data": {
         const obstacle = this.#parts.obstacle();

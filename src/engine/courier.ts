@@ -3,13 +3,15 @@ import { OUTBOUND_TIME } from "../core/base/limits.ts";
 import { readOptions } from "../core/mail/stored.ts";
 import { Dialogue, type Effect } from "../core/outbound/dialogue.ts";
 import type { LossCause, Outcome, Transient } from "../core/outbound/outcome.ts";
-import type { Lane } from "../core/routing/lane.ts";
-import type { SmartHost } from "../core/routing/smart-host.ts";
+import type { Candidate } from "../core/routing/exchangers.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { ContentFiles } from "../ports/content.ts";
+import type { Site } from "../ports/queue.ts";
 import type { Endpoint, Socket, SocketEnd, SocketHandler, TlsFacts, Transport } from "../ports/transport.ts";
+import type { BrokenTls } from "./broken-tls.ts";
 import type { Load } from "./load.ts";
 import { outgoing, outgoingOctets, outgoingPieces, prefixOctets } from "./pipeline.ts";
+import type { Target } from "./target.ts";
 
 /** What a courier tells its dispatcher. */
 export interface CourierHandler {
@@ -26,6 +28,7 @@ export interface CourierParts {
   readonly clock: Clock;
   readonly files: ContentFiles;
   readonly ehloName: string;
+  readonly brokenTls: BrokenTls;
 }
 
 const LOSSES: Readonly<Record<SocketEnd["kind"], LossCause>> = {
@@ -36,16 +39,76 @@ const LOSSES: Readonly<Record<SocketEnd["kind"], LossCause>> = {
   "closed-here": "stopped-here",
 };
 
+/** One address to try; `isInClear`: without TLS, because there it is broken. */
+interface Place {
+  readonly candidate: Candidate;
+  readonly isInClear: boolean;
+}
+
+/** A connection to one address. What comes of one that was given up is nobody's business any more. */
+class Leg implements SocketHandler {
+  readonly place: Place;
+  readonly dialogue: Dialogue;
+  tls: TlsFacts | undefined;
+  socket: Socket | undefined;
+  readonly #courier: LegHandler;
+  #isLeft = false;
+
+  constructor(place: Place, dialogue: Dialogue, courier: LegHandler) {
+    this.place = place;
+    this.dialogue = dialogue;
+    this.#courier = courier;
+  }
+
+  leave(): void {
+    this.#isLeft = true;
+    this.socket?.close(OUTBOUND_TIME.quit);
+  }
+
+  connected(_socket: Socket, tls: TlsFacts | undefined): void {
+    this.tls = tls;
+    if (!this.#isLeft) this.#courier.connected();
+  }
+
+  received(octets: Uint8Array): void {
+    if (!this.#isLeft) this.#courier.received(octets);
+  }
+
+  drained(): void {
+    if (!this.#isLeft) this.#courier.drained();
+  }
+
+  secured(tls: TlsFacts): void {
+    this.tls = tls;
+    if (!this.#isLeft) this.#courier.secured();
+  }
+
+  closed(end: SocketEnd): void {
+    if (!this.#isLeft) this.#courier.closed(end);
+  }
+}
+
+interface LegHandler {
+  connected(): void;
+  received(octets: Uint8Array): void;
+  drained(): void;
+  secured(): void;
+  closed(end: SocketEnd): void;
+}
+
 /**
- * One connection to a next hop: drives the dialogue, one load after another, with a deadline for every phase. It holds
- * nothing that must survive.
+ * One connection to a site: finds an address that takes us, then drives the dialogue, one load after another, with a
+ * deadline for every phase. It holds nothing that must survive.
  */
-export class Courier implements SocketHandler {
-  readonly lane: Lane;
+export class Courier implements LegHandler {
+  readonly site: Site;
   readonly #parts: CourierParts;
   readonly #handler: CourierHandler;
-  readonly #dialogue: Dialogue;
-  readonly #socket: Socket;
+  readonly #target: Target;
+  /** Not tried yet. */
+  readonly #places: Place[];
+  #leg: Leg;
+  #wasReady = false;
   #load: Load | undefined;
   #prefix: Uint8Array | undefined;
   #timer: Timer | undefined;
@@ -59,43 +122,47 @@ export class Courier implements SocketHandler {
   #transactions = 0;
   #startedAt = 0;
 
-  constructor(parts: CourierParts, lane: Lane, site: SmartHost, handler: CourierHandler, first: Load) {
+  constructor(parts: CourierParts, site: Site, target: Target, handler: CourierHandler, first: Load) {
     this.#parts = parts;
-    this.lane = lane;
+    this.site = site;
+    this.#target = target;
     this.#handler = handler;
     this.#load = first;
     this.#startedAt = parts.clock.monotonic();
-    this.#dialogue = new Dialogue({
-      ehloName: parts.ehloName,
-      tls: site.isImplicitTls || site.tls === "none" ? "none" : site.tls === "verify" ? "required" : "opportunistic",
-      isSecured: site.isImplicitTls,
-      credentials: site.credentials,
-    });
-    this.#socket = parts.transport.connect(
-      {
-        host: site.host,
-        port: site.port,
-        isImplicitTls: site.isImplicitTls,
-        mustVerify: site.tls === "verify",
-        authorities: site.authorities,
-        connectTimeout: OUTBOUND_TIME.connect,
-        handshakeTimeout: OUTBOUND_TIME.startTls,
-      },
-      this,
-    );
+    this.#places = target.candidates.map((candidate) => ({
+      candidate,
+      isInClear: this.#isTlsOptional() && parts.brokenTls.has(candidate.address),
+    }));
+    const place = this.#places.shift();
+    invariant(place !== undefined, "a target has a candidate");
+    this.#leg = this.#open(place);
   }
 
   get isReady(): boolean {
     return this.#load === undefined && this.#dialogue.isReady && !this.#isGone;
   }
 
+  /** Name of the host at the other end. */
+  get host(): string {
+    return this.#leg.place.candidate.host;
+  }
+
   get remote(): Endpoint {
-    return this.#socket.remote;
+    return this.#leg.socket!.remote;
+  }
+
+  /** Of the connection as it stands. */
+  get tls(): TlsFacts | undefined {
+    return this.#leg.tls;
   }
 
   /** Milliseconds since the load at hand was given. */
   get elapsed(): number {
     return this.#parts.clock.monotonic() - this.#startedAt;
+  }
+
+  get #dialogue(): Dialogue {
+    return this.#leg.dialogue;
   }
 
   send(load: Load): void {
@@ -127,7 +194,7 @@ export class Courier implements SocketHandler {
     resume?.();
   }
 
-  secured(_tls: TlsFacts): void {
+  secured(): void {
     this.#apply(this.#dialogue.secured());
   }
 
@@ -136,9 +203,54 @@ export class Courier implements SocketHandler {
     this.#lose(LOSSES[end.kind], end.text);
   }
 
+  #isTlsOptional(): boolean {
+    return this.#target.tls === "opportunistic" && !this.#target.isImplicitTls;
+  }
+
+  #open(place: Place): Leg {
+    const { isImplicitTls, tls, credentials, port, authorities } = this.#target;
+    const starts = isImplicitTls || tls === "none" || place.isInClear ? "none" : tls;
+    const dialogue = new Dialogue({
+      ehloName: this.#parts.ehloName,
+      tls: starts === "verify" ? "required" : starts,
+      isSecured: isImplicitTls,
+      credentials,
+    });
+    const leg = new Leg(place, dialogue, this);
+    this.#step = -1;
+    leg.socket = this.#parts.transport.connect(
+      {
+        address: place.candidate.address,
+        host: place.candidate.host,
+        port,
+        isImplicitTls,
+        mustVerify: tls === "verify",
+        authorities,
+        connectTimeout: OUTBOUND_TIME.connect,
+        handshakeTimeout: OUTBOUND_TIME.startTls,
+      },
+      leg,
+    );
+    return leg;
+  }
+
+  /**
+   * Where to go on after an address that did not come as far as a session: the same one in clear, or the next one.
+   * Undefined where the site had its chance.
+   */
+  #nextPlace(): Place | undefined {
+    const failure = this.#failure;
+    if (this.#wasReady || failure === undefined || failure.cause === "stopped-here") return undefined;
+    const { candidate, isInClear } = this.#leg.place;
+    if (failure.cause !== "tls-failed" || isInClear || !this.#isTlsOptional()) return this.#places.shift();
+    this.#parts.brokenTls.remember(candidate.address);
+    return { candidate, isInClear: true };
+  }
+
   #lose(cause: LossCause, text: string): void {
+    const leg = this.#leg;
     this.#apply(this.#dialogue.lost(cause, text));
-    this.#end();
+    if (this.#leg === leg) this.#end();
   }
 
   #apply(effects: readonly Effect[]): void {
@@ -152,12 +264,13 @@ export class Courier implements SocketHandler {
   #run(effect: Effect): void {
     switch (effect.kind) {
       case "send":
-        this.#socket.send([effect.text]);
+        this.#leg.socket!.send([effect.text]);
         break;
       case "start-tls":
-        this.#socket.startTls();
+        this.#leg.socket!.startTls();
         break;
       case "ready":
+        this.#wasReady = true;
         if (this.#load === undefined) this.#handler.idle(this);
         else this.#transact();
         break;
@@ -168,7 +281,7 @@ export class Courier implements SocketHandler {
         this.#finish(effect.outcomes);
         if (this.#isGone || effect.connection === "close" || this.#load !== undefined) break;
         // What the site has against us it will have against the next message too.
-        if (this.#failure === undefined) this.#handler.idle(this);
+        if (this.#failure === undefined && this.#transactions < this.#target.messagesMax) this.#handler.idle(this);
         else this.close();
         break;
       case "failed":
@@ -211,7 +324,7 @@ export class Courier implements SocketHandler {
   #sendContent(): void {
     const { message } = this.#load!;
     if (message.content !== undefined) {
-      this.#socket.send(outgoing(this.#prefix!, message.content));
+      this.#leg.socket!.send(outgoing(this.#prefix!, message.content));
       this.#dialogue.contentSent();
       return;
     }
@@ -230,7 +343,7 @@ export class Courier implements SocketHandler {
         if (this.#isGone || this.#load !== load) return;
         const following = await pieces.next();
         if (this.#isGone || this.#load !== load) return;
-        const isTaken = this.#socket.send(next.value);
+        const isTaken = this.#leg.socket!.send(next.value);
         if (following.done === true) this.#dialogue.contentSent();
         else if (!isTaken) await new Promise<void>((resolve) => (this.#resume = resolve));
         next = following;
@@ -256,10 +369,16 @@ export class Courier implements SocketHandler {
   /** The connection is of no further use. */
   #end(): void {
     if (this.#isGone) return;
+    this.#leg.leave();
+    const next = this.#nextPlace();
+    if (next !== undefined) {
+      this.#failure = undefined;
+      this.#leg = this.#open(next);
+      return;
+    }
     this.#isGone = true;
     this.#timer?.cancel();
     this.#resume?.();
-    this.#socket.close(OUTBOUND_TIME.quit);
     const load = this.#load;
     this.#load = undefined;
     this.#handler.gone(this, this.#failure, load);

@@ -3,20 +3,14 @@ import { OUTBOUND } from "../core/base/limits.ts";
 import { isIpv4, isIpv6 } from "../core/mail/domain.ts";
 import type { Network } from "../core/policy/network.ts";
 import { obstacleTo } from "../core/policy/reach.ts";
-import { type MxRecord, beforeUs, exchangersOf } from "../core/routing/exchangers.ts";
+import { type ExchangeHost, type MxRecord, beforeUs, exchangersOf } from "../core/routing/exchangers.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Answer, Resolver } from "../ports/resolver.ts";
 
-/** An address to connect to, and the name that its certificate is for. */
-export interface Candidate {
-  readonly host: string;
-  readonly address: string;
-}
-
 /** Where mail for a domain goes, as the DNS has it now. */
 export type Destination =
-  /** In the order in which they are tried, at most `OUTBOUND.addressesPerAttemptMax`. Domains of one `site` share their hosts. */
-  | { readonly kind: "candidates"; readonly site: string; readonly candidates: readonly Candidate[] }
+  /** Each with an address at least. Domains of one `site` share their hosts, and what limits them. */
+  | { readonly kind: "hosts"; readonly site: string; readonly hosts: readonly ExchangeHost[] }
   /** Permanent, and about the address; `status` is of RFC 3463. */
   | { readonly kind: "refused"; readonly status: "5.1.2" | "5.1.10" | "5.4.4" | "5.4.6"; readonly detail: string }
   /** It may be known later. */
@@ -31,11 +25,7 @@ export interface DestinationParts {
   readonly permitted: readonly Network[];
 }
 
-/** Addresses of one host that an attempt tries, so that the next host has its turn too. */
-const PER_HOST_MAX = 3;
-
-interface Host extends MxRecord {
-  readonly addresses: readonly string[];
+interface Host extends ExchangeHost {
   /** A lookup that had no answer. */
   readonly trouble: string | undefined;
 }
@@ -80,8 +70,8 @@ export class DestinationFinder {
   #literal(address: string): Destination {
     if (this.#parts.isUs(address)) return refused("5.4.6", `${address} is ours: mail would come back to us`);
     const obstacle = obstacleTo(address, this.#parts.permitted);
-    const site = `[${address}]`;
-    if (obstacle === undefined) return { kind: "candidates", site, candidates: [{ host: site, address }] };
+    const hosts = [{ preference: 0, exchange: address, addresses: [address] }];
+    if (obstacle === undefined) return { kind: "hosts", site: `[${address}]`, hosts };
     return barredFrom([{ address, obstacle }]);
   }
 
@@ -102,17 +92,18 @@ export class DestinationFinder {
     if (usable.length === 0)
       return refused("5.4.6", `${domain} is ours by its hosts' addresses: mail would come back to us`);
     const barred: Barred[] = [];
-    const candidates = usable.flatMap(({ exchange, addresses }) => {
-      const open = addresses.filter((address) => {
+    const open = usable.map(({ preference, exchange, addresses }) => ({
+      preference,
+      exchange,
+      addresses: addresses.filter((address) => {
         const obstacle = obstacleTo(address, this.#parts.permitted);
         if (obstacle !== undefined) barred.push({ address, obstacle });
         return obstacle === undefined;
-      });
-      return open.slice(0, PER_HOST_MAX).map((address) => ({ host: exchange, address }));
-    });
-    if (candidates.length === 0) return nowhere(domain, records, usable, barred);
-    const site = siteOf(records);
-    return { kind: "candidates", site, candidates: candidates.slice(0, OUTBOUND.addressesPerAttemptMax) };
+      }),
+    }));
+    const reachable = open.filter(({ addresses }) => addresses.length > 0);
+    if (reachable.length === 0) return nowhere(domain, records, usable, barred);
+    return { kind: "hosts", site: siteOf(records), hosts: reachable };
   }
 }
 

@@ -73,15 +73,15 @@ test("a next hop that does not answer keeps the message in hand until the lane i
   const until = s.clock.now() + 5000;
   s.dispatcher.blocked(lane, { until, text: "connect-failed: refused" });
   expect(s.settlements.slice(1)).toMatchObject([{ kind: "park", due: until, lane, attempts: 0 }]);
-  const admission = s.dispatcher.admits(1, ["smarthost/b", lane]);
+  const admission = s.dispatcher.admits(1, [["smarthost/b"], [lane]]);
   // The one that is blocked keeps the message out of hand, and holds the other up no longer than that.
-  expect(admission).toMatchObject({ isInHand: false, waits: [{ due: s.clock.now() }, { due: until }] });
-  expect(admission.waits.map(({ last }) => JSON.parse(last) as object)).toMatchObject([
+  expect(admission).toMatchObject({ isInHand: false, places: [{ due: s.clock.now() }, { due: until }] });
+  expect(admission.places.map(({ last }) => JSON.parse(last) as object)).toMatchObject([
     { because: "queued", text: "" },
     { because: "lane-blocked", text: "connect-failed: refused" },
   ]);
   s.clock.advance(5001);
-  expect(s.dispatcher.admits(1, [lane])).toMatchObject({ isInHand: true });
+  expect(s.dispatcher.admits(1, [[lane]])).toMatchObject({ isInHand: true });
 });
 
 test("an attempt that met a dead connection is in history also where the next one delivers", async () => {
@@ -237,11 +237,11 @@ test("what we end ourselves at the stop is no attempt, no failure of the lane, a
 
 test("a next hop that is gone from the configuration: the routes choose another, or it waits and says so", () => {
   const s = scene();
-  s.sites = new Map();
-  s.route = "smarthost/b";
+  s.hosts = new Map();
+  s.route = ["smarthost/b"];
   s.dispatcher.take(fresh());
   expect(s.settlements).toMatchObject([{ kind: "park", lane: "smarthost/b", attempts: 0 }]);
-  s.route = undefined;
+  s.route = [];
   s.dispatcher.take(fresh());
   expect(s.settlements[1]).toMatchObject({ kind: "park", lane, due: s.clock.now() + 3_600_000 });
   expect(s.events.map(({ event }) => event)).toEqual(["delivery.rerouted", "delivery.rerouted"]);

@@ -1,54 +1,47 @@
-import { invariant } from "../core/base/invariant.ts";
+import { invariant, unreachable } from "../core/base/invariant.ts";
 import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
-import type { Outcome, Transient } from "../core/outbound/outcome.ts";
+import { type Failure, type Outcome, type Transient, trouble, unroutable } from "../core/outbound/outcome.ts";
 import { DELIVERY_RETRY, wait } from "../core/queue/backoff.ts";
 import { lastWord } from "../core/queue/reason.ts";
-import { type Decision, settle } from "../core/queue/settle.ts";
-import { type Lane, isRetriedWithItsSite } from "../core/routing/lane.ts";
+import { settle } from "../core/queue/settle.ts";
+import { movesOn } from "../core/routing/fallback.ts";
+import { type Lane, type NextHop, isRetriedWithItsSite, parseLane } from "../core/routing/lane.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
 import type { Entropy } from "../ports/entropy.ts";
-import type { Block, QueueListener, QueuePort } from "../ports/queue.ts";
+import type { Block, QueueListener, QueuePort, Site } from "../ports/queue.ts";
 import type { Claimed, MessageRow, SpaceReport } from "../ports/store.ts";
-import { Courier, type CourierHandler, type CourierParts } from "./courier.ts";
-import { Settler, type SettlerParts, failureText } from "./settler.ts";
-import type { DeliveryInHand, MessageInHand, Load } from "./load.ts";
-
-/** What of a lane this mail thread has in hand. */
-interface LaneInHand {
-  readonly name: Lane;
-  /** Loads that wait for a connection. */
-  waiting: Load[];
-  readonly couriers: Set<Courier>;
-  slots: number;
-  demanded: number;
-  /** Claimed deliveries done with and not yet told to the queue, and octets of their content. */
-  consumed: number;
-  consumedOctets: number;
-  /** Deliveries not yet told to the queue. */
-  delivered: number;
-}
+import type { Courier, CourierHandler, CourierParts } from "./courier.ts";
+import type { Destination, DestinationFinder } from "./destination.ts";
+import type { DeliveryInHand, Load, MessageInHand } from "./load.ts";
+import { Pool } from "./pool.ts";
+import { type Attempt, NO_ATTEMPT, Settler, type SettlerParts } from "./settler.ts";
+import { type Target, exchangerTarget, smartHostTarget } from "./target.ts";
 
 export interface DispatcherParts extends CourierParts, SettlerParts {
   readonly queue: QueuePort;
   readonly entropy: Entropy;
-  /** By name at every attempt; undefined where the configuration has no such next hop any more. */
-  siteOf(lane: Lane): SmartHost | undefined;
+  readonly finder: Pick<DestinationFinder, "find">;
+  /** Of the servers that MX records name. */
+  readonly exchangerPort: number;
+  /** By name at every attempt; undefined where the configuration has it no more. */
+  smartHost(name: string): SmartHost | undefined;
 }
 
-/** Whether an arrival stays in memory; where not, how its deliveries wait, in the order of their lanes. */
+/** Where the deliveries of an arrival begin, in order, and whether they stay in memory. */
 export interface Admission {
   readonly isInHand: boolean;
-  readonly waits: readonly Wait[];
+  readonly places: readonly Place[];
 }
 
-interface Wait {
-  /** Not before this it is claimed. */
+interface Place {
+  readonly lane: Lane;
+  /** Where it waits: not before this it is claimed. */
   readonly due: Instant;
-  /** Why it waits, as JSON. */
+  /** Where it waits: why, as JSON. */
   readonly last: string;
 }
 
@@ -68,18 +61,28 @@ export interface Fresh {
   }[];
 }
 
-/** The queue hears of deliveries and of room for claims in groups of this many. */
+/** Claimed deliveries of a lane done with and not yet told to the queue, and octets of their content. */
+interface Consumed {
+  deliveries: number;
+  octets: number;
+}
+
+/** The queue hears of room for claims in groups of this many. */
 const REPORT_EVERY = 20;
 
 /**
- * A mail thread's part of the queue: has messages in hand (fresh ones from memory, others claimed from the store), asks
- * for slots, and gives loads to couriers. What ends or has to wait is settled durably.
+ * A mail thread's part of the queue: has messages in hand (fresh ones from memory, others claimed from the store), finds
+ * out where they go, and gives them to that site's connections. What ends or has to wait is settled durably; what its
+ * next hop does not take for now goes on to the route's next step.
  */
 export class Dispatcher implements CourierHandler, QueueListener {
   readonly #parts: DispatcherParts;
   readonly #settler: Settler;
-  readonly #lanes = new Map<Lane, LaneInHand>();
-  readonly #blocks = new RecentMap<Lane, Block>(QUEUE.blockedLanesMax);
+  readonly #pools = new Map<Site, Pool>();
+  /** Loads whose lanes' servers are looked for. */
+  readonly #locating = new Map<Lane, Load[]>();
+  readonly #consumed = new Map<Lane, Consumed>();
+  readonly #blocks = new RecentMap<Site, Block>(QUEUE.blockedSitesMax);
   #octetsInHand = 0;
   #deliveriesInHand = 0;
   #isStopping = false;
@@ -91,32 +94,33 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#settler = new Settler(parts);
   }
 
-  /** Whether a message with a delivery to each of these lanes may stay in memory. */
-  admits(octets: number, lanes: readonly Lane[]): Admission {
+  /**
+   * Where an arrival begins that is about to be committed: at the first of each recipient's lanes that is not known to be
+   * blocked. It stays in hand where there is room, and nobody has to wait.
+   */
+  admits(octets: number, recipients: readonly (readonly Lane[])[]): Admission {
     const now = this.#parts.clock.now();
-    const blocks = lanes.map((lane) => this.#blockOf(lane));
     const isRoom =
       this.#octetsInHand + octets <= QUEUE.inHandOctetsMax &&
-      this.#deliveriesInHand + lanes.length <= QUEUE.inHandDeliveriesMax;
-    if (isRoom && !this.#isStopping && blocks.every((block) => block === undefined))
-      return { isInHand: true, waits: lanes.map(() => ({ due: now, last: "" })) };
-    const atOnce = { due: now, last: lastWord(isRoom ? "queued" : "no-memory", "", now) };
-    const waits = blocks.map((block) =>
-      block === undefined ? atOnce : { due: block.until, last: lastWord("lane-blocked", block.text, now) },
-    );
-    return { isInHand: false, waits };
+      this.#deliveriesInHand + recipients.length <= QUEUE.inHandDeliveriesMax;
+    const atOnce = lastWord(isRoom ? "queued" : "no-memory", "", now);
+    let isBlocked = false;
+    const places = recipients.map((lanes): Place => {
+      const open = this.#firstOpen(lanes);
+      if (open !== undefined) return { lane: open, due: now, last: atOnce };
+      isBlocked = true;
+      const block = this.#firstToEnd(lanes);
+      return { lane: lanes[0]!, due: block.until, last: lastWord("lane-blocked", block.text, now) };
+    });
+    return { isInHand: isRoom && !isBlocked && !this.#isStopping, places };
   }
 
   /** Takes a message that was committed as being in hand. */
   take(fresh: Fresh): void {
-    const message: MessageInHand = { ...fresh, isClaimed: false, left: fresh.deliveries.length };
+    const message: MessageInHand = { ...fresh, claimedFrom: undefined, left: fresh.deliveries.length };
     const byLane = new Map<Lane, DeliveryInHand[]>();
-    for (const { row, lane, recipient, options } of fresh.deliveries) {
-      const delivery: DeliveryInHand = { row, recipient, options, attempts: 0 };
-      const group = byLane.get(lane);
-      if (group === undefined) byLane.set(lane, [delivery]);
-      else group.push(delivery);
-    }
+    for (const { row, lane, recipient, options } of fresh.deliveries)
+      group(byLane, lane, { row, recipient, options, attempts: 0 });
     this.#count(message);
     for (const [lane, deliveries] of byLane) this.#enqueue(message, lane, deliveries);
   }
@@ -124,9 +128,9 @@ export class Dispatcher implements CourierHandler, QueueListener {
   claimed(claimed: readonly Claimed[]): void {
     for (const { message: found, deliveries } of claimed) {
       const envelope = JSON.parse(found.envelope) as StoredEnvelope;
-      const message: MessageInHand = { ...found, envelope, isClaimed: true, left: deliveries.length };
+      const { lane } = deliveries[0]!; // a claim is one lane's
+      const message: MessageInHand = { ...found, envelope, claimedFrom: lane, left: deliveries.length };
       this.#count(message);
-      const lane = deliveries[0]!.lane;
       this.#enqueue(
         message,
         lane,
@@ -135,43 +139,33 @@ export class Dispatcher implements CourierHandler, QueueListener {
     }
   }
 
-  granted(name: Lane, slots: number): void {
-    const lane = this.#lane(name);
-    lane.slots += slots;
-    this.#work(lane);
-    // What came too late to be of use goes back.
-    while (lane.slots > lane.couriers.size) this.#releaseSlot(lane, undefined);
-    this.#tidy(lane);
+  granted(site: Site, slots: number): void {
+    const pool = this.#pools.get(site) ?? this.#newPool(site, () => undefined);
+    pool.granted(slots);
+    this.#work(pool);
+    pool.returnSlots();
+    this.#tidy(pool);
   }
 
-  blocked(name: Lane, block: Block): void {
-    this.#blocks.set(name, block);
-    const lane = this.#lanes.get(name);
-    if (lane === undefined) return;
-    if (lane.demanded > lane.couriers.size) this.#demand(lane, lane.couriers.size);
-    const waiting = lane.waiting;
-    lane.waiting = [];
-    for (const load of waiting) {
-      for (const delivery of load.deliveries) {
-        const due = this.#dueAfterBlock(name, delivery, block.until);
-        this.#settler.waitForLane(load, delivery, block.text, due);
-        this.#drop(load.message, name);
-      }
-    }
-    this.#report(lane, true);
-    this.#tidy(lane);
+  blocked(site: Site, block: Block): void {
+    this.#blocks.set(site, block);
+    const pool = this.#pools.get(site);
+    if (pool === undefined) return;
+    for (const load of pool.drain()) this.#wait(load, block);
+    this.#tellConsumed(true);
+    this.#tidy(pool);
   }
 
   /** Without room to record an end nothing is begun, over connections that stand neither. */
   space({ mayDeliver }: SpaceReport): void {
     this.#mayDeliver = mayDeliver;
-    if (mayDeliver) for (const lane of this.#lanes.values()) this.#work(lane);
+    if (mayDeliver) for (const pool of this.#pools.values()) this.#work(pool);
   }
 
   /** Starts nothing new; resolves when no load is on its way. */
   stop(): Promise<void> {
     this.#isStopping = true;
-    for (const lane of this.#lanes.values()) for (const courier of lane.couriers) if (courier.isReady) courier.close();
+    for (const pool of this.#pools.values()) pool.close("ready");
     return new Promise((resolve) => {
       this.#whenQuiet = resolve;
       this.#checkQuiet();
@@ -180,43 +174,43 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   /** Ends what is still on its way; its deliveries are tried again after the next start. */
   abandon(): void {
-    for (const lane of this.#lanes.values()) for (const courier of lane.couriers) courier.close();
+    for (const pool of this.#pools.values()) pool.close("all");
   }
 
   // What couriers say.
 
   idle(courier: Courier): void {
-    const lane = this.#lane(courier.lane);
-    const load = this.#mayStart() ? lane.waiting.shift() : undefined;
+    const load = this.#mayStart() ? this.#pool(courier).next() : undefined;
     if (load !== undefined) return courier.send(load);
-    this.#report(lane, true);
+    this.#tellConsumed(true);
     if (this.#isStopping) courier.close();
     return undefined;
   }
 
   done(courier: Courier, load: Load, outcomes: readonly Outcome[], isStale: boolean): void {
-    const lane = this.#lane(load.lane);
+    const pool = this.#pool(courier);
+    const attempt: Attempt = attemptOf(courier);
     const again: DeliveryInHand[] = [];
+    const onward = new Map<Lane, DeliveryInHand[]>();
     for (const [at, delivery] of load.deliveries.entries()) {
       const outcome = outcomes[at]!;
       if (this.#isStopping && isStopped(outcome)) continue; // no attempt: it stays in hand until the next start
-      const { clock, entropy } = this.#parts;
-      const decision = settle(outcome, delivery.attempts + 1, DELIVERY_RETRY, clock.now(), entropy.fraction());
-      if (isStale || decision.kind === "again") again.push(delivery);
-      else {
+      if (outcome.kind === "delivered") {
         delivery.attempts++;
-        this.#settle(courier, load, delivery, outcome, decision);
-      }
+        this.#settler.finish(load, delivery, outcome, attempt);
+        this.#drop(load.message);
+        pool.delivered();
+      } else if (isStale || !this.#fail(load, delivery, outcome, attempt, onward)) again.push(delivery);
     }
-    if (again.length > 0) lane.waiting.unshift({ ...load, deliveries: again });
-    this.#report(lane, false);
+    if (again.length > 0) pool.addFirst({ ...load, deliveries: again });
+    this.#goOn(load.message, onward);
+    this.#tellConsumed(false);
   }
 
   gone(courier: Courier, failure: Transient | undefined, load: Load | undefined): void {
-    const lane = this.#lane(courier.lane);
-    lane.couriers.delete(courier);
+    const pool = this.#pool(courier);
     if (this.#isStopping && failure !== undefined && isStopped(failure)) {
-      this.#releaseSlot(lane, undefined);
+      pool.gone(courier, undefined, true);
       return this.#checkQuiet();
     }
     if (load !== undefined) {
@@ -225,153 +219,190 @@ export class Dispatcher implements CourierHandler, QueueListener {
         if (!isRetriedWithItsSite(load.lane)) for (const delivery of load.deliveries) delivery.attempts++;
         this.#settler.notTried(load, failure);
       }
-      lane.waiting.unshift(load);
+      pool.addFirst(load);
     }
-    this.#releaseSlot(lane, failure);
-    this.#work(lane);
-    this.#report(lane, lane.waiting.length === 0);
-    this.#tidy(lane);
+    pool.gone(courier, failure, this.#isStopping);
+    this.#work(pool);
+    this.#tellConsumed(!pool.hasWaiting);
+    this.#tidy(pool);
     this.#checkQuiet();
   }
 
-  #lane(name: Lane): LaneInHand {
-    let lane = this.#lanes.get(name);
-    if (lane === undefined) {
-      lane = {
-        name,
-        waiting: [],
-        couriers: new Set(),
-        slots: 0,
-        demanded: 0,
-        consumed: 0,
-        consumedOctets: 0,
-        delivered: 0,
-      };
-      this.#lanes.set(name, lane);
-    }
-    return lane;
-  }
+  // Where a load goes.
 
-  /** A lane with nothing in hand is dropped. */
-  #tidy(lane: LaneInHand): void {
-    const isEmpty = lane.waiting.length === 0 && lane.couriers.size === 0 && lane.slots === 0 && lane.demanded === 0;
-    if (isEmpty && lane.consumed === 0 && lane.delivered === 0) this.#lanes.delete(lane.name);
-  }
-
-  /** Undefined where the lane is not known to be blocked; the queue knows for certain. */
-  #blockOf(name: Lane): Block | undefined {
-    const block = this.#blocks.get(name);
-    if (block === undefined || block.until > this.#parts.clock.now()) return block;
-    this.#blocks.delete(name);
-    return undefined;
-  }
-
-  #count(message: MessageInHand): void {
-    this.#octetsInHand += message.content?.length ?? 0;
-    this.#deliveriesInHand += message.left;
-  }
-
-  #drop(message: MessageInHand, lane: Lane): void {
-    message.left--;
-    this.#deliveriesInHand--;
-    const octets = message.left === 0 ? (message.content?.length ?? 0) : 0;
-    this.#octetsInHand -= octets;
-    if (!message.isClaimed) return;
-    const inHand = this.#lane(lane);
-    inHand.consumed++;
-    inHand.consumedOctets += octets;
-  }
-
-  #enqueue(message: MessageInHand, name: Lane, deliveries: readonly DeliveryInHand[]): void {
-    const lane = this.#lane(name);
-    if (this.#parts.siteOf(name) === undefined) {
-      for (const delivery of deliveries) this.#reroute({ message, lane: name, deliveries }, delivery);
-      this.#report(lane, true);
-      return this.#tidy(lane);
-    }
+  #enqueue(message: MessageInHand, lane: Lane, deliveries: readonly DeliveryInHand[]): void {
+    const hop = parseLane(lane);
     for (let at = 0; at < deliveries.length; at += OUTBOUND.recipientsPerTransactionMax) {
-      lane.waiting.push({
-        message,
-        lane: name,
-        deliveries: deliveries.slice(at, at + OUTBOUND.recipientsPerTransactionMax),
-      });
+      const part = deliveries.slice(at, at + OUTBOUND.recipientsPerTransactionMax);
+      this.#send({ message, lane, deliveries: part }, hop);
     }
-    const block = this.#blockOf(name);
-    return block === undefined ? this.#work(lane) : this.blocked(name, block);
   }
 
-  /** Loads for connections that stand, connections for slots, and a word to the queue where more would help. */
-  #work(lane: LaneInHand): void {
-    if (!this.#mayStart()) return;
-    for (const courier of lane.couriers) {
-      if (lane.waiting.length === 0) break;
-      if (courier.isReady) courier.send(lane.waiting.shift()!);
+  #send(load: Load, hop: NextHop | undefined): void {
+    if (hop === undefined) return this.#reroute(load);
+    switch (hop.kind) {
+      case "smarthost":
+        if (this.#parts.smartHost(hop.name) === undefined) return this.#reroute(load);
+        return this.#toSite(load, load.lane, () => this.#smartHostTarget(hop.name));
+      case "mx":
+        return this.#locate(load, hop.domain);
+      default:
+        return unreachable(hop);
     }
-    while (lane.waiting.length > 0 && lane.couriers.size < lane.slots) this.#dispatch(lane, lane.waiting.shift()!);
-    const wanted = Math.min(QUEUE.windowMax, lane.couriers.size + lane.waiting.length);
-    if (lane.waiting.length > 0 && wanted > lane.demanded) this.#demand(lane, wanted);
+  }
+
+  #smartHostTarget(name: string): Target | undefined {
+    const host = this.#parts.smartHost(name);
+    return host === undefined ? undefined : smartHostTarget(host);
+  }
+
+  /** Looks for the domain's servers; what comes meanwhile for the same domain goes with it. */
+  #locate(load: Load, domain: string): void {
+    const waiting = this.#locating.get(load.lane);
+    if (waiting !== undefined) return void waiting.push(load);
+    this.#locating.set(load.lane, [load]);
+    void this.#parts.finder.find(domain).then((destination) => this.#located(load.lane, destination));
+  }
+
+  #located(lane: Lane, destination: Destination): void {
+    const loads = this.#locating.get(lane) ?? [];
+    this.#locating.delete(lane);
+    switch (destination.kind) {
+      case "hosts": {
+        const { hosts, site } = destination;
+        const { exchangerPort, entropy, queue } = this.#parts;
+        if (loads.some(({ message }) => message.claimedFrom === lane)) queue.sited(lane, site);
+        for (const load of loads)
+          this.#toSite(load, site, () => exchangerTarget(hosts, exchangerPort, () => entropy.fraction()));
+        return;
+      }
+      case "refused":
+        return this.#unreached(loads, unroutable(destination.status, destination.detail));
+      case "unknown":
+        return this.#unreached(loads, trouble("connect", "unresolved", "site", destination.detail));
+      default:
+        return unreachable(destination);
+    }
+  }
+
+  /** There is nobody to connect to. */
+  #unreached(loads: readonly Load[], failure: Failure): void {
+    for (const load of loads) {
+      const onward = new Map<Lane, DeliveryInHand[]>();
+      for (const delivery of load.deliveries) this.#fail(load, delivery, failure, NO_ATTEMPT, onward);
+      this.#goOn(load.message, onward);
+    }
+    this.#tellConsumed(true);
+  }
+
+  #toSite(load: Load, site: Site, target: () => Target | undefined): void {
+    const block = this.#blockOf(site);
+    if (block !== undefined) {
+      this.#wait(load, block);
+      return this.#tellConsumed(true);
+    }
+    const pool = this.#pools.get(site) ?? this.#newPool(site, target);
+    pool.aim(target);
+    pool.add(load);
+    return this.#work(pool);
+  }
+
+  #newPool(site: Site, target: () => Target | undefined): Pool {
+    const pool = new Pool(this.#parts, site, target, this);
+    this.#pools.set(site, pool);
+    return pool;
+  }
+
+  #pool(courier: Courier): Pool {
+    const pool = this.#pools.get(courier.site);
+    invariant(pool !== undefined, "a site with a connection is in use");
+    return pool;
+  }
+
+  #work(pool: Pool): void {
+    if (this.#mayStart()) for (const load of pool.work()) this.#reroute(load);
   }
 
   #mayStart(): boolean {
     return this.#mayDeliver && !this.#isStopping;
   }
 
-  #dispatch(lane: LaneInHand, load: Load): void {
-    const site = this.#parts.siteOf(lane.name);
-    if (site === undefined) {
-      for (const delivery of load.deliveries) this.#reroute(load, delivery);
-      return;
-    }
-    lane.couriers.add(new Courier(this.#parts, lane.name, site, this, load));
+  #tidy(pool: Pool): void {
+    if (pool.isEmpty) this.#pools.delete(pool.site);
   }
 
-  #demand(lane: LaneInHand, connections: number): void {
-    lane.demanded = connections;
-    this.#parts.queue.demand(lane.name, connections);
-  }
+  // What becomes of a delivery.
 
-  #releaseSlot(lane: LaneInHand, failure: Transient | undefined): void {
-    lane.slots--;
-    const deliveries = lane.delivered;
-    lane.delivered = 0;
-    const more = this.#mayStart() ? lane.waiting.length : 0;
-    this.#demand(lane, Math.min(QUEUE.windowMax, lane.couriers.size + more));
-    this.#parts.queue.release(lane.name, {
-      deliveries,
-      failure: failure === undefined ? undefined : failureText(failure),
-    });
-  }
-
-  /** Tells the queue what was delivered and consumed, in groups; room for more claims at once where there is no work. */
-  #report(lane: LaneInHand, isIdle: boolean): void {
-    if (lane.delivered >= REPORT_EVERY) {
-      this.#parts.queue.progress(lane.name, lane.delivered);
-      lane.delivered = 0;
-    }
-    if (lane.consumed > 0 && (isIdle || lane.consumed >= REPORT_EVERY)) {
-      this.#parts.queue.consumed(lane.name, lane.consumed, lane.consumedOctets);
-      lane.consumed = 0;
-      lane.consumedOctets = 0;
-    }
-  }
-
-  #settle(
-    courier: Courier,
+  /** False where it goes again at once; to `onward` goes what the route's next step takes. */
+  #fail(
     load: Load,
     delivery: DeliveryInHand,
-    outcome: Outcome,
-    decision: Exclude<Decision, { kind: "again" }>,
-  ): void {
-    if (outcome.kind === "transient") {
-      invariant(decision.kind === "retry", "what failed for now is tried again");
-      this.#settler.retry(load, delivery, outcome, decision.due, decision.because);
-    } else {
-      const { address, port } = courier.remote;
-      const attempt = { host: `${address}:${port}`, elapsedMs: Math.round(courier.elapsed) };
-      this.#settler.finish(load, delivery, outcome, attempt);
-      if (outcome.kind === "delivered") this.#lane(load.lane).delivered++;
+    failure: Failure,
+    attempt: Attempt,
+    onward: Map<Lane, DeliveryInHand[]>,
+  ): boolean {
+    const { clock, entropy } = this.#parts;
+    const decision = settle(failure, delivery.attempts + 1, DELIVERY_RETRY, clock.now(), entropy.fraction());
+    if (decision.kind === "again") return false;
+    const lanes = movesOn(failure) ? this.#lanesOf(load, delivery) : [];
+    const next = this.#nextOpen(lanes, load.lane);
+    if (next !== undefined) {
+      this.#settler.movedOn(load, delivery, failure, next);
+      group(onward, next, delivery);
+      return true;
     }
-    this.#drop(load.message, load.lane);
+    delivery.attempts++;
+    if (decision.kind === "retry") {
+      invariant(failure.kind === "transient", "what is refused for good is not tried again");
+      this.#settler.retry(load, delivery, failure, { ...decision, lane: lanes[0] ?? load.lane });
+    } else {
+      invariant(failure.kind === "permanent", "what failed for now is tried again");
+      this.#settler.finish(load, delivery, failure, attempt);
+    }
+    this.#drop(load.message);
+    return true;
+  }
+
+  #goOn(message: MessageInHand, onward: ReadonlyMap<Lane, readonly DeliveryInHand[]>): void {
+    for (const [lane, deliveries] of onward) this.#enqueue(message, lane, deliveries);
+  }
+
+  /** Its site is blocked: the route's next step takes it, or it waits. */
+  #wait(load: Load, block: Block): void {
+    const onward = new Map<Lane, DeliveryInHand[]>();
+    for (const delivery of load.deliveries) {
+      const lanes = this.#lanesOf(load, delivery);
+      const next = this.#nextOpen(lanes, load.lane);
+      if (next !== undefined) group(onward, next, delivery);
+      else {
+        const lane = lanes[0] ?? load.lane;
+        const until = Math.min(block.until, ...lanes.map((name) => this.#blockOf(name)?.until ?? block.until));
+        this.#settler.waitForLane(delivery, block.text, lane, this.#dueAfterBlock(load.lane, delivery, until));
+        this.#drop(load.message);
+      }
+    }
+    this.#goOn(load.message, onward);
+  }
+
+  /** The lanes of its route as it is now; none where the route does not name the one that it is in. */
+  #lanesOf({ message, lane }: Load, { recipient }: DeliveryInHand): readonly Lane[] {
+    const lanes = this.#parts.lanesOf(message.envelope.from, recipient);
+    return lanes.includes(lane) ? lanes : [];
+  }
+
+  /** The next one behind `lane` that is not known to be blocked. */
+  #nextOpen(lanes: readonly Lane[], lane: Lane): Lane | undefined {
+    return lanes.length < 2 ? undefined : this.#firstOpen(lanes.slice(lanes.indexOf(lane) + 1));
+  }
+
+  #firstOpen(lanes: readonly Lane[]): Lane | undefined {
+    return lanes.find((lane) => this.#blockOf(lane) === undefined);
+  }
+
+  /** Of lanes that are all blocked, the block that is over first. */
+  #firstToEnd(lanes: readonly Lane[]): Block {
+    const blocks = lanes.map((lane) => this.#blockOf(lane)!);
+    return blocks.reduce((first, block) => (block.until < first.until ? block : first));
   }
 
   #dueAfterBlock(lane: Lane, delivery: DeliveryInHand, until: Instant): Instant {
@@ -380,17 +411,70 @@ export class Dispatcher implements CourierHandler, QueueListener {
     return Math.max(until, clock.now() + wait(DELIVERY_RETRY, delivery.attempts, entropy.fraction()));
   }
 
-  #reroute(load: Load, delivery: DeliveryInHand): void {
-    this.#settler.reroute(load, delivery);
-    this.#drop(load.message, load.lane);
+  #reroute(load: Load): void {
+    for (const delivery of load.deliveries) {
+      this.#settler.reroute(load, delivery);
+      this.#drop(load.message);
+    }
+    this.#tellConsumed(true);
+  }
+
+  /** Undefined where it is not known to be blocked; the queue knows for certain. A smart host's site is named as its lane. */
+  #blockOf(site: Site): Block | undefined {
+    const block = this.#blocks.get(site);
+    if (block === undefined || block.until > this.#parts.clock.now()) return block;
+    this.#blocks.delete(site);
+    return undefined;
+  }
+
+  // What is in hand.
+
+  #count(message: MessageInHand): void {
+    this.#octetsInHand += message.content?.length ?? 0;
+    this.#deliveriesInHand += message.left;
+  }
+
+  #drop(message: MessageInHand): void {
+    message.left--;
+    this.#deliveriesInHand--;
+    const octets = message.left === 0 ? (message.content?.length ?? 0) : 0;
+    this.#octetsInHand -= octets;
+    const lane = message.claimedFrom;
+    if (lane === undefined) return;
+    const consumed = this.#consumed.get(lane);
+    if (consumed === undefined) this.#consumed.set(lane, { deliveries: 1, octets });
+    else {
+      consumed.deliveries++;
+      consumed.octets += octets;
+    }
+  }
+
+  /** Tells the queue where there is room for more: in groups, or at once where there is no work. */
+  #tellConsumed(isIdle: boolean): void {
+    for (const [lane, { deliveries, octets }] of this.#consumed) {
+      if (!isIdle && deliveries < REPORT_EVERY) continue;
+      this.#parts.queue.consumed(lane, deliveries, octets);
+      this.#consumed.delete(lane);
+    }
   }
 
   #checkQuiet(): void {
     if (this.#whenQuiet === undefined) return;
-    for (const lane of this.#lanes.values()) if (lane.couriers.size > 0) return;
+    for (const pool of this.#pools.values()) if (pool.hasCouriers) return;
     this.#whenQuiet();
     this.#whenQuiet = undefined;
   }
+}
+
+function group(groups: Map<Lane, DeliveryInHand[]>, lane: Lane, delivery: DeliveryInHand): void {
+  const found = groups.get(lane);
+  if (found === undefined) groups.set(lane, [delivery]);
+  else found.push(delivery);
+}
+
+function attemptOf(courier: Courier): Attempt {
+  const { address, port } = courier.remote;
+  return { host: `${address}:${port}`, name: courier.host, tls: courier.tls, elapsedMs: Math.round(courier.elapsed) };
 }
 
 /** We ended it ourselves, before the next hop can have taken the message. */

@@ -12,8 +12,8 @@ export interface MessageInHand {
   readonly envelope: StoredEnvelope;
   /** Undefined: in the file of this id. */
   readonly content: Uint8Array | undefined;
-  /** It was claimed from the store, which counts what is out. */
-  readonly isClaimed: boolean;
+  /** The lane that it was claimed from, for the queue counts what is out; undefined where it never left memory. */
+  readonly claimedFrom: Lane | undefined;
   /** Deliveries of it that are still in hand. */
   left: number;
 }

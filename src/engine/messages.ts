@@ -1,6 +1,6 @@
 import type { Instant } from "../core/base/time.ts";
 import type { Lane } from "../core/routing/lane.ts";
-import type { Block, LaneReport } from "../ports/queue.ts";
+import type { Block, Site, SiteReport } from "../ports/queue.ts";
 import type { Claimed, Commit, MessageRow, SpaceReport } from "../ports/store.ts";
 
 // What the threads say to each other. Commits of a mail thread are answered in their order, so that an answer needs no
@@ -15,14 +15,15 @@ export type StoreToMail =
   | { readonly kind: "space"; readonly report: SpaceReport };
 
 export type MailToQueue =
-  | { readonly kind: "demand"; readonly lane: Lane; readonly connections: number }
-  | { readonly kind: "release"; readonly lane: Lane; readonly report: LaneReport }
-  | { readonly kind: "progress"; readonly lane: Lane; readonly deliveries: number }
+  | { readonly kind: "demand"; readonly site: Site; readonly connections: number }
+  | { readonly kind: "release"; readonly site: Site; readonly report: SiteReport }
+  | { readonly kind: "progress"; readonly site: Site; readonly deliveries: number }
+  | { readonly kind: "sited"; readonly lane: Lane; readonly site: Site }
   | { readonly kind: "consumed"; readonly lane: Lane; readonly deliveries: number; readonly octets: number };
 
 export type QueueToMail =
-  | { readonly kind: "granted"; readonly lane: Lane; readonly slots: number }
-  | { readonly kind: "blocked"; readonly lane: Lane; readonly block: Block };
+  | { readonly kind: "granted"; readonly site: Site; readonly slots: number }
+  | { readonly kind: "blocked"; readonly site: Site; readonly block: Block };
 
 export type QueueToStore =
   /** Deliveries of lanes that are due go to mail thread `mailThread`, at most `lanesMax` lanes. */

@@ -3,7 +3,7 @@ import { second } from "../core/base/time.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
-import type { LaneReport, QueuePort } from "../ports/queue.ts";
+import type { QueuePort, Site, SiteReport } from "../ports/queue.ts";
 import type { Arrival, MessageRow, Settlement } from "../ports/store.ts";
 import type { MailToQueue, MailToStore, Outlet, StoreToMail } from "./messages.ts";
 
@@ -63,16 +63,20 @@ export class QueueClient implements QueuePort {
     return new Promise((resolve) => this.#whenSettled.push(resolve));
   }
 
-  demand(lane: Lane, connections: number): void {
-    this.#queue.say({ kind: "demand", lane, connections });
+  demand(site: Site, connections: number): void {
+    this.#queue.say({ kind: "demand", site, connections });
   }
 
-  release(lane: Lane, report: LaneReport): void {
-    this.#queue.say({ kind: "release", lane, report });
+  release(site: Site, report: SiteReport): void {
+    this.#queue.say({ kind: "release", site, report });
   }
 
-  progress(lane: Lane, deliveries: number): void {
-    this.#queue.say({ kind: "progress", lane, deliveries });
+  progress(site: Site, deliveries: number): void {
+    this.#queue.say({ kind: "progress", site, deliveries });
+  }
+
+  sited(lane: Lane, site: Site): void {
+    this.#queue.say({ kind: "sited", lane, site });
   }
 
   consumed(lane: Lane, deliveries: number, octets: number): void {

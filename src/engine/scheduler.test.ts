@@ -1,11 +1,14 @@
 import { expect, test } from "vitest";
-import { QUEUE } from "../core/base/limits.ts";
+import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
 import type { Event } from "../core/events.ts";
 import type { ClaimedLane, MailToQueue, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
 import { Scheduler } from "./scheduler.ts";
 
 /** A scheduler whose clock, mail threads and store are lists. */
-function scene(mailThreads = 1): {
+function scene(
+  mailThreads = 1,
+  hasFallback: (name: string) => boolean = () => false,
+): {
   now: number;
   mails: QueueToMail[][];
   store: QueueToStore[];
@@ -35,6 +38,7 @@ function scene(mailThreads = 1): {
     recorder: { record: (event) => events.push(event) },
     mails: mails.map((list) => ({ say: (message: QueueToMail) => void list.push(message) })),
     store: { say: (message) => void store.push(message) },
+    hasFallback,
   });
   scheduler.fromStore({ kind: "space", report: { freeOctets: 1, mayAccept: true, mayDeliver: true } });
   return Object.assign(s, {
@@ -56,14 +60,14 @@ const granted = (messages: readonly QueueToMail[]): number =>
 const lane = "smarthost/a";
 const released = (failure: string | undefined, deliveries = 0): MailToQueue => ({
   kind: "release",
-  lane,
+  site: lane,
   report: { deliveries, failure },
 });
 
 test("slots stay within the window over all mail threads, and are shared", () => {
   const s = scene(2);
-  s.fromMail({ kind: "demand", lane, connections: 20 }, 0);
-  s.fromMail({ kind: "demand", lane, connections: 20 }, 1);
+  s.fromMail({ kind: "demand", site: lane, connections: 20 }, 0);
+  s.fromMail({ kind: "demand", site: lane, connections: 20 }, 1);
   expect(granted(s.mails[0]!)).toBe(QUEUE.windowStart);
   expect(granted(s.mails[1]!)).toBe(0);
   s.fromMail(released(undefined), 0);
@@ -72,36 +76,36 @@ test("slots stay within the window over all mail threads, and are shared", () =>
 
 test("the window grows with deliveries, to its limit and not beyond", () => {
   const s = scene();
-  s.fromMail({ kind: "demand", lane, connections: 100 });
-  for (let n = 0; n < 100; n++) s.fromMail({ kind: "progress", lane, deliveries: 20 });
+  s.fromMail({ kind: "demand", site: lane, connections: 100 });
+  for (let n = 0; n < 100; n++) s.fromMail({ kind: "progress", site: lane, deliveries: 20 });
   expect(granted(s.mails[0]!)).toBe(QUEUE.windowMax);
 });
 
 test("a site that fails blocks its lane, one connection tries again, and success opens it", () => {
   const s = scene();
-  s.fromMail({ kind: "demand", lane, connections: 1 });
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
   s.fromMail(released("connect-failed: refused"));
   const blocked = s.mails[0]!.find((message) => message.kind === "blocked");
-  expect(blocked).toMatchObject({ lane, block: { until: s.now + 5000, text: "connect-failed: refused" } });
+  expect(blocked).toMatchObject({ site: lane, block: { until: s.now + 5000, text: "connect-failed: refused" } });
   expect(s.store).toContainEqual({ kind: "rest", lane, blockedUntil: s.now + 5000 });
   s.mails[0]!.length = 0;
-  s.fromMail({ kind: "demand", lane, connections: 20 });
-  expect(s.mails[0]).toMatchObject([{ kind: "blocked", lane }]); // who asks is told, and does not wait for an answer
-  s.fromMail({ kind: "demand", lane, connections: 0 });
+  s.fromMail({ kind: "demand", site: lane, connections: 20 });
+  expect(s.mails[0]).toMatchObject([{ kind: "blocked", site: lane }]); // who asks is told, and does not wait for an answer
+  s.fromMail({ kind: "demand", site: lane, connections: 0 });
   s.pass(5001);
-  s.fromMail({ kind: "demand", lane, connections: 20 });
+  s.fromMail({ kind: "demand", site: lane, connections: 20 });
   expect(granted(s.mails[0]!)).toBe(1); // one finds out
-  s.fromMail({ kind: "progress", lane, deliveries: 20 });
+  s.fromMail({ kind: "progress", site: lane, deliveries: 20 });
   expect(granted(s.mails[0]!)).toBeGreaterThan(2);
-  expect(s.events.map(({ event }) => event)).toEqual(["lane.blocked", "lane.unblocked"]);
+  expect(s.events.map(({ event }) => event)).toEqual(["site.blocked", "site.unblocked"]);
 });
 
 test("one failure among connections that stand narrows the window and blocks nothing", () => {
   const s = scene();
-  s.fromMail({ kind: "demand", lane, connections: 5 });
+  s.fromMail({ kind: "demand", site: lane, connections: 5 });
   s.fromMail(released("connection-lost"));
   expect(s.mails[0]!.some((message) => message.kind === "blocked")).toBe(false);
-  s.fromMail({ kind: "demand", lane, connections: 5 });
+  s.fromMail({ kind: "demand", site: lane, connections: 5 });
   expect(granted(s.mails[0]!)).toBe(5);
 });
 
@@ -109,7 +113,7 @@ test("blocks grow from 5 s to 5 min while the site stays away", () => {
   const s = scene();
   const waits: number[] = [];
   for (let n = 0; n < 9; n++) {
-    s.fromMail({ kind: "demand", lane, connections: 1 });
+    s.fromMail({ kind: "demand", site: lane, connections: 1 });
     s.fromMail(released("connect-failed"));
     const blocked = s.mails[0]!.findLast((message) => message.kind === "blocked");
     waits.push(blocked!.kind === "blocked" ? blocked!.block.until - s.now : 0);
@@ -118,20 +122,20 @@ test("blocks grow from 5 s to 5 min while the site stays away", () => {
   expect(waits).toEqual([5, 10, 20, 40, 80, 160, 300, 300, 300].map((seconds) => seconds * 1000));
 });
 
-test("of lanes at rest the newest are remembered: a crowd of dead ones makes the oldest start anew, and nothing grows", () => {
+test("of sites not in use the newest are remembered: a crowd of dead ones makes the oldest start anew, and nothing grows", () => {
   const s = scene();
   const fail = (name: string): number => {
-    s.fromMail({ kind: "demand", lane: name, connections: 1 });
-    s.fromMail({ kind: "release", lane: name, report: { deliveries: 0, failure: "connect-failed" } });
-    s.fromMail({ kind: "demand", lane: name, connections: 0 });
+    s.fromMail({ kind: "demand", site: name, connections: 1 });
+    s.fromMail({ kind: "release", site: name, report: { deliveries: 0, failure: "connect-failed" } });
+    s.fromMail({ kind: "demand", site: name, connections: 0 });
     const blocked = s.mails[0]!.findLast((message) => message.kind === "blocked")!;
     return blocked.kind === "blocked" ? blocked.block.until - s.now : 0;
   };
   expect(fail("mx/first.example")).toBe(5000);
-  for (let n = 0; n < QUEUE.restingLanesMax - 1; n++) fail(`mx/${n}.example`);
+  for (let n = 0; n < QUEUE.restingSitesMax - 1; n++) fail(`mx/${n}.example`);
   s.pass(5001);
   expect(fail("mx/first.example")).toBe(10_000);
-  for (let n = 0; n < QUEUE.restingLanesMax; n++) fail(`mx/x${n}.example`);
+  for (let n = 0; n < QUEUE.restingSitesMax; n++) fail(`mx/x${n}.example`);
   s.pass(10_001);
   expect(fail("mx/first.example")).toBe(5000);
 });
@@ -195,12 +199,12 @@ test("claims under way count: many lanes that want more do not ask for more than
 
 test("what a site taught is known after a pause", () => {
   const s = scene();
-  s.fromMail({ kind: "demand", lane, connections: 5 });
+  s.fromMail({ kind: "demand", site: lane, connections: 5 });
   for (let n = 0; n < 3; n++) s.fromMail(released("greeting-refused: 421 too many connections"));
-  s.fromMail({ kind: "demand", lane, connections: 0 });
+  s.fromMail({ kind: "demand", site: lane, connections: 0 });
   for (let n = 0; n < 2; n++) s.fromMail(released(undefined));
   s.mails[0]!.length = 0;
-  s.fromMail({ kind: "demand", lane, connections: 5 });
+  s.fromMail({ kind: "demand", site: lane, connections: 5 });
   expect(granted(s.mails[0]!)).toBe(2);
 });
 
@@ -217,14 +221,14 @@ test("a lane that wanted more while enough was out gets it when others are done"
 
 test("a site that allows two connections is not blocked for refusing the third", () => {
   const s = scene();
-  s.fromMail({ kind: "demand", lane, connections: 5 });
+  s.fromMail({ kind: "demand", site: lane, connections: 5 });
   for (let n = 0; n < 3; n++) s.fromMail(released("greeting-refused: 421 too many connections"));
-  s.fromMail({ kind: "demand", lane, connections: 5 });
+  s.fromMail({ kind: "demand", site: lane, connections: 5 });
   expect(s.events).toEqual([]);
   expect(granted(s.mails[0]!)).toBe(5); // three are gone, and two stand
-  s.fromMail({ kind: "progress", lane, deliveries: 15 });
+  s.fromMail({ kind: "progress", site: lane, deliveries: 15 });
   expect(granted(s.mails[0]!)).toBe(5);
-  s.fromMail({ kind: "progress", lane, deliveries: 1 });
+  s.fromMail({ kind: "progress", site: lane, deliveries: 1 });
   expect(granted(s.mails[0]!)).toBe(6); // after eight rounds of two one more is tried
 });
 
@@ -232,11 +236,74 @@ test("without room to record an end nothing is begun; with room again everything
   const s = scene();
   const report = { freeOctets: 0, mayAccept: false, mayDeliver: false };
   s.fromStore({ kind: "space", report });
-  s.fromMail({ kind: "demand", lane, connections: 3 });
+  s.fromMail({ kind: "demand", site: lane, connections: 3 });
   s.fromStore({ kind: "wake", at: s.now - 1 });
   expect(granted(s.mails[0]!)).toBe(0);
   expect(s.store).toEqual([]);
   s.fromStore({ kind: "space", report: { ...report, mayDeliver: true } });
   expect(granted(s.mails[0]!)).toBe(3);
   expect(s.store).toMatchObject([{ kind: "claim-due" }]);
+});
+
+test("the limits are the site's, however many lanes go there; a block is told for each lane that has more", () => {
+  const s = scene();
+  const lanes = ["mx/a.example", "mx/b.example"];
+  answerDue(
+    s,
+    lanes.map((name) => ({ lane: name, count: 100, octets: 0, hasMore: true })),
+  );
+  for (const name of lanes) s.fromMail({ kind: "sited", lane: name, site: "mx1.host" });
+  s.fromMail({ kind: "demand", site: "mx1.host", connections: 1 });
+  s.fromMail({ kind: "release", site: "mx1.host", report: { deliveries: 0, failure: "connect-failed" } });
+  const until = s.now + 5000;
+  expect(s.store).toEqual(lanes.map((name) => ({ kind: "rest", lane: name, blockedUntil: until })));
+  s.store.length = 0;
+  // Consumed because they were parked: no more of a lane at rest is claimed.
+  for (const name of lanes) s.fromMail({ kind: "consumed", lane: name, deliveries: 100, octets: 0 });
+  expect(s.store).toEqual([]);
+  // One that is found to go there while it is blocked rests too.
+  s.fromStore({
+    kind: "claimed",
+    isDue: false,
+    lanes: [{ lane: "mx/c.example", count: 100, octets: 0, hasMore: true }],
+  });
+  s.fromMail({ kind: "sited", lane: "mx/c.example", site: "mx1.host" });
+  expect(s.store).toEqual([{ kind: "rest", lane: "mx/c.example", blockedUntil: until }]);
+});
+
+test("a lane with another step is claimed while its site is blocked: its mail may go on", () => {
+  const s = scene(1, (name) => name === lane);
+  answerDue(s, [{ lane, count: 100, octets: 0, hasMore: true }]);
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  s.fromMail(released("connect-failed"));
+  expect(s.store).toEqual([]);
+  s.fromMail({ kind: "consumed", lane, deliveries: 100, octets: 0 });
+  expect(s.store).toMatchObject([{ kind: "claim-lane", lane }]);
+});
+
+test("sites that never took anything have half of all connections at most; one that did finds room", () => {
+  const s = scene();
+  s.fromMail({ kind: "demand", site: "healthy", connections: 1 });
+  s.fromMail({ kind: "progress", site: "healthy", deliveries: 1 });
+  for (let n = 0; n < 2 * OUTBOUND.unprovenConnectionsMax; n++)
+    s.fromMail({ kind: "demand", site: `dead${n}`, connections: 1 });
+  expect(granted(s.mails[0]!)).toBe(1 + OUTBOUND.unprovenConnectionsMax);
+  s.fromMail({ kind: "demand", site: "healthy", connections: 5 });
+  expect(granted(s.mails[0]!)).toBe(5 + OUTBOUND.unprovenConnectionsMax);
+  s.mails[0]!.length = 0;
+  // A connection that is gone makes room for the site that has waited longest.
+  s.fromMail({ kind: "demand", site: "dead0", connections: 0 });
+  s.fromMail({ kind: "release", site: "dead0", report: { deliveries: 0, failure: "connect-failed" } });
+  expect(s.mails[0]).toContainEqual({ kind: "granted", site: `dead${OUTBOUND.unprovenConnectionsMax}`, slots: 1 });
+});
+
+test("all sites together never have more connections than the bound", () => {
+  const s = scene();
+  const sites = Math.ceil(OUTBOUND.connectionsMax / QUEUE.windowStart) + 10;
+  for (let n = 0; n < sites; n++) {
+    s.fromMail({ kind: "demand", site: `site${n}`, connections: 1 });
+    s.fromMail({ kind: "progress", site: `site${n}`, deliveries: 1 });
+    s.fromMail({ kind: "demand", site: `site${n}`, connections: QUEUE.windowMax });
+  }
+  expect(granted(s.mails[0]!)).toBe(OUTBOUND.connectionsMax);
 });

@@ -1,33 +1,46 @@
-import { QUEUE } from "../core/base/limits.ts";
+import { unreachable } from "../core/base/invariant.ts";
+import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
 import type { Duration, Instant } from "../core/base/time.ts";
 import { SITE_RETRY, wait } from "../core/queue/backoff.ts";
 import { FRESH_WINDOW, PROBE_WINDOW, type Window, narrowed, widened } from "../core/queue/window.ts";
-import type { Lane } from "../core/routing/lane.ts";
+import { type Lane, isRetriedWithItsSite } from "../core/routing/lane.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Recorder } from "../ports/recorder.ts";
-import type { Block, LaneReport } from "../ports/queue.ts";
+import type { Block, Site, SiteReport } from "../ports/queue.ts";
 import type { ClaimedLane, MailToQueue, Outlet, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
 
-/** How a lane fared; good to know when it wakes. */
-interface LaneRecord {
+/** How a site fared; good to know when it is used again. */
+interface SiteRecord {
   readonly window: Window;
   /** Blocks in a row. */
   readonly failures: number;
   readonly block: Block;
+  /** It took a message, and was not blocked since. */
+  readonly isProven: boolean;
 }
 
-/** What the scheduler knows of a lane that is in use. Lanes at rest are rows in the store only. */
-interface LaneState {
+/** What the scheduler knows of a site that is in use: all that limits connections there. */
+interface SiteState {
+  readonly name: Site;
   window: Window;
-  /** Blocks in a row. */
   failures: number;
   block: Block;
+  isProven: boolean;
   /** Slots given out, by mail thread. */
   readonly slots: number[];
   /** Connections wanted, by mail thread, those it has included. */
   readonly wanted: number[];
+  /** Lanes with claimed deliveries that go there. */
+  readonly lanes: Set<Lane>;
+}
+
+/** What the scheduler knows of a lane that the store leaves to it. Lanes at rest are rows in the store only. */
+interface LaneState {
+  readonly name: Lane;
+  /** Undefined until a mail thread found out. */
+  site: SiteState | undefined;
   /** Deliveries claimed from the store and not yet consumed. */
   claimed: number;
   /** The store has more that is due, and leaves the lane to us. */
@@ -39,7 +52,18 @@ interface LaneState {
 /** More of a lane is claimed while less than this of it is out. */
 const LANE_LOW_WATER = QUEUE.deliveriesPerLaneClaim / 2;
 const NO_BLOCK: Block = { until: 0, text: "" };
+const FRESH: SiteRecord = { window: FRESH_WINDOW, failures: 0, block: NO_BLOCK, isProven: false };
 const TIMER_MAX: Duration = 3_600_000;
+
+export interface SchedulerParts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly recorder: Recorder;
+  readonly mails: readonly Outlet<QueueToMail>[];
+  readonly store: Outlet<QueueToStore>;
+  /** Mail of this lane may go on to another one: it is claimed also while its site is blocked. */
+  hasFallback(lane: Lane): boolean;
+}
 
 /**
  * The queue thread: knows what is due, what is in flight and which limits bind. It does no I/O. Every connection to a
@@ -47,14 +71,20 @@ const TIMER_MAX: Duration = 3_600_000;
  * slot at a time and delays nobody else.
  */
 export class Scheduler {
+  readonly #parts: SchedulerParts;
   readonly #clock: Clock;
-  readonly #entropy: Entropy;
-  readonly #recorder: Recorder;
   readonly #mails: readonly Outlet<QueueToMail>[];
   readonly #store: Outlet<QueueToStore>;
+  readonly #sites = new Map<Site, SiteState>();
   readonly #lanes = new Map<Lane, LaneState>();
-  readonly #resting = new RecentMap<Lane, LaneRecord>(QUEUE.restingLanesMax);
+  readonly #resting = new RecentMap<Site, SiteRecord>(QUEUE.restingSitesMax);
+  /** Lanes whose turn for more came while enough was out. */
   readonly #starved = new Set<Lane>();
+  /** Sites whose turn for a slot came while all sites together had enough. */
+  readonly #hungry = new Set<SiteState>();
+  /** Slots of all sites together, and of those that are not proven. */
+  #slots = 0;
+  #unprovenSlots = 0;
   #claimed = 0;
   #claimedOctets = 0;
   #wakeAt: Instant | undefined;
@@ -64,46 +94,32 @@ export class Scheduler {
   #nextMailThread = 0;
   #mayDeliver = false; // until the store has looked at the disk
 
-  constructor(parts: {
-    readonly clock: Clock;
-    readonly entropy: Entropy;
-    readonly recorder: Recorder;
-    readonly mails: readonly Outlet<QueueToMail>[];
-    readonly store: Outlet<QueueToStore>;
-  }) {
+  constructor(parts: SchedulerParts) {
+    this.#parts = parts;
     this.#clock = parts.clock;
-    this.#entropy = parts.entropy;
-    this.#recorder = parts.recorder;
     this.#mails = parts.mails;
     this.#store = parts.store;
   }
 
   fromMail(mailThread: number, message: MailToQueue): void {
-    const lane = this.#lane(message.lane);
     switch (message.kind) {
       case "demand":
-        lane.wanted[mailThread] = message.connections;
-        if (this.#isBlocked(lane) && message.connections > lane.slots[mailThread]!)
-          this.#mails[mailThread]!.say({ kind: "blocked", lane: message.lane, block: lane.block });
-        break;
+        return this.#demanded(this.#site(message.site), mailThread, message.connections);
       case "release":
-        lane.slots[mailThread]!--;
-        this.#judge(message.lane, lane, message.report);
-        break;
-      case "progress":
-        this.#progress(message.lane, lane, message.deliveries);
-        break;
+        return this.#released(this.#site(message.site), mailThread, message.report);
+      case "progress": {
+        const site = this.#site(message.site);
+        this.#progress(site, message.deliveries);
+        this.#grant(site);
+        return this.#forgetSite(site);
+      }
+      case "sited":
+        return this.#sited(this.#lane(message.lane), this.#site(message.site));
       case "consumed":
-        lane.claimed -= message.deliveries;
-        this.#claimed -= message.deliveries;
-        this.#claimedOctets -= message.octets;
-        this.#claimMore(message.lane, lane);
-        this.#claimStarved();
-        this.#claimDue();
-        break;
+        return this.#consumed(this.#lane(message.lane), message.deliveries, message.octets);
+      default:
+        return unreachable(message);
     }
-    this.#grant(message.lane, lane);
-    this.#forget(message.lane, lane);
   }
 
   fromStore(message: StoreToQueue): void {
@@ -120,99 +136,189 @@ export class Scheduler {
         break;
       case "space":
         this.#mayDeliver = message.report.mayDeliver;
-        for (const [name, lane] of this.#lanes) {
-          this.#grant(name, lane);
-          this.#claimMore(name, lane);
-        }
+        for (const site of this.#sites.values()) this.#grant(site);
+        for (const lane of this.#lanes.values()) this.#claimMore(lane);
         this.#claimDue();
         break;
+      default:
+        unreachable(message);
     }
+  }
+
+  #site(name: Site): SiteState {
+    let site = this.#sites.get(name);
+    if (site === undefined) {
+      const perThread = (): number[] => this.#mails.map(() => 0);
+      const found = this.#resting.get(name) ?? FRESH;
+      this.#resting.delete(name);
+      site = { name, ...found, slots: perThread(), wanted: perThread(), lanes: new Set() };
+      this.#sites.set(name, site);
+    }
+    return site;
   }
 
   #lane(name: Lane): LaneState {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      const perThread = (): number[] => this.#mails.map(() => 0);
-      const found = this.#resting.get(name) ?? { window: FRESH_WINDOW, failures: 0, block: NO_BLOCK };
-      this.#resting.delete(name);
-      lane = {
-        ...found,
-        slots: perThread(),
-        wanted: perThread(),
-        claimed: 0,
-        hasMore: false,
-        isClaiming: false,
-      };
+      lane = { name, site: undefined, claimed: 0, hasMore: false, isClaiming: false };
       this.#lanes.set(name, lane);
+      if (isRetriedWithItsSite(name)) this.#sited(lane, this.#site(name));
     }
     return lane;
   }
 
-  /** A lane that nobody uses rests; of how it fared the newest are remembered (promise P7). */
-  #forget(name: Lane, lane: LaneState): void {
-    const isIdle =
-      sum(lane.slots) === 0 && sum(lane.wanted) === 0 && lane.claimed === 0 && !lane.hasMore && !lane.isClaiming;
-    if (!isIdle) return;
-    this.#lanes.delete(name);
-    const { window, failures, block } = lane;
-    if (failures > 0 || window.price > 1) this.#resting.set(name, { window, failures, block });
+  /** A site that nobody uses rests; of how it fared the newest are remembered (promise P7). */
+  #forgetSite(site: SiteState): void {
+    if (sum(site.slots) > 0 || sum(site.wanted) > 0 || site.lanes.size > 0) return;
+    this.#sites.delete(site.name);
+    this.#hungry.delete(site);
+    const { window, failures, block, isProven } = site;
+    if (failures > 0 || window.price > 1) this.#resting.set(site.name, { window, failures, block, isProven });
   }
 
-  #isBlocked(lane: LaneState): boolean {
-    return lane.block.until > this.#clock.now();
+  #forgetLane(lane: LaneState): void {
+    if (lane.claimed !== 0 || lane.hasMore || lane.isClaiming) return; // below zero: consumed before it was counted
+    this.#lanes.delete(lane.name);
+    if (lane.site === undefined) return;
+    lane.site.lanes.delete(lane.name);
+    this.#forgetSite(lane.site);
   }
 
-  #progress(name: Lane, lane: LaneState, deliveries: number): void {
+  #sited(lane: LaneState, site: SiteState): void {
+    if (lane.site === site) return;
+    const before = lane.site;
+    before?.lanes.delete(lane.name);
+    lane.site = site;
+    site.lanes.add(lane.name);
+    if (this.#isBlocked(site)) this.#rest(lane, site.block.until);
+    if (before !== undefined) this.#forgetSite(before);
+  }
+
+  #demanded(site: SiteState, mailThread: number, connections: number): void {
+    site.wanted[mailThread] = connections;
+    if (this.#isBlocked(site) && connections > site.slots[mailThread]!)
+      this.#mails[mailThread]!.say({ kind: "blocked", site: site.name, block: site.block });
+    this.#grant(site);
+    this.#forgetSite(site);
+  }
+
+  #released(site: SiteState, mailThread: number, report: SiteReport): void {
+    site.slots[mailThread]!--;
+    this.#slots--;
+    if (!site.isProven) this.#unprovenSlots--;
+    this.#progress(site, report.deliveries);
+    if (report.failure !== undefined) this.#judge(site, report.failure);
+    this.#grant(site);
+    this.#forgetSite(site);
+    this.#feedHungry();
+  }
+
+  #consumed(lane: LaneState, deliveries: number, octets: number): void {
+    lane.claimed -= deliveries;
+    this.#claimed -= deliveries;
+    this.#claimedOctets -= octets;
+    this.#claimMore(lane);
+    this.#claimStarved();
+    this.#claimDue();
+    this.#forgetLane(lane);
+  }
+
+  #isBlocked(site: SiteState): boolean {
+    return site.block.until > this.#clock.now();
+  }
+
+  #prove(site: SiteState, isProven: boolean): void {
+    if (site.isProven === isProven) return;
+    site.isProven = isProven;
+    this.#unprovenSlots += isProven ? -sum(site.slots) : sum(site.slots);
+  }
+
+  #progress(site: SiteState, deliveries: number): void {
     if (deliveries === 0) return;
-    if (lane.failures > 0) this.#recorder.record({ event: "lane.unblocked", lane: name, failures: lane.failures });
-    lane.failures = 0;
-    lane.window = widened(lane.window, deliveries);
+    const { name, failures } = site;
+    if (failures > 0) this.#parts.recorder.record({ event: "site.unblocked", site: name, failures });
+    site.failures = 0;
+    site.window = widened(site.window, deliveries);
+    this.#prove(site, true);
   }
 
-  /** A connection is gone. Where the site failed and nothing else stands there, the whole lane waits. */
-  #judge(name: Lane, lane: LaneState, report: LaneReport): void {
-    this.#progress(name, lane, report.deliveries);
-    if (report.failure === undefined) return;
-    const standing = sum(lane.slots);
-    lane.window = narrowed(lane.window, standing);
-    if (standing === 0) this.#block(name, lane, report.failure);
+  /** A connection failed. Where nothing else stands there, all that goes to the site waits. */
+  #judge(site: SiteState, failure: string): void {
+    const standing = sum(site.slots);
+    site.window = narrowed(site.window, standing);
+    if (standing === 0) this.#block(site, failure);
   }
 
-  #block(name: Lane, lane: LaneState, because: string): void {
-    if (this.#isBlocked(lane)) return;
-    lane.failures++;
-    const until = this.#clock.now() + wait(SITE_RETRY, lane.failures, this.#entropy.fraction());
-    lane.block = { until, text: because };
-    lane.window = PROBE_WINDOW;
-    lane.hasMore = false;
-    this.#recorder.record({
-      event: "lane.blocked",
-      lane: name,
+  #block(site: SiteState, because: string): void {
+    if (this.#isBlocked(site)) return;
+    site.failures++;
+    const { entropy, recorder } = this.#parts;
+    const until = this.#clock.now() + wait(SITE_RETRY, site.failures, entropy.fraction());
+    site.block = { until, text: because };
+    site.window = PROBE_WINDOW;
+    this.#prove(site, false);
+    recorder.record({
+      event: "site.blocked",
+      site: site.name,
       until: new Date(until).toISOString(),
-      failures: lane.failures,
+      failures: site.failures,
       text: because,
     });
-    this.#store.say({ kind: "rest", lane: name, blockedUntil: until });
-    for (const mail of this.#mails) mail.say({ kind: "blocked", lane: name, block: lane.block });
+    for (const name of site.lanes) this.#rest(this.#lane(name), until);
+    // What is in hand is parked a moment later, so that the row has to know already.
+    if (isRetriedWithItsSite(site.name) && !site.lanes.has(site.name)) this.#tellRest(site.name, until);
+    for (const mail of this.#mails) mail.say({ kind: "blocked", site: site.name, block: site.block });
+  }
+
+  /** What is left of the lane waits in the store, unless it may go elsewhere meanwhile. */
+  #rest(lane: LaneState, until: Instant): void {
+    if (this.#parts.hasFallback(lane.name)) return;
+    lane.hasMore = false;
+    this.#tellRest(lane.name, until);
+  }
+
+  #tellRest(lane: Lane, until: Instant): void {
+    if (!this.#parts.hasFallback(lane)) this.#store.say({ kind: "rest", lane, blockedUntil: until });
+  }
+
+  /** Slots that all sites together leave to this one. */
+  #room(site: SiteState): number {
+    const room = OUTBOUND.connectionsMax - this.#slots;
+    return site.isProven ? room : Math.min(room, OUTBOUND.unprovenConnectionsMax - this.#unprovenSlots);
   }
 
   /** Gives out slots up to the window, one mail thread after the other. */
-  #grant(name: Lane, lane: LaneState): void {
-    if (!this.#mayDeliver || this.#isBlocked(lane)) return;
-    let free = lane.window.limit - sum(lane.slots);
+  #grant(site: SiteState): void {
+    if (!this.#mayDeliver || this.#isBlocked(site)) return;
+    const room = this.#room(site);
+    let free = Math.min(room, site.window.limit - sum(site.slots));
     const grants = this.#mails.map(() => 0);
     for (let isGiving = true; free > 0 && isGiving;) {
       isGiving = false;
       for (let thread = 0; thread < grants.length && free > 0; thread++) {
-        if (lane.slots[thread]! >= lane.wanted[thread]!) continue;
-        lane.slots[thread]!++;
+        if (site.slots[thread]! >= site.wanted[thread]!) continue;
+        site.slots[thread]!++;
         grants[thread]!++;
         free--;
+        this.#slots++;
+        if (!site.isProven) this.#unprovenSlots++;
         isGiving = true;
       }
     }
     for (const [thread, slots] of grants.entries())
-      if (slots > 0) this.#mails[thread]!.say({ kind: "granted", lane: name, slots });
+      if (slots > 0) this.#mails[thread]!.say({ kind: "granted", site: site.name, slots });
+    if (room <= sum(grants) && sum(site.wanted) > sum(site.slots)) this.#hungry.add(site);
+  }
+
+  /** The one that waits longest first; each gets what it can use, and waits again at the end where that was not all. */
+  #feedHungry(): void {
+    if (this.#hungry.size === 0) return;
+    const waiting = [...this.#hungry];
+    this.#hungry.clear();
+    for (const site of waiting) {
+      if (this.#room(site) > 0) this.#grant(site);
+      else this.#hungry.add(site);
+    }
   }
 
   #claimedFrom(lanes: readonly ClaimedLane[]): void {
@@ -224,32 +330,28 @@ export class Scheduler {
       this.#claimedOctets += octets;
       lane.hasMore = hasMore;
       // It was blocked while the claim was under way: what is left of it rests.
-      if (hasMore && this.#isBlocked(lane)) {
-        lane.hasMore = false;
-        this.#store.say({ kind: "rest", lane: name, blockedUntil: lane.block.until });
-      }
-      this.#claimMore(name, lane); // what was claimed may be consumed already: nobody else would look at it again
-      this.#forget(name, lane);
+      if (hasMore && lane.site !== undefined && this.#isBlocked(lane.site)) this.#rest(lane, lane.site.block.until);
+      this.#claimMore(lane); // what was claimed may be consumed already: nobody else would look at it again
+      this.#forgetLane(lane);
     }
     this.#claimDue();
   }
 
-  #claimMore(name: Lane, lane: LaneState): void {
+  #claimMore(lane: LaneState): void {
     if (!lane.hasMore || lane.isClaiming || lane.claimed >= LANE_LOW_WATER) return;
-    if (!this.#mayClaim()) return void this.#starved.add(name);
+    if (!this.#mayClaim()) return void this.#starved.add(lane.name);
     lane.isClaiming = true;
     this.#claimsUnderWay++;
-    this.#store.say({ kind: "claim-lane", lane: name, now: this.#clock.now(), mailThread: this.#turn() });
+    this.#store.say({ kind: "claim-lane", lane: lane.name, now: this.#clock.now(), mailThread: this.#turn() });
   }
 
-  /** Lanes whose turn for more came while enough was out. */
   #claimStarved(): void {
     if (this.#starved.size === 0 || !this.#mayClaim()) return;
     const names = [...this.#starved];
     this.#starved.clear();
     for (const name of names) {
       const lane = this.#lanes.get(name);
-      if (lane !== undefined) this.#claimMore(name, lane);
+      if (lane !== undefined) this.#claimMore(lane);
     }
   }
 

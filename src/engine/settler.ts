@@ -6,21 +6,35 @@ import type { Clock } from "../ports/clock.ts";
 import type { HistoryEntry } from "../ports/history.ts";
 import type { QueuePort } from "../ports/queue.ts";
 import type { Recorder } from "../ports/recorder.ts";
+import type { TlsFacts } from "../ports/transport.ts";
 import type { DeliveryInHand, Load } from "./load.ts";
 
 export interface SettlerParts {
   readonly queue: Pick<QueuePort, "settle">;
   readonly clock: Clock;
   readonly recorder: Recorder;
-  /** What the routes say now. */
-  routeAgain(from: string, recipient: string): Lane | undefined;
+  /** What the routes say now: the lanes in the order of the route's steps, none where no route takes it. */
+  lanesOf(from: string, recipient: string): readonly Lane[];
 }
 
 /** The attempt that ended a delivery. */
 export interface Attempt {
   /** Address and port of the next hop. */
   readonly host: string;
+  /** Its name, as far as known. */
+  readonly name: string;
+  readonly tls: TlsFacts | undefined;
   readonly elapsedMs: number;
+}
+
+/** There was nobody to connect to. */
+export const NO_ATTEMPT: Attempt = { host: "", name: "", tls: undefined, elapsedMs: 0 };
+
+/** When and where it is tried again. */
+export interface Retry {
+  readonly due: Instant;
+  readonly because: Reason;
+  readonly lane: Lane;
 }
 
 const NO_DSN = "no DSN: not built yet";
@@ -34,27 +48,46 @@ export class Settler {
   }
 
   /** The next hop answered for good. A refusal gets no DSN yet, which is the recorded decision of promise P2. */
-  finish(load: Load, delivery: DeliveryInHand, outcome: Delivered | Permanent, { host, elapsedMs }: Attempt): void {
+  finish(
+    load: Load,
+    delivery: DeliveryInHand,
+    outcome: Delivered | Permanent,
+    { host, name, tls, elapsedMs }: Attempt,
+  ): void {
     const { message, lane } = load;
     const { recipient, attempts, row } = delivery;
     const reply = replyText(outcome);
     const isDelivered = outcome.kind === "delivered";
-    const note = isDelivered ? "" : NO_DSN;
+    const note = isDelivered ? noteOn(tls) : NO_DSN;
     const entry = this.#entry(load, delivery, { outcome: isDelivered ? "delivered" : "failed", reply, host, note });
     this.#parts.queue.settle({ kind: "finish", row, entry });
     const about = { id: message.id, recipient, lane, attempts, reply };
     if (outcome.kind === "delivered") {
       const queuedMs = this.#parts.clock.now() - message.receivedAt;
-      this.#parts.recorder.record({ event: "delivery.delivered", ...about, host, sessionMs: elapsedMs, queuedMs });
+      this.#parts.recorder.record({
+        event: "delivery.delivered",
+        ...about,
+        host: name === "" ? host : `${name} ${host}`,
+        tls: tlsText(tls),
+        sessionMs: elapsedMs,
+        queuedMs,
+      });
     } else this.#parts.recorder.record({ event: "delivery.failed", ...about, cause: outcome.cause, dsn: NO_DSN });
   }
 
   /** An attempt failed for now: it waits until `due`. */
-  retry(load: Load, delivery: DeliveryInHand, failure: Failure, due: Instant, because: Reason): void {
+  retry(load: Load, delivery: DeliveryInHand, failure: Failure, { due, because, lane }: Retry): void {
     const text = failureText(failure);
     const entry = this.#entry(load, delivery, { outcome: "deferred", reply: text, host: "", note: because });
-    this.#park(load.lane, delivery, due, because, text, entry);
+    this.#park(lane, delivery, due, because, text, entry);
     this.#deferred(load, delivery, failure, due, because);
+  }
+
+  /** An attempt failed in a way that the route's next step may do better: `lane` takes it at once. */
+  movedOn(load: Load, delivery: DeliveryInHand, failure: Failure, lane: Lane): void {
+    const end = { outcome: "deferred", reply: failureText(failure), host: "", note: `next-step ${lane}` };
+    this.#parts.queue.settle({ kind: "note", entry: this.#entry(load, delivery, end) });
+    this.#deferred(load, delivery, failure, undefined, "next-step");
   }
 
   /** The site failed before the load could begin. History gets an entry for each delivery, the log one line for all. */
@@ -65,9 +98,9 @@ export class Settler {
     this.#deferred(load, load.deliveries[0]!, failure, undefined, "no-connection");
   }
 
-  /** Its lane is blocked: it waits with it. `text` is what the lane's last attempt met. */
-  waitForLane(load: Load, delivery: DeliveryInHand, text: string, due: Instant): void {
-    this.#park(load.lane, delivery, due, "lane-blocked", text, "");
+  /** Its site is blocked: it waits in `lane`. `text` is what the last attempt there met. */
+  waitForLane(delivery: DeliveryInHand, text: string, lane: Lane, due: Instant): void {
+    this.#park(lane, delivery, due, "lane-blocked", text, "");
   }
 
   #deferred(load: Load, delivery: DeliveryInHand, failure: Failure, due: Instant | undefined, reason: Reason): void {
@@ -88,9 +121,9 @@ export class Settler {
   reroute(load: Load, delivery: DeliveryInHand): void {
     const { id, envelope } = load.message;
     const { recipient } = delivery;
-    const found = this.#parts.routeAgain(envelope.from, recipient);
-    const reason = found === undefined || found === load.lane ? "no-route" : "rerouted";
-    const lane = reason === "rerouted" ? found! : load.lane;
+    const found = this.#parts.lanesOf(envelope.from, recipient).find((lane) => lane !== load.lane);
+    const reason = found === undefined ? "no-route" : "rerouted";
+    const lane = found ?? load.lane;
     const due = this.#parts.clock.now() + (reason === "rerouted" ? 0 : hour);
     this.#park(lane, delivery, due, reason, "", "");
     this.#parts.recorder.record({ event: "delivery.rerouted", id, recipient, lane, reason });
@@ -143,4 +176,13 @@ function replyText(outcome: Outcome): string {
 export function failureText(failure: Failure): string {
   const text = replyText(failure);
   return text === "" ? failure.cause : `${failure.cause}: ${text}`;
+}
+
+function tlsText(tls: TlsFacts | undefined): string {
+  return tls === undefined ? "none" : `${tls.version} ${tls.isVerified ? "verified" : "unverified"}`;
+}
+
+/** A certificate that is not good does not stop mail to strangers; whoever looks later should know. */
+function noteOn(tls: TlsFacts | undefined): string {
+  return tls === undefined || tls.isVerified ? "" : "the certificate was not verified";
 }

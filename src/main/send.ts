@@ -7,8 +7,10 @@ import { dateTime } from "../core/base/time.ts";
 import { messageId } from "../core/mail/message-id.ts";
 import type { Outcome } from "../core/outbound/outcome.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
+import { BrokenTls } from "../engine/broken-tls.ts";
 import { Courier } from "../engine/courier.ts";
 import type { Load } from "../engine/load.ts";
+import { smartHostTarget } from "../engine/target.ts";
 
 export interface TestMessage {
   readonly hostname: string;
@@ -56,7 +58,7 @@ export function sendTestMessage(site: SmartHost, message: TestMessage, scratch: 
       octets: content.length,
       envelope,
       content,
-      isClaimed: false,
+      claimedFrom: undefined,
       left: message.to.length,
     },
     lane: "send",
@@ -66,9 +68,9 @@ export function sendTestMessage(site: SmartHost, message: TestMessage, scratch: 
   return new Promise((resolve) => {
     let outcomes: readonly Outcome[] | undefined;
     const courier = new Courier(
-      { transport: new NetTransport(), clock, files, ehloName: message.hostname },
+      { transport: new NetTransport(), clock, files, ehloName: message.hostname, brokenTls: new BrokenTls(clock) },
       "send",
-      site,
+      smartHostTarget(site),
       {
         idle: (idle) => idle.close(),
         done: (_courier, _load, found) => (outcomes = found),

@@ -103,7 +103,8 @@ export async function startSink(
     acceptor: { accept },
     credentials: { verify: () => Promise.resolve("wrong") },
     sendersOf: () => [],
-    routes: () => [{ recipient: undefined, sender: undefined, lane: "sink" }],
+    routes: () => [{ recipient: undefined, sender: undefined, steps: [{ kind: "smarthost", name: "sink" }] }],
+    permitsLiterals: true,
     obstacle: () => undefined,
     isUnderStress: () => false,
   };

@@ -2,8 +2,13 @@ import type { Instant } from "../core/base/time.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Arrival, Claimed, MessageRow, Settlement, SpaceReport } from "./store.ts";
 
-// The seam between the mail threads and the two threads behind them. A **slot** is the right to have one connection to
-// a lane's site; slots are counted on the queue thread, so that a limit holds over all mail threads (promise P8).
+// The seam between the mail threads and the two threads behind them. A **site** is whom connections lead to: a smart host
+// (then it is named as its lane is), or the set of servers that one or several domains have in their MX records. A **slot**
+// is the right to have one connection to a site; slots are counted on the queue thread, so that a limit holds over all
+// mail threads (promise P8).
+
+/** A smart host's lane, or what `engine/destination` calls the servers of a domain. */
+export type Site = string;
 
 /** What a mail thread asks of the queue. */
 export interface QueuePort {
@@ -13,34 +18,36 @@ export interface QueuePort {
   settle(settlement: Settlement): void;
   /** Resolves when everything settled so far is durable. */
   settled(): Promise<void>;
-  /** This thread could use this many connections to the lane now, those it has included. */
-  demand(lane: Lane, connections: number): void;
+  /** This thread could use this many connections to the site now, those it has included. */
+  demand(site: Site, connections: number): void;
   /** A connection is gone, and its slot with it. */
-  release(lane: Lane, report: LaneReport): void;
+  release(site: Site, report: SiteReport): void;
   /** Deliveries since the last report, for the window. */
-  progress(lane: Lane, deliveries: number): void;
+  progress(site: Site, deliveries: number): void;
+  /** What this thread claimed of the lane goes to this site. */
+  sited(lane: Lane, site: Site): void;
   /** Claimed deliveries, and octets of their content, that this thread is done with: there is room for more. */
   consumed(lane: Lane, deliveries: number, octets: number): void;
 }
 
-export interface LaneReport {
+export interface SiteReport {
   readonly deliveries: number;
   /** Set where the site itself failed: nothing can be sent there for now. */
   readonly failure: string | undefined;
 }
 
-/** Why nothing goes to a lane for now. */
+/** Why nothing goes to a site for now. */
 export interface Block {
   readonly until: Instant;
-  /** What its last attempt met. */
+  /** What the last attempt there met. */
   readonly text: string;
 }
 
 /** What the queue tells a mail thread. */
 export interface QueueListener {
-  granted(lane: Lane, slots: number): void;
-  /** Nothing goes to this lane for now; what is in hand for it is parked. */
-  blocked(lane: Lane, block: Block): void;
+  granted(site: Site, slots: number): void;
+  /** Nothing goes to this site for now; what is in hand for it takes its route's next step, or is parked. */
+  blocked(site: Site, block: Block): void;
   claimed(claimed: readonly Claimed[]): void;
   space(report: SpaceReport): void;
 }

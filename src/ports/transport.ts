@@ -47,7 +47,9 @@ export interface SocketHandler {
 }
 
 export interface ConnectTarget {
-  /** Name or address as configured; also the name that the certificate is checked against and the SNI. */
+  /** Where to connect to: an address, or a name for the system to look up. */
+  readonly address: string;
+  /** The name that the certificate is checked against, and the SNI. */
   readonly host: string;
   readonly port: number;
   /** TLS from the first octet on. */

@@ -85,7 +85,7 @@ test("while the next hop is away a message waits and says why; when it is back t
   await scene({ config }, async ({ home, relay, ports }) => {
     const message = factory.make(3000, 1);
     const id = await send({ port: ports[PLAIN]! }, message);
-    await relay.event("lane.blocked");
+    await relay.event("site.blocked");
     const [recipient] = message.recipients;
     // Settled a moment after the lane was blocked: asked again until it stands there.
     await expect
@@ -107,7 +107,7 @@ test("while the next hop is away a message waits and says why; when it is back t
     try {
       await back.until(({ copies }) => copies.length > 0);
       expect(back.copies[0]!.hash).toBe(message.hash);
-      await relay.event("lane.unblocked");
+      await relay.event("site.unblocked");
       await expect.poll(() => json(home, "queue", "list"), { timeout: 5000 }).toEqual({ deliveries: [] });
       await expect
         .poll(() => json(home, "queue", "show", id), { timeout: 5000 })

@@ -150,7 +150,7 @@ test.for([
       while (got.length < sent.length) {
         await Promise.race([
           new Promise<void>((resolve) => wake.push(resolve)),
-          relay.event("lane.blocked").then((event) => Promise.reject(new Error(JSON.stringify(event)))),
+          relay.event("site.blocked").then((event) => Promise.reject(new Error(JSON.stringify(event)))),
         ]);
       }
     });

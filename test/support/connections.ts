@@ -96,6 +96,7 @@ export async function listen(onConnection: (raw: net.Socket) => void, host = "12
 export function connect(port: number, more: Partial<ConnectTarget> = {}): Witness {
   const witness = new Witness();
   const target: ConnectTarget = {
+    address: more.host ?? "127.0.0.1",
     host: "127.0.0.1",
     port,
     isImplicitTls: false,

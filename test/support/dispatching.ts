@@ -1,8 +1,10 @@
 import { octetText, utf8 } from "../../src/core/base/bytes.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { SmartHost } from "../../src/core/routing/smart-host.ts";
+import { BrokenTls } from "../../src/engine/broken-tls.ts";
+import type { Destination } from "../../src/engine/destination.ts";
 import { Dispatcher, type Fresh } from "../../src/engine/dispatcher.ts";
-import type { LaneReport, QueuePort } from "../../src/ports/queue.ts";
+import type { QueuePort, SiteReport } from "../../src/ports/queue.ts";
 import type { Settlement } from "../../src/ports/store.ts";
 import type { ConnectTarget, Socket, SocketHandler, Transport } from "../../src/ports/transport.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -14,16 +16,24 @@ export const lane = "smarthost/a";
 /** A next hop in memory: takes all, unless `answer` says otherwise; counts what it sees. */
 export class NextHop implements Transport {
   connections = 0;
+  /** Of each connection. */
+  readonly targets: ConnectTarget[] = [];
+  /** Whether an address refuses connections. */
+  refusesAt: (address: string) => boolean = () => false;
   readonly contents: string[] = [];
   readonly recipients: number[] = [];
   readonly handlers: (SocketHandler & { connected(socket: Socket): void })[] = [];
   refuses = false;
+  greeting: (address: string) => string = () => "220 hello";
+  /** It offers STARTTLS, and breaks in the handshake. */
+  offersTls = false;
   /** What to say to a command; undefined for the usual, "" for closing the connection. */
   answer: (command: string, connection: number) => string | undefined = () => undefined;
 
-  connect(_target: ConnectTarget, handler: SocketHandler & { connected(socket: Socket): void }): Socket {
+  connect(target: ConnectTarget, handler: SocketHandler & { connected(socket: Socket): void }): Socket {
     const connection = ++this.connections;
     this.handlers.push(handler);
+    this.targets.push(target);
     let isContent = false;
     let recipients = 0;
     const say = (text: string): void => queueMicrotask(() => handler.received(utf8(text)));
@@ -34,7 +44,15 @@ export class NextHop implements Transport {
       if (said === "") return close();
       if (verb === "RCPT") recipients++;
       if (verb === "DATA" && said === undefined) isContent = true;
-      const usual = verb === "EHLO" ? "250-x\r\n250 PIPELINING" : verb === "DATA" ? "354 go" : "250 ok";
+      const starts = this.offersTls ? "250-STARTTLS\r\n" : "";
+      const usual =
+        verb === "EHLO"
+          ? `250-x\r\n${starts}250 PIPELINING`
+          : verb === "STAR"
+            ? "220 go"
+            : verb === "DATA"
+              ? "354 go"
+              : "250 ok";
       return say(`${said ?? usual}\r\n`);
     };
     const socket: Socket = {
@@ -55,14 +73,15 @@ export class NextHop implements Transport {
       },
       pause: () => undefined,
       resume: () => undefined,
-      startTls: () => undefined,
+      startTls: () => queueMicrotask(() => handler.closed({ kind: "tls-failed", text: "no shared cipher" })),
       close: () => undefined,
       destroy: () => undefined,
     };
     queueMicrotask(() => {
-      if (this.refuses) return handler.closed({ kind: "connect-failed", text: "refused" });
+      if (this.refuses || this.refusesAt(target.address))
+        return handler.closed({ kind: "connect-failed", text: "refused" });
       handler.connected(socket);
-      return handler.received(utf8("220 hello\r\n"));
+      return handler.received(utf8(`${this.greeting(target.address)}\r\n`));
     });
     return socket;
   }
@@ -73,11 +92,17 @@ export interface Scene {
   readonly hop: NextHop;
   readonly settlements: Settlement[];
   readonly demands: number[];
-  readonly reports: LaneReport[];
+  readonly reports: SiteReport[];
   readonly events: Event[];
   readonly clock: FakeClock;
-  sites: Map<string, SmartHost>;
-  route: string | undefined;
+  /** Smart hosts by name. */
+  hosts: Map<string, SmartHost>;
+  /** Lanes of every recipient's route. */
+  route: readonly string[];
+  /** What the DNS says of domains; unknown where it is not here. */
+  destinations: Map<string, Destination>;
+  /** Lanes that were told to go to a site. */
+  readonly sited: (readonly [lane: string, site: string])[];
 }
 
 export const site: SmartHost = {
@@ -94,7 +119,7 @@ const scenes: Scene[] = [];
 export function scene(): Scene {
   const settlements: Settlement[] = [];
   const demands: number[] = [];
-  const reports: LaneReport[] = [];
+  const reports: SiteReport[] = [];
   const events: Event[] = [];
   const hop = new NextHop();
   const clock = new FakeClock();
@@ -105,6 +130,7 @@ export function scene(): Scene {
     demand: (_lane, connections) => void demands.push(connections),
     release: (_lane, report) => void reports.push(report),
     progress: () => undefined,
+    sited: (name, to) => void made.sited.push([name, to]),
     consumed: () => undefined,
   };
   const made: Omit<Scene, "dispatcher"> = {
@@ -114,8 +140,10 @@ export function scene(): Scene {
     reports,
     events,
     clock,
-    sites: new Map([[lane, site]]),
-    route: undefined,
+    hosts: new Map([["a", site]]),
+    route: [lane],
+    destinations: new Map(),
+    sited: [],
   };
   const dispatcher = new Dispatcher({
     queue,
@@ -125,8 +153,13 @@ export function scene(): Scene {
     entropy: { octets: (n) => new Uint8Array(n), fraction: () => 0.5 },
     recorder: { record: (event) => void events.push(event) },
     files: { create: () => unused(), open: () => unused() },
-    siteOf: (name) => made.sites.get(name),
-    routeAgain: () => made.route,
+    brokenTls: new BrokenTls(clock),
+    finder: {
+      find: (domain) => Promise.resolve(made.destinations.get(domain) ?? { kind: "unknown", detail: "SERVFAIL" }),
+    },
+    exchangerPort: 25,
+    smartHost: (name) => made.hosts.get(name),
+    lanesOf: () => made.route,
   });
   const found = Object.assign(made, { dispatcher });
   scenes.push(found);

@@ -67,6 +67,7 @@ export class MemoryQueue implements QueuePort {
   demand(): void {}
   release(): void {}
   progress(): void {}
+  sited(): void {}
   consumed(): void {}
 }
 
@@ -85,15 +86,16 @@ export class TestEngine {
   constructor(clock: Clock, listener: TestListener) {
     const routes = (): TestListener["routes"] => listener.routes;
     const dispatcher = {
-      admits: (_: number, lanes: readonly string[]) => ({
+      admits: (_: number, recipients: readonly (readonly string[])[]) => ({
         isInHand: false,
-        waits: lanes.map(() => ({ due: 0, last: "" })),
+        places: recipients.map(([lane = ""]) => ({ lane, due: 0, last: "" })),
       }),
       take: () => undefined,
     };
     this.parts = {
       clock,
       routes,
+      permitsLiterals: false,
       entropy: { octets: (count) => new Uint8Array(count).fill(++this.#ids), fraction: () => 0.5 },
       recorder: { record: (event) => void this.events.push(event) },
       files: this.files,

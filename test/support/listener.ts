@@ -89,7 +89,7 @@ export function testListener(words: string): TestListener {
       hasCredentials: draft.hasCredentials,
     },
     identity: draft.isTrusted ? { kind: "network", network: "192.0.2.0/24" } : { kind: "none" },
-    routes: [{ recipient: pattern(draft.routes), sender: undefined, lane: "smarthost/a" }],
+    routes: [{ recipient: pattern(draft.routes), sender: undefined, steps: [{ kind: "smarthost", name: "a" }] }],
     obstacle: draft.obstacle,
   };
 }

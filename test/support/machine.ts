@@ -6,7 +6,7 @@ import type { Recipient } from "../../src/core/mail/envelope.ts";
 import { pathKey, pathText } from "../../src/core/mail/path.ts";
 import type { Identity } from "../../src/core/policy/identity.ts";
 import { type SessionFacts, recipientVerdict, senderVerdict } from "../../src/core/policy/relay.ts";
-import { routeFor } from "../../src/core/routing/route.ts";
+import { lanesFor } from "../../src/core/routing/route.ts";
 import { permfail, renderReply, tempfail } from "../../src/core/smtp/reply.ts";
 import { BUSY_USERNAME, LOGIN, type TestListener, loggedIn, settingsFor } from "./listener.ts";
 
@@ -128,7 +128,8 @@ export class Machine {
       }
       case "rcpt": {
         const { envelope, recipient } = question;
-        return recipientVerdict(this.#identity, recipient.path, routeFor(routes, envelope.reversePath, recipient.path));
+        const hasRoute = lanesFor(routes, envelope.reversePath, recipient.path).length > 0;
+        return recipientVerdict(this.#identity, recipient.path, { hasRoute, permitsLiterals: false });
       }
       case "data":
         return ACCEPT;

@@ -132,7 +132,7 @@ describe("without a file", () => {
         listeners: [{ listen: { host: "127.0.0.1", port: 2525 }, tls: "none" }],
         access: { networks: ["127.0.0.0/8", "::1/128"] },
         smartHosts: [{ host: "smtp.provider.example", port: 587, tls: "verify", credentials: { password: "p@" } }],
-        routes: [{ lane: "smarthost/relayhost" }],
+        routes: [{ steps: [{ kind: "smarthost", name: "relayhost" }] }],
       },
     });
   });

@@ -18,7 +18,7 @@ export class NetTransport implements Transport {
   }
 
   connect(target: ConnectTarget, handler: ConnectHandler): Socket {
-    const raw = net.connect({ host: target.host, port: target.port, noDelay: true });
+    const raw = net.connect({ host: target.address, port: target.port, noDelay: true });
     const socket = new NetSocket(raw, handler, this.#clientRole(target), (facts) => handler.connected(socket, facts));
     socket.standsWithin(target.connectTimeout);
     raw.once("connect", () => socket.stands(target.isImplicitTls));

@@ -96,6 +96,15 @@ export const OUTBOUND = {
   exchangersMax: 8,
   /** Addresses that one attempt tries (FIELD). */
   addressesPerAttemptMax: 5,
+  /** Messages over one connection to a stranger's server (FIELD). */
+  messagesPerStrangerConnectionMax: 100,
+  /** Addresses that are remembered as having broken TLS, and for how long. */
+  brokenTlsMax: 10_000,
+  brokenTlsFor: 1 * hour,
+  /** Connections to all sites together, over all mail threads. */
+  connectionsMax: 2000,
+  /** Of these, so many to sites that have not taken a message yet: dead ones must not take all. */
+  unprovenConnectionsMax: 1000,
 } as const;
 
 /** Outbound deadlines (RFC 5321 4.5.3.2, FIELD). */
@@ -118,6 +127,8 @@ export const OUTBOUND_TIME = {
 
 /** Lookups in the DNS. */
 export const DNS = {
+  /** Servers that the configuration or the system names. */
+  serversMax: 10,
   /** One question to one server, over UDP; then the next server is asked, and all of them a second time. */
   attempt: 3 * second,
   rounds: 2,
@@ -183,10 +194,10 @@ export const QUEUE = {
   /** Connections of a site: adaptive between these (FIELD). */
   windowStart: 5,
   windowMax: 20,
-  /** Lanes at rest whose failures the queue thread remembers, so that their waits go on growing. */
-  restingLanesMax: 10_000,
-  /** Blocked lanes that a mail thread remembers, so that what arrives for them is parked without a question. */
-  blockedLanesMax: 1000,
+  /** Sites not in use whose failures the queue thread remembers, so that their waits go on growing. */
+  restingSitesMax: 10_000,
+  /** Blocked sites that a mail thread remembers, so that what arrives for them is parked without a question. */
+  blockedSitesMax: 10_000,
   /** Recipients of a message; also the span of row numbers that the store keeps for one message. */
   deliveriesPerMessageMax: 4096,
 } as const;

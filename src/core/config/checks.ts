@@ -109,6 +109,22 @@ function checkSmartHosts({ smarthosts = {} }: SomeSections): ConfigIssue[] {
   });
 }
 
+/** Mail to ourselves would come back to us (promise P5: such a slip must not become a bounce for every sender). */
+function checkOurselves({ hostname, listeners, smarthosts = {} }: SomeSections): ConfigIssue[] {
+  return Object.entries(smarthosts).flatMap(([name, { url }]) => {
+    const isOurListener = listeners?.some(
+      ({ listen }) =>
+        listen.port === url.port && (listen.host === url.host || (isLoopback(url.host) && isEverywhere(listen.host))),
+    );
+    if (url.host !== hostname && isOurListener !== true) return [];
+    return [issue(["smarthosts", name, "url"], "is this relay itself: mail would come back to it")];
+  });
+}
+
+function isEverywhere(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
 function checkRoutes({ routes = [], smarthosts }: SomeSections): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const names = smarthosts === undefined ? undefined : Object.keys(smarthosts);
@@ -117,10 +133,15 @@ function checkRoutes({ routes = [], smarthosts }: SomeSections): ConfigIssue[] {
       issues.push(
         issue(["routes", index, "when"], "needs recipient or sender; without `when` the route matches everything"),
       );
-    if (names === undefined || names.includes(deliver)) continue;
-    const meant = nearest(deliver, names);
-    const hint = meant === undefined ? "" : `; did you mean '${meant}'?`;
-    issues.push(issue(["routes", index, "deliver"], `there is no smart host of that name in smarthosts${hint}`));
+    for (const [at, name] of deliver.entries()) {
+      if (names === undefined || name === "mx" || names.includes(name)) continue;
+      const meant = nearest(name, names);
+      const hint = meant === undefined ? "" : `; did you mean '${meant}'?`;
+      const place = deliver.length === 1 ? [] : [at];
+      issues.push(
+        issue(["routes", index, "deliver", ...place], `there is no smart host of that name in smarthosts${hint}`),
+      );
+    }
   }
   return issues;
 }
@@ -131,6 +152,7 @@ const ERRORS: readonly Check[] = [
   checkNetworks,
   checkCredentials,
   checkSmartHosts,
+  checkOurselves,
   checkRoutes,
 ];
 

@@ -78,6 +78,17 @@ export interface Config {
   readonly credentials: readonly Credential[];
   readonly smartHosts: readonly SmartHost[];
   readonly routes: readonly Route[];
+  readonly dns: {
+    /** Empty: the system's. */
+    readonly servers: readonly ListenAddress[];
+  };
+  readonly delivery: {
+    /** CIDR notation, always with a prefix. */
+    readonly privateNetworks: readonly string[];
+    readonly permitsLiterals: boolean;
+    /** Of the servers that MX records name. */
+    readonly port: number;
+  };
   readonly threads: "auto" | number;
   readonly limits: {
     readonly sessionsPerListener: number;

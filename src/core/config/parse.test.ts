@@ -51,6 +51,8 @@ describe("a valid configuration", () => {
       smartHosts: [],
       routes: [],
       threads: "auto",
+      dns: { servers: [] },
+      delivery: { privateNetworks: [], permitsLiterals: false, port: 25 },
       limits: {
         sessionsPerListener: 10_000,
         sessionsPerAddress: 50,
@@ -81,13 +83,33 @@ describe("a valid configuration", () => {
     expect(valid({ smarthosts: { a: smartHost } }).config.smartHosts[0]!.tls).toBe(tls);
   });
 
-  test("routes lead to the lane of their smart host", () => {
+  test("a route may have several steps, and delivery by MX its own servers and networks", () => {
+    const { config } = valid({
+      smarthosts: { a: { url: "smtp://a.example" } },
+      routes: [{ deliver: ["mx", "a"] }],
+      dns: { servers: ["192.0.2.53", "[2001:db8::53]:5353", "2001:db8::54"] },
+      delivery: { private_networks: ["10.0.0.0/8"], address_literals: true, port: 2525 },
+    });
+    expect(config.routes[0]!.steps).toEqual([{ kind: "mx" }, { kind: "smarthost", name: "a" }]);
+    expect(config.dns.servers).toEqual([
+      { host: "192.0.2.53", port: 53 },
+      { host: "2001:db8::53", port: 5353 },
+      { host: "2001:db8::54", port: 53 },
+    ]);
+    expect(config.delivery).toEqual({ privateNetworks: ["10.0.0.0/8"], permitsLiterals: true, port: 2525 });
+  });
+
+  test("routes lead to their smart host", () => {
     const { config } = valid({
       smarthosts: { a: { url: "smtp://h" } },
       routes: [{ when: { recipient: "@X.example" }, deliver: "a" }],
     });
     expect(config.routes).toEqual([
-      { recipient: { kind: "domain", domain: "x.example" }, sender: undefined, lane: "smarthost/a" },
+      {
+        recipient: { kind: "domain", domain: "x.example" },
+        sender: undefined,
+        steps: [{ kind: "smarthost", name: "a" }],
+      },
     ]);
   });
 

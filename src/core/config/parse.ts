@@ -1,5 +1,5 @@
 import { type AddressPattern, parseAddressPattern } from "../policy/address-pattern.ts";
-import { smartHostLane } from "../routing/lane.ts";
+import type { Step } from "../routing/route.ts";
 import { findErrors, findWarnings, listenerName, type SomeSections } from "./checks.ts";
 import type { Config, Credential, CredentialSecret, Listener, SmartHost, SmartHostTls } from "./config.ts";
 import type { ConfigIssue } from "./issue.ts";
@@ -63,6 +63,10 @@ function toSmartHost(name: string, section: ConfigSections["smarthosts"][string]
   return { name, ...url, tls: policy, authorityFile: tls_ca };
 }
 
+function toStep(name: string): Step {
+  return name === "mx" ? { kind: "mx" } : { kind: "smarthost", name };
+}
+
 function toConfig(sections: ConfigSections): Config {
   const { limits } = sections;
   return {
@@ -76,8 +80,14 @@ function toConfig(sections: ConfigSections): Config {
     routes: sections.routes.map(({ when, deliver }) => ({
       recipient: when?.recipient,
       sender: when?.sender,
-      lane: smartHostLane(deliver),
+      steps: deliver.map(toStep),
     })),
+    dns: { servers: sections.dns.servers ?? [] },
+    delivery: {
+      privateNetworks: sections.delivery.private_networks.map((network) => network.text),
+      permitsLiterals: sections.delivery.address_literals,
+      port: sections.delivery.port,
+    },
     threads: sections.threads,
     limits: {
       sessionsPerListener: limits.sessions_per_listener,

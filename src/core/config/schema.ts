@@ -2,14 +2,14 @@
 // concerns several keys at once is in checks.ts.
 
 import * as z from "zod";
-import { INBOUND, GiB, KiB, MiB, QUEUE, SESSIONS } from "../base/limits.ts";
+import { DNS, INBOUND, GiB, KiB, MiB, QUEUE, SESSIONS } from "../base/limits.ts";
 import { parseDomain } from "../mail/domain.ts";
 import { type AddressPattern, parseAddressPattern } from "../policy/address-pattern.ts";
 import { parseNetwork } from "../policy/network.ts";
 import { parsePasswordHash } from "../policy/password-hash.ts";
 import { passwordOf, usernameOf } from "../smtp/sasl.ts";
 import { utf8 } from "../base/bytes.ts";
-import { type Malformed, malformed, parseListen, parseSmartHostUrl } from "./values.ts";
+import { type Malformed, malformed, parseDnsServer, parseListen, parseSmartHostUrl } from "./values.ts";
 
 /** What the reference page says of a key besides zod's own facts. */
 export interface KeyWords {
@@ -97,13 +97,18 @@ function passwordHash(value: string) {
   return "kind" in parsed ? malformed(parsed.why) : parsed;
 }
 
-/** `mx` and lists have their place in the format already; who writes them learns that they are to come. */
-function deliver(value: unknown): string | Malformed {
+const STEPS_MAX = 10;
+
+/** `mx`, a name, or a list of them. */
+function deliver(value: unknown): readonly string[] | Malformed {
   if (value === undefined) return malformed("is required");
-  if (Array.isArray(value))
-    return malformed("a list of next hops is not available yet in this version; name one smart host");
-  if (value === "mx") return malformed("delivery by MX is not available yet in this version; name a smart host");
-  return typeof value === "string" && value !== "" ? value : malformed("expected the name of a smart host");
+  const names: unknown[] = Array.isArray(value) ? value : [value];
+  if (names.length === 0) return malformed("needs one entry at least");
+  if (names.length > STEPS_MAX) return malformed(`has to be ${STEPS_MAX} entries at most`);
+  if (!names.every((name): name is string => typeof name === "string" && name !== ""))
+    return malformed("expected mx, the name of a smart host, or a list of them");
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  return twice === undefined ? names : malformed("names the same next hop twice");
 }
 
 const listener = z
@@ -232,13 +237,19 @@ const route = z
       .optional(),
     deliver: z
       .unknown()
-      .transform((value, context): string => {
+      .transform((value, context): readonly string[] => {
         const parsed = deliver(value);
         if (!isMalformed(parsed)) return parsed;
         context.addIssue({ code: "custom", message: parsed.why });
         return z.NEVER;
       })
-      .meta(words({ description: "The smart host that takes it.", takes: "name" })),
+      .meta(
+        words({
+          description:
+            "Who takes it: `mx` is the servers of the recipient's domain, as its DNS records say; else the name of a smart host. In a list the next one is for when the one before it cannot be reached or does not take mail for now (docs/operating/routing.md).",
+          takes: "`mx`, name, or list of them",
+        }),
+      ),
   })
   .meta(
     words({
@@ -295,6 +306,49 @@ export const configSchema = z.strictObject({
   credentials: z.array(credential).default([]),
   smarthosts: z.record(smartHostName, smartHost).default({}),
   routes: z.array(route).default([]),
+  dns: z
+    .strictObject({
+      servers: z
+        .array(text(parseDnsServer, { description: "", takes: "ADDRESS, or ADDRESS:PORT" }))
+        .min(1)
+        .max(DNS.serversMax)
+        .meta(
+          words({
+            description: "Servers that are asked, in this order: `192.0.2.53`, `[2001:db8::53]:53`.",
+            takes: "list of addresses",
+            whenAbsent: "the system's (`/etc/resolv.conf`)",
+          }),
+        )
+        .optional(),
+    })
+    .prefault({})
+    .meta(words({ description: "Lookups for delivery by MX." })),
+  delivery: z
+    .strictObject({
+      private_networks: z
+        .array(text(network, { description: "", takes: "network" }))
+        .default([])
+        .meta(
+          words({
+            description:
+              "Networks that delivery by MX may go to although they are private, loopback or otherwise special. Whoever controls a domain's records could else have us talk to machines that are not theirs. Smart hosts may be anywhere.",
+            takes: "list of networks",
+            whenAbsent: "public addresses only",
+          }),
+        ),
+      address_literals: z
+        .boolean()
+        .default(false)
+        .meta(words({ description: "Takes recipients such as `user@[192.0.2.1]`." })),
+      port: z
+        .int()
+        .min(1)
+        .max(65_535)
+        .default(25)
+        .meta(words({ description: "Port of the servers that MX records name. Another one is for tests." })),
+    })
+    .prefault({})
+    .meta(words({ description: "Delivery by MX." })),
   threads: z
     .union([z.literal("auto"), z.int().min(1).max(16)], { error: "expected auto or a whole number from 1 to 16" })
     .default("auto")

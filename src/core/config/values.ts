@@ -46,6 +46,19 @@ export function parseListen(text: string): ListenAddress | Malformed {
   return { host: parts.host, port };
 }
 
+const PORT_DNS = 53;
+
+/** `192.0.2.53`, `[2001:db8::53]:5353`; an IPv6 address without a port may go without its brackets. */
+export function parseDnsServer(text: string): ListenAddress | Malformed {
+  if (isIpv6(text)) return { host: text, port: PORT_DNS };
+  const parts = splitHostAndPort(text);
+  const isAddress = parts !== undefined && (parts.isBracketed ? isIpv6(parts.host) : isIpv4(parts.host));
+  const port = parts?.port === undefined ? PORT_DNS : parsePort(parts.port);
+  if (!isAddress || port === undefined || port === 0)
+    return malformed("expected an address, such as 192.0.2.53 or [2001:db8::53]:53");
+  return { host: parts.host, port };
+}
+
 /** What the URL of a smart host says. */
 export interface SmartHostUrl {
   readonly host: string;

@@ -15,6 +15,14 @@ export type Scope = "recipient" | "message" | "session" | "site" | "source";
 const CAUSES = {
   /** The name of the site has no address, or nobody could be asked. */
   unresolved: "4.3",
+  /** The domain does not exist, or has no server. */
+  "domain-unknown": "1.2",
+  /** The domain says that it takes no mail (RFC 7505). */
+  "null-mx": "1.10",
+  /** Its servers have no address that mail may go to. */
+  unreachable: "4.4",
+  /** Its servers are ourselves. */
+  loop: "4.6",
   /** The egress source cannot be used: its address is not ours. */
   "source-unusable": "3.5",
   "connect-failed": "4.1",
@@ -179,4 +187,12 @@ function isPlain452(reply: ServerReply): boolean {
 export function unsuited(cause: "too-big" | "needs-8bitmime" | "needs-smtputf8", detail: string): Permanent {
   const status = statusOf(5, cause, undefined);
   return { kind: "permanent", scope: "message", cause, phase: "mail", status, reply: undefined, detail };
+}
+
+const UNROUTABLE = { "5.1.2": "domain-unknown", "5.1.10": "null-mx", "5.4.4": "unreachable", "5.4.6": "loop" } as const;
+
+/** The DNS says for certain that there is nobody to send to. */
+export function unroutable(status: keyof typeof UNROUTABLE, detail: string): Permanent {
+  const cause = UNROUTABLE[status];
+  return { kind: "permanent", scope: "recipient", cause, phase: "connect", status, reply: undefined, detail };
 }

@@ -83,42 +83,48 @@ describe("senders", () => {
 describe("recipients", () => {
   const there = mailbox("u@elsewhere.example");
 
-  test.each<[string, Identity, ForwardPath, string | undefined, string]>([
-    ["a stranger", STRANGER, there, "smarthost/a", "relay-denied: 550 5.7.1 Relay access denied"],
-    ["a stranger without a route", STRANGER, there, undefined, "relay-denied: 550 5.7.1 Relay access denied"],
+  test.each<[string, Identity, ForwardPath, boolean, string]>([
+    ["a stranger", STRANGER, there, true, "relay-denied: 550 5.7.1 Relay access denied"],
+    ["a stranger without a route", STRANGER, there, false, "relay-denied: 550 5.7.1 Relay access denied"],
     [
       "a stranger asking for the postmaster",
       STRANGER,
       { kind: "postmaster" },
-      undefined,
+      false,
       "relay-denied: 550 5.7.1 Relay access denied",
     ],
-    ["a trusted network", NETWORK, there, "smarthost/a", "accept"],
-    ["a credential", credential("*"), there, "smarthost/a", "accept"],
-    ["no route", NETWORK, there, undefined, "no-route: 550 5.7.1 There is no route to this recipient"],
+    ["a trusted network", NETWORK, there, true, "accept"],
+    ["a credential", credential("*"), there, true, "accept"],
+    ["no route", NETWORK, there, false, "no-route: 550 5.7.1 There is no route to this recipient"],
     [
       "an address literal",
       NETWORK,
       mailbox("u@[192.0.2.1]"),
-      "smarthost/a",
+      true,
       "address-literal: 550 5.1.2 Address literals are not routed",
     ],
     [
       "the postmaster",
       NETWORK,
       { kind: "postmaster" },
-      "smarthost/a",
+      true,
       "no-postmaster: 550 5.1.1 No mailboxes here; write to postmaster@ and the domain that you mean",
     ],
-  ])("%s", (_, identity, forwardPath, lane, expected) => {
-    expect(said(recipientVerdict(identity, forwardPath, lane))).toBe(expected);
+  ])("%s", (_, identity, forwardPath, hasRoute, expected) => {
+    expect(said(recipientVerdict(identity, forwardPath, { hasRoute, permitsLiterals: false }))).toBe(expected);
+  });
+
+  test("address literals where they are permitted", () => {
+    const literal = mailbox("u@[192.0.2.1]");
+    expect(said(recipientVerdict(NETWORK, literal, { hasRoute: true, permitsLiterals: true }))).toBe("accept");
+    expect(said(recipientVerdict(NETWORK, literal, { hasRoute: false, permitsLiterals: true }))).toMatch(/no-route/);
   });
 
   test("no identity, no relaying, whatever else is true (promise P4)", () => {
     const anyPath = fc.constantFrom<ForwardPath>(there, mailbox("u@[192.0.2.1]"), { kind: "postmaster" });
     fc.assert(
-      fc.property(anyPath, fc.option(fc.string(), { nil: undefined }), (forwardPath, lane) => {
-        const verdict = recipientVerdict(STRANGER, forwardPath, lane);
+      fc.property(anyPath, fc.boolean(), fc.boolean(), (forwardPath, hasRoute, permitsLiterals) => {
+        const verdict = recipientVerdict(STRANGER, forwardPath, { hasRoute, permitsLiterals });
         expect(verdict.kind === "refuse" && verdict.reply.code).toBe(550);
       }),
     );

@@ -1,6 +1,5 @@
 import { unreachable } from "../base/invariant.ts";
 import type { ForwardPath, ReversePath } from "../mail/path.ts";
-import type { Lane } from "../routing/lane.ts";
 import { type Reply, permfail } from "../smtp/reply.ts";
 import { matches, subjectOf } from "./address-pattern.ts";
 import type { Identity } from "./identity.ts";
@@ -84,13 +83,21 @@ export function senderVerdict(identity: Identity, reversePath: ReversePath, fact
   }
 }
 
+/** What the rules about a recipient have to know besides who asks. */
+export interface RecipientFacts {
+  /** Some route takes it. */
+  readonly hasRoute: boolean;
+  /** `delivery.address_literals` */
+  readonly permitsLiterals: boolean;
+}
+
 /**
- * The answer to RCPT. `lane` is what the routes say about this recipient. The identity comes first, in every state of
- * the session (promise P4): a stranger learns nothing about routes.
+ * The answer to RCPT. The identity comes first, in every state of the session (promise P4): a stranger learns nothing
+ * about routes.
  */
-export function recipientVerdict(identity: Identity, forwardPath: ForwardPath, lane: Lane | undefined): Verdict {
+export function recipientVerdict(identity: Identity, forwardPath: ForwardPath, facts: RecipientFacts): Verdict {
   if (identity.kind === "none") return RELAY_DENIED;
   if (forwardPath.kind === "postmaster") return NO_POSTMASTER;
-  if (forwardPath.domain.kind === "literal") return ADDRESS_LITERAL;
-  return lane === undefined ? NO_ROUTE : ACCEPT;
+  if (forwardPath.domain.kind === "literal" && !facts.permitsLiterals) return ADDRESS_LITERAL;
+  return facts.hasRoute ? ACCEPT : NO_ROUTE;
 }

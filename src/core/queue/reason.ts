@@ -9,7 +9,9 @@ export const REASONS = {
   "possible-duplicate":
     "the connection ended after the final dot, so that the next hop may have it already; it is tried again by schedule",
   "content-unreadable": "its content could not be read from the data folder; it is tried again by schedule",
-  "lane-blocked": "the next hop cannot be reached or refuses us; the whole lane waits",
+  "lane-blocked": "the next hop cannot be reached or refuses us; all mail for it waits",
+  "next-step": "this next hop did not take it for now; the route's next step is tried at once",
+  unresolved: "the DNS gave no answer; it is tried again by schedule",
   queued: "it was accepted, and goes as soon as its turn in the queue comes",
   "no-connection":
     "the connection to its next hop failed before it could begin; it goes over another one, or waits with its lane",

@@ -7,6 +7,17 @@ export interface MxRecord {
   readonly exchange: string;
 }
 
+/** A host that takes mail for a domain, with the addresses that it may be reached at. */
+export interface ExchangeHost extends MxRecord {
+  readonly addresses: readonly string[];
+}
+
+/** An address to connect to, and the name that its certificate is for. */
+export interface Candidate {
+  readonly host: string;
+  readonly address: string;
+}
+
 /** The hosts that take mail for a domain, as far as its MX records tell. */
 export type Exchangers =
   /** In the order in which they are tried. */
@@ -16,7 +27,7 @@ export type Exchangers =
   /** The records that are left lead back to us (RFC 5321 section 5.1): sending would be a loop. */
   | { readonly kind: "ourselves" };
 
-function shuffled(records: readonly MxRecord[], chance: () => number): MxRecord[] {
+function shuffled<Host>(records: readonly Host[], chance: () => number): Host[] {
   const mixed = [...records];
   for (let last = mixed.length - 1; last > 0; last--) {
     const other = Math.floor(chance() * (last + 1));
@@ -35,8 +46,27 @@ export function beforeUs<Host extends MxRecord>(hosts: readonly Host[], isUs: (e
   return hosts.filter(({ preference }) => preference < best);
 }
 
+function inOrder<Host extends MxRecord>(hosts: readonly Host[], chance: () => number): Host[] {
+  return shuffled(hosts, chance).toSorted((one, other) => one.preference - other.preference);
+}
+
+/** Addresses of one host that an attempt tries, so that the next host has its turn too. */
+const PER_HOST_MAX = 3;
+
 /**
- * Lower preferences first, equal ones in random order, so that load spreads. At most `OUTBOUND.exchangersMax`: a domain
+ * What one attempt tries, in this order: lower preferences first, equal ones in random order, so that load spreads; at
+ * most `OUTBOUND.addressesPerAttemptMax`. `chance` is in [0, 1).
+ */
+export function candidatesOf(hosts: readonly ExchangeHost[], chance: () => number): Candidate[] {
+  return inOrder(hosts, chance)
+    .flatMap(({ exchange, addresses }) =>
+      addresses.slice(0, PER_HOST_MAX).map((address) => ({ host: exchange, address })),
+    )
+    .slice(0, OUTBOUND.addressesPerAttemptMax);
+}
+
+/**
+ * Lower preferences first, equal ones in random order. At most `OUTBOUND.exchangersMax`: a domain
  * with a thousand records costs as many lookups as others. `records` has at least one; `chance` is in [0, 1).
  */
 export function exchangersOf(
@@ -49,7 +79,7 @@ export function exchangersOf(
   if (named.length === 0) return { kind: "null-mx" };
   const usable = beforeUs(named, isUs);
   if (usable.length === 0) return { kind: "ourselves" };
-  const hosts = shuffled(usable, chance).toSorted((one, other) => one.preference - other.preference);
+  const hosts = inOrder(usable, chance);
   const seen = new Set<string>();
   const distinct = hosts.filter(({ exchange }) => !seen.has(exchange) && seen.add(exchange));
   return { kind: "hosts", hosts: distinct.slice(0, OUTBOUND.exchangersMax) };

@@ -1,18 +1,30 @@
 /**
- * The queue of one next hop, as known without DNS: `smarthost/NAME`. Opaque to everything but this file, the store
- * and the courier that looks the name up.
+ * The queue of one next hop, as known without DNS: `smarthost/NAME`, `mx/example.com`, `mx/[192.0.2.1]`. Opaque to
+ * everything but this file, the store and whoever looks the next hop up.
  */
 export type Lane = string;
 
-export interface SmartHostLane {
-  readonly kind: "smarthost";
-  readonly name: string;
-}
+/** What a lane leads to. */
+export type NextHop =
+  | { readonly kind: "smarthost"; readonly name: string }
+  /** `domain` in A-labels and lower case, or an address. */
+  | { readonly kind: "mx"; readonly domain: string };
 
 const SMART_HOST = "smarthost/";
+const MX = "mx/";
 
 export function smartHostLane(name: string): Lane {
   return `${SMART_HOST}${name}`;
+}
+
+/** `domain` in A-labels and lower case. */
+export function domainLane(domain: string): Lane {
+  return `${MX}${domain}`;
+}
+
+/** `address` as text, without brackets. */
+export function literalLane(address: string): Lane {
+  return `${MX}[${address.toLowerCase()}]`;
 }
 
 /**
@@ -24,7 +36,10 @@ export function isRetriedWithItsSite(lane: Lane): boolean {
 }
 
 /** Undefined where the lane is of a kind that this version does not know: a newer one wrote it. */
-export function parseLane(lane: Lane): SmartHostLane | undefined {
-  const name = lane.startsWith(SMART_HOST) ? lane.slice(SMART_HOST.length) : "";
-  return name === "" ? undefined : { kind: "smarthost", name };
+export function parseLane(lane: Lane): NextHop | undefined {
+  if (lane.startsWith(SMART_HOST) && lane.length > SMART_HOST.length)
+    return { kind: "smarthost", name: lane.slice(SMART_HOST.length) };
+  if (!lane.startsWith(MX) || lane.length === MX.length) return undefined;
+  const domain = lane.slice(MX.length);
+  return { kind: "mx", domain: domain.startsWith("[") ? domain.slice(1, -1) : domain };
 }

@@ -2,8 +2,8 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Mailbox, parseMailbox } from "../mail/path.ts";
 import { parseAddressPattern } from "../policy/address-pattern.ts";
-import { parseLane, smartHostLane } from "./lane.ts";
-import { type Route, routeFor } from "./route.ts";
+import { domainLane, literalLane, parseLane, smartHostLane } from "./lane.ts";
+import { type Route, hasFallback, lanesFor } from "./route.ts";
 
 function mailbox(text: string): Mailbox {
   const parsed = parseMailbox(text);
@@ -11,9 +11,9 @@ function mailbox(text: string): Mailbox {
   return parsed;
 }
 
-function route(lane: string, when: { recipient?: string; sender?: string } = {}): Route {
+function route(name: string, when: { recipient?: string; sender?: string } = {}): Route {
   const pattern = (text: string | undefined) => (text === undefined ? undefined : parseAddressPattern(text));
-  return { recipient: pattern(when.recipient), sender: pattern(when.sender), lane };
+  return { recipient: pattern(when.recipient), sender: pattern(when.sender), steps: [{ kind: "smarthost", name }] };
 }
 
 describe("routes", () => {
@@ -33,12 +33,14 @@ describe("routes", () => {
     ["a@billing.example", "b@customer.example", "rest"],
     ["a@x.example", "b@after.example", "rest"],
   ])("<%s> to <%s> takes %s: the first that matches", (from, to, lane) => {
-    expect(routeFor(routes, from === "" ? { kind: "null" } : mailbox(from), mailbox(to))).toBe(lane);
+    expect(lanesFor(routes, from === "" ? { kind: "null" } : mailbox(from), mailbox(to))).toEqual([
+      smartHostLane(lane),
+    ]);
   });
 
   test("no match is no lane", () => {
-    expect(routeFor(routes.slice(0, 1), { kind: "null" }, mailbox("b@other.example"))).toBeUndefined();
-    expect(routeFor([], { kind: "null" }, mailbox("b@other.example"))).toBeUndefined();
+    expect(lanesFor(routes.slice(0, 1), { kind: "null" }, mailbox("b@other.example"))).toEqual([]);
+    expect(lanesFor([], { kind: "null" }, mailbox("b@other.example"))).toEqual([]);
   });
 
   test("a route without conditions takes all that the routes before it leave", () => {
@@ -46,13 +48,40 @@ describe("routes", () => {
     fc.assert(
       fc.property(name, name, fc.boolean(), (local, label, isNull) => {
         const from = isNull ? ({ kind: "null" } as const) : mailbox(`${local}@${label}.example`);
-        expect(routeFor(routes, from, mailbox(`${local}@${label}.example`))).toBeDefined();
+        expect(lanesFor(routes, from, mailbox(`${local}@${label}.example`))).toHaveLength(1);
       }),
     );
   });
 });
 
+describe("steps", () => {
+  const list: Route = {
+    recipient: undefined,
+    sender: undefined,
+    steps: [{ kind: "mx" }, { kind: "smarthost", name: "backup" }],
+  };
+
+  test.each([
+    ["a@Example.COM", "mx/example.com"],
+    ["a@b\u00fccher.example", "mx/xn--bcher-kva.example"],
+    ["a@[192.0.2.1]", "mx/[192.0.2.1]"],
+    ["a@[IPv6:2001:DB8::1]", "mx/[2001:db8::1]"],
+  ])("mail for %s goes to %s, and then to the next step", (to, lane) => {
+    expect(lanesFor([list], { kind: "null" }, mailbox(to))).toEqual([lane, "smarthost/backup"]);
+  });
+
+  test("what has a step behind it somewhere", () => {
+    const of = (kind: string) => hasFallback([route("alone"), list], (step) => step.kind === kind);
+    expect([of("mx"), of("smarthost")]).toEqual([true, false]);
+  });
+});
+
 describe("lanes", () => {
+  test("what they lead to comes back", () => {
+    expect(parseLane(domainLane("example.com"))).toEqual({ kind: "mx", domain: "example.com" });
+    expect(parseLane(literalLane("2001:DB8::1"))).toEqual({ kind: "mx", domain: "2001:db8::1" });
+  });
+
   test("the name comes back", () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), (name) => {
@@ -61,7 +90,7 @@ describe("lanes", () => {
     );
   });
 
-  test.each(["", "smarthost", "smarthost/", "mx/example.com"])("%j is no lane of this version", (text) => {
+  test.each(["", "smarthost", "smarthost/", "mx/", "group/a"])("%j is no lane of this version", (text) => {
     expect(parseLane(text)).toBeUndefined();
   });
 });

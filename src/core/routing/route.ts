@@ -1,25 +1,43 @@
 import type { ForwardPath, ReversePath } from "../mail/path.ts";
 import { type AddressPattern, type Subject, matches, subjectOf } from "../policy/address-pattern.ts";
-import type { Lane } from "./lane.ts";
+import { type Lane, domainLane, literalLane, smartHostLane } from "./lane.ts";
+
+/** Where a route sends mail: to the servers of the recipient's domain, or to a smart host. */
+export type Step = { readonly kind: "mx" } | { readonly kind: "smarthost"; readonly name: string };
 
 /** One row of `routes`. A condition that is absent holds for every address, for the sender also for the null one. */
 export interface Route {
   readonly recipient: AddressPattern | undefined;
   readonly sender: AddressPattern | undefined;
-  readonly lane: Lane;
+  /** At least one; the next one is for what `core/routing/fallback` says. */
+  readonly steps: readonly Step[];
 }
 
 function holds(pattern: AddressPattern | undefined, subject: Subject): boolean {
   return pattern === undefined || matches(pattern, subject);
 }
 
-/** The lane of the first route whose conditions all hold; undefined where none does, and then nobody takes the mail. */
-export function routeFor(
+function laneOf(step: Step, forwardPath: ForwardPath): Lane | undefined {
+  if (step.kind === "smarthost") return smartHostLane(step.name);
+  if (forwardPath.kind !== "mailbox") return undefined; // a lone postmaster is nobody's domain
+  const { domain } = forwardPath;
+  return domain.kind === "domain" ? domainLane(domain.ascii) : literalLane(domain.address);
+}
+
+/** The lanes of the first route whose conditions all hold, in the order of its steps; none where nobody takes the mail. */
+export function lanesFor(
   routes: readonly Route[],
   reversePath: ReversePath,
   forwardPath: ForwardPath,
-): Lane | undefined {
+): readonly Lane[] {
   const sender = subjectOf(reversePath);
   const recipient = subjectOf(forwardPath);
-  return routes.find((route) => holds(route.recipient, recipient) && holds(route.sender, sender))?.lane;
+  const route = routes.find((row) => holds(row.recipient, recipient) && holds(row.sender, sender));
+  if (route === undefined) return [];
+  return route.steps.map((step) => laneOf(step, forwardPath)).filter((lane) => lane !== undefined);
+}
+
+/** Whether some route goes on behind a step to what `lane` leads to, so that its mail may not have to wait for it. */
+export function hasFallback(routes: readonly Route[], isOf: (step: Step) => boolean): boolean {
+  return routes.some(({ steps }) => steps.slice(0, -1).some(isOf));
 }

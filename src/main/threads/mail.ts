@@ -17,44 +17,21 @@ import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
 import { INBOUND_TIME, LOGS, SESSIONS, STOP } from "../../core/base/limits.ts";
 import type { Listener } from "../../core/config/config.ts";
 import { NO_SPACE, NOT_STORED, SHUTTING_DOWN, TOO_MANY_SESSIONS } from "../../core/inbound/trouble.ts";
-import { parseForwardPath, parseReversePath } from "../../core/mail/path.ts";
 import type { Identity } from "../../core/policy/identity.ts";
-import { type Lane, parseLane } from "../../core/routing/lane.ts";
-import { routeFor } from "../../core/routing/route.ts";
-import type { SmartHost } from "../../core/routing/smart-host.ts";
 import type { Reply } from "../../core/smtp/reply.ts";
 import { Acceptor } from "../../engine/acceptance.ts";
+import { BrokenTls } from "../../engine/broken-tls.ts";
 import { Dispatcher } from "../../engine/dispatcher.ts";
 import type { MailToQueue, QueueToMail, StoreToMail } from "../../engine/messages.ts";
 import { QueueClient } from "../../engine/queue-client.ts";
 import { Reception, type ReceptionParts } from "../../engine/reception.ts";
 import type { SpaceReport } from "../../ports/store.ts";
-import { type MailThreadData, type RelayPlan, dataPaths } from "../plan.ts";
+import { type MailThreadData, dataPaths } from "../plan.ts";
 import { SessionCount } from "../session-count.ts";
+import { destinationFinder, lanesOf, smartHosts } from "./next-hops.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 const DRAIN_LOOK_MS = 50;
-
-/** Smart hosts by lane. */
-function siteTable(plan: RelayPlan): (lane: Lane) => SmartHost | undefined {
-  const byName = new Map(
-    plan.config.smartHosts.map((host): [string, SmartHost] => [
-      host.name,
-      { ...host, authorities: plan.authorities[host.name] ?? [] },
-    ]),
-  );
-  return (lane) => {
-    const parsed = parseLane(lane);
-    return parsed === undefined ? undefined : byName.get(parsed.name);
-  };
-}
-
-function routeAgain(plan: RelayPlan, from: string, recipient: string): Lane | undefined {
-  const sender = parseReversePath(`<${from}>`);
-  const path = parseForwardPath(`<${recipient}>`);
-  if (sender.kind === "malformed" || path.kind === "malformed") return undefined;
-  return routeFor(plan.config.routes, sender.path, path.path);
-}
 
 class MailThread {
   readonly #data: MailThreadData;
@@ -79,6 +56,7 @@ class MailThread {
     const transport = new NetTransport();
     for (const host of config.smartHosts)
       if (host.isImplicitTls || host.tls !== "none") transport.prepare(plan.authorities[host.name] ?? []);
+    if (config.routes.some(({ steps }) => steps.some((step) => step.kind === "mx"))) transport.prepare([]);
     this.#client = new QueueClient(clock, outletTo(data.store, COMMIT), outletTo(data.queue, plain<MailToQueue>()));
     this.#dispatcher = new Dispatcher({
       queue: this.#client,
@@ -88,8 +66,11 @@ class MailThread {
       files,
       transport,
       ehloName: config.hostname,
-      siteOf: siteTable(plan),
-      routeAgain: (from, recipient) => routeAgain(plan, from, recipient),
+      brokenTls: new BrokenTls(clock),
+      finder: destinationFinder(config, data.addresses, { clock, entropy }),
+      exchangerPort: config.delivery.port,
+      smartHost: smartHosts(plan),
+      lanesOf: (from, recipient) => lanesOf(config.routes, from, recipient),
     });
     const routes = (): typeof config.routes => config.routes;
     const acceptor = new Acceptor({
@@ -108,6 +89,7 @@ class MailThread {
       files,
       acceptor,
       routes,
+      permitsLiterals: config.delivery.permitsLiterals,
       credentials: new PasswordVerifier({
         credentials: config.credentials,
         clock,
@@ -118,8 +100,8 @@ class MailThread {
     };
     listenTo(data.store, answers<StoreToMail>(), (message) => this.#fromStore(message));
     listenTo(data.queue, plain<QueueToMail>(), (message) => {
-      if (message.kind === "granted") this.#dispatcher.granted(message.lane, message.slots);
-      else this.#dispatcher.blocked(message.lane, message.block);
+      if (message.kind === "granted") this.#dispatcher.granted(message.site, message.slots);
+      else this.#dispatcher.blocked(message.site, message.block);
     });
   }
 

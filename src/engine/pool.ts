@@ -1,0 +1,140 @@
+import { QUEUE } from "../core/base/limits.ts";
+import type { Transient } from "../core/outbound/outcome.ts";
+import { FairQueue } from "../core/queue/fair-queue.ts";
+import type { Lane } from "../core/routing/lane.ts";
+import type { QueuePort, Site } from "../ports/queue.ts";
+import { Courier, type CourierHandler, type CourierParts } from "./courier.ts";
+import type { Load } from "./load.ts";
+import { failureText } from "./settler.ts";
+import type { Target } from "./target.ts";
+
+export interface PoolParts extends CourierParts {
+  readonly queue: Pick<QueuePort, "demand" | "release" | "progress">;
+}
+
+/** The queue hears of deliveries in groups of this many. */
+const REPORT_EVERY = 20;
+
+/** A mail thread's connections to one site, as many as it has slots for, and what waits for them. */
+export class Pool {
+  readonly site: Site;
+  readonly #parts: PoolParts;
+  readonly #handler: CourierHandler;
+  /** Loads that wait for a connection: each lane has its turn. */
+  readonly #waiting = new FairQueue<Lane, Load>();
+  readonly #couriers = new Set<Courier>();
+  #slots = 0;
+  #demanded = 0;
+  /** Deliveries not yet told to the queue. */
+  #delivered = 0;
+  /** Where to, as known now; undefined where the configuration has it no more. */
+  #target: () => Target | undefined;
+
+  constructor(parts: PoolParts, site: Site, target: () => Target | undefined, handler: CourierHandler) {
+    this.#parts = parts;
+    this.site = site;
+    this.#target = target;
+    this.#handler = handler;
+  }
+
+  get isEmpty(): boolean {
+    const isAtRest = this.#slots === 0 && this.#demanded === 0 && this.#delivered === 0;
+    return isAtRest && this.#waiting.length === 0 && this.#couriers.size === 0;
+  }
+
+  get hasCouriers(): boolean {
+    return this.#couriers.size > 0;
+  }
+
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** What was found out later goes. */
+  aim(target: () => Target | undefined): void {
+    this.#target = target;
+  }
+
+  add(load: Load): void {
+    this.#waiting.push(load.lane, load);
+  }
+
+  /** It was to go before all that waits now. */
+  addFirst(load: Load): void {
+    this.#waiting.unshift(load.lane, load);
+  }
+
+  next(): Load | undefined {
+    return this.#waiting.shift();
+  }
+
+  /** Takes all that waits; no connection is wanted for it any more. */
+  drain(): Load[] {
+    if (this.#demanded > this.#couriers.size) this.#demand(this.#couriers.size);
+    return this.#waiting.drain();
+  }
+
+  /**
+   * Loads for connections that stand, connections for slots, and a word to the queue where more would help. Answers with
+   * loads that have nowhere to go any more.
+   */
+  work(): Load[] {
+    const astray: Load[] = [];
+    for (const courier of this.#couriers) {
+      if (this.#waiting.length === 0) break;
+      if (courier.isReady) courier.send(this.#waiting.shift()!);
+    }
+    while (this.#waiting.length > 0 && this.#couriers.size < this.#slots) {
+      const target = this.#target();
+      const load = this.#waiting.shift()!;
+      if (target === undefined) astray.push(load);
+      else this.#couriers.add(new Courier(this.#parts, this.site, target, this.#handler, load));
+    }
+    const wanted = Math.min(QUEUE.windowMax, this.#couriers.size + this.#waiting.length);
+    if (this.#waiting.length > 0 && wanted > this.#demanded) this.#demand(wanted);
+    return astray;
+  }
+
+  granted(slots: number): void {
+    this.#slots += slots;
+  }
+
+  /** What came too late to be of use goes back. */
+  returnSlots(): void {
+    while (this.#slots > this.#couriers.size) this.#release(undefined, 0);
+  }
+
+  /** A connection is gone. `more`: how many loads still want one. */
+  gone(courier: Courier, failure: Transient | undefined, isStopping: boolean): void {
+    this.#couriers.delete(courier);
+    this.#release(failure, isStopping ? 0 : this.#waiting.length);
+  }
+
+  delivered(): void {
+    this.#delivered++;
+    if (this.#delivered < REPORT_EVERY) return;
+    this.#parts.queue.progress(this.site, this.#delivered);
+    this.#delivered = 0;
+  }
+
+  /** Says QUIT to connections that carry nothing, or ends all of them. */
+  close(which: "ready" | "all"): void {
+    for (const courier of this.#couriers) if (which === "all" || courier.isReady) courier.close();
+  }
+
+  #demand(connections: number): void {
+    this.#demanded = connections;
+    this.#parts.queue.demand(this.site, connections);
+  }
+
+  #release(failure: Transient | undefined, more: number): void {
+    this.#slots--;
+    const deliveries = this.#delivered;
+    this.#delivered = 0;
+    this.#demand(Math.min(QUEUE.windowMax, this.#couriers.size + more));
+    this.#parts.queue.release(this.site, {
+      deliveries,
+      failure: failure === undefined ? undefined : failureText(failure),
+    });
+  }
+}

@@ -1,0 +1,182 @@
+import { afterEach, expect, test } from "vitest";
+import { abandonScenes, fresh, lane, scene, settle, site } from "../../test/support/dispatching.ts";
+import type { Destination } from "./destination.ts";
+
+// Where deliveries go: the servers of a domain, and the steps of a route.
+
+afterEach(abandonScenes);
+
+const mx = "mx/b.example";
+const backup = "smarthost/backup";
+
+function hosts(...addresses: readonly string[]): Destination {
+  return {
+    kind: "hosts",
+    site: "mx.b.example",
+    hosts: addresses.map((address, preference) => ({ preference, exchange: `h${preference}`, addresses: [address] })),
+  };
+}
+
+/** A scene whose only route is these lanes. */
+function routed(...lanes: readonly string[]): ReturnType<typeof scene> {
+  const s = scene();
+  s.route = lanes;
+  s.hosts.set("backup", { ...site, name: "backup", host: "backup.example" });
+  return s;
+}
+
+test("mail by MX goes to the servers that the DNS names, and to the next address where one is dead", async () => {
+  const s = routed(mx);
+  s.destinations.set("b.example", hosts("198.51.100.1", "198.51.100.2"));
+  s.hop.refusesAt = (address) => address === "198.51.100.1";
+  s.dispatcher.take(fresh(2, mx));
+  await settle();
+  expect(s.demands).toEqual([1]);
+  s.dispatcher.granted("mx.b.example", 1);
+  await settle();
+  expect(s.hop.targets).toMatchObject([
+    { host: "h0", address: "198.51.100.1", port: 25, mustVerify: false },
+    { host: "h1", address: "198.51.100.2", port: 25, mustVerify: false },
+  ]);
+  expect(s.settlements).toMatchObject([{ kind: "finish" }, { kind: "finish" }]);
+});
+
+test("a greeting with 5yz is about that host: the next one is tried", async () => {
+  const s = routed(mx);
+  s.destinations.set("b.example", hosts("198.51.100.1", "198.51.100.2"));
+  s.hop.greeting = (address) => (address === "198.51.100.1" ? "554 no" : "220 hello");
+  s.dispatcher.take(fresh(1, mx));
+  await settle();
+  s.dispatcher.granted("mx.b.example", 1);
+  await settle();
+  expect(s.hop.connections).toBe(2);
+  expect(s.settlements).toMatchObject([{ kind: "finish" }]);
+  expect(s.reports.every(({ failure }) => failure === undefined)).toBe(true);
+});
+
+test("where no host takes us the site failed, once; the recipient waits by its own schedule", async () => {
+  const s = routed(mx);
+  s.destinations.set("b.example", hosts("198.51.100.1", "198.51.100.2"));
+  s.hop.refuses = true;
+  s.dispatcher.take(fresh(1, mx));
+  await settle();
+  s.dispatcher.granted("mx.b.example", 1);
+  await settle();
+  expect(s.reports).toMatchObject([{ failure: "connect-failed: refused" }]);
+  s.dispatcher.blocked("mx.b.example", { until: s.clock.now() + 5000, text: "connect-failed: refused" });
+  expect(s.settlements.at(-1)).toMatchObject({ kind: "park", lane: mx, attempts: 1, due: s.clock.now() + 120_000 });
+});
+
+test("what the DNS says for certain ends a delivery; without an answer it waits", async () => {
+  const s = routed(mx);
+  s.destinations.set("b.example", { kind: "refused", status: "5.1.10", detail: "b.example takes no mail" });
+  s.dispatcher.take(fresh(1, mx));
+  s.dispatcher.take(fresh(1, "mx/other.example"));
+  await settle();
+  expect(s.events).toMatchObject([
+    { event: "delivery.failed", cause: "null-mx", reply: "b.example takes no mail" },
+    { event: "delivery.deferred", cause: "unresolved", reply: "unresolved: SERVFAIL" },
+  ]);
+  expect(s.settlements).toMatchObject([{ kind: "finish" }, { kind: "park", due: s.clock.now() + 120_000 }]);
+  expect(s.demands).toEqual([]);
+});
+
+test("what was claimed tells the queue which site its lane goes to, before anything of it is done with", async () => {
+  const s = routed(mx);
+  s.destinations.set("b.example", hosts("198.51.100.1"));
+  const { envelope } = fresh();
+  const message = { row: 1, id: "0".repeat(14), receivedAt: 0, octets: 1, content: new Uint8Array(1) };
+  const delivery = { row: 4096, lane: mx, recipient: "r@b.example", options: "", attempts: 0 };
+  s.dispatcher.claimed([{ message: { ...message, envelope: JSON.stringify(envelope) }, deliveries: [delivery] }]);
+  await settle();
+  expect(s.sited).toEqual([[mx, "mx.b.example"]]);
+});
+
+test("4yz to MAIL: the next step takes it at once; where that fails too, it waits for the first one", async () => {
+  const s = routed(lane, backup);
+  s.hop.answer = (command) => (command === "MAIL" ? "451 4.3.0 not now" : undefined);
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "note" }]);
+  expect(s.events).toMatchObject([{ event: "delivery.deferred", reason: "next-step", lane }]);
+  s.dispatcher.granted(backup, 1);
+  await settle();
+  expect(s.hop.targets.map(({ host }) => host)).toEqual(["a.example", "backup.example"]);
+  expect(s.settlements.at(-1)).toMatchObject({ kind: "park", lane, attempts: 1, due: s.clock.now() + 120_000 });
+});
+
+test("450 to RCPT is the recipient's own: no other step is tried", async () => {
+  const s = routed(lane, backup);
+  s.hop.answer = (command) => (command === "RCPT" ? "450 4.2.0 greylisted" : undefined);
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "park", lane }]);
+  expect(s.hop.connections).toBe(1);
+});
+
+test("a connection that ends after the final dot: no other step, because the mail may be there (P3)", async () => {
+  const s = routed(lane, backup);
+  s.hop.answer = (command) => (command === "DOT" ? "" : undefined);
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "park", lane }]);
+  expect(JSON.parse((s.settlements[0] as { last: string }).last)).toMatchObject({ because: "possible-duplicate" });
+});
+
+test("while the first step is blocked, what waits for it and what comes new takes the next", async () => {
+  const s = routed(lane, backup);
+  s.hop.refuses = true;
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.hop.refuses = false;
+  s.dispatcher.blocked(lane, { until: s.clock.now() + 5000, text: "connect-failed: refused" });
+  s.dispatcher.granted(backup, 1);
+  await settle();
+  expect(s.settlements.at(-1)).toMatchObject({ kind: "finish" });
+  expect(s.dispatcher.admits(1, [[lane, backup]])).toMatchObject({ isInHand: true, places: [{ lane: backup }] });
+});
+
+test("with all steps blocked it waits in the first, until the one that is free first", () => {
+  const s = routed(lane, backup);
+  const soon = s.clock.now() + 5000;
+  s.dispatcher.take(fresh());
+  s.dispatcher.blocked(backup, { until: soon, text: "away" });
+  s.dispatcher.blocked(lane, { until: soon + 60_000, text: "away too" });
+  expect(s.settlements).toMatchObject([{ kind: "park", lane, due: soon }]);
+  expect(s.dispatcher.admits(1, [[lane, backup]])).toMatchObject({
+    isInHand: false,
+    places: [{ lane, due: soon }],
+  });
+});
+
+test("TLS that breaks where it is no condition: the same address in clear, and remembered", async () => {
+  const s = scene();
+  s.hosts.set("a", { ...site, tls: "opportunistic" });
+  s.hop.offersTls = true;
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.hop.connections).toBe(2);
+  expect(s.settlements).toMatchObject([{ kind: "finish" }]);
+  s.dispatcher.abandon();
+  await settle();
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.hop.connections).toBe(3); // in clear at once
+});
+
+test("TLS that breaks where it is a condition: nothing goes in clear", async () => {
+  const s = scene();
+  s.hosts.set("a", { ...site, tls: "verify" });
+  s.hop.offersTls = true;
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.hop.connections).toBe(1);
+  expect(s.reports[0]!.failure).toMatch(/^tls-failed/);
+});

@@ -1,0 +1,28 @@
+import { OUTBOUND } from "../core/base/limits.ts";
+import { type Candidate, type ExchangeHost, candidatesOf } from "../core/routing/exchangers.ts";
+import type { SmartHost } from "../core/routing/smart-host.ts";
+
+/** Where a connection to a site goes, and under which conditions. */
+export interface Target extends Pick<SmartHost, "port" | "isImplicitTls" | "tls" | "credentials" | "authorities"> {
+  /** In the order in which they are tried; at least one. */
+  readonly candidates: readonly Candidate[];
+  /** Messages over one connection. */
+  readonly messagesMax: number;
+}
+
+export function smartHostTarget(host: SmartHost): Target {
+  return { ...host, candidates: [{ host: host.host, address: host.host }], messagesMax: Number.POSITIVE_INFINITY };
+}
+
+/** The servers of a domain: strangers, who take mail with TLS where they offer it, whatever their certificate. */
+export function exchangerTarget(hosts: readonly ExchangeHost[], port: number, chance: () => number): Target {
+  return {
+    candidates: candidatesOf(hosts, chance),
+    port,
+    isImplicitTls: false,
+    tls: "opportunistic",
+    credentials: undefined,
+    authorities: [],
+    messagesMax: OUTBOUND.messagesPerStrangerConnectionMax,
+  };
+}

@@ -1,0 +1,196 @@
+import { once } from "node:events";
+import net from "node:net";
+import tls from "node:tls";
+import type { Certificate } from "./certificates.ts";
+
+// A mail server for tests that answers each command as its script says; it shares no code with the relay.
+
+/** `CONNECT`, a verb, `CONTENT` for the final dot. */
+export type Place = "CONNECT" | "EHLO" | "HELO" | "STARTTLS" | "MAIL" | "RCPT" | "DATA" | "CONTENT" | "RSET" | "QUIT";
+
+export interface Told {
+  /** Whole line, or the content. */
+  readonly line: string;
+  /** Envelope sender and recipients so far, as between the brackets. */
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly isTls: boolean;
+}
+
+/** What is said, without CR LF: `close` ends the connection without a word, `silence` says nothing any more. */
+type Answer = string;
+
+export type Script = (place: Place, told: Told) => Answer | undefined;
+
+export interface TakenMessage {
+  readonly from: string;
+  readonly to: readonly string[];
+  /** Lines of MAIL and RCPT. */
+  readonly commands: readonly string[];
+  /** As octets in a string, dots unstuffed. */
+  readonly content: string;
+  readonly isTls: boolean;
+  /** Number of its connection, from 1. */
+  readonly connection: number;
+  /** By the wall clock. */
+  readonly at: number;
+}
+
+export interface HostOptions {
+  readonly address?: string;
+  readonly port?: number;
+  /** Lines of EHLO behind the first. */
+  readonly keywords?: readonly string[];
+  /** STARTTLS is offered with this certificate. */
+  readonly certificate?: Certificate;
+  readonly script?: Script;
+}
+
+const USUAL: Readonly<Record<Place, string>> = {
+  CONNECT: "220 host.test ESMTP",
+  EHLO: "",
+  HELO: "250 host.test",
+  STARTTLS: "220 2.0.0 go",
+  MAIL: "250 2.1.0 ok",
+  RCPT: "250 2.1.5 ok",
+  DATA: "354 go",
+  CONTENT: "250 2.0.0 taken",
+  RSET: "250 2.0.0 ok",
+  QUIT: "221 2.0.0 bye",
+};
+
+export class ScriptedHost {
+  readonly messages: TakenMessage[] = [];
+  /** Connections so far, those that stand, and most at a time. */
+  connections = 0;
+  standing = 0;
+  standingMax = 0;
+  /** When each connection was opened, by the wall clock. */
+  readonly openedAt: number[] = [];
+  script: Script;
+  readonly #options: HostOptions;
+  readonly #sockets = new Set<net.Socket>();
+  readonly #server: net.Server;
+
+  static async start(options: HostOptions = {}): Promise<ScriptedHost> {
+    const host = new ScriptedHost(options);
+    host.#server.listen({ host: options.address ?? "127.0.0.1", port: options.port ?? 0 });
+    await once(host.#server, "listening");
+    return host;
+  }
+
+  private constructor(options: HostOptions) {
+    this.#options = options;
+    this.script = options.script ?? (() => undefined);
+    this.#server = net.createServer({ noDelay: true }, (socket) => this.#serve(socket));
+  }
+
+  get port(): number {
+    return (this.#server.address() as net.AddressInfo).port;
+  }
+
+  /** Recipients that it took mail for, as often as it did. */
+  recipients(): string[] {
+    return this.messages.flatMap(({ to }) => to);
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #serve(raw: net.Socket): void {
+    const connection = ++this.connections;
+    this.standing++;
+    this.standingMax = Math.max(this.standingMax, this.standing);
+    this.openedAt.push(Date.now());
+    this.#sockets.add(raw);
+    raw.on("error", () => undefined);
+    raw.on("close", () => {
+      this.standing--;
+      this.#sockets.delete(raw);
+    });
+    let socket: net.Socket = raw;
+    let input = "";
+    let isContent = false;
+    let isTls = false;
+    let isSilent = false;
+    let from = "";
+    let to: string[] = [];
+    let commands: string[] = [];
+
+    const say = (place: Place, line: string): string => {
+      const answer = this.script(place, { line, from, to, isTls }) ?? this.#usual(place, isTls);
+      if (answer === "close") socket.destroy();
+      else if (answer === "silence") isSilent = true;
+      else socket.write(`${answer}\r\n`);
+      return answer;
+    };
+    const command = (line: string): void => {
+      const verb = line.split(/[ :]/)[0]!.toUpperCase() as Place;
+      if (!(verb in USUAL)) return void socket.write("500 5.5.1 what?\r\n");
+      if (verb === "DATA" && to.length === 0 && this.script("DATA", { line, from, to, isTls }) === undefined)
+        return void socket.write("503 5.5.1 no recipients\r\n");
+      const inner = /<(.*?)>/.exec(line)?.[1] ?? "";
+      if (verb === "MAIL") {
+        from = inner;
+        to = [];
+        commands = [];
+      }
+      const answer = say(verb, line);
+      const isGood = answer.startsWith("2");
+      if (verb === "MAIL" || verb === "RCPT") commands.push(line);
+      if (verb === "RCPT" && isGood) to = [...to, inner];
+      if (verb === "DATA" && answer.startsWith("354")) isContent = true;
+      if (verb === "QUIT") socket.end();
+      if (verb === "STARTTLS" && isGood) secure();
+    };
+    const secure = (): void => {
+      const { certificate } = this.#options;
+      if (certificate === undefined) return void raw.destroy();
+      raw.removeAllListeners("data");
+      const secured = new tls.TLSSocket(raw, {
+        isServer: true,
+        key: certificate.key,
+        cert: certificate.certificate,
+      });
+      secured.on("error", () => undefined);
+      socket = secured;
+      isTls = true;
+      input = "";
+      secured.on("data", take);
+    };
+    const take = (octets: Buffer): void => {
+      input += octets.toString("latin1");
+      for (;;) {
+        if (isSilent || socket.destroyed) return;
+        if (isContent) {
+          const whole = `\r\n${input}`;
+          const end = whole.indexOf("\r\n.\r\n");
+          if (end === -1) return;
+          const content = whole.slice(2, end + 2).replace(/^\./gm, "");
+          input = whole.slice(end + 5);
+          isContent = false;
+          const answer = say("CONTENT", content);
+          if (answer.startsWith("2"))
+            this.messages.push({ from, to, commands, content, isTls, connection, at: Date.now() });
+          continue;
+        }
+        const end = input.indexOf("\r\n");
+        if (end === -1) return;
+        const line = input.slice(0, end);
+        input = input.slice(end + 2);
+        command(line);
+      }
+    };
+    raw.on("data", take);
+    say("CONNECT", "");
+  }
+
+  #usual(place: Place, isTls: boolean): string {
+    if (place !== "EHLO") return USUAL[place];
+    const { keywords = ["PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"], certificate } = this.#options;
+    const all = ["host.test", ...keywords, ...(certificate !== undefined && !isTls ? ["STARTTLS"] : [])];
+    return all.map((keyword, at) => `250${at === all.length - 1 ? " " : "-"}${keyword}`).join("\r\n");
+  }
+}
