@@ -2,7 +2,7 @@ import { invariant } from "../core/base/invariant.ts";
 import { OUTBOUND_TIME } from "../core/base/limits.ts";
 import { readOptions } from "../core/mail/stored.ts";
 import { Dialogue, type Effect } from "../core/outbound/dialogue.ts";
-import type { LossCause, Outcome, Transient } from "../core/outbound/outcome.ts";
+import { type LossCause, type Outcome, type Transient, loss, unsuited } from "../core/outbound/outcome.ts";
 import type { Candidate } from "../core/routing/exchangers.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { ContentFiles } from "../ports/content.ts";
@@ -10,7 +10,7 @@ import type { Site } from "../ports/queue.ts";
 import type { Endpoint, Socket, SocketEnd, SocketHandler, TlsFacts, Transport } from "../ports/transport.ts";
 import type { BrokenTls } from "./broken-tls.ts";
 import type { Load } from "./load.ts";
-import { outgoing, outgoingOctets, outgoingPieces, prefixOctets } from "./pipeline.ts";
+import { type Outgoing, outgoing, sevenBit } from "./pipeline.ts";
 import type { Target } from "./target.ts";
 
 /** What a courier tells its dispatcher. */
@@ -110,7 +110,9 @@ export class Courier implements LegHandler {
   #leg: Leg;
   #wasReady = false;
   #load: Load | undefined;
-  #prefix: Uint8Array | undefined;
+  #outgoing: Outgoing | undefined;
+  /** The load at hand is looked through, to become one of 7 bits. */
+  #isConverting = false;
   #timer: Timer | undefined;
   #deadline = 0;
   #step = -1;
@@ -297,14 +299,37 @@ export class Courier implements LegHandler {
   #transact(): void {
     if (this.#isTransacting) return;
     this.#isTransacting = true;
-    while (this.#load !== undefined && this.#dialogue.isReady && !this.#isGone) this.#begin(this.#load);
+    while (this.#load !== undefined && this.#dialogue.isReady && !this.#isGone && !this.#isConverting)
+      this.#begin(this.#load);
     this.#isTransacting = false;
   }
 
   #begin(load: Load): void {
+    const plain = outgoing(load.message, this.#parts.files);
+    if (!plain.isEightBit || this.#dialogue.features.eightBitMime) return this.#offer(load, plain);
+    return void this.#convert(load);
+  }
+
+  /** The server takes 7 bits only. */
+  async #convert(load: Load): Promise<void> {
+    this.#isConverting = true;
+    this.#arm(OUTBOUND_TIME.block);
+    this.#deadline = this.#parts.clock.monotonic() + OUTBOUND_TIME.block;
+    const converted = await sevenBit(load.message, this.#parts.files).catch((error: unknown) => {
+      return loss("mail", "content-unreadable", String(error)); // our disk: the message waits (promise P5)
+    });
+    this.#isConverting = false;
+    if (this.#isGone || this.#load !== load) return;
+    this.#step = -1;
+    if (typeof converted !== "string" && "octets" in converted) return this.#offer(load, converted);
+    const outcome = typeof converted === "string" ? unsuited("needs-8bitmime", converted) : converted;
+    this.#apply([{ kind: "done", outcomes: load.deliveries.map(() => outcome), connection: "reusable" }]);
+  }
+
+  #offer(load: Load, content: Outgoing): void {
     const { envelope } = load.message;
     this.#transactions++;
-    this.#prefix = prefixOctets(load.message);
+    this.#outgoing = content;
     this.#apply(
       this.#dialogue.transact({
         reversePath: envelope.from,
@@ -312,8 +337,8 @@ export class Courier implements LegHandler {
           forwardPath: recipient,
           ...readOptions(options),
         })),
-        octets: outgoingOctets(load.message, this.#prefix),
-        isEightBit: envelope.isEightBit,
+        octets: content.octets,
+        isEightBit: content.isEightBit,
         needsSmtpUtf8: envelope.isUtf8,
         ret: envelope.ret,
         envelopeId: envelope.envelopeId,
@@ -322,9 +347,9 @@ export class Courier implements LegHandler {
   }
 
   #sendContent(): void {
-    const { message } = this.#load!;
-    if (message.content !== undefined) {
-      this.#leg.socket!.send(outgoing(this.#prefix!, message.content));
+    const whole = this.#outgoing!.whole();
+    if (whole !== undefined) {
+      this.#leg.socket!.send(whole);
       this.#dialogue.contentSent();
       return;
     }
@@ -335,9 +360,8 @@ export class Courier implements LegHandler {
   }
 
   async #sendPieces(load: Load): Promise<void> {
-    const reader = this.#parts.files.open(load.message.id);
+    const pieces = this.#outgoing!.pieces();
     try {
-      const pieces = outgoingPieces(this.#prefix!, reader);
       let next = await pieces.next();
       while (next.done !== true) {
         if (this.#isGone || this.#load !== load) return;
@@ -350,7 +374,7 @@ export class Courier implements LegHandler {
         this.#watch();
       }
     } finally {
-      reader.close();
+      await pieces.return();
     }
   }
 
@@ -358,11 +382,11 @@ export class Courier implements LegHandler {
     const load = this.#load;
     invariant(load !== undefined, "outcomes belong to a load");
     this.#load = undefined;
-    const loss = outcomes.find(isLoss);
+    const lost = outcomes.find(isLoss);
     // A server may close an idle connection while we begin: nothing was tried, and nothing failed.
-    const isUnbegun = loss?.phase === "mail" || loss?.phase === "rset";
-    const isStale = loss?.scope === "session" && isUnbegun && this.#transactions > 1;
-    if (loss !== undefined && !isStale) this.#failure = loss;
+    const isUnbegun = lost?.phase === "mail" || lost?.phase === "rset";
+    const isStale = lost?.scope === "session" && isUnbegun && this.#transactions > 1;
+    if (lost !== undefined && !isStale) this.#failure = lost;
     this.#handler.done(this, load, outcomes, isStale);
   }
 

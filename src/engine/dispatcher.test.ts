@@ -54,9 +54,8 @@ test("without room to record an end nothing is begun over a connection that stan
 
 test("ten thousand messages that the next hop cannot take end one after the other, not inside one another", async () => {
   const s = scene();
-  const eightBit = fresh();
-  for (let n = 0; n < 10_000; n++)
-    s.dispatcher.take({ ...eightBit, envelope: { ...eightBit.envelope, isEightBit: true } });
+  const utf8 = fresh();
+  for (let n = 0; n < 10_000; n++) s.dispatcher.take({ ...utf8, envelope: { ...utf8.envelope, isUtf8: true } });
   s.dispatcher.granted(lane, 1);
   await settle();
   expect(s.settlements).toHaveLength(10_000);

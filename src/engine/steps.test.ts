@@ -180,3 +180,23 @@ test("TLS that breaks where it is a condition: nothing goes in clear", async () 
   expect(s.hop.connections).toBe(1);
   expect(s.reports[0]!.failure).toMatch(/^tls-failed/);
 });
+
+test("a next hop of 7 bits gets an 8-bit message converted; one that cannot be converted fails with 5.6.3", async () => {
+  const s = scene();
+  const message = fresh();
+  const eightBit = (content: string) => ({
+    ...message,
+    envelope: { ...message.envelope, isEightBit: true },
+    content: Uint8Array.from(content, (character) => character.charCodeAt(0)),
+  });
+  s.dispatcher.take(eightBit("Content-Transfer-Encoding: 8bit\r\n\r\nMany greetings, viele Gr\xfc\xdfe\r\n"));
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.hop.contents[0]).toContain("quoted-printable");
+  expect(s.hop.contents[0]).toContain("Gr=FC=DFe");
+  s.dispatcher.take(eightBit("Subject: Gr\xfc\xdfe\r\n\r\nbody\r\n"));
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "finish" }, { kind: "finish" }]);
+  expect(s.events.at(-1)).toMatchObject({ event: "delivery.failed", cause: "needs-8bitmime" });
+  expect(s.hop.connections).toBe(1);
+});

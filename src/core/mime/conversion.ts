@@ -5,7 +5,7 @@ import type { Entity } from "./entity.ts";
 import { type MimeVisitor, MimeWalker } from "./walker.ts";
 
 /** What becomes of one leaf. */
-type Treatment = "as-is" | "quoted-printable" | "base64";
+export type Treatment = "as-is" | "quoted-printable" | "base64";
 
 /** How a message becomes one of 7 bits and lines of at most 998 octets, or why it cannot. */
 export type Conversion =

@@ -585,7 +585,12 @@ describe("what the server offers", () => {
     ["250-mx\r\n250 SIZE 0\r\n", {}, "delivered"],
     ["250-mx\r\n250 SIZE abc\r\n", {}, "delivered"],
     ["250 mx\r\n", { isEightBit: true }, "permanent message needs-8bitmime 5.6.3 mail"],
-    ["250-mx\r\n250 8BITMIME\r\n", { needsSmtpUtf8: true }, "permanent message needs-smtputf8 5.6.7 mail"],
+    ["250-mx\r\n250 8BITMIME\r\n", { needsSmtpUtf8: true }, "permanent message header-needs-smtputf8 5.6.9 mail"],
+    [
+      "250-mx\r\n250 8BITMIME\r\n",
+      { needsSmtpUtf8: true, reversePath: "ü@example.test" },
+      "permanent message needs-smtputf8 5.6.7 mail",
+    ],
   ])("%j with %j: %s", (EHLO, needs, outcome) => {
     const course = play({ EHLO }, { transactions: [transaction(1, needs), transaction(1, { octets: 1 })] });
     expect(all(course)).toEqual([outcome, "delivered"]);

@@ -25,7 +25,10 @@ export function unsuitedTo(transaction: Transaction, features: Features): Perman
     return unsuited("too-big", `${transaction.octets} octets, and the server takes ${features.size}`);
   }
   if (transaction.needsSmtpUtf8 && !features.smtpUtf8) {
-    return unsuited("needs-smtputf8", "the message needs SMTPUTF8, which the server does not offer");
+    const paths = [transaction.reversePath, ...transaction.recipients.map(({ forwardPath }) => forwardPath)];
+    return paths.every(isAsciiText)
+      ? unsuited("header-needs-smtputf8", "the header needs SMTPUTF8, which the server does not offer")
+      : unsuited("needs-smtputf8", "an address needs SMTPUTF8, which the server does not offer");
   }
   if (transaction.isEightBit && !features.eightBitMime) {
     return unsuited("needs-8bitmime", "the content needs 8BITMIME, which the server does not offer");
@@ -177,6 +180,10 @@ export class Exchange {
     this.settle(reply.code < 300 ? delivered(reply) : refused("finalDot", "content-refused", "message", reply));
     return "finished";
   }
+}
+
+function isAsciiText(text: string): boolean {
+  return /^[\0-\x7f]*$/.test(text);
 }
 
 function isIntermediate(reply: ServerReply): boolean {

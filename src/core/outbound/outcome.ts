@@ -50,7 +50,9 @@ const CAUSES = {
   "content-refused": "0.0",
   "too-big": "3.4",
   "needs-8bitmime": "6.3",
+  /** An address; and the header alone (RFC 6531 section 3.2's codes 6.7 and 6.9). */
   "needs-smtputf8": "6.7",
+  "header-needs-smtputf8": "6.9",
   /** We stopped or could not go on: shutdown, a lease that ran out. */
   "stopped-here": "3.0",
   /** Our disk does not give the message's content back. */
@@ -184,7 +186,10 @@ function isPlain452(reply: ServerReply): boolean {
 }
 
 /** The server does not offer what this message needs. */
-export function unsuited(cause: "too-big" | "needs-8bitmime" | "needs-smtputf8", detail: string): Permanent {
+export function unsuited(
+  cause: "too-big" | "needs-8bitmime" | "needs-smtputf8" | "header-needs-smtputf8",
+  detail: string,
+): Permanent {
   const status = statusOf(5, cause, undefined);
   return { kind: "permanent", scope: "message", cause, phase: "mail", status, reply: undefined, detail };
 }

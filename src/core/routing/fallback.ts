@@ -1,7 +1,14 @@
 import type { Failure } from "../outbound/outcome.ts";
 
 /** What another next hop may well take: it was this one's abilities, or the way to it, that did not suffice. */
-const UNSUITED: ReadonlySet<string> = new Set(["too-big", "needs-8bitmime", "needs-smtputf8", "unreachable", "loop"]);
+const UNSUITED: ReadonlySet<string> = new Set([
+  "too-big",
+  "needs-8bitmime",
+  "needs-smtputf8",
+  "header-needs-smtputf8",
+  "unreachable",
+  "loop",
+]);
 /** Our doing: no next hop had a say. */
 const OURS: ReadonlySet<string> = new Set(["stopped-here", "content-unreadable"]);
 
