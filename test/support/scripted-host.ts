@@ -6,7 +6,8 @@ import type { Certificate } from "./certificates.ts";
 // A mail server for tests that answers each command as its script says; it shares no code with the relay.
 
 /** `CONNECT`, a verb, `CONTENT` for the final dot. */
-export type Place = "CONNECT" | "EHLO" | "HELO" | "STARTTLS" | "MAIL" | "RCPT" | "DATA" | "CONTENT" | "RSET" | "QUIT";
+export type Place =
+  "CONNECT" | "EHLO" | "HELO" | "STARTTLS" | "AUTH" | "MAIL" | "RCPT" | "DATA" | "CONTENT" | "RSET" | "QUIT";
 
 export interface Told {
   /** Whole line, or the content. */
@@ -51,6 +52,7 @@ const USUAL: Readonly<Record<Place, string>> = {
   EHLO: "",
   HELO: "250 host.test",
   STARTTLS: "220 2.0.0 go",
+  AUTH: "235 2.7.0 welcome",
   MAIL: "250 2.1.0 ok",
   RCPT: "250 2.1.5 ok",
   DATA: "354 go",
