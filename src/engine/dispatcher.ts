@@ -112,7 +112,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const message: MessageInHand = { ...fresh, isClaimed: false, left: fresh.deliveries.length };
     const byLane = new Map<Lane, DeliveryInHand[]>();
     for (const { row, lane, recipient, options } of fresh.deliveries) {
-      const delivery: DeliveryInHand = { row, recipient, options, attempts: 0 };
+      const delivery: DeliveryInHand = { row, recipient, options, attempts: 0, isTold: false, wish: "none" };
       const group = byLane.get(lane);
       if (group === undefined) byLane.set(lane, [delivery]);
       else group.push(delivery);
@@ -130,7 +130,14 @@ export class Dispatcher implements CourierHandler, QueueListener {
       this.#enqueue(
         message,
         lane,
-        deliveries.map(({ row, recipient, options, attempts }) => ({ row, recipient, options, attempts })),
+        deliveries.map(({ row, recipient, options, attempts, isTold, wish }) => ({
+          row,
+          recipient,
+          options,
+          attempts,
+          isTold,
+          wish,
+        })),
       );
     }
   }
@@ -160,6 +167,11 @@ export class Dispatcher implements CourierHandler, QueueListener {
     }
     this.#report(lane, true);
     this.#tidy(lane);
+  }
+
+  /** An operator wants it tried now. */
+  unblocked(name: Lane): void {
+    this.#blocks.delete(name);
   }
 
   /** Without room to record an end nothing is begun, over connections that stand neither. */

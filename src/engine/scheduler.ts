@@ -126,6 +126,11 @@ export class Scheduler {
         }
         this.#claimDue();
         break;
+      case "unblock":
+        this.#unblock(message.lane);
+        break;
+      case "pauses":
+        break;
     }
   }
 
@@ -160,6 +165,14 @@ export class Scheduler {
 
   #isBlocked(lane: LaneState): boolean {
     return lane.block.until > this.#clock.now();
+  }
+
+  /** An operator wants it tried now. */
+  #unblock(name: Lane): void {
+    const lane = this.#lane(name);
+    lane.block = NO_BLOCK;
+    this.#grant(name, lane);
+    this.#forget(name, lane);
   }
 
   #progress(name: Lane, lane: LaneState, deliveries: number): void {

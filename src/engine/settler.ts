@@ -98,14 +98,14 @@ export class Settler {
 
   #park(
     lane: Lane,
-    { row, attempts }: DeliveryInHand,
+    { row, attempts, isTold }: DeliveryInHand,
     due: Instant,
     because: Reason,
     text: string,
     entry: string,
   ): void {
     const last = lastWord(because, text, this.#parts.clock.now());
-    this.#parts.queue.settle({ kind: "park", row, lane, due, attempts, last, entry });
+    this.#parts.queue.settle({ kind: "park", row, lane, due, attempts, last, entry, isTold });
   }
 
   /** What history keeps of an attempt or an end. */

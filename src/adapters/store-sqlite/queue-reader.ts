@@ -1,12 +1,15 @@
 import { DatabaseSync } from "node:sqlite";
 import { STORE } from "../../core/base/limits.ts";
 import { type MessageId, timeOf } from "../../core/mail/message-id.ts";
+import type { Pause } from "../../core/queue/pause.ts";
+import type { Standing } from "../../core/queue/action.ts";
 import { DELIVERY_SPAN, deliveryRow } from "../../ports/store.ts";
-import { IN_HAND } from "./schema.ts";
+import { readPauses } from "./pauses.ts";
+import { HELD, IN_HAND, STANDINGS } from "./schema.ts";
 
 export interface QueuedDelivery {
   readonly row: number;
-  readonly isInHand: boolean;
+  readonly standing: Standing;
   readonly lane: string;
   readonly due: number;
   readonly attempts: number;
@@ -40,7 +43,7 @@ const PROBED_ROWS = 16;
 function delivery(found: Record<string, unknown>): QueuedDelivery {
   return {
     row: found["row"] as number,
-    isInHand: found["state"] === IN_HAND,
+    standing: STANDINGS[found["state"] as number]!,
     lane: found["lane"] as string,
     due: found["due"] as number,
     attempts: found["attempts"] as number,
@@ -77,6 +80,14 @@ export class QueueReader {
     return this.#database.prepare(`${DELIVERY} WHERE row > ? ORDER BY row LIMIT ?`).all(row, limit).map(delivery);
   }
 
+  /** The same of those that are held. */
+  heldDeliveries(row: number, limit: number): QueuedDelivery[] {
+    return this.#database
+      .prepare(`${DELIVERY} WHERE state = ${HELD} AND row > ? ORDER BY row LIMIT ?`)
+      .all(row, limit)
+      .map(delivery);
+  }
+
   deliveriesOf(row: number): QueuedDelivery[] {
     const first = deliveryRow(row, 0);
     return this.#database
@@ -103,6 +114,18 @@ export class QueueReader {
       this.#number(`SELECT row AS n FROM (${BEHIND}) WHERE id = ?`, start, STORE.lookedThroughMax, id) ??
       this.#number(`SELECT row AS n FROM (${BEFORE}) WHERE id = ?`, start, STORE.lookedThroughMax, id);
     return row === undefined ? undefined : this.message(row);
+  }
+
+  hasLane(lane: string): boolean {
+    return this.#number("SELECT 1 AS n FROM lane WHERE name = ?", lane) !== undefined;
+  }
+
+  pauses(): Pause[] {
+    return readPauses(this.#database);
+  }
+
+  heldCount(): number {
+    return this.#number(`SELECT count(*) AS n FROM delivery WHERE state = ${HELD}`) ?? 0;
   }
 
   laneCount(): number {
