@@ -62,6 +62,8 @@ export class Scheduler {
   #isClaimingDue = false;
   #claimsUnderWay = 0;
   #nextMailThread = 0;
+  #isPaused = false;
+  #pausedLanes: ReadonlySet<Lane> = new Set();
   #mayDeliver = false; // until the store has looked at the disk
 
   constructor(parts: {
@@ -120,16 +122,15 @@ export class Scheduler {
         break;
       case "space":
         this.#mayDeliver = message.report.mayDeliver;
-        for (const [name, lane] of this.#lanes) {
-          this.#grant(name, lane);
-          this.#claimMore(name, lane);
-        }
-        this.#claimDue();
+        this.#goOn();
         break;
       case "unblock":
         this.#unblock(message.lane);
         break;
       case "pauses":
+        this.#isPaused = message.outbound;
+        this.#pausedLanes = new Set(message.lanes);
+        this.#goOn();
         break;
     }
   }
@@ -165,6 +166,20 @@ export class Scheduler {
 
   #isBlocked(lane: LaneState): boolean {
     return lane.block.until > this.#clock.now();
+  }
+
+  /** What may be given out or claimed may have changed for all lanes. */
+  #goOn(): void {
+    for (const [name, lane] of this.#lanes) {
+      this.#grant(name, lane);
+      this.#claimMore(name, lane);
+    }
+    this.#claimDue();
+  }
+
+  /** By an operator. The store does not let a paused lane wake, so that only what is served already is to be stopped here. */
+  #isLanePaused(name: Lane): boolean {
+    return this.#isPaused || this.#pausedLanes.has(name);
   }
 
   /** An operator wants it tried now. */
@@ -211,7 +226,7 @@ export class Scheduler {
 
   /** Gives out slots up to the window, one mail thread after the other. */
   #grant(name: Lane, lane: LaneState): void {
-    if (!this.#mayDeliver || this.#isBlocked(lane)) return;
+    if (!this.#mayDeliver || this.#isBlocked(lane) || this.#isLanePaused(name)) return;
     let free = lane.window.limit - sum(lane.slots);
     const grants = this.#mails.map(() => 0);
     for (let isGiving = true; free > 0 && isGiving;) {
@@ -248,7 +263,7 @@ export class Scheduler {
   }
 
   #claimMore(name: Lane, lane: LaneState): void {
-    if (!lane.hasMore || lane.isClaiming || lane.claimed >= LANE_LOW_WATER) return;
+    if (!lane.hasMore || lane.isClaiming || this.#isLanePaused(name) || lane.claimed >= LANE_LOW_WATER) return;
     if (!this.#mayClaim()) return void this.#starved.add(name);
     lane.isClaiming = true;
     this.#claimsUnderWay++;
@@ -271,7 +286,7 @@ export class Scheduler {
     this.#timer?.cancel();
     this.#timer = undefined;
     const wakeAt = this.#wakeAt;
-    if (wakeAt === undefined || this.#isClaimingDue || !this.#mayClaim()) return;
+    if (wakeAt === undefined || this.#isPaused || this.#isClaimingDue || !this.#mayClaim()) return;
     const now = this.#clock.now();
     if (wakeAt > now) {
       this.#timer = this.#clock.after(Math.min(wakeAt - now, TIMER_MAX), () => this.#claimDue());
