@@ -6,6 +6,7 @@ import type { MessageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import type { Outcome, Transient } from "../core/outbound/outcome.ts";
 import { DELIVERY_RETRY, wait } from "../core/queue/backoff.ts";
+import type { Pauses } from "../core/queue/pause.ts";
 import { lastWord } from "../core/queue/reason.ts";
 import { type Decision, settle } from "../core/queue/settle.ts";
 import { type Lane, isRetriedWithItsSite } from "../core/routing/lane.ts";
@@ -84,6 +85,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
   #deliveriesInHand = 0;
   #isStopping = false;
   #mayDeliver = true;
+  #isPaused = false;
+  #pausedLanes: ReadonlySet<Lane> = new Set();
   #whenQuiet: (() => void) | undefined;
 
   constructor(parts: DispatcherParts) {
@@ -98,12 +101,14 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const isRoom =
       this.#octetsInHand + octets <= QUEUE.inHandOctetsMax &&
       this.#deliveriesInHand + lanes.length <= QUEUE.inHandDeliveriesMax;
-    if (isRoom && !this.#isStopping && blocks.every((block) => block === undefined))
+    const isPaused = lanes.map((lane) => this.#isLanePaused(lane));
+    if (isRoom && !this.#isStopping && !isPaused.includes(true) && blocks.every((block) => block === undefined))
       return { isInHand: true, waits: lanes.map(() => ({ due: now, last: "" })) };
     const atOnce = { due: now, last: lastWord(isRoom ? "queued" : "no-memory", "", now) };
-    const waits = blocks.map((block) =>
-      block === undefined ? atOnce : { due: block.until, last: lastWord("lane-blocked", block.text, now) },
-    );
+    const waits = blocks.map((block, at) => {
+      if (isPaused[at] === true) return { due: now, last: lastWord("paused", "", now) };
+      return block === undefined ? atOnce : { due: block.until, last: lastWord("lane-blocked", block.text, now) };
+    });
     return { isInHand: false, waits };
   }
 
@@ -169,6 +174,13 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#tidy(lane);
   }
 
+  /** What waits in memory for a connection is parked where it is paused; what is on its way goes on. */
+  pauses({ outbound, lanes }: Omit<Pauses, "inbound">): void {
+    this.#isPaused = outbound;
+    this.#pausedLanes = new Set(lanes);
+    for (const lane of this.#lanes.values()) if (this.#isLanePaused(lane.name)) this.#parkPaused(lane);
+  }
+
   /** An operator wants it tried now. */
   unblocked(name: Lane): void {
     this.#blocks.delete(name);
@@ -199,6 +211,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   idle(courier: Courier): void {
     const lane = this.#lane(courier.lane);
+    if (this.#isLanePaused(lane.name)) this.#parkPaused(lane);
     const load = this.#mayStart() ? lane.waiting.shift() : undefined;
     if (load !== undefined) return courier.send(load);
     this.#report(lane, true);
@@ -315,6 +328,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
   /** Loads for connections that stand, connections for slots, and a word to the queue where more would help. */
   #work(lane: LaneInHand): void {
     if (!this.#mayStart()) return;
+    if (this.#isLanePaused(lane.name)) return this.#parkPaused(lane);
     for (const courier of lane.couriers) {
       if (lane.waiting.length === 0) break;
       if (courier.isReady) courier.send(lane.waiting.shift()!);
@@ -322,6 +336,22 @@ export class Dispatcher implements CourierHandler, QueueListener {
     while (lane.waiting.length > 0 && lane.couriers.size < lane.slots) this.#dispatch(lane, lane.waiting.shift()!);
     const wanted = Math.min(QUEUE.windowMax, lane.couriers.size + lane.waiting.length);
     if (lane.waiting.length > 0 && wanted > lane.demanded) this.#demand(lane, wanted);
+  }
+
+  #isLanePaused(name: Lane): boolean {
+    return this.#isPaused || this.#pausedLanes.has(name);
+  }
+
+  #parkPaused(lane: LaneInHand): void {
+    if (lane.demanded > lane.couriers.size) this.#demand(lane, lane.couriers.size);
+    for (const load of lane.waiting.splice(0)) {
+      for (const delivery of load.deliveries) {
+        this.#settler.waitForResume(load, delivery);
+        this.#drop(load.message, lane.name);
+      }
+    }
+    this.#report(lane, true);
+    this.#tidy(lane);
   }
 
   #mayStart(): boolean {

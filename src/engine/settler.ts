@@ -70,6 +70,11 @@ export class Settler {
     this.#park(load.lane, delivery, due, "lane-blocked", text, "");
   }
 
+  /** An operator paused its lane, or all deliveries: it goes as soon as they are resumed. */
+  waitForResume(load: Load, delivery: DeliveryInHand): void {
+    this.#park(load.lane, delivery, this.#parts.clock.now(), "paused", "", "");
+  }
+
   #deferred(load: Load, delivery: DeliveryInHand, failure: Failure, due: Instant | undefined, reason: Reason): void {
     this.#parts.recorder.record({
       event: "delivery.deferred",
