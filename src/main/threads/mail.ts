@@ -17,7 +17,7 @@ import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
 import { unreachable } from "../../core/base/invariant.ts";
 import { INBOUND_TIME, LOGS, SESSIONS, STOP } from "../../core/base/limits.ts";
 import type { Listener } from "../../core/config/config.ts";
-import { NO_SPACE, NOT_STORED, SHUTTING_DOWN, TOO_MANY_SESSIONS } from "../../core/inbound/trouble.ts";
+import { NO_SPACE, NOT_STORED, PAUSED, SHUTTING_DOWN, TOO_MANY_SESSIONS } from "../../core/inbound/trouble.ts";
 import { parseForwardPath, parseReversePath } from "../../core/mail/path.ts";
 import type { Identity } from "../../core/policy/identity.ts";
 import { type Lane, parseLane } from "../../core/routing/lane.ts";
@@ -67,6 +67,7 @@ class MailThread {
   readonly #sessions = new Set<Reception>();
   readonly #servers: net.Server[] = [];
   #space: SpaceReport | undefined;
+  #isPaused = false; // by an operator
   #isStopping = false;
 
   constructor(data: MailThreadData) {
@@ -168,7 +169,8 @@ class MailThread {
       case "unblock":
         return this.#dispatcher.unblocked(message.lane);
       case "pauses":
-        return undefined;
+        this.#isPaused = message.inbound;
+        return this.#dispatcher.pauses(message);
       case "not-committed":
         this.#parts.recorder.record({ event: "store.failed", reason: message.reason, text: message.text });
         return this.#client.fromStore(message);
@@ -181,6 +183,7 @@ class MailThread {
 
   #obstacle(): Reply | undefined {
     if (this.#isStopping) return SHUTTING_DOWN;
+    if (this.#isPaused) return PAUSED;
     if (this.#space === undefined) return NOT_STORED;
     return this.#space.mayAccept ? undefined : NO_SPACE;
   }
