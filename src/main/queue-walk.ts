@@ -1,6 +1,5 @@
 import type { QueuedDelivery, QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { STORE } from "../core/base/limits.ts";
-import type { StoredEnvelope } from "../core/mail/stored.ts";
 import { type Selection, selects } from "../core/queue/selection.ts";
 import { messageRow } from "../ports/store.ts";
 
@@ -63,8 +62,7 @@ function finder(queue: QueueReader, selection: Selection): (delivery: QueuedDeli
   const senderOf = (row: number): string => {
     let from = senders.get(row);
     if (from === undefined) {
-      const message = queue.message(row);
-      from = message === undefined ? "" : (JSON.parse(message.envelope) as StoredEnvelope).from;
+      from = queue.senderOf(row);
       senders.set(row, from);
     }
     return from;

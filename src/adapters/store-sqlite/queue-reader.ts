@@ -1,4 +1,4 @@
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { STORE } from "../../core/base/limits.ts";
 import { type MessageId, timeOf } from "../../core/mail/message-id.ts";
 import type { Pause } from "../../core/queue/pause.ts";
@@ -65,10 +65,14 @@ function message(found: Record<string, unknown>): QueuedMessage {
 /** Reads the queue store on a connection of its own, in short transactions, while the writer goes on. */
 export class QueueReader {
   readonly #database: DatabaseSync;
+  readonly #message: StatementSync;
+  readonly #sender: StatementSync;
 
   constructor(file: string) {
     this.#database = new DatabaseSync(file, { readOnly: true });
     this.#database.exec("PRAGMA busy_timeout = 5000");
+    this.#message = this.#database.prepare(`${MESSAGE} WHERE row = ?`);
+    this.#sender = this.#database.prepare("SELECT envelope ->> '$.from' AS sender FROM message WHERE row = ?");
   }
 
   close(): void {
@@ -97,8 +101,14 @@ export class QueueReader {
   }
 
   message(row: number): QueuedMessage | undefined {
-    const found = this.#database.prepare(`${MESSAGE} WHERE row = ?`).get(row);
+    const found = this.#message.get(row);
     return found === undefined ? undefined : message(found);
+  }
+
+  /** The envelope sender of a message; empty also where that ended meanwhile. */
+  senderOf(row: number): string {
+    const sender = this.#sender.get(row)?.["sender"];
+    return typeof sender === "string" ? sender : "";
   }
 
   /**
