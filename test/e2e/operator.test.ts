@@ -93,10 +93,10 @@ async function waiting(s: Stage, ...recipients: string[]): Promise<string> {
 
 test("each action does what it says to the mail that is meant, while other mail flows", async () => {
   await stage(async (s) => {
-    let isFlowing = true;
+    const flowing = { isWanted: true };
     let sent = 0;
     const flow = (async () => {
-      for (; isFlowing; sent++) expect(await s.send(`r${sent}@live.test`)).toMatch(/^250/);
+      for (; flowing.isWanted; sent++) expect(await s.send(`r${sent}@live.test`)).toMatch(/^250/);
     })();
     const show = async (id: string): Promise<string[]> =>
       ((await s.command("queue", "show", id)).answer.deliveries ?? []).map(({ state }) => state).toSorted();
@@ -124,7 +124,7 @@ test("each action does what it says to the mail that is meant, while other mail 
     }
 
     await s.command("queue", "hold", "--recipient-domain", "slow.test");
-    isFlowing = false;
+    flowing.isWanted = false;
     await flow;
     await s.live.until((sink) => new Set(sink.recipients()).size === sent);
     await s.restart();

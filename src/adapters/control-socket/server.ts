@@ -62,8 +62,8 @@ export class SocketServer {
   }
 
   async #answer(request: http.IncomingMessage): Promise<Answer> {
-    const url = new URL(request.url ?? "/", "http://control");
     try {
+      const url = new URL(request.url ?? "/", "http://control");
       if (request.method === "GET") return answerOf(this.#find(url));
       if (request.method !== "POST") return { status: 405, body: { error: "only GET and POST" } };
       const change = this.#change(url);

@@ -1,13 +1,15 @@
+import * as fc from "fast-check";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { messageId } from "../../core/mail/message-id.ts";
+import { QUEUE_ACTIONS, type QueueAction, type Standing, type Wish, effectOf } from "../../core/queue/action.ts";
 import type { LastWord, Reason } from "../../core/queue/reason.ts";
 import type { HistoryEntry } from "../../ports/history.ts";
-import { type ClaimedDelivery, type Settlement, deliveryRow } from "../../ports/store.ts";
-import { migrate, schemaVersion } from "./schema.ts";
+import { type ClaimedDelivery, type Settlement, deliveryRow, messageRow } from "../../ports/store.ts";
+import { STANDINGS, migrate, schemaVersion } from "./schema.ts";
 import { SqliteQueueStore } from "./queue-store.ts";
 
 const NOW = 10_000;
@@ -246,6 +248,92 @@ test("a lane that is paused while it is empty takes what comes, and rests when i
   store.act("cancel", [row], NOW);
   store.pause(lane, undefined);
   expect(backlog("a")).toBeUndefined();
+});
+
+// A model: where each delivery is, and what an operator wants of it. The store must agree after every step.
+test("any order of arrivals, claims, ends, parks, actions and restarts: the store is where the model is", () => {
+  const lane = fc.constantFrom("a", "b");
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("arrive" as const), lane, isInHand: fc.boolean() }),
+    fc.record({ kind: fc.constant("claim" as const) }),
+    fc.record({ kind: fc.constant("finish" as const), pick: fc.nat() }),
+    fc.record({ kind: fc.constant("park" as const), pick: fc.nat(), lane, due: fc.nat(100) }),
+    fc.record({ kind: fc.constant("act" as const), pick: fc.nat(), action: fc.constantFrom(...QUEUE_ACTIONS) }),
+    fc.record({ kind: fc.constant("restart" as const) }),
+  );
+  interface Modelled {
+    standing: Standing;
+    lane: string;
+    wish: Wish;
+    /** The wish went out with the claim, and is fulfilled where the delivery is parked. */
+    isOut: boolean;
+  }
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40, size: "max" }), (steps) => {
+      store.close();
+      fs.rmSync(file);
+      store = new SqliteQueueStore(file, () => undefined);
+      const model = new Map<number, Modelled>();
+      const rows = (...standings: Standing[]): number[] =>
+        [...model].filter(([, { standing }]) => standings.includes(standing)).map(([row]) => row);
+      const pick = (from: readonly number[], n: number): number | undefined => from[n % Math.max(1, from.length)];
+      const apply = (row: number, action: QueueAction): void => {
+        const found = model.get(row)!;
+        const effect = effectOf(action, found.standing, found.wish);
+        if (effect.kind === "end") model.delete(row);
+        else if (effect.kind === "hold") Object.assign(found, { standing: "held", wish: "none" });
+        else if (effect.kind === "wake") Object.assign(found, { standing: "parked", wish: effect.wish });
+        else if (effect.kind === "note") Object.assign(found, { wish: effect.wish, isOut: false });
+      };
+      const comeBack = (row: number, isFulfilled: boolean): void => {
+        const found = model.get(row)!;
+        const { wish, isOut } = found;
+        Object.assign(found, { standing: "parked", wish: "none", isOut: false });
+        if (wish !== "none" && !(isOut && isFulfilled)) apply(row, wish);
+      };
+      for (const s of steps) {
+        if (s.kind === "arrive") {
+          const [row = 0] = arrive([s.lane], s);
+          model.set(row, { standing: s.isInHand ? "in-hand" : "parked", lane: s.lane, wish: "none", isOut: false });
+        } else if (s.kind === "claim") {
+          for (const { row, wish } of claim(1e12)) {
+            expect(model.get(row)).toMatchObject({ standing: "parked", wish });
+            Object.assign(model.get(row)!, { standing: "in-hand", isOut: true });
+          }
+          for (const name of ["a", "b"]) store.rest(name, 0);
+        } else if (s.kind === "restart") {
+          store.close();
+          store = new SqliteQueueStore(file, () => undefined);
+          store.recover(0, "");
+          for (const row of rows("in-hand")) comeBack(row, false);
+        } else if (s.kind === "act") {
+          const row = pick(rows("parked", "in-hand", "held"), s.pick);
+          if (row === undefined) continue;
+          store.act(s.action, [row], NOW);
+          apply(row, s.action);
+        } else {
+          const row = pick(rows("in-hand"), s.pick);
+          if (row === undefined) continue;
+          settle(s.kind === "park" ? park(row, s.lane, s.due) : { kind: "finish", row, entry: "" });
+          if (s.kind === "finish") model.delete(row);
+          else {
+            model.get(row)!.lane = s.lane;
+            comeBack(row, true);
+          }
+        }
+      }
+      const wanted = [...model].map(([row, { standing, lane: name }]) => [row, standing, name]);
+      const stored = look<{ row: number; state: number; lane: string }>("SELECT row, state, lane FROM delivery");
+      expect(stored.map(({ row, state, lane: name }) => [row, STANDINGS[state], name])).toEqual(
+        wanted.toSorted(([one], [other]) => Number(one) - Number(other)),
+      );
+      for (const name of ["a", "b"])
+        expect(backlog(name) ?? 0).toBe(rows("parked").filter((row) => model.get(row)!.lane === name).length);
+      const messages = look<{ row: number }>("SELECT row FROM message").map(({ row }) => row);
+      expect(messages).toEqual(stored.map(({ row }) => messageRow(row)));
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test("a store of schema 1 keeps its mail, none of it held and nobody told", () => {

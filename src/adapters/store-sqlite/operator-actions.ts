@@ -30,10 +30,6 @@ export const PARK_DELIVERY = `
   UPDATE delivery SET state = ${PARKED}, wish = 0, lane = ?, due = ?, attempts = ?, last = ?, told = ?
   WHERE row = ? AND (wish = 0 OR wish > ${HANDED_OUT})`;
 
-/** Parks what was in hand when the relay stopped; a wish that was handed out stands. */
-export const RECOVER_DELIVERY = `
-  UPDATE delivery SET state = ${PARKED}, wish = wish % ${HANDED_OUT}, due = ?, last = ? WHERE row = ?`;
-
 /** The wish of a parked delivery that is claimed. */
 export function wishToHandOut(code: number): WishInHand {
   const wish = wishOf(code);

@@ -22,7 +22,7 @@ import {
   messageRow,
 } from "../../ports/store.ts";
 import { isDiskFull, isWriteRefused } from "./disk-full.ts";
-import { OperatorActions, PARK_DELIVERY, RECOVER_DELIVERY, TAKE_DELIVERY, wishToHandOut } from "./operator-actions.ts";
+import { OperatorActions, PARK_DELIVERY, TAKE_DELIVERY, wishToHandOut } from "./operator-actions.ts";
 import { readPauses, settingOf } from "./pauses.ts";
 import { BUSY_TIMEOUT_MS, IN_HAND, PARKED, SERVED, migrate, setUp } from "./schema.ts";
 
@@ -238,7 +238,7 @@ export class SqliteQueueStore implements QueueStore {
     const select = this.#database.prepare(
       `SELECT row, lane, wish FROM delivery WHERE state = ${IN_HAND} LIMIT ${STORE.rowsPerStatementMax}`,
     );
-    const park = this.#database.prepare(RECOVER_DELIVERY);
+    const park = this.#database.prepare(`UPDATE delivery SET state = ${PARKED}, due = ?, last = ? WHERE row = ?`);
     this.#database.prepare(`UPDATE lane SET wake_at = ? WHERE wake_at = ${SERVED}`).run(now);
     for (const lane of pausesOf(this.pauses()).lanes) this.#do.freezeLane.run(lane);
     for (;;) {
