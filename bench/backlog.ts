@@ -188,6 +188,7 @@ function fill(file: string): number {
         attempts: 1,
         last: "",
         entry: "",
+        isTold: false,
       })),
     );
     store.commit([{ arrivals: [], settlements }]);

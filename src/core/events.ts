@@ -114,6 +114,13 @@ export interface EventCatalogue {
   };
   "site.blocked": { readonly site: string; readonly until: string; readonly failures: number; readonly text: string };
   "site.unblocked": { readonly site: string; readonly failures: number };
+  "queue.changed": {
+    readonly action: string;
+    readonly selection: string;
+    readonly deliveries: number;
+    readonly inHand: number;
+  };
+  "pause.changed": { readonly target: string; readonly isPaused: boolean };
 }
 
 export type EventName = keyof EventCatalogue;
@@ -356,6 +363,22 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     level: "info",
     description: "Servers that were blocked take mail again.",
     fields: { site: "As in `site.blocked`.", failures: "How often it had failed." },
+  },
+  "queue.changed": {
+    level: "info",
+    description:
+      "An operator did something to queued mail. An action that takes long writes a line every two seconds, each for what came since.",
+    fields: {
+      action: "`hold`, `release`, `retry`, `cancel`, `expire` or `reroute`.",
+      selection: "Which mail was meant.",
+      deliveries: "How many were changed at once.",
+      inHand: "How many were in hand: it is noted for when they would wait again, or they are tried already.",
+    },
+  },
+  "pause.changed": {
+    level: "warn",
+    description: "An operator paused or resumed something.",
+    fields: { target: "`inbound`, `outbound` or a lane.", isPaused: "False where it goes on." },
   },
 };
 

@@ -257,3 +257,35 @@ test("stopping starts nothing new and resolves when nothing is under way", async
   expect(s.settlements).toHaveLength(1);
   expect(s.hop.connections).toBe(1);
 });
+
+test("where an operator pauses a lane what waits is parked, what is on its way ends, and what comes waits in the store", async () => {
+  const s = scene();
+  s.dispatcher.take(fresh());
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  s.dispatcher.pauses({ outbound: false, lanes: [lane] });
+  expect(s.settlements).toMatchObject([{ kind: "park", due: s.clock.now(), attempts: 0 }]);
+  expect(JSON.parse((s.settlements[0] as { last: string }).last)).toMatchObject({ because: "paused" });
+  await settle();
+  expect(s.settlements.slice(1)).toMatchObject([{ kind: "finish" }]);
+  const { isInHand, places } = s.dispatcher.admits(1, [[lane], ["smarthost/b"]]);
+  expect(isInHand).toBe(false);
+  expect(places.map(({ last }) => (JSON.parse(last) as { because: string }).because)).toEqual(["paused", "queued"]);
+  expect(s.dispatcher.admits(1, [["smarthost/b"]])).toMatchObject({ isInHand: true });
+  s.dispatcher.take(fresh()); // its commit was under way
+  expect(s.settlements.slice(2)).toMatchObject([{ kind: "park", due: s.clock.now() }]);
+  s.dispatcher.pauses({ outbound: true, lanes: [] });
+  expect(s.dispatcher.admits(1, [["smarthost/b"]])).toMatchObject({ isInHand: false });
+  s.dispatcher.pauses({ outbound: false, lanes: [] });
+  expect(s.dispatcher.admits(1, [[lane]])).toMatchObject({ isInHand: true });
+  s.dispatcher.take(fresh());
+  await settle();
+  expect(s.settlements.slice(3)).toMatchObject([{ kind: "finish" }]);
+});
+
+test("a lane that an operator wants tried now is blocked no more", async () => {
+  const s = scene();
+  s.dispatcher.blocked(lane, { until: s.clock.now() + 5000, text: "refused" });
+  s.dispatcher.unblocked(lane);
+  expect(s.dispatcher.admits(1, [[lane]])).toMatchObject({ isInHand: true });
+});

@@ -6,6 +6,7 @@ import type { MessageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import { type Failure, type Outcome, type Transient, trouble, unroutable } from "../core/outbound/outcome.ts";
 import { DELIVERY_RETRY, wait } from "../core/queue/backoff.ts";
+import type { Pauses } from "../core/queue/pause.ts";
 import { lastWord } from "../core/queue/reason.ts";
 import { settle } from "../core/queue/settle.ts";
 import { movesOn } from "../core/routing/fallback.ts";
@@ -83,10 +84,14 @@ export class Dispatcher implements CourierHandler, QueueListener {
   readonly #locating = new Map<Lane, Load[]>();
   readonly #consumed = new Map<Lane, Consumed>();
   readonly #blocks = new RecentMap<Site, Block>(QUEUE.blockedSitesMax);
+  /** Where lanes went when it was last found out. */
+  readonly #sites = new RecentMap<Lane, Site>(QUEUE.blockedSitesMax);
   #octetsInHand = 0;
   #deliveriesInHand = 0;
   #isStopping = false;
   #mayDeliver = true;
+  #isPaused = false;
+  #pausedLanes: ReadonlySet<Lane> = new Set();
   #whenQuiet: (() => void) | undefined;
 
   constructor(parts: DispatcherParts) {
@@ -103,16 +108,20 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const isRoom =
       this.#octetsInHand + octets <= QUEUE.inHandOctetsMax &&
       this.#deliveriesInHand + recipients.length <= QUEUE.inHandDeliveriesMax;
-    const atOnce = lastWord(isRoom ? "queued" : "no-memory", "", now);
-    let isBlocked = false;
-    const places = recipients.map((lanes): Place => {
-      const open = this.#firstOpen(lanes);
-      if (open !== undefined) return { lane: open, due: now, last: atOnce };
-      isBlocked = true;
+    const open = recipients.map((lanes) => this.#firstOpen(lanes));
+    const mayGo = open.every((lane) => lane !== undefined && !this.#isLanePaused(lane));
+    const isInHand = isRoom && mayGo && !this.#isStopping;
+    const places = recipients.map((lanes, at): Place => {
+      const lane = open[at];
+      if (lane !== undefined) return { lane, due: now, last: isInHand ? "" : this.#whyNot(lane, isRoom, now) };
       const block = this.#firstToEnd(lanes);
       return { lane: lanes[0]!, due: block.until, last: lastWord("lane-blocked", block.text, now) };
     });
-    return { isInHand: isRoom && !isBlocked && !this.#isStopping, places };
+    return { isInHand, places };
+  }
+
+  #whyNot(lane: Lane, isRoom: boolean, now: Instant): string {
+    return lastWord(this.#isLanePaused(lane) ? "paused" : isRoom ? "queued" : "no-memory", "", now);
   }
 
   /** Takes a message that was committed as being in hand. */
@@ -120,7 +129,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const message: MessageInHand = { ...fresh, claimedFrom: undefined, left: fresh.deliveries.length };
     const byLane = new Map<Lane, DeliveryInHand[]>();
     for (const { row, lane, recipient, options } of fresh.deliveries)
-      group(byLane, lane, { row, recipient, options, attempts: 0 });
+      group(byLane, lane, { row, recipient, options, attempts: 0, isTold: false, wish: "none" });
     this.#count(message);
     for (const [lane, deliveries] of byLane) this.#enqueue(message, lane, deliveries);
   }
@@ -131,12 +140,15 @@ export class Dispatcher implements CourierHandler, QueueListener {
       const { lane } = deliveries[0]!; // a claim is one lane's
       const message: MessageInHand = { ...found, envelope, claimedFrom: lane, left: deliveries.length };
       this.#count(message);
-      this.#enqueue(
-        message,
-        lane,
-        deliveries.map(({ row, recipient, options, attempts }) => ({ row, recipient, options, attempts })),
-      );
+      const byLane = new Map<Lane, DeliveryInHand[]>();
+      for (const { row, recipient, options, attempts, isTold, wish } of deliveries) {
+        const delivery = { row, recipient, options, attempts, isTold, wish };
+        if (wish === "reroute") this.#routeAnew({ message, lane, deliveries: [delivery] }, delivery);
+        else group(byLane, lane, delivery);
+      }
+      for (const [name, some] of byLane) this.#enqueue(message, name, some);
     }
+    this.#tellConsumed(false);
   }
 
   granted(site: Site, slots: number): void {
@@ -154,6 +166,24 @@ export class Dispatcher implements CourierHandler, QueueListener {
     for (const load of pool.drain()) this.#wait(load, block);
     this.#tellConsumed(true);
     this.#tidy(pool);
+  }
+
+  /** What waits in memory for a connection is parked where it is paused; what is on its way goes on. */
+  pauses({ outbound, lanes }: Omit<Pauses, "inbound">): void {
+    this.#isPaused = outbound;
+    this.#pausedLanes = new Set(lanes);
+    for (const pool of this.#pools.values()) {
+      for (const load of pool.drain((lane) => this.#isLanePaused(lane))) this.#park(load);
+      this.#tidy(pool);
+    }
+    this.#tellConsumed(true);
+  }
+
+  /** An operator wants it tried now. */
+  unblocked(lane: Lane): void {
+    const site = this.#sites.get(lane) ?? lane;
+    this.#blocks.delete(site);
+    this.#parts.queue.unblock(site);
   }
 
   /** Without room to record an end nothing is begun, over connections that stand neither. */
@@ -202,7 +232,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
         pool.delivered();
       } else if (isStale || !this.#fail(load, delivery, outcome, attempt, onward)) again.push(delivery);
     }
-    if (again.length > 0) pool.addFirst({ ...load, deliveries: again });
+    if (again.length > 0) this.#addFirst(pool, { ...load, deliveries: again });
     this.#goOn(load.message, onward);
     this.#tellConsumed(false);
   }
@@ -219,7 +249,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
         if (!isRetriedWithItsSite(load.lane)) for (const delivery of load.deliveries) delivery.attempts++;
         this.#settler.notTried(load, failure);
       }
-      pool.addFirst(load);
+      this.#addFirst(pool, load);
     }
     pool.gone(courier, failure, this.#isStopping);
     this.#work(pool);
@@ -240,6 +270,10 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   #send(load: Load, hop: NextHop | undefined): void {
     if (hop === undefined) return this.#reroute(load);
+    if (this.#isLanePaused(load.lane)) {
+      this.#park(load);
+      return this.#tellConsumed(true);
+    }
     switch (hop.kind) {
       case "smarthost":
         if (this.#parts.smartHost(hop.name) === undefined) return this.#reroute(load);
@@ -270,6 +304,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     switch (destination.kind) {
       case "hosts": {
         const { hosts, site } = destination;
+        this.#sites.set(lane, site);
         const { exchangerPort, entropy, queue } = this.#parts;
         if (loads.some(({ message }) => message.claimedFrom === lane)) queue.sited(lane, site);
         for (const load of loads)
@@ -307,6 +342,12 @@ export class Dispatcher implements CourierHandler, QueueListener {
     return this.#work(pool);
   }
 
+  /** It comes back, to go before the others. */
+  #addFirst(pool: Pool, load: Load): void {
+    if (this.#isLanePaused(load.lane)) this.#park(load);
+    else pool.addFirst(load);
+  }
+
   #newPool(site: Site, target: () => Target | undefined): Pool {
     const pool = new Pool(this.#parts, site, target, this);
     this.#pools.set(site, pool);
@@ -321,6 +362,18 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   #work(pool: Pool): void {
     if (this.#mayStart()) for (const load of pool.work()) this.#reroute(load);
+  }
+
+  #isLanePaused(lane: Lane): boolean {
+    return this.#isPaused || this.#pausedLanes.has(lane);
+  }
+
+  /** Its lane is paused. */
+  #park(load: Load): void {
+    for (const delivery of load.deliveries) {
+      this.#settler.waitForResume(load, delivery);
+      this.#drop(load.message);
+    }
   }
 
   #mayStart(): boolean {
@@ -412,11 +465,14 @@ export class Dispatcher implements CourierHandler, QueueListener {
   }
 
   #reroute(load: Load): void {
-    for (const delivery of load.deliveries) {
-      this.#settler.reroute(load, delivery);
-      this.#drop(load.message);
-    }
+    for (const delivery of load.deliveries) this.#routeAnew(load, delivery);
     this.#tellConsumed(true);
+  }
+
+  /** Its next hop is gone from the configuration, or an operator wants it to go where the routes say now. */
+  #routeAnew(load: Load, delivery: DeliveryInHand): void {
+    this.#settler.reroute(load, delivery);
+    this.#drop(load.message);
   }
 
   /** Undefined where it is not known to be blocked; the queue knows for certain. A smart host's site is named as its lane. */

@@ -2,9 +2,10 @@ import { expect, test } from "vitest";
 import { EMPTY_ARRIVAL as arrival } from "../../test/support/arrival.ts";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { StorageError } from "../ports/content.ts";
+import type { Pause } from "../core/queue/pause.ts";
 import type { Commit, LaneClaim, QueueStore } from "../ports/store.ts";
 import { Keeper } from "./keeper.ts";
-import type { StoreToMail, StoreToQueue } from "./messages.ts";
+import type { StoreToControl, StoreToMail, StoreToQueue } from "./messages.ts";
 
 /** A keeper on a store that writes down what it is asked, with a line for each transaction. */
 function scene(): {
@@ -13,18 +14,23 @@ function scene(): {
   readonly asked: string[];
   readonly mails: StoreToMail[][];
   readonly queue: StoreToQueue[];
+  readonly control: StoreToControl[];
   fails: boolean;
 } {
   const asked: string[] = [];
   const mails: StoreToMail[][] = [[], []];
   const queue: StoreToQueue[] = [];
+  const control: StoreToControl[] = [];
   const clock = new FakeClock();
   const s = { fails: false };
   let row = 0;
+  let paused: Pause[] = [];
   const claimOf = (lane: string): LaneClaim => {
     asked.push(`claim ${lane}`);
     const message = { row: 1, id: "i".repeat(14), receivedAt: 0, octets: 0, envelope: "{}", content: undefined };
-    const deliveries = [{ row: 4096, lane, recipient: "r@b.example", options: "", attempts: 0 }];
+    const deliveries = [
+      { row: 4096, lane, recipient: "r@b.example", options: "", attempts: 0, isTold: false, wish: "none" as const },
+    ];
     return { lane, claimed: [{ message, deliveries }], count: 1, hasMore: false };
   };
   const store: QueueStore = {
@@ -44,15 +50,30 @@ function scene(): {
     forget: (last) => void asked.push(`forget ${last}`),
     nextWake: () => undefined,
     recover: () => 0,
+    act(action, rows) {
+      asked.push(`${action} ${rows.join()}`);
+      return { changed: rows.length, inHand: 1, lanes: ["a"] };
+    },
+    unblock: (lane) => {
+      asked.push(`unblock ${lane}`);
+      return true;
+    },
+    pauses: () => paused,
+    pause: (target, since) => {
+      asked.push(`pause ${target.kind}`);
+      paused = since === undefined ? [] : [{ target, since }];
+      return true;
+    },
   };
   const keeper = new Keeper({
     store,
     clock,
     mails: mails.map((list) => ({ say: (message) => void list.push(message) })),
     queue: { say: (message) => void queue.push(message) },
+    control: { say: (message) => void control.push(message) },
     full: () => void asked.push("full"),
   });
-  return Object.assign(s, { keeper, clock, asked, mails, queue });
+  return Object.assign(s, { keeper, clock, asked, mails, queue, control });
 }
 
 const commit = (arrivals: number): { readonly kind: "commit"; readonly commit: Commit } => ({
@@ -89,7 +110,7 @@ test("a transaction that fails refuses its mail at once; the queue's orders are 
   s.fails = true;
   s.keeper.fromMail(0, commit(1));
   s.keeper.fromQueue({ kind: "rest", lane: "a", blockedUntil: 5 });
-  s.keeper.forget(9);
+  s.keeper.fromControl({ kind: "forget", row: 9 });
   s.keeper.fromQueue({ kind: "claim-due", now: 0, lanesMax: 50, mailThread: 0 });
   s.clock.runSoon();
   expect(s.mails[0]).toEqual([{ kind: "not-committed", reason: "full", text: "no space" }]);
@@ -102,4 +123,73 @@ test("a transaction that fails refuses its mail at once; the queue's orders are 
   s.clock.advance(1000);
   expect(s.asked.slice(2)).toEqual(["begin", "commit 0", "rest a", "forget 9", "claim due"]);
   expect(s.queue).toMatchObject([{ kind: "claimed", lanes: [{ lane: "due" }] }]);
+});
+
+const act = (number: number, action: "hold" | "retry" | "release" = "retry", rows = [4096]) =>
+  ({ kind: "act", number, action, rows }) as const;
+
+test("steps of an operator's action are slow orders: few a turn, beside the mail that comes", () => {
+  const s = scene();
+  for (const number of [1, 2, 3]) s.keeper.fromControl(act(number, "hold", [number]));
+  s.clock.runSoon();
+  s.keeper.fromMail(0, commit(1));
+  s.clock.runSoon();
+  expect(s.asked.filter((line) => !line.startsWith("unblock"))).toEqual([
+    "begin",
+    "commit 0",
+    "hold 1",
+    "hold 2",
+    "begin",
+    "commit 1",
+    "hold 3",
+  ]);
+  expect(s.control).toEqual([1, 2, 3].map((number) => ({ kind: "acted", number, changed: 1, inHand: 1 })));
+});
+
+test("what is to be tried now unblocks its lane once, and all threads hear of it before the lane wakes", () => {
+  const s = scene();
+  s.keeper.fromControl(act(1));
+  s.keeper.fromControl(act(2));
+  s.clock.runSoon();
+  const unblock = { kind: "unblock", lane: "a" };
+  expect([s.queue, ...s.mails].map((said) => said[0])).toEqual([unblock, unblock, unblock]);
+  expect(s.asked.filter((line) => line === "unblock a")).toHaveLength(1);
+  s.clock.advance(1000);
+  s.keeper.fromControl(act(3));
+  s.keeper.fromControl(act(4, "release"));
+  s.clock.runSoon();
+  expect(s.asked.filter((line) => line === "unblock a")).toHaveLength(2);
+});
+
+test("what is paused is told to all threads, at the start and at each change", () => {
+  const s = scene();
+  s.keeper.start();
+  const none = { kind: "pauses", inbound: false, outbound: false, lanes: [] };
+  expect([s.queue, ...s.mails]).toEqual([[none], [none], [none]]);
+  s.keeper.fromControl({ kind: "pause", number: 1, target: { kind: "lane", lane: "a" }, isPaused: true });
+  s.clock.runSoon();
+  expect(s.queue.at(-1)).toEqual({ ...none, lanes: ["a"] });
+  expect(s.mails[1]!.at(-1)).toEqual({ ...none, lanes: ["a"] });
+  s.keeper.fromControl({ kind: "pause", number: 2, target: { kind: "lane", lane: "a" }, isPaused: false });
+  s.clock.runSoon();
+  expect(s.queue.at(-1)).toEqual(none);
+  expect(s.control).toEqual([
+    { kind: "paused", number: 1, isChange: true },
+    { kind: "paused", number: 2, isChange: true },
+  ]);
+});
+
+test("an operator hears that the store failed, and nothing is done later", () => {
+  const s = scene();
+  s.fails = true;
+  s.keeper.fromControl(act(1));
+  s.keeper.fromControl({ kind: "pause", number: 2, target: { kind: "inbound" }, isPaused: true });
+  s.clock.runSoon();
+  const text = "no space";
+  expect(s.control).toEqual([1, 2].map((number) => ({ kind: "not-done", number, reason: "full", text })));
+  expect(s.queue).toEqual([]);
+  s.asked.length = 0;
+  s.fails = false;
+  s.clock.advance(1000);
+  expect(s.asked).toEqual([]);
 });

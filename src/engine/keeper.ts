@@ -1,11 +1,22 @@
 import { unreachable } from "../core/base/invariant.ts";
 import { QUEUE, STORE } from "../core/base/limits.ts";
+import { RecentMap } from "../core/base/recent-map.ts";
 import { type Instant, second } from "../core/base/time.ts";
+import { type Pauses, pausesOf } from "../core/queue/pause.ts";
 import { lastWord } from "../core/queue/reason.ts";
+import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
 import type { Commit, LaneClaim, MessageRow, QueueStore, SpaceReport } from "../ports/store.ts";
-import type { MailToStore, Outlet, QueueToStore, StoreToMail, StoreToQueue } from "./messages.ts";
+import type {
+  ControlToStore,
+  MailToStore,
+  Outlet,
+  QueueToStore,
+  StoreToControl,
+  StoreToMail,
+  StoreToQueue,
+} from "./messages.ts";
 
 interface Waiting {
   readonly mailThread: number;
@@ -13,12 +24,19 @@ interface Waiting {
 }
 
 interface HandOut {
+  readonly kind: "claims";
   readonly mailThread: number;
   readonly isDue: boolean;
   readonly claims: readonly LaneClaim[];
 }
 
-type Order = QueueToStore | { readonly kind: "forget"; readonly row: number };
+type Order = QueueToStore | ControlToStore;
+
+/** What an order brought, to be told once it is durable. */
+type Brought =
+  | HandOut
+  | { readonly kind: "answer"; readonly answer: StoreToControl; readonly unblocked: readonly Lane[] }
+  | { readonly kind: "pauses"; readonly answer: StoreToControl; readonly pauses: Pauses };
 
 export interface KeeperParts {
   readonly store: QueueStore;
@@ -26,13 +44,17 @@ export interface KeeperParts {
   /** By mail thread. */
   readonly mails: readonly Outlet<StoreToMail>[];
   readonly queue: Outlet<StoreToQueue>;
+  readonly control: Outlet<StoreToControl>;
   /** A transaction met a full disk. */
   readonly full: () => void;
 }
 
 const RETRY = 1 * second;
-/** A claim takes some milliseconds, and the 250s of the same transaction wait for it. */
-const CLAIMS_PER_TURN = 2;
+/** A claim, or a step of an operator's action, takes some milliseconds, and the 250s of the same transaction wait for it. */
+const SLOW_PER_TURN = 2;
+const SLOW: ReadonlySet<Order["kind"]> = new Set(["claim-due", "claim-lane", "act"]);
+/** The steps of an operator's action follow each other within this: a site that is dead is tried once, not for each. */
+const UNBLOCK_EVERY = 1 * second;
 
 /**
  * The store thread: turns what all mail threads bring into group commits (one transaction, one fsync, then all their
@@ -43,25 +65,29 @@ export class Keeper {
   readonly #clock: Clock;
   readonly #mails: readonly Outlet<StoreToMail>[];
   readonly #queue: Outlet<StoreToQueue>;
+  readonly #control: Outlet<StoreToControl>;
   readonly #full: () => void;
+  readonly #unblockedAt = new RecentMap<Lane, Instant>(QUEUE.blockedSitesMax);
   readonly #waiting: Waiting[] = [];
   readonly #orders: Order[] = [];
   #isFailing = false; // the orders failed, until they are tried again
   #isScheduled = false;
   #wake: Instant | undefined;
 
-  constructor({ store, clock, mails, queue, full }: KeeperParts) {
+  constructor({ store, clock, mails, queue, control, full }: KeeperParts) {
     this.#store = store;
     this.#clock = clock;
     this.#mails = mails;
     this.#queue = queue;
+    this.#control = control;
     this.#full = full;
   }
 
-  /** Recovery at start: what was in hand waits again. Answers how many deliveries that were. */
+  /** Recovery at start: what was in hand waits again, what is paused is told before all else. Answers how many deliveries that were. */
   start(): number {
     const now = this.#clock.now();
     const recovered = this.#store.recover(now, lastWord("recovered", "", now));
+    this.#tellPauses(pausesOf(this.#store.pauses()));
     this.#tellWake();
     return recovered;
   }
@@ -76,15 +102,13 @@ export class Keeper {
     this.#schedule();
   }
 
-  /** History has everything up to this row of the outbox. */
-  forget(row: number): void {
-    this.#orders.push({ kind: "forget", row });
+  fromControl(message: ControlToStore): void {
+    this.#orders.push(message);
     this.#schedule();
   }
 
   space(report: SpaceReport): void {
-    for (const mail of this.#mails) mail.say({ kind: "space", report });
-    this.#queue.say({ kind: "space", report });
+    this.#tellAll({ kind: "space", report });
   }
 
   #schedule(): void {
@@ -100,38 +124,43 @@ export class Keeper {
     const orders = this.#isFailing ? [] : this.#nextOrders();
     if (group.length === 0 && orders.length === 0) return;
     try {
-      const { rows, claims } = this.#store.together(() => ({
+      const { rows, brought } = this.#store.together(() => ({
         rows: this.#store.commit(group.map((waiting) => waiting.commit)),
-        claims: orders.map((order) => this.#obey(order)),
+        brought: orders.flatMap((order) => this.#obey(order) ?? []),
       }));
       this.#tellCommitted(group, rows);
+      for (const one of brought) if (one.kind !== "claims") this.#tellOperator(one);
       if (orders.length > 0 || group.some(({ commit }) => parks(commit))) this.#tellWake();
-      for (const claim of claims) if (claim !== undefined) this.#handOut(claim);
+      for (const one of brought) if (one.kind === "claims") this.#handOut(one);
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
       for (const { mailThread } of group)
         this.#mails[mailThread]!.say({ kind: "not-committed", reason: error.reason, text: error.message });
-      this.#obeyLater(orders);
+      this.#obeyLater(orders, error);
       this.#full();
     }
   }
 
-  /** In their order, with as many claims as others should wait for. */
+  /** In their order, with as much that is slow as others should wait for. */
   #nextOrders(): Order[] {
     let count = 0;
-    for (let claims = 0; count < this.#orders.length && claims < CLAIMS_PER_TURN; count++) {
-      const { kind } = this.#orders[count]!;
-      if (kind === "claim-due" || kind === "claim-lane") claims++;
-    }
+    for (let slow = 0; count < this.#orders.length && slow < SLOW_PER_TURN; count++)
+      if (SLOW.has(this.#orders[count]!.kind)) slow++;
     const orders = this.#orders.splice(0, count);
     if (this.#orders.length > 0) this.#schedule();
     return orders;
   }
 
-  /** Orders stand until they are obeyed: without an answer the queue asks for nothing more. */
-  #obeyLater(orders: readonly Order[]): void {
-    if (orders.length === 0) return;
-    this.#orders.unshift(...orders);
+  /** Orders stand until they are obeyed: without an answer the queue asks for nothing more. An operator hears of it. */
+  #obeyLater(orders: readonly Order[], { reason, message: text }: StorageError): void {
+    const standing: Order[] = [];
+    for (const order of orders) {
+      if (order.kind === "act" || order.kind === "pause")
+        this.#control.say({ kind: "not-done", number: order.number, reason, text });
+      else standing.push(order);
+    }
+    if (standing.length === 0) return;
+    this.#orders.unshift(...standing);
     this.#isFailing = true;
     this.#clock.after(RETRY, () => {
       this.#isFailing = false;
@@ -139,15 +168,15 @@ export class Keeper {
     });
   }
 
-  #obey(order: Order): HandOut | undefined {
+  #obey(order: Order): Brought | undefined {
     switch (order.kind) {
       case "claim-due": {
         const claims = this.#store.claimDue(order.now, order.lanesMax, QUEUE.deliveriesPerLaneClaim);
-        return { mailThread: order.mailThread, isDue: true, claims };
+        return { kind: "claims", mailThread: order.mailThread, isDue: true, claims };
       }
       case "claim-lane": {
         const claim = this.#store.claimLane(order.lane, order.now, QUEUE.deliveriesPerLaneClaim);
-        return { mailThread: order.mailThread, isDue: false, claims: [claim] };
+        return { kind: "claims", mailThread: order.mailThread, isDue: false, claims: [claim] };
       }
       case "rest":
         this.#store.rest(order.lane, order.blockedUntil);
@@ -155,9 +184,50 @@ export class Keeper {
       case "forget":
         this.#store.forget(order.row);
         return undefined;
+      case "act":
+        return this.#act(order);
+      case "pause":
+        return this.#pause(order);
       default:
         return unreachable(order);
     }
+  }
+
+  /** What an operator wants tried now is tried now: a lane that is blocked is blocked no more. */
+  #act({ number, action, rows }: Extract<Order, { kind: "act" }>): Brought {
+    const now = this.#clock.now();
+    const { changed, inHand, lanes } = this.#store.act(action, rows, now);
+    const unblocked = action === "release" ? [] : lanes.filter((lane) => this.#unblock(lane, now));
+    return { kind: "answer", answer: { kind: "acted", number, changed, inHand }, unblocked };
+  }
+
+  #unblock(lane: Lane, now: Instant): boolean {
+    if (now - (this.#unblockedAt.get(lane) ?? Number.NEGATIVE_INFINITY) < UNBLOCK_EVERY) return false;
+    if (!this.#store.unblock(lane, now)) return false;
+    this.#unblockedAt.set(lane, now);
+    return true;
+  }
+
+  #pause({ number, target, isPaused }: Extract<Order, { kind: "pause" }>): Brought {
+    const isChange = this.#store.pause(target, isPaused ? this.#clock.now() : undefined);
+    const pauses = pausesOf(this.#store.pauses());
+    return { kind: "pauses", answer: { kind: "paused", number, isChange }, pauses };
+  }
+
+  /** The threads hear before the lanes wake. */
+  #tellOperator(brought: Exclude<Brought, HandOut>): void {
+    if (brought.kind === "pauses") this.#tellPauses(brought.pauses);
+    else for (const lane of brought.unblocked) this.#tellAll({ kind: "unblock", lane });
+    this.#control.say(brought.answer);
+  }
+
+  #tellPauses(pauses: Pauses): void {
+    this.#tellAll({ kind: "pauses", ...pauses });
+  }
+
+  #tellAll(message: StoreToMail & StoreToQueue): void {
+    for (const mail of this.#mails) mail.say(message);
+    this.#queue.say(message);
   }
 
   #tellCommitted(group: readonly Waiting[], rows: readonly MessageRow[]): void {

@@ -2,7 +2,7 @@ import type { Lane } from "../core/routing/lane.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import type { Instant } from "../core/base/time.ts";
-import type { DeliveryRow } from "../ports/store.ts";
+import type { DeliveryRow, WishInHand } from "../ports/store.ts";
 
 /** A message that this mail thread has in hand. */
 export interface MessageInHand {
@@ -23,6 +23,10 @@ export interface DeliveryInHand {
   readonly recipient: string;
   readonly options: string;
   attempts: number;
+  /** The sender heard of the delay. */
+  readonly isTold: boolean;
+  /** What an operator wants of it before it is tried. */
+  readonly wish: WishInHand;
 }
 
 /** One transaction's worth: a message and recipients that share a lane. */

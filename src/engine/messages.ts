@@ -1,7 +1,9 @@
 import type { Instant } from "../core/base/time.ts";
+import type { QueueAction } from "../core/queue/action.ts";
+import type { Pauses, PauseTarget } from "../core/queue/pause.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Block, Site, SiteReport } from "../ports/queue.ts";
-import type { Claimed, Commit, MessageRow, SpaceReport } from "../ports/store.ts";
+import type { Claimed, Commit, DeliveryRow, MessageRow, SpaceReport } from "../ports/store.ts";
 
 // What the threads say to each other. Commits of a mail thread are answered in their order, so that an answer needs no
 // number.
@@ -12,12 +14,24 @@ export type StoreToMail =
   | { readonly kind: "committed"; readonly rows: readonly MessageRow[] }
   | { readonly kind: "not-committed"; readonly reason: "full" | "failed"; readonly text: string }
   | { readonly kind: "claimed"; readonly claimed: readonly Claimed[] }
-  | { readonly kind: "space"; readonly report: SpaceReport };
+  | { readonly kind: "space"; readonly report: SpaceReport }
+  | PausesMessage
+  | UnblockMessage;
+
+/** What an operator paused: at the start, before all else, and at each change. */
+export type PausesMessage = { readonly kind: "pauses" } & Pauses;
+
+/** An operator wants the lane tried now, blocked or not. */
+export interface UnblockMessage {
+  readonly kind: "unblock";
+  readonly lane: Lane;
+}
 
 export type MailToQueue =
   | { readonly kind: "demand"; readonly site: Site; readonly connections: number }
   | { readonly kind: "release"; readonly site: Site; readonly report: SiteReport }
   | { readonly kind: "progress"; readonly site: Site; readonly deliveries: number }
+  | { readonly kind: "unblock"; readonly site: Site }
   | { readonly kind: "sited"; readonly lane: Lane; readonly site: Site }
   | { readonly kind: "consumed"; readonly lane: Lane; readonly deliveries: number; readonly octets: number };
 
@@ -39,7 +53,28 @@ export type StoreToQueue =
       readonly lanes: readonly ClaimedLane[];
     }
   | { readonly kind: "wake"; readonly at: Instant | undefined }
-  | { readonly kind: "space"; readonly report: SpaceReport };
+  | { readonly kind: "space"; readonly report: SpaceReport }
+  | PausesMessage
+  | UnblockMessage;
+
+/** What the control thread asks of the store; an answer bears the number of its question. */
+export type ControlToStore =
+  /** History has everything up to this row of the outbox. */
+  | { readonly kind: "forget"; readonly row: number }
+  /** One step of an operator's action. */
+  | {
+      readonly kind: "act";
+      readonly number: number;
+      readonly action: QueueAction;
+      readonly rows: readonly DeliveryRow[];
+    }
+  | { readonly kind: "pause"; readonly number: number; readonly target: PauseTarget; readonly isPaused: boolean };
+
+export type StoreToControl =
+  | { readonly kind: "acted"; readonly number: number; readonly changed: number; readonly inHand: number }
+  /** `isChange` is false where it was so already. */
+  | { readonly kind: "paused"; readonly number: number; readonly isChange: boolean }
+  | { readonly kind: "not-done"; readonly number: number; readonly reason: "full" | "failed"; readonly text: string };
 
 export interface ClaimedLane {
   readonly lane: Lane;

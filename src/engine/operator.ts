@@ -1,5 +1,7 @@
 import type { Instant } from "../core/base/time.ts";
+import type { QueueAction } from "../core/queue/action.ts";
 import { REASONS, type Reason } from "../core/queue/reason.ts";
+import type { SelectionTexts } from "../core/queue/selection.ts";
 
 // What the surfaces (command line, later HTTP API and console) may ask and say. They reach the engine through nothing else.
 
@@ -17,6 +19,10 @@ export interface StatusReport {
   readonly listeners: readonly string[];
   readonly waiting: number;
   readonly inHand: number;
+  /** By an operator; not among those that wait. */
+  readonly held: number;
+  /** What an operator paused. */
+  readonly paused: readonly PauseReport[];
   readonly oldest: Instant | undefined;
   /** Of the disk with the data folder; with less than `neededOctets` mail is refused with 452. */
   readonly freeOctets: number;
@@ -26,14 +32,20 @@ export interface StatusReport {
   readonly lanesLeftOut: number;
 }
 
+export interface PauseReport {
+  /** `inbound`, `outbound` or a lane. */
+  readonly target: string;
+  readonly since: Instant;
+}
+
 export interface DeliveryReport {
   readonly id: string;
   readonly recipient: string;
   readonly from: string;
   readonly lane: string;
-  readonly state: "waiting" | "in hand" | "delivered" | "failed" | "deferred";
+  readonly state: "waiting" | "held" | "in hand" | "delivered" | "failed" | "cancelled" | "deferred";
   readonly attempts: number;
-  /** When it is due, or when it ended. */
+  /** When it is due, since when it is held, or when it ended. */
   readonly at: Instant;
   readonly receivedAt: Instant;
   readonly octets: number;
@@ -56,7 +68,7 @@ export interface MessageReport {
   readonly history: readonly DeliveryReport[];
 }
 
-/** A page of the queue; `after` names where the next one begins, and is absent on the last. */
+/** A page of the queue, which may be empty; `after` names where the next one begins, and is absent on the last. */
 export interface QueuePage {
   readonly deliveries: readonly DeliveryReport[];
   readonly after: string | undefined;
@@ -65,11 +77,50 @@ export interface QueuePage {
 export interface QueueQuery {
   readonly limit: number;
   readonly after: string | undefined;
+  /** Only what is held. */
+  readonly isHeld: boolean;
+  /** Only what this selects. */
+  readonly filter: SelectionTexts;
 }
 
+/** What was asked for is not done, and why. */
+export interface Refusal {
+  /** The request is wrong, there is nothing that it could be about, or the store failed and may not do so later. */
+  readonly kind: "wrong" | "nothing" | "failed";
+  readonly refused: string;
+}
+
+export interface ActionRequest {
+  readonly action: QueueAction;
+  readonly selection: SelectionTexts;
+  /** Where to go on, as the report before said. */
+  readonly after?: string | undefined;
+}
+
+export interface ActionReport {
+  /** Deliveries that were changed at once. */
+  readonly changed: number;
+  /** Deliveries in hand of a mail thread: it is noted for when they would wait again, or they are tried already. */
+  readonly inHand: number;
+  /** Set where there is more: ask again with it. */
+  readonly after: string | undefined;
+}
+
+export interface PauseRequest {
+  /** `inbound`, `outbound` or a lane. */
+  readonly target: string;
+  readonly isPaused: boolean;
+}
+
+export interface PauseChange extends PauseRequest {
+  /** False where it was so already. */
+  readonly isChange: boolean;
+}
+
+/** What can be asked of the stores, whether the relay runs or not. */
 export interface Operator {
   status(): StatusReport;
-  list(query: QueueQuery): QueuePage;
+  list(query: QueueQuery): QueuePage | Refusal;
   show(id: string): MessageReport | undefined;
 }
 

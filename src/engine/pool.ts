@@ -68,10 +68,12 @@ export class Pool {
     return this.#waiting.shift();
   }
 
-  /** Takes all that waits; no connection is wanted for it any more. */
-  drain(): Load[] {
-    if (this.#demanded > this.#couriers.size) this.#demand(this.#couriers.size);
-    return this.#waiting.drain();
+  /** Takes what waits, of all lanes or of some; no connection is wanted for it any more. */
+  drain(isWanted?: (lane: Lane) => boolean): Load[] {
+    const taken = this.#waiting.drain(isWanted);
+    const wanted = Math.min(QUEUE.windowMax, this.#couriers.size + this.#waiting.length);
+    if (this.#demanded > wanted) this.#demand(wanted);
+    return taken;
   }
 
   /**

@@ -75,6 +75,10 @@ export class QueueClient implements QueuePort {
     this.#queue.say({ kind: "progress", site, deliveries });
   }
 
+  unblock(site: Site): void {
+    this.#queue.say({ kind: "unblock", site });
+  }
+
   sited(lane: Lane, site: Site): void {
     this.#queue.say({ kind: "sited", lane, site });
   }

@@ -307,3 +307,55 @@ test("all sites together never have more connections than the bound", () => {
   }
   expect(granted(s.mails[0]!)).toBe(OUTBOUND.connectionsMax);
 });
+
+const pauses = (outbound: boolean, lanes: readonly string[] = []): StoreToQueue => ({
+  kind: "pauses",
+  inbound: false,
+  outbound,
+  lanes,
+});
+
+test("all deliveries paused: no slot is given and nothing is claimed until they are resumed", () => {
+  const s = scene();
+  s.fromStore(pauses(true));
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  s.fromStore({ kind: "wake", at: s.now });
+  s.pass(60_000);
+  expect([granted(s.mails[0]!), s.store]).toEqual([0, []]);
+  s.fromStore(pauses(false));
+  expect(granted(s.mails[0]!)).toBe(1);
+  expect(s.store).toMatchObject([{ kind: "claim-due" }]);
+});
+
+test("one lane paused: it gets no slot and no more of it is claimed; others do", () => {
+  const s = scene();
+  s.fromStore({ kind: "wake", at: s.now });
+  s.fromStore(pauses(false, [lane]));
+  s.fromStore({
+    kind: "claimed",
+    isDue: true,
+    lanes: [
+      { lane, count: 1, octets: 0, hasMore: true },
+      { lane: "smarthost/b", count: 1, octets: 0, hasMore: true },
+    ],
+  });
+  const claimed = (): string[] => s.store.flatMap((said) => (said.kind === "claim-lane" ? [said.lane] : []));
+  expect(claimed()).toEqual(["smarthost/b"]);
+  for (const name of [lane, "smarthost/b"]) s.fromMail({ kind: "demand", site: name, connections: 1 });
+  expect(s.mails[0]).toEqual([{ kind: "granted", site: "smarthost/b", slots: 1 }]);
+  s.fromStore(pauses(false));
+  expect(claimed()).toEqual(["smarthost/b", lane]);
+  expect(granted(s.mails[0]!)).toBe(2);
+});
+
+test("an operator wants a blocked lane tried now: it is open, and what it met is not forgotten", () => {
+  const s = scene();
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  s.fromMail(released("connect-failed"));
+  s.fromMail({ kind: "demand", site: lane, connections: 0 });
+  s.fromStore({ kind: "unblock", lane });
+  s.fromMail({ kind: "demand", site: lane, connections: 20 });
+  expect(granted(s.mails[0]!)).toBe(2); // the first one, and one that finds out
+  s.fromMail(released("connect-failed"));
+  expect(s.events.at(-1)).toMatchObject({ event: "site.blocked", failures: 2 });
+});

@@ -92,6 +92,8 @@ export class Scheduler {
   #isClaimingDue = false;
   #claimsUnderWay = 0;
   #nextMailThread = 0;
+  #isPaused = false;
+  #pausedLanes: ReadonlySet<Lane> = new Set();
   #mayDeliver = false; // until the store has looked at the disk
 
   constructor(parts: SchedulerParts) {
@@ -113,6 +115,8 @@ export class Scheduler {
         this.#grant(site);
         return this.#forgetSite(site);
       }
+      case "unblock":
+        return this.#unblock(message.site);
       case "sited":
         return this.#sited(this.#lane(message.lane), this.#site(message.site));
       case "consumed":
@@ -136,9 +140,15 @@ export class Scheduler {
         break;
       case "space":
         this.#mayDeliver = message.report.mayDeliver;
-        for (const site of this.#sites.values()) this.#grant(site);
-        for (const lane of this.#lanes.values()) this.#claimMore(lane);
-        this.#claimDue();
+        this.#goOn();
+        break;
+      case "unblock":
+        this.#unblock(message.lane);
+        break;
+      case "pauses":
+        this.#isPaused = message.outbound;
+        this.#pausedLanes = new Set(message.lanes);
+        this.#goOn();
         break;
       default:
         unreachable(message);
@@ -227,6 +237,26 @@ export class Scheduler {
     return site.block.until > this.#clock.now();
   }
 
+  /** What may be given out or claimed may have changed for all. */
+  #goOn(): void {
+    for (const site of this.#sites.values()) this.#grant(site);
+    for (const lane of this.#lanes.values()) this.#claimMore(lane);
+    this.#claimDue();
+  }
+
+  /** By an operator. The store does not let a paused lane wake, so that only what is served already is to be stopped here. */
+  #isPausedAt(name: Lane): boolean {
+    return this.#isPaused || this.#pausedLanes.has(name);
+  }
+
+  /** An operator wants it tried now. */
+  #unblock(name: Site): void {
+    const site = this.#site(name);
+    site.block = NO_BLOCK;
+    this.#grant(site);
+    this.#forgetSite(site);
+  }
+
   #prove(site: SiteState, isProven: boolean): void {
     if (site.isProven === isProven) return;
     site.isProven = isProven;
@@ -289,7 +319,7 @@ export class Scheduler {
 
   /** Gives out slots up to the window, one mail thread after the other. */
   #grant(site: SiteState): void {
-    if (!this.#mayDeliver || this.#isBlocked(site)) return;
+    if (!this.#mayDeliver || this.#isBlocked(site) || this.#isPausedAt(site.name)) return;
     const room = this.#room(site);
     let free = Math.min(room, site.window.limit - sum(site.slots));
     const grants = this.#mails.map(() => 0);
@@ -338,7 +368,7 @@ export class Scheduler {
   }
 
   #claimMore(lane: LaneState): void {
-    if (!lane.hasMore || lane.isClaiming || lane.claimed >= LANE_LOW_WATER) return;
+    if (!lane.hasMore || lane.isClaiming || this.#isPausedAt(lane.name) || lane.claimed >= LANE_LOW_WATER) return;
     if (!this.#mayClaim()) return void this.#starved.add(lane.name);
     lane.isClaiming = true;
     this.#claimsUnderWay++;
@@ -360,7 +390,7 @@ export class Scheduler {
     this.#timer?.cancel();
     this.#timer = undefined;
     const wakeAt = this.#wakeAt;
-    if (wakeAt === undefined || this.#isClaimingDue || !this.#mayClaim()) return;
+    if (wakeAt === undefined || this.#isPaused || this.#isClaimingDue || !this.#mayClaim()) return;
     const now = this.#clock.now();
     if (wakeAt > now) {
       this.#timer = this.#clock.after(Math.min(wakeAt - now, TIMER_MAX), () => this.#claimDue());

@@ -103,6 +103,11 @@ export class Settler {
     this.#park(lane, delivery, due, "lane-blocked", text, "");
   }
 
+  /** An operator paused its lane, or all deliveries: it goes as soon as they are resumed. */
+  waitForResume(load: Load, delivery: DeliveryInHand): void {
+    this.#park(load.lane, delivery, this.#parts.clock.now(), "paused", "", "");
+  }
+
   #deferred(load: Load, delivery: DeliveryInHand, failure: Failure, due: Instant | undefined, reason: Reason): void {
     this.#parts.recorder.record({
       event: "delivery.deferred",
@@ -117,12 +122,16 @@ export class Settler {
     });
   }
 
-  /** Its next hop is gone from the configuration: the routes decide anew; without one it waits where it is. */
+  /**
+   * Its next hop is gone from the configuration, or an operator wants it: the routes decide anew; without one it waits where
+   * it is.
+   */
   reroute(load: Load, delivery: DeliveryInHand): void {
     const { id, envelope } = load.message;
     const { recipient } = delivery;
-    const found = this.#parts.lanesOf(envelope.from, recipient).find((lane) => lane !== load.lane);
-    const reason = found === undefined ? "no-route" : "rerouted";
+    const [found] = this.#parts.lanesOf(envelope.from, recipient);
+    const isGone = delivery.wish === "none" && found === load.lane;
+    const reason = found === undefined || isGone ? "no-route" : "rerouted";
     const lane = found ?? load.lane;
     const due = this.#parts.clock.now() + (reason === "rerouted" ? 0 : hour);
     this.#park(lane, delivery, due, reason, "", "");
@@ -131,14 +140,14 @@ export class Settler {
 
   #park(
     lane: Lane,
-    { row, attempts }: DeliveryInHand,
+    { row, attempts, isTold }: DeliveryInHand,
     due: Instant,
     because: Reason,
     text: string,
     entry: string,
   ): void {
     const last = lastWord(because, text, this.#parts.clock.now());
-    this.#parts.queue.settle({ kind: "park", row, lane, due, attempts, last, entry });
+    this.#parts.queue.settle({ kind: "park", row, lane, due, attempts, last, entry, isTold });
   }
 
   /** What history keeps of an attempt or an end. */

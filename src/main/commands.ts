@@ -11,10 +11,36 @@ import { parseMailbox } from "../core/mail/path.ts";
 import { unreachable } from "../core/base/invariant.ts";
 import { parseSmartHostUrl } from "../core/config/values.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
-import type { MessageReport, QueuePage, StatusReport } from "../engine/operator.ts";
+import type { QueueAction } from "../core/queue/action.ts";
+import { type SelectionTexts, parseSelection } from "../core/queue/selection.ts";
+import type {
+  ActionReport,
+  ActionRequest,
+  MessageReport,
+  PauseChange,
+  PauseRequest,
+  QueuePage,
+  Refusal,
+  StatusReport,
+} from "../engine/operator.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
-import { messageLines, outcomeLine, queueLines, sinkLines, statusLines } from "../surfaces/cli/pages.ts";
-import { type Commands, type DataOptions, type SendOptions, TRY_DATA } from "../surfaces/cli/program.ts";
+import {
+  actionLines,
+  messageLines,
+  outcomeLine,
+  pauseLines,
+  queueLines,
+  sinkLines,
+  statusLines,
+} from "../surfaces/cli/pages.ts";
+import {
+  type Commands,
+  type DataOptions,
+  type QueueListOptions,
+  type SelectionOptions,
+  type SendOptions,
+  TRY_DATA,
+} from "../surfaces/cli/program.ts";
 import { dataPaths } from "./plan.ts";
 import { ProcessLog } from "./process-log.ts";
 import { run } from "./run.ts";
@@ -115,9 +141,9 @@ async function dataFolder(options: DataOptions): Promise<string> {
 }
 
 /** Undefined where no relay runs on the folder. */
-async function askRelay(folder: string, request: string): Promise<unknown> {
+async function askRelay(folder: string, request: string, body?: unknown): Promise<unknown> {
   try {
-    return await ask(dataPaths(folder).socket, request);
+    return await ask(dataPaths(folder).socket, request, body);
   } catch (error) {
     throw new CommandFailure(`the relay on ${folder} cannot be asked: ${errorText(error)}`, EXIT.unavailable);
   }
@@ -143,6 +169,64 @@ async function query<Answer>(
       EXIT.unavailable,
     );
   }
+}
+
+/** What only a relay that runs can do: it is the one writer of its store. */
+async function tell<Answer extends object>(folder: string, request: string, body: unknown): Promise<Answer> {
+  const answer = (await askRelay(folder, request, body)) as Answer | Refusal | null | undefined;
+  if (answer === undefined)
+    throw new CommandFailure(
+      `no relay runs on ${folder}: only a relay that runs changes its queue; start it, or name its data folder with --data`,
+      EXIT.unavailable,
+    );
+  if (answer === null)
+    throw new CommandFailure(
+      `the relay that runs on ${folder} is too old for this command; restart it`,
+      EXIT.unavailable,
+    );
+  return accepted(answer);
+}
+
+function accepted<Answer extends object>(answer: Answer | Refusal): Answer {
+  if (!("refused" in answer)) return answer;
+  const codes = { wrong: EXIT.usage, nothing: EXIT.failed, failed: EXIT.temporary };
+  throw new CommandFailure(printable(answer.refused), codes[answer.kind]);
+}
+
+/** Until all of it is done: an action on many deliveries takes more than one request. */
+async function actOnQueue(folder: string, action: QueueAction, selection: SelectionTexts): Promise<ActionReport> {
+  let changed = 0;
+  let inHand = 0;
+  for (let after: string | undefined; ;) {
+    const request: ActionRequest = { action, selection, after };
+    const report = await tell<ActionReport>(folder, "/queue/actions", request);
+    changed += report.changed;
+    inHand += report.inHand;
+    after = report.after;
+    if (after === undefined) return { changed, inHand, after };
+  }
+}
+
+function selectionOf(id: string | undefined, options: SelectionOptions): SelectionTexts {
+  const { recipient, lane, sender, recipientDomain, all } = options;
+  return {
+    ...(id === undefined ? {} : { id }),
+    ...(recipient === undefined ? {} : { recipient }),
+    ...(lane === undefined ? {} : { lane }),
+    ...(sender === undefined ? {} : { sender }),
+    ...(recipientDomain === undefined ? {} : { recipientDomain }),
+    ...(all === undefined ? {} : { all }),
+  };
+}
+
+function listPath({ limit, after, held, lane, sender, recipientDomain }: QueueListOptions): string {
+  const parameters = new URLSearchParams({ limit: String(limit) });
+  if (after !== undefined) parameters.set("after", after);
+  if (held === true) parameters.set("held", "true");
+  if (lane !== undefined) parameters.set("lane", lane);
+  if (sender !== undefined) parameters.set("sender", sender);
+  if (recipientDomain !== undefined) parameters.set("recipient-domain", recipientDomain);
+  return `/queue?${parameters.toString()}`;
 }
 
 function readStopped<Answer>(paths: ReturnType<typeof dataPaths>, read: (operator: StoreOperator) => Answer): Answer {
@@ -179,12 +263,15 @@ export const commands: Commands = {
   tryMode,
   configCheck,
   async queueList(options) {
-    const request = `/queue?limit=${options.limit}${options.after === undefined ? "" : `&after=${encodeURIComponent(options.after)}`}`;
-    const page = await query<QueuePage>(options, request, (operator) =>
-      operator.list({ limit: options.limit, after: options.after }),
+    const { limit, after, held } = options;
+    const filter = selectionOf(undefined, options);
+    const answer = await query<QueuePage | Refusal>(options, listPath(options), (operator) =>
+      operator.list({ limit, after, isHeld: held === true, filter }),
     );
+    const page = accepted(answer!);
+    const isFiltered = held === true || Object.keys(filter).length > 0;
     if (options.json === true) console.log(JSON.stringify(page));
-    else print(queueLines(page!, Date.now()));
+    else print(queueLines(page, Date.now(), isFiltered));
   },
   async queueShow(id, options) {
     const found = await query<MessageReport | undefined>(options, `/queue/${encodeURIComponent(id)}`, (operator) =>
@@ -194,6 +281,20 @@ export const commands: Commands = {
       throw new CommandFailure(`no message ${id} in the queue or in history`, EXIT.failed);
     if (options.json === true) console.log(JSON.stringify(found));
     else print(messageLines(found, Date.now()));
+  },
+  async queueAct(action, id, options) {
+    const selection = selectionOf(id, options);
+    const parsed = parseSelection(selection);
+    if ("wrong" in parsed) throw new CommandFailure(printable(parsed.wrong), EXIT.usage);
+    const { changed, inHand } = await actOnQueue(await dataFolder(options), action, selection);
+    if (options.json === true) console.log(JSON.stringify({ action, changed, inHand }));
+    else print(actionLines(action, { changed, inHand }));
+  },
+  async pause(target, isPaused, options) {
+    const request: PauseRequest = { target, isPaused };
+    const change = await tell<PauseChange>(await dataFolder(options), "/pauses", request);
+    if (options.json === true) console.log(JSON.stringify(change));
+    else print(pauseLines(change));
   },
   async status(options) {
     const folder = await dataFolder(options);

@@ -133,10 +133,12 @@ export class Relay {
 
   /** The one thread that mail can do without: started again whenever it ends, later and later. */
   #startControl(plan: RelayPlan, store: MessagePort, failures = 0): void {
-    // Its messages to the store go through here, so that the channel outlives it.
+    // Its messages to and from the store go through here, so that the channel outlives it.
     const channel = new MessageChannel();
     channel.port2.on("message", (message: unknown) => store.postMessage(message));
-    channel.port2.unref();
+    store.removeAllListeners("message");
+    store.on("message", (message: unknown) => channel.port2.postMessage(message));
+    for (const port of [channel.port2, store]) port.unref();
     const startedAt = performance.now();
     this.#control = watchedThread("control", { plan, store: channel.port1 } satisfies ControlThreadData, {
       log: this.#options.log,

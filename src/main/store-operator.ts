@@ -5,7 +5,9 @@ import { neededToAccept, spaceOf } from "../adapters/system/space.ts";
 import { CONTROL } from "../core/base/limits.ts";
 import { listenText } from "../core/config/config.ts";
 import { isMessageId, timeOf } from "../core/mail/message-id.ts";
+import { pauseText } from "../core/queue/pause.ts";
 import type { LastWord } from "../core/queue/reason.ts";
+import { parseFilter } from "../core/queue/selection.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import {
   type DeliveryReport,
@@ -13,11 +15,13 @@ import {
   type Operator,
   type QueuePage,
   type QueueQuery,
+  type Refusal,
   reasonText,
   type StatusReport,
 } from "../engine/operator.ts";
 import type { HistoryEntry } from "../ports/history.ts";
 import { messageRow } from "../ports/store.ts";
+import { walk } from "./queue-walk.ts";
 
 /** What the operator needs to know of the relay besides its stores. */
 export interface RelayFacts {
@@ -59,6 +63,8 @@ export class StoreOperator implements Operator {
       listeners: config.listeners.map(({ name, listen }) => `${name} ${listenText(listen)}`),
       waiting,
       inHand,
+      held: this.#queue.heldCount(),
+      paused: this.#queue.pauses().map(({ target, since }) => ({ target: pauseText(target), since })),
       oldest,
       freeOctets,
       neededOctets: Math.ceil(neededToAccept(totalOctets, messageOctetsMax)),
@@ -72,18 +78,20 @@ export class StoreOperator implements Operator {
     };
   }
 
-  list({ limit, after }: QueueQuery): QueuePage {
+  list({ limit, after, isHeld, filter }: QueueQuery): QueuePage | Refusal {
+    const selection = parseFilter(filter);
+    if ("wrong" in selection) return { kind: "wrong", refused: selection.wrong };
     const from = Number(after ?? 0);
-    const found = this.#queue.deliveries(Number.isSafeInteger(from) ? from : 0, limit);
+    const page = walk(this.#queue, { selection, after: Number.isSafeInteger(from) ? from : 0, limit, isHeld });
     const messages = new Map<number, QueuedMessage | undefined>();
     const deliveries: DeliveryReport[] = [];
-    for (const delivery of found) {
+    for (const delivery of page.found) {
       const row = messageRow(delivery.row);
       if (!messages.has(row)) messages.set(row, this.#queue.message(row));
       const message = messages.get(row);
       if (message !== undefined) deliveries.push(queued(message, delivery)); // else it ended between the two reads
     }
-    return { deliveries, after: found.length === limit ? String(found.at(-1)!.row) : undefined };
+    return { deliveries, after: page.after === undefined ? undefined : String(page.after) };
   }
 
   show(id: string): MessageReport | undefined {
@@ -106,15 +114,17 @@ export class StoreOperator implements Operator {
   }
 }
 
+const STATES = { parked: "waiting", "in-hand": "in hand", held: "held" } as const;
+
 function queued(message: QueuedMessage, delivery: QueuedDelivery): DeliveryReport {
   const last = delivery.last === "" ? undefined : (JSON.parse(delivery.last) as LastWord);
-  const reason = delivery.isInHand ? "in-hand" : last?.because;
+  const reason = delivery.standing === "in-hand" ? "in-hand" : last?.because;
   return {
     id: message.id,
     recipient: delivery.recipient,
     from: (JSON.parse(message.envelope) as StoredEnvelope).from,
     lane: delivery.lane,
-    state: delivery.isInHand ? "in hand" : "waiting",
+    state: STATES[delivery.standing],
     attempts: delivery.attempts,
     at: delivery.due,
     receivedAt: message.receivedAt,
@@ -124,6 +134,8 @@ function queued(message: QueuedMessage, delivery: QueuedDelivery): DeliveryRepor
   };
 }
 
+const ENDS = ["delivered", "failed", "cancelled"] as const;
+
 interface Ended {
   readonly report: DeliveryReport;
   readonly entry: HistoryEntry;
@@ -131,7 +143,7 @@ interface Ended {
 
 function ended(entry: HistoryEntry): Ended {
   const { id, recipient, from, lane, attempts, at, receivedAt, octets, reply, note, outcome } = entry;
-  const state = outcome === "delivered" || outcome === "failed" ? outcome : "deferred";
+  const state = ENDS.find((end) => end === outcome) ?? "deferred";
   return {
     entry,
     report: { id, recipient, from, lane, state, attempts, at, receivedAt, octets, reason: note, text: reply },

@@ -24,6 +24,8 @@ export interface QueuePort {
   release(site: Site, report: SiteReport): void;
   /** Deliveries since the last report, for the window. */
   progress(site: Site, deliveries: number): void;
+  /** An operator wants the site tried now, blocked or not. */
+  unblock(site: Site): void;
   /** What this thread claimed of the lane goes to this site. */
   sited(lane: Lane, site: Site): void;
   /** Claimed deliveries, and octets of their content, that this thread is done with: there is room for more. */

@@ -1,3 +1,5 @@
+import type { QueueAction, Wish } from "../core/queue/action.ts";
+import type { Pause, PauseTarget } from "../core/queue/pause.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
@@ -56,6 +58,8 @@ export type Settlement =
       readonly attempts: number;
       readonly last: string;
       readonly entry: string;
+      /** The sender heard of the delay. */
+      readonly isTold: boolean;
     }
   /** It stays in hand; `entry` goes to history. */
   | { readonly kind: "note"; readonly entry: string };
@@ -88,7 +92,14 @@ export interface ClaimedDelivery {
   readonly recipient: string;
   readonly options: string;
   readonly attempts: number;
+  /** The sender heard of the delay. */
+  readonly isTold: boolean;
+  /** What an operator wants of it before it is tried; parking it fulfils the wish. */
+  readonly wish: WishInHand;
 }
+
+/** A wish that takes a mail thread: the others the store fulfils itself. */
+export type WishInHand = Exclude<Wish, "hold" | "cancel">;
 
 export interface LaneClaim {
   readonly lane: Lane;
@@ -97,6 +108,16 @@ export interface LaneClaim {
   readonly count: number;
   /** True: more are due, and the lane stays with whoever claimed until `rest`. */
   readonly hasMore: boolean;
+}
+
+/** What an operator's action did. */
+export interface Acted {
+  /** Deliveries that it changed at once. */
+  readonly changed: number;
+  /** Deliveries in hand of a mail thread: it is noted for when they would be parked, or they are tried already. */
+  readonly inHand: number;
+  /** Lanes in which something is due now. */
+  readonly lanes: readonly Lane[];
 }
 
 /**
@@ -120,6 +141,14 @@ export interface QueueStore {
   forget(row: number): void;
   /** When the first lane wakes; undefined where none will. */
   nextWake(): Instant | undefined;
+  /** What an operator does to these deliveries, at most `QUEUE.deliveriesPerAction`; those that are gone are left out. */
+  act(action: QueueAction, rows: readonly DeliveryRow[], now: Instant): Acted;
+  /** The lane may wake at once. False where it was not blocked. */
+  unblock(lane: Lane, now: Instant): boolean;
+  /** All that an operator paused. */
+  pauses(): Pause[];
+  /** Pauses since `now`, or resumes: undefined. False where it was so already. A paused lane does not wake. */
+  pause(target: PauseTarget, now: Instant | undefined): boolean;
   /** After a start: what was in hand waits again, with `last` as its reason. Answers how many deliveries that were. */
   recover(now: Instant, last: string): number;
 }

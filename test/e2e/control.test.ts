@@ -72,6 +72,7 @@ test("a control thread that cannot start is told each time, started again later 
       await relay.event("delivery.delivered");
       rmdirSync(inTheWay(home));
       await expect.poll(async () => (await command(home, "status")).code, { timeout: 15_000 }).toBe(0);
+      expect(await command(home, "pause", "inbound")).toMatchObject({ code: 0 }); // the store's answers find it too
       expect(await relay.stop()).toEqual({ code: 0, signal: null });
     },
   );

@@ -130,6 +130,7 @@ export function scene(): Scene {
     demand: (_lane, connections) => void demands.push(connections),
     release: (_lane, report) => void reports.push(report),
     progress: () => undefined,
+    unblock: () => undefined,
     sited: (name, to) => void made.sited.push([name, to]),
     consumed: () => undefined,
   };

@@ -68,6 +68,7 @@ export class MemoryQueue implements QueuePort {
   release(): void {}
   progress(): void {}
   sited(): void {}
+  unblock(): void {}
   consumed(): void {}
 }
 

@@ -2,12 +2,13 @@ import http from "node:http";
 import { CONTROL } from "../../core/base/limits.ts";
 
 /**
- * Asks the relay that runs on a data folder. Undefined where none does; `null` where it has no such thing. Rejects with
- * what went wrong.
+ * Asks the relay that runs on a data folder; with a body it is to do something. Undefined where none runs; `null` where it
+ * has no such thing. A refusal is an answer, with `refused`. Rejects with what went wrong.
  */
-export function ask(socket: string, path: string): Promise<unknown> {
+export function ask(socket: string, path: string, body?: unknown): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const request = http.get({ socketPath: socket, path, timeout: CONTROL.request }, (response) => {
+    const method = body === undefined ? "GET" : "POST";
+    const request = http.request({ socketPath: socket, path, method, timeout: CONTROL.request }, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (piece: string) => {
@@ -17,7 +18,7 @@ export function ask(socket: string, path: string): Promise<unknown> {
       response.on("error", reject); // the relay went while it answered
       response.on("end", () => {
         if (response.statusCode === 500) reject(new Error(`the relay cannot tell: ${text}`));
-        else resolve(response.statusCode === 200 ? JSON.parse(text) : null);
+        else resolve(response.statusCode === 200 || response.statusCode === 422 ? JSON.parse(text) : null);
       });
     });
     request.on("timeout", () => request.destroy(new Error("the relay did not answer in time")));
@@ -25,5 +26,6 @@ export function ask(socket: string, path: string): Promise<unknown> {
       if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(undefined);
       else reject(error);
     });
+    request.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }

@@ -23,6 +23,8 @@ const ANSWERS = {
     if (id !== ID) return undefined;
     throw new Error("the disk has a hole");
   },
+  act: (request: unknown) => Promise.resolve({ did: request }),
+  pause: () => Promise.resolve({ kind: "wrong", refused: "no such lane" }),
 };
 
 test("answers come back; what is not there is null; what fails says so, and the next question is answered", async () => {
@@ -30,7 +32,12 @@ test("answers come back; what is not there is null; what fails says so, and the 
   server.listen();
   try {
     await expect.poll(() => ask(file, "/status")).toEqual({ waiting: 1 });
-    expect(await ask(file, "/queue?limit=7&after=x")).toEqual({ limit: 7, after: "x" });
+    expect(await ask(file, "/queue?limit=7&after=x")).toEqual({ limit: 7, after: "x", isHeld: false, filter: {} });
+    expect(await ask(file, "/queue?held=true&lane=smarthost/a&sender=%40b.example&recipient-domain=c")).toEqual({
+      limit: 50,
+      isHeld: true,
+      filter: { lane: "smarthost/a", sender: "@b.example", recipientDomain: "c" },
+    });
     expect(await ask(file, "/queue/0abcdefABCDEF2")).toBeNull();
     expect(await ask(file, "/nothing")).toBeNull();
     await expect(ask(file, `/queue/${ID}`)).rejects.toThrow("the disk has a hole");
@@ -49,4 +56,19 @@ test("a socket that cannot be made is told, and is no exception", async () => {
     new SocketServer(path.join(folder, "x".repeat(200)), ANSWERS, resolve).listen();
   });
   expect(await told).toMatch(/EINVAL|ENAMETOOLONG/);
+});
+
+test("what is to be done goes with a body; a refusal is an answer; a body too long is none", async () => {
+  const server = new SocketServer(file, ANSWERS, () => undefined);
+  server.listen();
+  try {
+    await expect.poll(() => ask(file, "/queue/actions", { action: "hold" })).toEqual({ did: { action: "hold" } });
+    expect(await ask(file, "/pauses", {})).toEqual({ kind: "wrong", refused: "no such lane" });
+    expect(await ask(file, "/status", {})).toBeNull();
+    expect(await ask(file, "/queue/actions")).toBeNull();
+    await expect(ask(file, "/pauses", { target: "x".repeat(20_000) })).rejects.toThrow("too long");
+    expect(await ask(file, "/queue/actions", [])).toEqual({ did: [] });
+  } finally {
+    server.close();
+  }
 });

@@ -2,10 +2,20 @@ import fs from "node:fs";
 import http from "node:http";
 import { CONTROL } from "../../core/base/limits.ts";
 
-interface Answers {
+/** What is answered. An object with `refused` says why not; what is thrown is told and ends nothing. */
+export interface Answers {
   status(): unknown;
-  list(query: { readonly limit: number; readonly after: string | undefined }): unknown;
+  list(query: ListQuery): unknown;
   show(id: string): unknown;
+  act(request: unknown): Promise<unknown>;
+  pause(request: unknown): Promise<unknown>;
+}
+
+interface ListQuery {
+  readonly limit: number;
+  readonly after: string | undefined;
+  readonly isHeld: boolean;
+  readonly filter: { readonly lane?: string; readonly sender?: string; readonly recipientDomain?: string };
 }
 
 interface Answer {
@@ -14,6 +24,7 @@ interface Answer {
 }
 
 const LIMIT_DEFAULT = 50;
+const NOT_FOUND: Answer = { status: 404, body: { error: "not found" } };
 
 /** JSON over HTTP on a unix socket in the data folder, for who may read that folder. */
 export class SocketServer {
@@ -25,8 +36,9 @@ export class SocketServer {
   constructor(file: string, answers: Answers, failed: (text: string) => void) {
     this.#file = file;
     this.#answers = answers;
-    this.#server = http.createServer({ requestTimeout: CONTROL.request }, (request, response) =>
-      this.#serve(request, response),
+    this.#server = http.createServer(
+      { requestTimeout: CONTROL.request },
+      (request, response) => void this.#serve(request, response),
     );
     this.#server.on("error", (error) => {
       failed(error.message);
@@ -44,16 +56,18 @@ export class SocketServer {
     this.#server.closeAllConnections();
   }
 
-  #serve(request: http.IncomingMessage, response: http.ServerResponse): void {
-    const { status, body } = this.#answer(request);
+  async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const { status, body } = await this.#answer(request);
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
   }
 
-  #answer({ method, url }: http.IncomingMessage): Answer {
-    if (method !== "GET") return { status: 405, body: { error: "only GET" } };
+  async #answer(request: http.IncomingMessage): Promise<Answer> {
     try {
-      const found = this.#find(new URL(url ?? "/", "http://control"));
-      return found === undefined ? { status: 404, body: { error: "not found" } } : { status: 200, body: found };
+      const url = new URL(request.url ?? "/", "http://control");
+      if (request.method === "GET") return answerOf(this.#find(url));
+      if (request.method !== "POST") return { status: 405, body: { error: "only GET and POST" } };
+      const change = this.#change(url);
+      return change === undefined ? NOT_FOUND : answerOf(await change(JSON.parse(await bodyOf(request))));
     } catch (error) {
       // A store that cannot be read is for whoever asks to know, and no reason to end the thread.
       return { status: 500, body: { error: error instanceof Error ? error.message : String(error) } };
@@ -66,12 +80,40 @@ export class SocketServer {
     const id = /^\/queue\/([0-9A-Za-z]{12,16})$/.exec(url.pathname)?.[1];
     return id === undefined ? undefined : this.#answers.show(id);
   }
+
+  #change(url: URL): ((request: unknown) => Promise<unknown>) | undefined {
+    if (url.pathname === "/queue/actions") return (request) => this.#answers.act(request);
+    return url.pathname === "/pauses" ? (request) => this.#answers.pause(request) : undefined;
+  }
 }
 
-function query(url: URL): { readonly limit: number; readonly after: string | undefined } {
-  const limit = Number(url.searchParams.get("limit") ?? LIMIT_DEFAULT);
+function answerOf(found: unknown): Answer {
+  if (found === undefined) return NOT_FOUND;
+  const isRefused = typeof found === "object" && found !== null && "refused" in found;
+  return { status: isRefused ? 422 : 200, body: found };
+}
+
+async function bodyOf(request: http.IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const piece of request.setEncoding("utf8")) {
+    text += piece as string;
+    if (text.length > CONTROL.requestOctetsMax) throw new Error("the request is too long");
+  }
+  return text;
+}
+
+function query(url: URL): ListQuery {
+  const text = (name: string): string | undefined => url.searchParams.get(name) ?? undefined;
+  const limit = Number(text("limit") ?? LIMIT_DEFAULT);
+  const [lane, sender, recipientDomain] = [text("lane"), text("sender"), text("recipient-domain")];
   return {
     limit: Number.isInteger(limit) ? Math.min(Math.max(limit, 1), CONTROL.listedMax) : LIMIT_DEFAULT,
-    after: url.searchParams.get("after") ?? undefined,
+    after: text("after"),
+    isHeld: text("held") === "true",
+    filter: {
+      ...(lane === undefined ? {} : { lane }),
+      ...(sender === undefined ? {} : { sender }),
+      ...(recipientDomain === undefined ? {} : { recipientDomain }),
+    },
   };
 }

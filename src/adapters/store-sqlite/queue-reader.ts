@@ -1,12 +1,15 @@
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { STORE } from "../../core/base/limits.ts";
 import { type MessageId, timeOf } from "../../core/mail/message-id.ts";
+import type { Pause } from "../../core/queue/pause.ts";
+import type { Standing } from "../../core/queue/action.ts";
 import { DELIVERY_SPAN, deliveryRow } from "../../ports/store.ts";
-import { IN_HAND } from "./schema.ts";
+import { readPauses } from "./pauses.ts";
+import { HELD, IN_HAND, STANDINGS } from "./schema.ts";
 
 export interface QueuedDelivery {
   readonly row: number;
-  readonly isInHand: boolean;
+  readonly standing: Standing;
   readonly lane: string;
   readonly due: number;
   readonly attempts: number;
@@ -40,7 +43,7 @@ const PROBED_ROWS = 16;
 function delivery(found: Record<string, unknown>): QueuedDelivery {
   return {
     row: found["row"] as number,
-    isInHand: found["state"] === IN_HAND,
+    standing: STANDINGS[found["state"] as number]!,
     lane: found["lane"] as string,
     due: found["due"] as number,
     attempts: found["attempts"] as number,
@@ -62,10 +65,14 @@ function message(found: Record<string, unknown>): QueuedMessage {
 /** Reads the queue store on a connection of its own, in short transactions, while the writer goes on. */
 export class QueueReader {
   readonly #database: DatabaseSync;
+  readonly #message: StatementSync;
+  readonly #sender: StatementSync;
 
   constructor(file: string) {
     this.#database = new DatabaseSync(file, { readOnly: true });
     this.#database.exec("PRAGMA busy_timeout = 5000");
+    this.#message = this.#database.prepare(`${MESSAGE} WHERE row = ?`);
+    this.#sender = this.#database.prepare("SELECT envelope ->> '$.from' AS sender FROM message WHERE row = ?");
   }
 
   close(): void {
@@ -77,6 +84,14 @@ export class QueueReader {
     return this.#database.prepare(`${DELIVERY} WHERE row > ? ORDER BY row LIMIT ?`).all(row, limit).map(delivery);
   }
 
+  /** The same of those that are held. */
+  heldDeliveries(row: number, limit: number): QueuedDelivery[] {
+    return this.#database
+      .prepare(`${DELIVERY} WHERE state = ${HELD} AND row > ? ORDER BY row LIMIT ?`)
+      .all(row, limit)
+      .map(delivery);
+  }
+
   deliveriesOf(row: number): QueuedDelivery[] {
     const first = deliveryRow(row, 0);
     return this.#database
@@ -86,8 +101,14 @@ export class QueueReader {
   }
 
   message(row: number): QueuedMessage | undefined {
-    const found = this.#database.prepare(`${MESSAGE} WHERE row = ?`).get(row);
+    const found = this.#message.get(row);
     return found === undefined ? undefined : message(found);
+  }
+
+  /** The envelope sender of a message; empty also where that ended meanwhile. */
+  senderOf(row: number): string {
+    const sender = this.#sender.get(row)?.["sender"];
+    return typeof sender === "string" ? sender : "";
   }
 
   /**
@@ -103,6 +124,18 @@ export class QueueReader {
       this.#number(`SELECT row AS n FROM (${BEHIND}) WHERE id = ?`, start, STORE.lookedThroughMax, id) ??
       this.#number(`SELECT row AS n FROM (${BEFORE}) WHERE id = ?`, start, STORE.lookedThroughMax, id);
     return row === undefined ? undefined : this.message(row);
+  }
+
+  hasLane(lane: string): boolean {
+    return this.#number("SELECT 1 AS n FROM lane WHERE name = ?", lane) !== undefined;
+  }
+
+  pauses(): Pause[] {
+    return readPauses(this.#database);
+  }
+
+  heldCount(): number {
+    return this.#number(`SELECT count(*) AS n FROM delivery WHERE state = ${HELD}`) ?? 0;
   }
 
   laneCount(): number {

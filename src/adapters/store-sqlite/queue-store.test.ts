@@ -61,6 +61,7 @@ const park = (row: number, lane: string, due: number): Settlement => ({
   attempts: 1,
   last: "",
   entry: "",
+  isTold: false,
 });
 
 test("what is parked is claimed when it is due, once, and with all that a delivery needs", () => {

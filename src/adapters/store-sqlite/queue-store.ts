@@ -2,9 +2,12 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { invariant } from "../../core/base/invariant.ts";
 import { QUEUE, STORE } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
+import type { QueueAction } from "../../core/queue/action.ts";
+import { type Pause, type PauseTarget, pausesOf } from "../../core/queue/pause.ts";
 import type { Lane } from "../../core/routing/lane.ts";
 import { StorageError } from "../../ports/content.ts";
 import {
+  type Acted,
   type Arrival,
   type Claimed,
   type ClaimedDelivery,
@@ -19,6 +22,8 @@ import {
   messageRow,
 } from "../../ports/store.ts";
 import { isDiskFull, isWriteRefused } from "./disk-full.ts";
+import { OperatorActions, PARK_DELIVERY, TAKE_DELIVERY, wishToHandOut } from "./operator-actions.ts";
+import { readPauses, settingOf } from "./pauses.ts";
 import { BUSY_TIMEOUT_MS, IN_HAND, PARKED, SERVED, migrate, setUp } from "./schema.ts";
 
 /**
@@ -51,6 +56,10 @@ interface Statements {
   readonly firstDue: StatementSync;
   readonly restLane: StatementSync;
   readonly dropLane: StatementSync;
+  readonly unblockLane: StatementSync;
+  readonly freezeLane: StatementSync;
+  readonly thawLane: StatementSync;
+  readonly isPaused: StatementSync;
   readonly nextWake: StatementSync;
 }
 
@@ -71,17 +80,15 @@ function prepare(database: DatabaseSync): Statements {
          wake_at = CASE wake_at WHEN ${SERVED} THEN ${SERVED} ELSE max(blocked_until, min(wake_at, ?2)) END`,
     ),
     finishDelivery: database.prepare("DELETE FROM delivery WHERE row = ?"),
-    parkDelivery: database.prepare(
-      `UPDATE delivery SET state = ${PARKED}, lane = ?, due = ?, attempts = ?, last = ? WHERE row = ?`,
-    ),
+    parkDelivery: database.prepare(PARK_DELIVERY),
     anyDelivery: database.prepare("SELECT 1 FROM delivery WHERE row BETWEEN ? AND ? LIMIT 1"),
     deleteMessage: database.prepare("DELETE FROM message WHERE row = ? RETURNING id, content IS NULL AS is_file"),
     deleteUpload: database.prepare("DELETE FROM upload WHERE id = ?"),
     dueLanes: database.prepare("SELECT name FROM lane WHERE wake_at <= ? ORDER BY wake_at LIMIT ?"),
     dueDeliveries: database.prepare(
-      `SELECT row, recipient, options, attempts FROM delivery WHERE state = ${PARKED} AND lane = ? AND due <= ? ORDER BY due LIMIT ?`,
+      `SELECT row, recipient, options, attempts, told, wish FROM delivery WHERE state = ${PARKED} AND lane = ? AND due <= ? ORDER BY due LIMIT ?`,
     ),
-    takeDelivery: database.prepare(`UPDATE delivery SET state = ${IN_HAND} WHERE row = ?`),
+    takeDelivery: database.prepare(TAKE_DELIVERY),
     message: database.prepare("SELECT row, id, received_at, octets, envelope, content FROM message WHERE row = ?"),
     serveLane: database.prepare(
       "UPDATE lane SET backlog = backlog - ?, wake_at = max(blocked_until, ?) WHERE name = ?",
@@ -92,6 +99,17 @@ function prepare(database: DatabaseSync): Statements {
       `INSERT INTO lane (name, wake_at, blocked_until, backlog) VALUES (?3, max(?1, ?2), ?1, 0)
        ON CONFLICT (name) DO UPDATE SET blocked_until = ?1, wake_at = max(?1, ?2)`,
     ),
+    unblockLane: database.prepare(
+      `UPDATE lane SET blocked_until = 0, wake_at = CASE wake_at WHEN ${SERVED} THEN ${SERVED} ELSE ?1 END
+       WHERE name = ?2 AND blocked_until > ?1`,
+    ),
+    // A lane that is paused looks like one that is served: it does not wake, whatever arrives for it.
+    freezeLane: database.prepare(
+      `INSERT INTO lane (name, wake_at, blocked_until, backlog) VALUES (?, ${SERVED}, 0, 0)
+       ON CONFLICT (name) DO UPDATE SET wake_at = ${SERVED}`,
+    ),
+    thawLane: database.prepare("UPDATE lane SET wake_at = max(blocked_until, ?) WHERE name = ?"),
+    isPaused: database.prepare("SELECT 1 FROM setting WHERE name = ?"),
     dropLane: database.prepare("DELETE FROM lane WHERE name = ?"),
     nextWake: database.prepare("SELECT min(wake_at) AS wake_at FROM lane"),
   };
@@ -110,7 +128,10 @@ export class SqliteQueueStore implements QueueStore {
   readonly #database: DatabaseSync;
   readonly #do: Statements;
   readonly #removeFile: (id: string) => void;
+  readonly #actions: OperatorActions;
   #nextMessage: MessageRow;
+  /** What goes to history with the transaction at hand. */
+  #entries: string[] = [];
   /** Messages that end with the transaction at hand and whose content is a file. */
   #ended: string[] = [];
 
@@ -121,6 +142,11 @@ export class SqliteQueueStore implements QueueStore {
     migrate(this.#database);
     this.#do = prepare(this.#database);
     this.#removeFile = removeFile;
+    this.#actions = new OperatorActions(this.#database, {
+      wakeLane: this.#do.wakeLane,
+      endMessage: (message) => this.#endMessage(message),
+      record: (entry) => this.#entries.push(entry),
+    });
     // A message whose deliveries are all gone is gone too, so what is above the newest is free.
     const newest = this.#database.prepare("SELECT max(row) AS row FROM message").get();
     this.#nextMessage = Number(newest?.["row"] ?? 0) + 1;
@@ -138,15 +164,13 @@ export class SqliteQueueStore implements QueueStore {
     return this.#transaction(() => {
       const rows: MessageRow[] = [];
       const parking = new Map<Lane, Parking>();
-      const entries: string[] = [];
       const touched = new Set<MessageRow>();
       for (const { arrivals, settlements } of commits) {
         for (const { arrival, isInHand } of arrivals) rows.push(this.#arrive(arrival, isInHand, parking));
-        for (const settlement of settlements) this.#settle(settlement, parking, entries, touched);
+        for (const settlement of settlements) this.#settle(settlement, parking, touched);
       }
       for (const message of touched) this.#endMessage(message);
       for (const [lane, { due, count }] of parking) this.#do.wakeLane.run(lane, due, count);
-      if (entries.length > 0) this.#do.insertOutbox.run(`[${entries.join(",")}]`);
       return rows;
     });
   }
@@ -174,6 +198,33 @@ export class SqliteQueueStore implements QueueStore {
   rest(lane: Lane, blockedUntil: Instant): void {
     this.#transaction(() => {
       this.#do.restLane.run(blockedUntil, this.#firstDue(lane) ?? blockedUntil, lane);
+      if (this.#isPaused(lane)) this.#do.freezeLane.run(lane);
+    });
+  }
+
+  act(action: QueueAction, rows: readonly DeliveryRow[], now: Instant): Acted {
+    return this.#transaction(() => this.#actions.act(action, rows, now));
+  }
+
+  unblock(lane: Lane, now: Instant): boolean {
+    return this.#transaction(() => this.#do.unblockLane.run(now, lane).changes === 1);
+  }
+
+  pauses(): Pause[] {
+    return readPauses(this.#database);
+  }
+
+  pause(target: PauseTarget, now: Instant | undefined): boolean {
+    return this.#transaction(() => {
+      const name = settingOf(target);
+      const { changes } =
+        now === undefined
+          ? this.#database.prepare("DELETE FROM setting WHERE name = ?").run(name)
+          : this.#database
+              .prepare("INSERT OR IGNORE INTO setting (name, value) VALUES (?, ?)")
+              .run(name, new Date(now).toISOString());
+      if (changes === 1 && target.kind === "lane") this.#pauseLane(target.lane, now !== undefined);
+      return changes === 1;
     });
   }
 
@@ -185,10 +236,11 @@ export class SqliteQueueStore implements QueueStore {
   recover(now: Instant, last: string): number {
     let recovered = 0;
     const select = this.#database.prepare(
-      `SELECT row, lane FROM delivery WHERE state = ${IN_HAND} LIMIT ${STORE.rowsPerStatementMax}`,
+      `SELECT row, lane, wish FROM delivery WHERE state = ${IN_HAND} LIMIT ${STORE.rowsPerStatementMax}`,
     );
     const park = this.#database.prepare(`UPDATE delivery SET state = ${PARKED}, due = ?, last = ? WHERE row = ?`);
     this.#database.prepare(`UPDATE lane SET wake_at = ? WHERE wake_at = ${SERVED}`).run(now);
+    for (const lane of pausesOf(this.pauses()).lanes) this.#do.freezeLane.run(lane);
     for (;;) {
       const found = select.all();
       if (found.length === 0) return recovered;
@@ -200,6 +252,7 @@ export class SqliteQueueStore implements QueueStore {
           lanes.set(lane, (lanes.get(lane) ?? 0) + 1);
         }
         for (const [lane, count] of lanes) this.#do.wakeLane.run(lane, now, count);
+        for (const row of found) if (row["wish"] !== 0) this.#actions.fulfil(row["row"] as DeliveryRow, now);
       });
       recovered += found.length;
     }
@@ -276,17 +329,18 @@ export class SqliteQueueStore implements QueueStore {
     return message;
   }
 
-  #settle(settlement: Settlement, parking: Map<Lane, Parking>, entries: string[], touched: Set<MessageRow>): void {
-    if (settlement.entry !== "") entries.push(settlement.entry);
+  #settle(settlement: Settlement, parking: Map<Lane, Parking>, touched: Set<MessageRow>): void {
+    if (settlement.entry !== "") this.#entries.push(settlement.entry);
     if (settlement.kind === "note") return;
     if (settlement.kind === "finish") {
       this.#do.finishDelivery.run(settlement.row);
       touched.add(messageRow(settlement.row));
       return;
     }
-    const { lane, due, attempts, last, row } = settlement;
-    this.#do.parkDelivery.run(lane, due, attempts, last, row);
-    park(parking, lane, due);
+    const { lane, due, attempts, last, row, isTold } = settlement;
+    const { changes } = this.#do.parkDelivery.run(lane, due, attempts, last, Number(isTold), row);
+    if (changes === 1) park(parking, lane, due);
+    else this.#actions.park(settlement);
   }
 
   #endMessage(message: MessageRow): void {
@@ -297,6 +351,17 @@ export class SqliteQueueStore implements QueueStore {
     const id = deleted["id"] as string;
     this.#do.deleteUpload.run(id);
     this.#ended.push(id);
+  }
+
+  #isPaused(lane: Lane): boolean {
+    return this.#do.isPaused.get(settingOf({ kind: "lane", lane })) !== undefined;
+  }
+
+  #pauseLane(lane: Lane, isPaused: boolean): void {
+    if (isPaused) return void this.#do.freezeLane.run(lane);
+    const due = this.#firstDue(lane);
+    if (due === undefined) this.#do.dropLane.run(lane);
+    else this.#do.thawLane.run(due, lane);
   }
 
   #firstDue(lane: Lane): Instant | undefined {
@@ -327,11 +392,13 @@ export class SqliteQueueStore implements QueueStore {
         recipient: found["recipient"] as string,
         options: found["options"] as string,
         attempts: found["attempts"] as number,
+        isTold: found["told"] === 1,
+        wish: wishToHandOut(found["wish"] as number),
       });
       count++;
     }
     const hasMore = count > 0 && (count < rows.length || rows.length === perLane);
-    const wake = hasMore ? SERVED : this.#firstDue(lane);
+    const wake = hasMore || this.#isPaused(lane) ? SERVED : this.#firstDue(lane);
     if (wake === undefined) this.#do.dropLane.run(lane);
     else this.#do.serveLane.run(count, wake, lane);
     return { lane, claimed: [...messages.values()], count, hasMore };
@@ -355,10 +422,12 @@ export class SqliteQueueStore implements QueueStore {
     if (this.#database.isTransaction) return work();
     const before = this.#nextMessage;
     this.#ended = [];
+    this.#entries = [];
     let result: Result;
     try {
       this.#database.exec("BEGIN IMMEDIATE");
       result = work();
+      if (this.#entries.length > 0) this.#do.insertOutbox.run(`[${this.#entries.join(",")}]`);
       this.#database.exec("COMMIT");
     } catch (error) {
       this.#nextMessage = before;

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import type { Standing } from "../../core/queue/action.ts";
 
 // Numbered and forward-only. A step is never changed once it was released; a new one is added.
 const MIGRATIONS: readonly string[] = [
@@ -32,10 +33,19 @@ const MIGRATIONS: readonly string[] = [
    CREATE INDEX lane_wake ON lane (wake_at);
    CREATE TABLE upload (id TEXT PRIMARY KEY, message INTEGER NOT NULL) STRICT, WITHOUT ROWID;
    CREATE TABLE outbox (row INTEGER PRIMARY KEY AUTOINCREMENT, entries TEXT NOT NULL) STRICT;`,
+  // What an operator does. A delivery that is held is in no index of the schedule, and its lane does not count it.
+  `ALTER TABLE delivery ADD COLUMN wish INTEGER NOT NULL DEFAULT 0; -- what an operator wants of it
+   ALTER TABLE delivery ADD COLUMN told INTEGER NOT NULL DEFAULT 0; -- 1: its sender heard of the delay
+   CREATE INDEX delivery_held ON delivery (state) WHERE state = 2;
+   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
 ];
 
 export const PARKED = 0;
 export const IN_HAND = 1;
+/** Until an operator releases it. */
+export const HELD = 2;
+/** `delivery.state`, by its number. */
+export const STANDINGS: readonly Standing[] = ["parked", "in-hand", "held"];
 /** `lane.wake_at` of a lane that somebody serves; it does not wake. */
 export const SERVED = Number.MAX_SAFE_INTEGER;
 
@@ -64,15 +74,15 @@ export function schemaVersion(database: DatabaseSync): number {
   return Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
 }
 
-/** Brings the schema to this program's version. An older program does not touch a newer schema. */
-export function migrate(database: DatabaseSync): void {
+/** Brings the schema to this program's version, or to an older one for a test. An older program does not touch a newer schema. */
+export function migrate(database: DatabaseSync, target: number = MIGRATIONS.length): void {
   const found = schemaVersion(database);
   if (found > MIGRATIONS.length) {
     throw new SchemaTooNewError(
       `the queue store has schema ${found}, this Waypost knows ${MIGRATIONS.length}: use a newer Waypost, or another data folder`,
     );
   }
-  for (let version = found; version < MIGRATIONS.length; version++) {
+  for (let version = found; version < target; version++) {
     database.exec("BEGIN IMMEDIATE");
     try {
       database.exec(MIGRATIONS[version]!);

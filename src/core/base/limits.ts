@@ -186,6 +186,8 @@ export const QUEUE = {
   deliveriesPerLaneClaim: 100,
   /** Deliveries of one claim of all lanes together: some milliseconds of the store thread. */
   deliveriesPerClaim: 250,
+  /** Deliveries that one step of an operator's action changes: some milliseconds of the store thread. */
+  deliveriesPerAction: 100,
   /** Content that one claim reads into memory. */
   claimOctetsMax: 8 * MiB,
   /** Deliveries claimed and not done with, and their content in memory, on all mail threads together. */
@@ -252,6 +254,12 @@ export const CONTROL = {
   /** Octets of one answer that a command takes: 1,000 deliveries with the longest paths and replies. */
   answerOctetsMax: 16 * MiB,
   request: 10 * second,
+  /** Octets of a request's body: a selection with the longest path. */
+  requestOctetsMax: 16 * KiB,
+  /** An action on many deliveries answers after this how far it came, and goes on with the next request. */
+  actionPage: 2 * second,
+  /** Lanes that are paused one by one; above it `pause outbound` is meant. */
+  pausedLanesMax: 1000,
   /** Between tries to make the socket anew. */
   listenRetry: 1 * minute,
   /** A thread that lived this long was well: when it dies, its waits start anew. */

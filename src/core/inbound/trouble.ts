@@ -7,6 +7,8 @@ export const TOO_MANY_SESSIONS = tempfail(421, "4.7.0", "Too many connections; t
 export const OUR_FAULT = tempfail(421, "4.3.0", "Something is wrong here; try again later");
 export const NO_SPACE = tempfail(452, "4.3.1", "Not enough space; try again later");
 export const NOT_STORED = tempfail(451, "4.3.0", "The message could not be stored; try again later");
+/** An operator wants it so. */
+export const PAUSED = tempfail(451, "4.3.2", "No mail is taken for now; try again later");
 export const TOO_MANY_LOGINS = tempfail(454, "4.7.0", "Too many authentications at once; try again soon");
 
 /** For a message that disk or store did not take. */

@@ -16,6 +16,8 @@ test("what comes back goes before the others of its key", () => {
   queue.unshift("a", "a1");
   queue.unshift("b", "b1");
   expect(queue.length).toBe(3);
+  queue.push("c", "c1");
+  expect(queue.drain((key) => key === "c")).toEqual(["c1"]);
   expect(queue.drain()).toEqual(["a1", "a2", "b1"]);
   expect(queue.length).toBe(0);
 });

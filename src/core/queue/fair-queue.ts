@@ -37,11 +37,15 @@ export class FairQueue<Key, Entry> {
     return entry;
   }
 
-  /** All of them; none is left. */
-  drain(): Entry[] {
-    const all = [...this.#rows.values()].flat();
-    this.#rows.clear();
-    this.#length = 0;
-    return all;
+  /** Takes all whose key is wanted. */
+  drain(isWanted: (key: Key) => boolean = () => true): Entry[] {
+    const taken: Entry[] = [];
+    for (const [key, row] of this.#rows) {
+      if (!isWanted(key)) continue;
+      taken.push(...row);
+      this.#rows.delete(key);
+    }
+    this.#length -= taken.length;
+    return taken;
   }
 }

@@ -18,6 +18,12 @@ export const REASONS = {
   "no-memory": "the mail threads have enough in hand; it waits in the queue",
   recovered: "it was in hand when the relay stopped; it is tried again at once",
   rerouted: "its next hop is gone from the configuration; the routes chose another",
+  held: "an operator holds it, until it is released",
+  released: "an operator released it; it goes as soon as its turn in the queue comes",
+  retried: "an operator wants it tried again now",
+  expiring: "an operator ends its wait: it fails, and its sender is told",
+  rerouting: "an operator wants the routes to choose its next hop anew",
+  paused: "an operator paused its lane or all deliveries; it goes as soon as they are resumed",
   "no-route": "its next hop is gone from the configuration, and no route takes it",
 } as const;
 

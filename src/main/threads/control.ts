@@ -1,33 +1,49 @@
 // The control thread: fills the history store from the outbox, and answers the command line over a unix socket. A fault
 // here never touches mail: the main thread starts it again.
 import { workerData } from "node:worker_threads";
-import { SocketServer } from "../../adapters/control-socket/server.ts";
+import { type Answers, SocketServer } from "../../adapters/control-socket/server.ts";
 import { HistoryReader } from "../../adapters/history-sqlite/history-reader.ts";
 import { HistoryStore } from "../../adapters/history-sqlite/history-store.ts";
 import { OutboxReader } from "../../adapters/store-sqlite/outbox-reader.ts";
 import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
+import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
+import type { ControlToStore, StoreToControl } from "../../engine/messages.ts";
+import { OperatorClient } from "../../engine/operator-client.ts";
 import { Historian } from "../historian.ts";
 import { type ControlThreadData, dataPaths } from "../plan.ts";
+import { QueueOperator } from "../queue-operator.ts";
 import { StoreOperator } from "../store-operator.ts";
-import type { ControlToStore } from "./store.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function main({ plan, store }: ControlThreadData): void {
   const paths = dataPaths(plan.config.data);
   const recorder = threadRecorder(plan);
+  const clock = new SystemClock();
   const outbox = new OutboxReader(paths.queue);
   const queue = new QueueReader(paths.queue);
   const history = new HistoryStore(paths.history);
+  const toStore = outletTo(store, plain<ControlToStore>());
   const historian = new Historian({
     outbox,
     history,
-    forget: (row) => store.postMessage({ forgetUpTo: row } satisfies ControlToStore),
+    forget: (row) => toStore.say({ kind: "forget", row }),
     recorder,
-    clock: new SystemClock(),
+    clock,
   });
+  const client = new OperatorClient(toStore, clock.now());
+  listenTo(store, plain<StoreToControl>(), (message) => client.fromStore(message));
   const operator = new StoreOperator(plan, queue, new HistoryReader(paths.history));
-  const server = new SocketServer(paths.socket, operator, (text) =>
+  const smartHosts = plan.config.smartHosts.map(({ name }) => name);
+  const changes = new QueueOperator({ queue, client, recorder, clock, smartHosts });
+  const answers: Answers = {
+    status: () => operator.status(),
+    list: (query) => operator.list(query),
+    show: (id) => operator.show(id),
+    act: (request) => changes.act(request),
+    pause: (request) => changes.pause(request),
+  };
+  const server = new SocketServer(paths.socket, answers, (text) =>
     recorder.record({ event: "listener.failed", listener: "control.sock", text }),
   );
   server.listen();

@@ -14,9 +14,10 @@ import { SystemClock } from "../../adapters/system/clock.ts";
 import { SystemEntropy } from "../../adapters/system/entropy.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
 import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
+import { unreachable } from "../../core/base/invariant.ts";
 import { INBOUND_TIME, LOGS, SESSIONS, STOP } from "../../core/base/limits.ts";
 import type { Listener } from "../../core/config/config.ts";
-import { NO_SPACE, NOT_STORED, SHUTTING_DOWN, TOO_MANY_SESSIONS } from "../../core/inbound/trouble.ts";
+import { NO_SPACE, NOT_STORED, PAUSED, SHUTTING_DOWN, TOO_MANY_SESSIONS } from "../../core/inbound/trouble.ts";
 import type { Identity } from "../../core/policy/identity.ts";
 import type { Reply } from "../../core/smtp/reply.ts";
 import { Acceptor } from "../../engine/acceptance.ts";
@@ -43,6 +44,7 @@ class MailThread {
   readonly #sessions = new Set<Reception>();
   readonly #servers: net.Server[] = [];
   #space: SpaceReport | undefined;
+  #isPaused = false; // by an operator
   #isStopping = false;
 
   constructor(data: MailThreadData) {
@@ -140,19 +142,30 @@ class MailThread {
   }
 
   #fromStore(message: StoreToMail): void {
-    if (message.kind === "claimed") this.#dispatcher.claimed(message.claimed);
-    else if (message.kind === "space") {
-      this.#space = message.report;
-      this.#dispatcher.space(message.report);
-    } else {
-      if (message.kind === "not-committed")
+    switch (message.kind) {
+      case "claimed":
+        return this.#dispatcher.claimed(message.claimed);
+      case "space":
+        this.#space = message.report;
+        return this.#dispatcher.space(message.report);
+      case "unblock":
+        return this.#dispatcher.unblocked(message.lane);
+      case "pauses":
+        this.#isPaused = message.inbound;
+        return this.#dispatcher.pauses(message);
+      case "not-committed":
         this.#parts.recorder.record({ event: "store.failed", reason: message.reason, text: message.text });
-      this.#client.fromStore(message);
+        return this.#client.fromStore(message);
+      case "committed":
+        return this.#client.fromStore(message);
+      default:
+        return unreachable(message);
     }
   }
 
   #obstacle(): Reply | undefined {
     if (this.#isStopping) return SHUTTING_DOWN;
+    if (this.#isPaused) return PAUSED;
     if (this.#space === undefined) return NOT_STORED;
     return this.#space.mayAccept ? undefined : NO_SPACE;
   }

@@ -10,16 +10,11 @@ import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
 import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
 import { STORE } from "../../core/base/limits.ts";
 import { Keeper } from "../../engine/keeper.ts";
-import type { QueueToStore, StoreToMail, StoreToQueue } from "../../engine/messages.ts";
+import type { ControlToStore, QueueToStore, StoreToControl, StoreToMail, StoreToQueue } from "../../engine/messages.ts";
 import { StorageError } from "../../ports/content.ts";
 import { type StoreThreadData, dataPaths } from "../plan.ts";
 import { SpaceWatch } from "./space-watch.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
-
-/** What the control thread says: history has everything up to this row of the outbox. */
-export interface ControlToStore {
-  readonly forgetUpTo: number;
-}
 
 function main({ plan, mails, queue, control }: StoreThreadData): void {
   const paths = dataPaths(plan.config.data);
@@ -39,6 +34,7 @@ function main({ plan, mails, queue, control }: StoreThreadData): void {
     clock: new SystemClock(),
     mails: mails.map((port) => outletTo(port, answers<StoreToMail>())),
     queue: outletTo(queue, plain<StoreToQueue>()),
+    control: outletTo(control, plain<StoreToControl>()),
     full: () => space.full(),
   });
   const recovered = keeper.start();
@@ -46,7 +42,7 @@ function main({ plan, mails, queue, control }: StoreThreadData): void {
   const timer = setInterval(() => space.look(store), STORE.spaceCheck);
   for (const [index, port] of mails.entries()) listenTo(port, COMMIT, (message) => keeper.fromMail(index, message));
   listenTo(queue, plain<QueueToStore>(), (message) => keeper.fromQueue(message));
-  control.on("message", ({ forgetUpTo }: ControlToStore) => keeper.forget(forgetUpTo));
+  listenTo(control, plain<ControlToStore>(), (message) => keeper.fromControl(message));
   onOrder(() => {
     clearInterval(timer);
     store.close();

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { sinkLines, statusLines } from "./pages.ts";
+import type { DeliveryReport } from "../../engine/operator.ts";
+import { actionLines, pauseLines, queueLines, sinkLines, statusLines } from "./pages.ts";
 
 test("status says which lanes it leaves out", () => {
   const lane = { lane: "smarthost/a", waiting: 3, wakeAt: undefined, blockedUntil: 61_000 };
@@ -10,6 +11,8 @@ test("status says which lanes it leaves out", () => {
     listeners: [],
     waiting: 3,
     inHand: 0,
+    held: 0,
+    paused: [],
     oldest: undefined,
     freeOctets: 2e9,
     neededOctets: 1e9,
@@ -25,11 +28,51 @@ test("status says which lanes it leaves out", () => {
   expect(statusLines({ ...status, lanesLeftOut: 0, freeOctets: 5e6 }, 1000)).toContain(
     "Disk: 5 MiB free; mail is refused with 452 until there are 954 MiB",
   );
+  const paused = [{ target: "smarthost/a", since: 1000 }];
+  expect(statusLines({ ...status, lanesLeftOut: 0, held: 2, paused }, 61_000).slice(1, 3)).toEqual([
+    "Queue: 3 waiting, 0 in hand, 2 held",
+    "Paused: smarthost/a, since 1 min ago: waypost resume smarthost/a",
+  ]);
 });
 
 test("the sink says by which id the relay knows a message", () => {
   const message = { id: "0VbfQUpNXUfJly", relayId: "0VbfQUpNXUaaaa", at: 0, from: "", to: ["a@b.test"], octets: 1 };
   expect(sinkLines([message])).toEqual([
     "0VbfQUpNXUfJly  relay's 0VbfQUpNXUaaaa  1970-01-01T00:00:00.000Z  <> -> <a@b.test>  1 B",
+  ]);
+});
+
+test("what an action did, and what it could not do yet", () => {
+  expect(actionLines("hold", { changed: 0, inHand: 0 })).toEqual(["Nothing to hold there."]);
+  expect(actionLines("cancel", { changed: 1, inHand: 2 })).toEqual([
+    "1 delivery cancelled",
+    "2 deliveries in hand of the relay now: cancelled where they would wait again",
+  ]);
+  expect(pauseLines({ target: "inbound", isPaused: true, isChange: true })).toEqual([
+    "inbound: paused, also over restarts, until you resume it",
+  ]);
+  expect(pauseLines({ target: "inbound", isPaused: false, isChange: false })).toEqual(["inbound was not paused"]);
+});
+
+test("what is held says since when; a page that looked through a lot says where to go on", () => {
+  const held: DeliveryReport = {
+    id: "0VbfQUpNXUfJly",
+    recipient: "r@b.test",
+    from: "a@b.test",
+    lane: "smarthost/a",
+    state: "held",
+    attempts: 1,
+    at: 1000,
+    receivedAt: 1000,
+    octets: 1,
+    reason: "held: an operator holds it",
+    text: "450 not now",
+  };
+  expect(queueLines({ deliveries: [held], after: undefined }, 2000)[1]).toBe(
+    "    smarthost/a: since 1 s ago; held: an operator holds it: 450 not now",
+  );
+  expect(queueLines({ deliveries: [], after: undefined }, 0)).toEqual(["The queue is empty."]);
+  expect(queueLines({ deliveries: [], after: "7" }, 0, true)).toEqual([
+    "Nothing in the queue is like that so far. There is more: --after 7",
   ]);
 });

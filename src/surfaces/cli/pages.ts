@@ -1,8 +1,9 @@
 import { MiB } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
 import { type Duration, type Instant, day, hour, minute, second } from "../../core/base/time.ts";
+import type { QueueAction } from "../../core/queue/action.ts";
 import type { Outcome } from "../../core/outbound/outcome.ts";
-import type { DeliveryReport, MessageReport, QueuePage, StatusReport } from "../../engine/operator.ts";
+import type { DeliveryReport, MessageReport, PauseChange, QueuePage, StatusReport } from "../../engine/operator.ts";
 
 // What the commands print for people. Everything that a peer may have said goes through `printable`.
 
@@ -38,8 +39,10 @@ function sender(from: string): string {
 }
 
 /** One line a delivery, and below it why it waits: an operator reads one place. */
-export function queueLines(page: QueuePage, now: Instant): string[] {
-  if (page.deliveries.length === 0) return ["The queue is empty."];
+export function queueLines(page: QueuePage, now: Instant, isFiltered = false): string[] {
+  const nothing = isFiltered ? "Nothing in the queue is like that" : "The queue is empty";
+  if (page.deliveries.length === 0)
+    return [page.after === undefined ? `${nothing}.` : `${nothing} so far. There is more: --after ${page.after}`];
   const lines = page.deliveries.flatMap((delivery) => [
     `${delivery.id}  ${sender(delivery.from)} -> <${printable(delivery.recipient)}>  ${octetsText(delivery.octets)}, received ${when(delivery.receivedAt, now)}`,
     `    ${standing(delivery, now)}`,
@@ -51,6 +54,7 @@ function standing(delivery: DeliveryReport, now: Instant): string {
   const lane = printable(delivery.lane);
   const text = delivery.text === "" ? "" : `: ${printable(delivery.text)}`;
   if (delivery.state === "in hand") return `${lane}: ${delivery.reason}`;
+  if (delivery.state === "held") return `${lane}: since ${when(delivery.at, now)}; ${delivery.reason}${text}`;
   if (delivery.state !== "waiting") return `${lane}: ${delivery.state} ${when(delivery.at, now)}${text}`;
   const attempts = delivery.attempts === 1 ? "1 attempt" : `${delivery.attempts} attempts`;
   const next = delivery.at <= now ? "due now" : `next ${when(delivery.at, now)}`;
@@ -81,7 +85,11 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
   return [
     `waypost ${status.version} on ${status.hostname}, up ${span(now - status.startedAt)}`,
     ...status.listeners.map((listener) => `  listens on ${listener}`),
-    `Queue: ${status.waiting} waiting, ${status.inHand} in hand${oldest}`,
+    `Queue: ${status.waiting} waiting, ${status.inHand} in hand${status.held === 0 ? "" : `, ${status.held} held`}${oldest}`,
+    ...status.paused.map(
+      ({ target, since }) =>
+        `Paused: ${printable(target)}, since ${when(since, now)}: waypost resume ${printable(target)}`,
+    ),
     ...spaceLines(status),
     ...status.lanes.map(({ lane, waiting, wakeAt, blockedUntil }) => {
       const blocked =
@@ -91,6 +99,43 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
     }),
     ...(status.lanesLeftOut === 0 ? [] : [`  and ${status.lanesLeftOut} more lanes: waypost queue list`]),
   ];
+}
+
+const DONE: Readonly<Record<QueueAction, string>> = {
+  hold: "held",
+  release: "released: due now",
+  retry: "due now",
+  cancel: "cancelled",
+  expire: "to fail now, with a report to the sender",
+  reroute: "to be routed anew now",
+};
+
+const NOTED: Readonly<Record<QueueAction, string>> = {
+  hold: "held where they would wait again",
+  release: "not held any more",
+  retry: "tried already",
+  cancel: "cancelled where they would wait again",
+  expire: "failed where they would wait again",
+  reroute: "routed anew where they would wait again",
+};
+
+/** What an action did. */
+export function actionLines(
+  action: QueueAction,
+  { changed, inHand }: { readonly changed: number; readonly inHand: number },
+): string[] {
+  const noted = inHand === 0 ? [] : [`${count(inHand)} in hand of the relay now: ${NOTED[action]}`];
+  if (changed === 0 && inHand === 0) return [`Nothing to ${action} there.`];
+  return [...(changed === 0 ? [] : [`${count(changed)} ${DONE[action]}`]), ...noted];
+}
+
+function count(deliveries: number): string {
+  return deliveries === 1 ? "1 delivery" : `${deliveries} deliveries`;
+}
+
+export function pauseLines({ target, isPaused, isChange }: PauseChange): string[] {
+  if (!isChange) return [`${printable(target)} ${isPaused ? "was paused already" : "was not paused"}`];
+  return [`${printable(target)}: ${isPaused ? "paused, also over restarts, until you resume it" : "resumed"}`];
 }
 
 function spaceLines({ freeOctets, neededOctets }: StatusReport): string[] {

@@ -1,3 +1,4 @@
+import { Command } from "commander";
 import { expect, test, vi } from "vitest";
 import { type Commands, runProgram } from "./program.ts";
 
@@ -9,7 +10,7 @@ async function ran(...args: string[]): Promise<{ readonly code: number | undefin
   const called =
     (name: string) =>
     (...given: unknown[]): Promise<void> => {
-      calls.push([name, ...given.slice(0, -1)]);
+      calls.push([name, ...given.filter((value) => !(value instanceof Command))]);
       return Promise.resolve();
     };
   const commands: Commands = {
@@ -19,6 +20,8 @@ async function ran(...args: string[]): Promise<{ readonly code: number | undefin
     configCheck: called("configCheck"),
     queueList: called("queueList"),
     queueShow: nothing,
+    queueAct: called("queueAct"),
+    pause: called("pause"),
     status: nothing,
     send: nothing,
     sinkList: (options) => void calls.push(["sinkList", options]),
@@ -42,6 +45,10 @@ test.each([
   "queue list --nope",
   "queue show",
   "send",
+  "queue hold a b",
+  "queue hold --nope",
+  "pause",
+  "resume a b",
   "send --to",
   "sink show",
   "config",
@@ -60,6 +67,14 @@ test("what is right reaches its command", async () => {
     code: undefined,
     calls: [["queueList", { after: "17", limit: 3, json: true }]],
   });
+  expect(await ran("queue", "cancel", "ID", "--recipient", "a@b.test", "--json")).toMatchObject({
+    calls: [["queueAct", "cancel", "ID", { recipient: "a@b.test", json: true }]],
+  });
+  expect(await ran("queue", "hold", "--sender", "@b.test")).toMatchObject({
+    calls: [["queueAct", "hold", undefined, { sender: "@b.test" }]],
+  });
+  expect(await ran("pause", "inbound")).toMatchObject({ calls: [["pause", "inbound", true, {}]] });
+  expect(await ran("resume", "smarthost/a")).toMatchObject({ calls: [["pause", "smarthost/a", false, {}]] });
   expect(await ran("config", "check", "--json")).toMatchObject({ calls: [["configCheck", { json: true }]] });
   expect(await ran("sink", "list")).toMatchObject({ calls: [["sinkList", { data: "waypost-data/try" }]] });
 });

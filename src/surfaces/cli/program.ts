@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { QUEUE_ACTIONS, type QueueAction } from "../../core/queue/action.ts";
 import { EXIT } from "./failure.ts";
 
 /** Where try mode keeps its things, unless told. */
@@ -9,10 +10,27 @@ export interface DataOptions {
   readonly data?: string;
 }
 
-export interface QueueListOptions extends DataOptions {
+interface FilterOptions {
+  readonly lane?: string;
+  readonly sender?: string;
+  readonly recipientDomain?: string;
+}
+
+export interface QueueListOptions extends DataOptions, FilterOptions {
   readonly json?: boolean;
   readonly limit: number;
   readonly after?: string;
+  readonly held?: boolean;
+}
+
+/** Which mail an action is about. */
+export interface SelectionOptions extends FilterOptions {
+  readonly recipient?: string;
+  readonly all?: boolean;
+}
+
+export interface QueueActionOptions extends DataOptions, SelectionOptions {
+  readonly json?: boolean;
 }
 
 export interface ShowOptions extends DataOptions {
@@ -51,6 +69,8 @@ export interface Commands {
   readonly configCheck: (options: ConfigOptions & { readonly json?: boolean }) => Promise<void>;
   readonly queueList: (options: QueueListOptions) => Promise<void>;
   readonly queueShow: (id: string, options: ShowOptions) => Promise<void>;
+  readonly queueAct: (action: QueueAction, id: string | undefined, options: QueueActionOptions) => Promise<void>;
+  readonly pause: (target: string, isPaused: boolean, options: ShowOptions) => Promise<void>;
   readonly status: (options: ShowOptions) => Promise<void>;
   readonly send: (options: SendOptions) => Promise<void>;
   readonly sinkList: (options: SinkOptions & { readonly json?: boolean }) => void;
@@ -77,6 +97,10 @@ const configOption = (): Option => new Option("-c, --config <file>", "the config
 const dataOption = (): Option =>
   new Option("-d, --data <folder>", "the data folder of the relay, instead of the one that the configuration names");
 const sinkDataOption = (): Option => new Option("-d, --data <folder>", "the data folder of try mode").default(TRY_DATA);
+const laneOption = (): Option => new Option("--lane <lane>", "of one next hop: smarthost/NAME");
+const senderOption = (): Option =>
+  new Option("--sender <pattern>", "of one envelope sender: an address, @DOMAIN, or <> for reports");
+const recipientDomainOption = (): Option => new Option("--recipient-domain <domain>", "to recipients of one domain");
 const jsonOption = (): Option => new Option("--json", "as JSON");
 
 /** Runs what the arguments ask for. Answers an exit code where they are wrong; then the user was told. */
@@ -89,6 +113,15 @@ export async function runProgram(commands: Commands, args: readonly string[]): P
     return error.exitCode === 0 ? 0 : EXIT.usage; // help and version come this way too
   }
 }
+
+const ACTIONS: Readonly<Record<QueueAction, string>> = {
+  hold: "let it wait until it is released",
+  release: "let what is held go on, due now",
+  retry: "try it now, also where its next hop is blocked",
+  cancel: "take it out of the queue; nobody is told",
+  expire: "let it fail now, with a report to its sender",
+  reroute: "choose its next hop anew, by the routes as they are now",
+};
 
 function buildProgram(commands: Commands): Command {
   const program = new Command("waypost")
@@ -115,7 +148,7 @@ function buildProgram(commands: Commands): Command {
     .addOption(configOption())
     .addOption(jsonOption())
     .action(commands.configCheck);
-  const queue = program.command("queue").description("look into the queue");
+  const queue = program.command("queue").description("look into the queue, and change what waits in it");
   queue
     .command("list")
     .description("what waits, oldest first, and why")
@@ -124,6 +157,10 @@ function buildProgram(commands: Commands): Command {
     .addOption(jsonOption())
     .option("-n, --limit <count>", "deliveries shown", number(1, 1000), 50)
     .option("--after <place>", "go on behind a page", place)
+    .option("--held", "only what an operator holds")
+    .addOption(laneOption())
+    .addOption(senderOption())
+    .addOption(recipientDomainOption())
     .action(commands.queueList);
   queue
     .command("show")
@@ -133,6 +170,34 @@ function buildProgram(commands: Commands): Command {
     .addOption(dataOption())
     .addOption(jsonOption())
     .action(commands.queueShow);
+  for (const action of QUEUE_ACTIONS) {
+    queue
+      .command(action)
+      .description(ACTIONS[action])
+      .argument("[id]", "of a message, as it stands in Received and in the log")
+      .option("--recipient <address>", "with an ID: only this recipient of the message")
+      .addOption(laneOption())
+      .addOption(senderOption())
+      .addOption(recipientDomainOption())
+      .option("--all", "everything in the queue")
+      .addOption(configOption())
+      .addOption(dataOption())
+      .addOption(jsonOption())
+      .action((id: string | undefined, options: QueueActionOptions) => commands.queueAct(action, id, options));
+  }
+  for (const [name, isPaused, description] of [
+    ["pause", true, "take no new mail, or deliver nothing, or nothing of one lane, until it is resumed"],
+    ["resume", false, "go on with what was paused"],
+  ] as const) {
+    program
+      .command(name)
+      .description(description)
+      .argument("<what>", "inbound, outbound, or a lane: smarthost/NAME")
+      .addOption(configOption())
+      .addOption(dataOption())
+      .addOption(jsonOption())
+      .action((what: string, options: ShowOptions) => commands.pause(what, isPaused, options));
+  }
   program
     .command("status")
     .description("whether the relay runs, and how much waits where")

@@ -1,0 +1,33 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { Rate } from "./rate.ts";
+
+test("three in ten seconds: the fourth waits until the first is ten seconds old", () => {
+  const rate = new Rate(3, 10_000);
+  for (const at of [0, 1000, 2000]) rate.take(at);
+  expect(rate.freeAt(2000)).toBe(10_000);
+  expect(rate.freeAt(10_000)).toBe(10_000);
+  rate.take(10_000);
+  expect(rate.freeAt(10_500)).toBe(11_000);
+});
+
+test("within no span are there more than the limit, and nobody waits without need", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 8 }), fc.array(fc.nat(3000), { maxLength: 60 }), (limit, pauses) => {
+      const rate = new Rate(limit, 1000);
+      const taken: number[] = [];
+      let now = 0;
+      for (const pause of pauses) {
+        now = rate.freeAt(now + pause);
+        rate.take(now);
+        taken.push(now);
+      }
+      for (const [at, end] of taken.entries()) {
+        const within = taken.slice(0, at + 1).filter((moment) => moment > end - 1000);
+        expect(within.length).toBeLessThanOrEqual(limit);
+      }
+      // Whoever had to wait did so because the span before was full.
+      expect(rate.freeAt(now + 1000)).toBe(now + 1000);
+    }),
+  );
+});

@@ -1,0 +1,37 @@
+import { invariant } from "../base/invariant.ts";
+import type { Duration } from "../base/time.ts";
+
+/**
+ * At most so many within any span of time of one length: exact, where a bucket of tokens would let twice as many through
+ * at its edges (promise P8). Remembers as many moments as the limit has.
+ */
+export class Rate {
+  readonly #limit: number;
+  readonly #span: Duration;
+  /** The last ones that were taken, by a clock that never goes back; the oldest at `#oldest` once it is full. */
+  readonly #taken: number[] = [];
+  #oldest = 0;
+
+  /** `limit` is 1 or more. */
+  constructor(limit: number, span: Duration) {
+    invariant(limit >= 1, "a rate lets something through");
+    this.#limit = limit;
+    this.#span = span;
+  }
+
+  /** When the next one may be taken: `now`, or later. */
+  freeAt(now: number): number {
+    if (this.#taken.length < this.#limit) return now;
+    return Math.max(now, this.#taken[this.#oldest]! + this.#span);
+  }
+
+  /** Takes one, which has to be free. */
+  take(now: number): void {
+    invariant(this.freeAt(now) === now, "what is taken is free");
+    if (this.#taken.length < this.#limit) this.#taken.push(now);
+    else {
+      this.#taken[this.#oldest] = now;
+      this.#oldest = (this.#oldest + 1) % this.#limit;
+    }
+  }
+}

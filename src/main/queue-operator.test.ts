@@ -1,0 +1,145 @@
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
+import { SqliteQueueStore } from "../adapters/store-sqlite/queue-store.ts";
+import { QUEUE, STORE } from "../core/base/limits.ts";
+import type { Event } from "../core/events.ts";
+import { messageId } from "../core/mail/message-id.ts";
+import type { ControlToStore } from "../engine/messages.ts";
+import { OperatorClient } from "../engine/operator-client.ts";
+import { QueueOperator } from "./queue-operator.ts";
+import { walk } from "./queue-walk.ts";
+
+// A queue longer than one look: one delivery in a thousand goes to a lane of its own, from a sender of its own.
+const MESSAGES = STORE.lookedThroughMax + 2000;
+const RARE = { lane: "smarthost/rare", every: 1000 } as const;
+const idOf = (n: number): string => messageId(1_000_000 + n, new Uint8Array([0, 0, 0, n >> 8, n]));
+
+let folder: string;
+let store: SqliteQueueStore;
+let queue: QueueReader;
+beforeAll(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-operator-"));
+  const file = path.join(folder, "queue.db");
+  store = new SqliteQueueStore(file, () => undefined);
+  const arrivals = Array.from({ length: MESSAGES }, (_, n) => {
+    const isRare = n % RARE.every === RARE.every - 1;
+    const lane = isRare ? RARE.lane : "smarthost/a";
+    const delivery = { lane, recipient: `r${n}@${isRare ? "rare" : "c"}.example`, options: "", due: 1e15, last: "" };
+    const envelope = JSON.stringify({ from: `s@${isRare ? "rare" : "b"}.example`, identity: "user a", subject: "" });
+    const arrival = { id: idOf(n), receivedAt: 1_000_000 + n, octets: 0, envelope, content: new Uint8Array(0) };
+    return { arrival: { ...arrival, deliveries: [delivery] }, isInHand: false };
+  });
+  store.commit([{ arrivals, settlements: [] }]);
+  queue = new QueueReader(file);
+});
+afterAll(() => {
+  queue.close();
+  store.close();
+  fs.rmSync(folder, { recursive: true });
+});
+
+/** An operator whose store thread is this one. `time` passes with each step. */
+function scene(stepMs = 0): { operator: QueueOperator; events: Event[]; steps: number[] } {
+  const events: Event[] = [];
+  const steps: number[] = [];
+  let now = 0;
+  const client: OperatorClient = new OperatorClient({ say: (message) => answer(message) }, 1);
+  const answer = (message: ControlToStore): void => {
+    if (message.kind === "act") {
+      steps.push(message.rows.length);
+      now += stepMs;
+      const { changed, inHand } = store.act(message.action, message.rows, 1);
+      client.fromStore({ kind: "acted", number: message.number, changed, inHand });
+    } else if (message.kind === "pause") {
+      const text = "queue store: disk is full";
+      client.fromStore({ kind: "not-done", number: message.number, reason: "full", text });
+    }
+  };
+  const clock = { monotonic: () => now };
+  const recorder = { record: (event: Event) => void events.push(event) };
+  return { operator: new QueueOperator({ queue, client, recorder, clock, smartHosts: ["a"] }), events, steps };
+}
+
+test("a look at a long queue ends, says where to go on, and finds all in the end", () => {
+  for (const selection of [
+    { lane: RARE.lane },
+    { sender: { kind: "domain", domain: "rare.example" } },
+    { recipientDomain: { kind: "domain", domain: "rare.example" } },
+  ] as const) {
+    const first = walk(queue, { selection, after: 0, limit: 50 });
+    expect([first.found.length, first.after]).toEqual([10, STORE.lookedThroughMax * 4096]);
+    const second = walk(queue, { selection, after: first.after!, limit: 50 });
+    expect([second.found.length, second.after]).toEqual([2, undefined]);
+  }
+  const page = walk(queue, { selection: {}, after: 0, limit: 50 });
+  expect([page.found.length, page.after]).toEqual([50, 50 * 4096]);
+});
+
+test("an action goes over the whole queue, in steps, and is one event", async () => {
+  const { operator, events, steps } = scene();
+  const request = { action: "hold", selection: { all: true } };
+  expect(await operator.act(request)).toEqual({ changed: MESSAGES, inHand: 0, after: undefined });
+  expect(steps).toHaveLength(MESSAGES / QUEUE.deliveriesPerAction);
+  expect(events).toEqual([
+    { event: "queue.changed", action: "hold", selection: "all", deliveries: MESSAGES, inHand: 0 },
+  ]);
+  expect(await operator.act(request)).toEqual({ changed: 0, inHand: 0, after: undefined });
+  expect(steps).toHaveLength(MESSAGES / QUEUE.deliveriesPerAction); // nothing to do costs the store thread nothing
+  expect(walk(queue, { selection: { lane: RARE.lane }, after: 0, limit: 50, isHeld: true }).found).toHaveLength(10);
+});
+
+test("one that takes long answers how far it came, and goes on from there", async () => {
+  const { operator, events } = scene(700);
+  let changed = 0;
+  let after: string | undefined;
+  do {
+    const report = await operator.act({ action: "release", selection: { lane: "smarthost/a" }, after });
+    if ("refused" in report) throw new Error(report.refused);
+    expect(report.changed).toBeLessThanOrEqual(3 * QUEUE.deliveriesPerAction);
+    changed += report.changed;
+    after = report.after;
+  } while (after !== undefined);
+  expect(changed).toBe(MESSAGES - 12);
+  expect(events.length).toBeGreaterThan(10);
+});
+
+test("one message, or one recipient of it, and nothing beside", async () => {
+  const { operator } = scene();
+  const selection = { id: idOf(7) };
+  const other = { ...selection, recipient: "r8@c.example" };
+  expect(await operator.act({ action: "cancel", selection: other })).toMatchObject({ changed: 0 });
+  const own = { ...selection, recipient: "R7@c.example" };
+  expect(await operator.act({ action: "cancel", selection: own })).toMatchObject({ changed: 1 });
+  expect(await operator.act({ action: "cancel", selection })).toEqual({
+    kind: "nothing",
+    refused: `no message ${idOf(7)} in the queue`,
+  });
+});
+
+test.each([
+  [undefined, /no action undefined/],
+  [{ action: "drop", selection: {} }, /no action drop; there are hold/],
+  [{ action: "hold" }, /which mail/],
+  [{ action: "hold", selection: { lane: 7 } }, /lane is no text/],
+  [{ action: "hold", selection: { all: true }, after: "x" }, /`after` takes/],
+])("%j is refused", async (request, refused) => {
+  expect(await scene().operator.act(request)).toEqual({ kind: "wrong", refused: expect.stringMatching(refused) });
+});
+
+test("a pause that the store does not take is told, and what is no lane of ours is refused", async () => {
+  const { operator, events } = scene();
+  await operator.act({ action: "release", selection: { lane: RARE.lane } });
+  events.length = 0;
+  const pause = (target: unknown, isPaused = true): Promise<unknown> => operator.pause({ target, isPaused });
+  for (const target of ["inbound", "smarthost/a", RARE.lane])
+    expect(await pause(target)).toEqual({
+      kind: "failed",
+      refused: expect.stringMatching(/^queue store: disk is full/),
+    });
+  for (const target of [7, "nope", "smarthost/nope"]) expect(await pause(target)).toMatchObject({ kind: "wrong" });
+  expect(await pause("smarthost/nope", false)).toMatchObject({ kind: "failed" }); // it may have been one
+  expect(events).toEqual([]);
+});

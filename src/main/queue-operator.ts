@@ -1,0 +1,137 @@
+import type { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
+import { CONTROL, QUEUE } from "../core/base/limits.ts";
+import { QUEUE_ACTIONS, type QueueAction, effectOf } from "../core/queue/action.ts";
+import { type PauseTarget, pauseText } from "../core/queue/pause.ts";
+import { type Selection, parseSelection, selectionText } from "../core/queue/selection.ts";
+import { parseLane } from "../core/routing/lane.ts";
+import type { OperatorClient } from "../engine/operator-client.ts";
+import type { ActionReport, ActionRequest, PauseChange, PauseRequest, Refusal } from "../engine/operator.ts";
+import { StorageError } from "../ports/content.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Recorder } from "../ports/recorder.ts";
+import { walk } from "./queue-walk.ts";
+
+export interface QueueOperatorParts {
+  readonly queue: QueueReader;
+  readonly client: OperatorClient;
+  readonly recorder: Recorder;
+  readonly clock: Pick<Clock, "monotonic">;
+  /** Names of the smart hosts in the configuration. */
+  readonly smartHosts: readonly string[];
+}
+
+/** What an operator does to queued mail: found here, page by page, and done by the store thread, step by step. */
+export class QueueOperator {
+  readonly #parts: QueueOperatorParts;
+
+  constructor(parts: QueueOperatorParts) {
+    this.#parts = parts;
+  }
+
+  async act(text: unknown): Promise<ActionReport | Refusal> {
+    const request = actionRequest(text);
+    if ("refused" in request) return request;
+    const { action, selection: texts, after } = request;
+    const selection = parseSelection(texts);
+    if ("wrong" in selection) return { kind: "wrong", refused: selection.wrong };
+    if (selection.id !== undefined && this.#parts.queue.messageById(selection.id) === undefined)
+      return { kind: "nothing", refused: `no message ${selection.id} in the queue` };
+    const report = await this.#steps(action, selection, Number(after ?? 0)).catch(storeFailed);
+    if ("refused" in report) return report;
+    this.#parts.recorder.record({
+      event: "queue.changed",
+      action,
+      selection: selectionText(texts),
+      deliveries: report.changed,
+      inHand: report.inHand,
+    });
+    return report;
+  }
+
+  async #steps(action: QueueAction, selection: Selection, from: number): Promise<ActionReport> {
+    const { queue, client, clock } = this.#parts;
+    const until = clock.monotonic() + CONTROL.actionPage;
+    let changed = 0;
+    let inHand = 0;
+    for (let after = from; ;) {
+      const page = walk(queue, {
+        selection,
+        after,
+        limit: QUEUE.deliveriesPerAction,
+        // What is noted with a delivery in hand is the store's to know.
+        concerns: ({ standing }) => standing === "in-hand" || effectOf(action, standing, "none").kind !== "none",
+      });
+      if (page.found.length > 0) {
+        const done = await client.act(
+          action,
+          page.found.map(({ row }) => row),
+        );
+        changed += done.changed;
+        inHand += done.inHand;
+      } else await new Promise((resolve) => setImmediate(resolve)); // others have questions too
+      if (page.after === undefined) return { changed, inHand, after: undefined };
+      after = page.after;
+      if (clock.monotonic() >= until) return { changed, inHand, after: String(after) };
+    }
+  }
+
+  async pause(text: unknown): Promise<PauseChange | Refusal> {
+    const request = pauseRequest(text);
+    if ("refused" in request) return request;
+    const { isPaused } = request;
+    const target = this.#target(request);
+    if ("refused" in target) return target;
+    const isChange = await this.#parts.client.pause(target, isPaused).catch(storeFailed);
+    if (typeof isChange !== "boolean") return isChange;
+    const named = pauseText(target);
+    if (isChange) this.#parts.recorder.record({ event: "pause.changed", target: named, isPaused });
+    return { target: named, isPaused, isChange };
+  }
+
+  #target({ target, isPaused }: PauseRequest): PauseTarget | Refusal {
+    if (target === "inbound" || target === "outbound") return { kind: target };
+    const lane = parseLane(target);
+    if (lane === undefined)
+      return wrong(
+        `${target}: neither inbound nor outbound nor a lane: smarthost/NAME, as \`waypost status\` shows it`,
+      );
+    const { queue, smartHosts } = this.#parts;
+    if (!isPaused) return { kind: "lane", lane: target };
+    if (lane.kind === "smarthost" && !smartHosts.includes(lane.name) && !queue.hasLane(target))
+      return wrong(`${target}: there is no such smart host; the configuration has ${smartHosts.join(", ")}`);
+    if (queue.pauses().length >= CONTROL.pausedLanesMax)
+      return wrong(`${CONTROL.pausedLanesMax} lanes are paused already; \`waypost pause outbound\` pauses all`);
+    return { kind: "lane", lane: target };
+  }
+}
+
+function wrong(refused: string): Refusal {
+  return { kind: "wrong", refused };
+}
+
+function storeFailed(error: unknown): Refusal {
+  if (!(error instanceof StorageError)) throw error;
+  return { kind: "failed", refused: `${error.message}; what was done before that stays done: ask again for the rest` };
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function actionRequest(text: unknown): ActionRequest | Refusal {
+  const { action, selection, after } = fieldsOf(text);
+  const known = QUEUE_ACTIONS.find((name) => name === action);
+  if (known === undefined) return wrong(`no action ${String(action)}; there are ${QUEUE_ACTIONS.join(", ")}`);
+  if (after !== undefined && !(typeof after === "string" && /^[0-9]{1,15}$/.test(after)))
+    return wrong("`after` takes what the report before said");
+  const texts = fieldsOf(selection);
+  for (const [name, value] of Object.entries(texts))
+    if (typeof value !== (name === "all" ? "boolean" : "string")) return wrong(`selection: ${name} is no text`);
+  return { action: known, selection: texts, after };
+}
+
+function pauseRequest(text: unknown): PauseRequest | Refusal {
+  const { target, isPaused } = fieldsOf(text);
+  if (typeof target !== "string" || typeof isPaused !== "boolean") return wrong("a pause takes a target and isPaused");
+  return { target, isPaused };
+}

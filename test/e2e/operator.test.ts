@@ -1,0 +1,223 @@
+import { expect, test } from "vitest";
+import { AccountingSink, NO_FAULTS } from "../support/accounting-sink.ts";
+import { seeded } from "../support/chance.ts";
+import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
+import { PLAIN, configure } from "../support/scene.ts";
+import { MessageFactory, SourceSession } from "../support/source.ts";
+
+// What an operator does to queued mail while other mail flows: two next hops, one of which says what a test wants.
+
+const factory = new MessageFactory("o", seeded(1), 1024 * 1024);
+
+interface Stage {
+  readonly home: RelayHome;
+  relay: RelayProcess;
+  /** Its next hop takes everything. */
+  readonly live: AccountingSink;
+  /** Its next hop says 450 until it is told otherwise. */
+  readonly slow: AccountingSink;
+  /** The reply to a message; its last word is the id. */
+  send(...recipients: string[]): Promise<string>;
+  command(
+    ...args: string[]
+  ): Promise<{ readonly code: number | null; readonly answer: Answer; readonly errors: string }>;
+  restart(): Promise<void>;
+}
+
+interface Answer {
+  readonly changed?: number;
+  readonly inHand?: number;
+  readonly held?: number;
+  readonly waiting?: number;
+  readonly after?: string;
+  readonly isChange?: boolean;
+  readonly paused?: readonly { readonly target: string }[];
+  readonly deliveries?: readonly { readonly id: string; readonly state: string; readonly reason: string }[];
+}
+
+const NOT_NOW = { tempfail: 1, permfail: 0, closeAfterDot: 0 } as const; // with a chance of 0: every recipient
+const LANE = "smarthost/slow";
+
+async function stage(play: (stage: Stage) => Promise<void>): Promise<void> {
+  const home = new RelayHome();
+  const live = await AccountingSink.start();
+  const slow = await AccountingSink.start({ faults: NOT_NOW, chance: () => 0 });
+  const port = (sink: AccountingSink): string => `smtp://127.0.0.1:${sink.port}`;
+  configure(home, 1, {
+    smarthosts: { live: { url: port(live), tls: "none" }, slow: { url: port(slow), tls: "none" } },
+    routes: [{ when: { recipient: "@slow.test" }, deliver: "slow" }, { deliver: "live" }],
+  });
+  let port0 = 0;
+  const s: Stage = {
+    home,
+    live,
+    slow,
+    relay: new RelayProcess(home),
+    async send(...recipients) {
+      const session = await SourceSession.connect({ port: port0 });
+      const result = await session.send({ ...factory.make(500, 1), recipients });
+      await session.quit();
+      if (!("reply" in result)) throw new Error("no reply");
+      return result.reply;
+    },
+    async command(...args) {
+      const { code, output, errors } = await runCommand([...args, "--json", "--config", home.configFile], {
+        cwd: home.folder,
+      });
+      return { code, errors, answer: (output === "" ? {} : JSON.parse(output)) as Answer };
+    },
+    async restart() {
+      await s.relay.stop();
+      s.relay = new RelayProcess(home);
+      port0 = (await s.relay.ports())[PLAIN]!;
+    },
+  };
+  try {
+    port0 = (await s.relay.ports())[PLAIN]!;
+    await play(s);
+  } finally {
+    if (s.relay.isRunning) await s.relay.stop();
+    await live.close();
+    await slow.close();
+    home.remove();
+  }
+}
+
+/** Its id, once it waits for its next attempt. */
+async function waiting(s: Stage, ...recipients: string[]): Promise<string> {
+  const id = (await s.send(...recipients)).split(" ").at(-1)!;
+  for (const recipient of recipients)
+    await s.relay.event("delivery.deferred", (event) => event["id"] === id && event["recipient"] === recipient);
+  return id;
+}
+
+test("each action does what it says to the mail that is meant, while other mail flows", async () => {
+  await stage(async (s) => {
+    const flowing = { isWanted: true };
+    let sent = 0;
+    const flow = (async () => {
+      for (; flowing.isWanted; sent++) expect(await s.send(`r${sent}@live.test`)).toMatch(/^250/);
+    })();
+    const show = async (id: string): Promise<string[]> =>
+      ((await s.command("queue", "show", id)).answer.deliveries ?? []).map(({ state }) => state).toSorted();
+
+    const held = await waiting(s, "held@slow.test");
+    expect((await s.command("queue", "hold", held)).answer).toEqual({ action: "hold", changed: 1, inHand: 0 });
+    expect(await show(held)).toEqual(["held"]);
+    const list = (await s.command("queue", "list", "--held", "--lane", LANE)).answer;
+    expect(list.deliveries).toMatchObject([{ id: held, state: "held", reason: expect.stringMatching(/^held: /) }]);
+
+    const cancelled = await waiting(s, "one@slow.test", "two@slow.test");
+    const one = ["--recipient", "one@slow.test"];
+    expect((await s.command("queue", "cancel", cancelled, ...one)).answer).toMatchObject({ changed: 1 });
+    await expect.poll(() => show(cancelled), { timeout: 10_000 }).toEqual(["waiting"]);
+    expect((await s.command("queue", "cancel", cancelled)).answer).toMatchObject({ changed: 1 });
+    await expect.poll(() => show(cancelled), { timeout: 10_000 }).toEqual(["cancelled", "cancelled"]);
+
+    const retried = await waiting(s, "retried@slow.test");
+    expect((await s.command("queue", "retry", retried)).answer).toMatchObject({ changed: 1 });
+    await s.relay.event("delivery.deferred", (event) => event["id"] === retried && event["attempts"] === 2);
+
+    for (const action of ["expire", "reroute"]) {
+      const id = await waiting(s, `${action}@slow.test`);
+      expect((await s.command("queue", action, id)).answer).toMatchObject({ action, changed: 1 });
+    }
+
+    await s.command("queue", "hold", "--recipient-domain", "slow.test");
+    flowing.isWanted = false;
+    await flow;
+    await s.live.until((sink) => new Set(sink.recipients()).size === sent);
+    await s.restart();
+    expect((await s.command("status")).answer.held).toBeGreaterThanOrEqual(2);
+    s.slow.faults = NO_FAULTS;
+    await s.command("queue", "release", "--lane", LANE);
+    await s.slow.until((sink) => ["held", "retried"].every((name) => sink.recipients().includes(`${name}@slow.test`)));
+    expect(s.slow.recipients()).not.toContain("one@slow.test");
+    expect(await s.relay.event("queue.changed")).toMatchObject({ action: "release", selection: `lane ${LANE}` });
+  });
+});
+
+test("what is paused stays so over a restart, and goes on when it is resumed", async () => {
+  await stage(async (s) => {
+    s.slow.faults = NO_FAULTS;
+    const paused = async (): Promise<unknown> => (await s.command("status")).answer.paused?.map(({ target }) => target);
+    const reasonOf = async (id: string): Promise<string | undefined> =>
+      (await s.command("queue", "show", id)).answer.deliveries?.[0]?.reason;
+
+    expect((await s.command("pause", "inbound")).answer).toEqual({
+      target: "inbound",
+      isPaused: true,
+      isChange: true,
+    });
+    expect(await s.send("a@live.test")).toMatch(/^451 4\.3\.2 /);
+    await s.restart();
+    expect(await s.send("a@live.test")).toMatch(/^451 4\.3\.2 /);
+    expect((await s.command("pause", "inbound")).answer).toMatchObject({ isChange: false });
+    await s.command("resume", "inbound");
+
+    await s.command("pause", LANE);
+    const laneWaits = (await s.send("b@slow.test")).split(" ").at(-1)!;
+    await s.send("b@live.test");
+    await s.live.until((sink) => sink.recipients().includes("b@live.test"));
+    expect(await reasonOf(laneWaits)).toMatch(/^paused: /);
+
+    await s.command("pause", "outbound");
+    const allWaits = (await s.send("c@live.test")).split(" ").at(-1)!;
+    await s.restart();
+    expect(await paused()).toEqual([LANE, "outbound"]);
+    expect(await reasonOf(allWaits)).toMatch(/^paused: /);
+    expect((await s.command("queue", "list")).answer.deliveries).toHaveLength(2);
+
+    await s.command("resume", "outbound");
+    await s.live.until((sink) => sink.recipients().includes("c@live.test"));
+    expect(s.slow.copies).toEqual([]);
+    await s.command("resume", LANE);
+    await s.slow.until((sink) => sink.recipients().includes("b@slow.test"));
+    expect(await paused()).toEqual([]);
+  });
+});
+
+test("a next hop that is away is tried at once where an operator wants it", async () => {
+  await stage(async (s) => {
+    const { port } = s.slow;
+    await s.slow.close();
+    await s.send("a@slow.test");
+    await s.relay.event("site.blocked", ({ failures }) => failures === 2);
+    const back = await AccountingSink.start({ port });
+    try {
+      const before = performance.now();
+      expect((await s.command("queue", "retry", "--lane", LANE)).code).toBe(0);
+      await back.until((sink) => sink.copies.length === 1);
+      expect(performance.now() - before).toBeLessThan(5000); // the block was for 10 s
+    } finally {
+      await back.close();
+    }
+  });
+});
+
+test("what is wrong is said, with what to do; nothing is touched", async () => {
+  await stage(async (s) => {
+    const id = await waiting(s, "a@slow.test");
+    const wrong = async (text: string): Promise<unknown> => {
+      const { code, errors } = await s.command(...text.split(" "));
+      return [code, errors.trimEnd()];
+    };
+    expect(await wrong("queue cancel")).toEqual([
+      64,
+      expect.stringContaining("which mail? name an ID, or one of --lane"),
+    ]);
+    expect(await wrong(`queue cancel ${id} --all`)).toEqual([64, expect.stringContaining("more than one selection")]);
+    expect(await wrong("queue cancel --lane slow")).toEqual([64, expect.stringContaining("takes smarthost/NAME")]);
+    expect(await wrong("queue list --sender x")).toEqual([64, expect.stringContaining("--sender x is neither")]);
+    expect(await wrong("queue hold 00000000000000")).toEqual([1, expect.stringContaining("no message 00000000000000")]);
+    expect(await wrong("pause slow")).toEqual([64, expect.stringContaining("neither inbound nor outbound nor a lane")]);
+    expect(await wrong("pause smarthost/nope")).toEqual([
+      64,
+      expect.stringContaining("the configuration has live, slow"),
+    ]);
+    expect((await s.command("queue", "list")).answer.deliveries).toHaveLength(1);
+    await s.relay.stop();
+    for (const text of ["queue hold --all", "pause inbound"])
+      expect(await wrong(text)).toEqual([69, expect.stringMatching(/no relay runs on .*: only a relay that runs/)]);
+  });
+});
