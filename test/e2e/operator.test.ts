@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { AccountingSink, NO_FAULTS } from "../support/accounting-sink.ts";
+import { AccountingSink, NO_FAULTS, type SinkOptions } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
 import { PLAIN, configure } from "../support/scene.ts";
@@ -38,10 +38,12 @@ interface Answer {
 const NOT_NOW = { tempfail: 1, permfail: 0, closeAfterDot: 0 } as const; // with a chance of 0: every recipient
 const LANE = "smarthost/slow";
 
-async function stage(play: (stage: Stage) => Promise<void>): Promise<void> {
+const REFUSING: SinkOptions = { faults: NOT_NOW, chance: () => 0 };
+
+async function stage(play: (stage: Stage) => Promise<void>, slowOptions = REFUSING): Promise<void> {
   const home = new RelayHome();
   const live = await AccountingSink.start();
-  const slow = await AccountingSink.start({ faults: NOT_NOW, chance: () => 0 });
+  const slow = await AccountingSink.start(slowOptions);
   const port = (sink: AccountingSink): string => `smtp://127.0.0.1:${sink.port}`;
   configure(home, 1, {
     smarthosts: { live: { url: port(live), tls: "none" }, slow: { url: port(slow), tls: "none" } },
@@ -175,6 +177,21 @@ test("what is paused stays so over a restart, and goes on when it is resumed", a
     await s.slow.until((sink) => sink.recipients().includes("b@slow.test"));
     expect(await paused()).toEqual([]);
   });
+});
+
+test("what is in hand ends as its attempt ends, and is held where it would wait again", async () => {
+  let draws = 0; // recipients are taken, contents are not
+  const chance = (): number => (draws++ % 2 === 0 ? 1 : 0);
+  await stage(
+    async (s) => {
+      const id = (await s.send("a@slow.test")).split(" ").at(-1)!;
+      expect((await s.command("queue", "hold", id)).answer).toMatchObject({ changed: 0, inHand: 1 });
+      await s.relay.event("delivery.deferred");
+      const state = async (): Promise<unknown> => (await s.command("queue", "show", id)).answer.deliveries?.[0]?.state;
+      await expect.poll(state, { timeout: 10_000 }).toBe("held");
+    },
+    { faults: NOT_NOW, chance, latencyMs: 5000 },
+  );
 });
 
 test("a next hop that is away is tried at once where an operator wants it", async () => {
