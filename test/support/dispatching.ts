@@ -3,7 +3,7 @@ import type { Event } from "../../src/core/events.ts";
 import type { SmartHost } from "../../src/core/routing/smart-host.ts";
 import { Dispatcher, type Fresh } from "../../src/engine/dispatcher.ts";
 import type { LaneReport, QueuePort } from "../../src/ports/queue.ts";
-import type { Settlement } from "../../src/ports/store.ts";
+import type { Arrival, Settlement } from "../../src/ports/store.ts";
 import type { ConnectTarget, Socket, SocketHandler, Transport } from "../../src/ports/transport.ts";
 import { FakeClock } from "./fake-clock.ts";
 
@@ -72,6 +72,8 @@ export interface Scene {
   readonly dispatcher: Dispatcher;
   readonly hop: NextHop;
   readonly settlements: Settlement[];
+  /** Reports that were settled with them. */
+  readonly arrived: Arrival[];
   readonly demands: number[];
   readonly reports: LaneReport[];
   readonly events: Event[];
@@ -93,6 +95,7 @@ const scenes: Scene[] = [];
 
 export function scene(): Scene {
   const settlements: Settlement[] = [];
+  const arrived: Arrival[] = [];
   const demands: number[] = [];
   const reports: LaneReport[] = [];
   const events: Event[] = [];
@@ -101,6 +104,11 @@ export function scene(): Scene {
   const queue: QueuePort = {
     submit: () => Promise.reject(new Error("not here")),
     settle: (settlement) => void settlements.push(settlement),
+    settleWithReports: (some, arrivals) => {
+      settlements.push(...some);
+      arrived.push(...arrivals);
+      return Promise.resolve();
+    },
     settled: () => Promise.resolve(),
     demand: (_lane, connections) => void demands.push(connections),
     release: (_lane, report) => void reports.push(report),
@@ -110,6 +118,7 @@ export function scene(): Scene {
   const made: Omit<Scene, "dispatcher"> = {
     hop,
     settlements,
+    arrived,
     demands,
     reports,
     events,

@@ -61,6 +61,9 @@ export class MemoryQueue implements QueuePort {
   }
 
   settle(): void {}
+  settleWithReports(): Promise<void> {
+    return Promise.resolve();
+  }
   settled(): Promise<void> {
     return Promise.resolve();
   }
