@@ -31,8 +31,10 @@ export interface Report {
   readonly id: MessageId;
   readonly now: Instant;
   readonly hostname: string;
-  /** Envelope sender of the message, to whom this goes. Never the null one. */
-  readonly sender: string;
+  /** Who reads it: the message's sender, or postmaster, where it had none. */
+  readonly audience: "sender" | "postmaster";
+  /** To whom this goes: the envelope sender of the message, never the null one, or postmaster. */
+  readonly to: string;
   readonly envelopeId: string | undefined;
   /** Of the message, as it came; may be empty. */
   readonly subject: string;
@@ -42,8 +44,13 @@ export interface Report {
   readonly triedUntil: Instant | undefined;
   /** The message has text beyond ASCII in its envelope or header: the report is of the kind of RFC 6533. */
   readonly isUtf8: boolean;
-  /** What goes back of the message: its header, or all of it; with CR LF. */
-  readonly returned: { readonly kind: "header" | "whole"; readonly octets: Uint8Array };
+  /** What goes back of the message: its header, or all of it; with CR LF. Undefined where it could not be read. */
+  readonly returned: Returned | undefined;
+}
+
+export interface Returned {
+  readonly kind: "header" | "whole";
+  readonly octets: Uint8Array;
 }
 
 const SUBJECTS: Readonly<Record<Action, string>> = {
@@ -51,22 +58,29 @@ const SUBJECTS: Readonly<Record<Action, string>> = {
   delayed: "Delayed: your message is still on its way",
   relayed: "Relayed: your message was handed on",
 };
+const SUBJECT_FOR_POSTMASTER = "Undelivered: a message without a sender did not reach its recipient";
+
+export function reportSubject({ action, audience }: Pick<Report, "action" | "audience">): string {
+  return audience === "sender" ? SUBJECTS[action] : SUBJECT_FOR_POSTMASTER;
+}
 
 /** Content of the report as a message, with CR LF. Nothing that a stranger said can end a line or pass for a field. */
 export function reportContent(report: Report): Uint8Array {
   const boundary = `waypost-report-${report.id}`;
-  const parts = [explanationPart(report), statusPart(report), returnedPart(report)];
+  const parts = [explanationPart(report), statusPart(report)];
+  if (report.returned !== undefined) parts.push(returnedPart(report, report.returned));
   const octets: Uint8Array[] = [utf8(headerText(report, boundary))];
   for (const part of parts) octets.push(utf8(`\r\n--${boundary}\r\n`), ...part);
   octets.push(utf8(`\r\n--${boundary}--\r\n`));
   return concatBytes(octets);
 }
 
-function headerText({ action, id, now, hostname, sender }: Report, boundary: string): string {
+function headerText(report: Report, boundary: string): string {
+  const { id, now, hostname, to } = report;
   return [
     field("From", `Mail delivery <MAILER-DAEMON@${hostname}>`),
-    field("To", `<${sender}>`),
-    field("Subject", SUBJECTS[action]),
+    field("To", `<${to}>`),
+    field("Subject", reportSubject(report)),
     field("Date", dateTime(now)),
     field("Message-ID", `<${id}@${hostname}>`),
     field("Auto-Submitted", "auto-replied"), // RFC 3834 section 5: no responder answers it
@@ -76,15 +90,18 @@ function headerText({ action, id, now, hostname, sender }: Report, boundary: str
   ].join("");
 }
 
+const WHOSE = { sender: "your message", postmaster: "a message without a sender, who could be told," } as const;
+
 /** For people: what happened, to whom, and what to do. */
 function explanationPart(report: Report): Uint8Array[] {
-  const { hostname, subject, arrivedAt, recipients } = report;
+  const { audience, hostname, subject, arrivedAt, recipients } = report;
   const title = subject === "" ? "" : ` "${printable(subject, DSN.shownSubjectMax)}"`;
   const text = [
-    paragraph(`This is the mail relay at ${hostname}, about your message${title} of ${dateTime(arrivedAt)}.`),
+    paragraph(`This is the mail relay at ${hostname}, about ${WHOSE[audience]}${title} of ${dateTime(arrivedAt)}.`),
     paragraph(opening(report)),
     ...recipients.map((recipient) => about(report, recipient)),
     ...(report.action === "delayed" ? [paragraph("You do not have to do anything; do not send it again.")] : []),
+    ...(report.returned === undefined ? [paragraph("Its header is not attached: it could not be read here.")] : []),
   ].join("\r\n");
   const octets = utf8(text);
   const encoding = isAscii(octets) ? "7bit" : "8bit";
@@ -183,7 +200,7 @@ function decodeUnitext(text: string): string {
 }
 
 /** RFC 3462 section 2: the message, or what its header said. */
-function returnedPart({ returned, isUtf8 }: Report): Uint8Array[] {
+function returnedPart({ isUtf8 }: Report, returned: Returned): Uint8Array[] {
   const type = {
     header: isUtf8 ? "message/global-headers" : "text/rfc822-headers",
     whole: isUtf8 ? "message/global" : "message/rfc822",

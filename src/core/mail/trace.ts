@@ -39,6 +39,11 @@ function tlsComment(tls: { readonly version: string; readonly cipher: string }):
   return `(version=${tls.version.replace("TLSv", "TLS")} cipher=${tls.cipher})`;
 }
 
+/** The trace field of a message that we wrote ourselves, with CR LF: where it goes round in circles, it is counted. */
+export function ownReceivedField({ hostname, id, at }: Pick<Hop, "hostname" | "id" | "at">): string {
+  return `Received: by ${hostname} (Waypost) id ${id};\r\n\t${dateTime(at)}\r\n`;
+}
+
 /**
  * The trace field of RFC 5321 section 4.4, with CR LF, folded. All its parts are checked before they come here: nothing
  * in it can end a line.
