@@ -186,6 +186,7 @@ function fill(file: string): number {
         lane: dead,
         due: Date.now(),
         attempts: 1,
+        isTold: false,
         last: "",
         entry: "",
       })),

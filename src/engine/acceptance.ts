@@ -4,7 +4,7 @@ import type { Transaction } from "../core/inbound/state.ts";
 import { notKept } from "../core/inbound/trouble.ts";
 import type { HeaderFacts } from "../core/mail/header.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
-import { pathKey, pathText } from "../core/mail/path.ts";
+import { type Mailbox, addressed, pathKey, pathText } from "../core/mail/path.ts";
 import { type StoredEnvelope, storeOptions } from "../core/mail/stored.ts";
 import { receivedField } from "../core/mail/trace.ts";
 import { type Identity, identityText } from "../core/policy/identity.ts";
@@ -46,6 +46,8 @@ export interface AcceptanceParts {
   readonly queue: QueuePort;
   readonly dispatcher: Pick<Dispatcher, "admits" | "take">;
   readonly hostname: string;
+  /** Where mail for `<postmaster>` goes. */
+  readonly postmaster: Mailbox | undefined;
   routes(): readonly Route[];
 }
 
@@ -165,20 +167,22 @@ export class Acceptor {
 
   /** One delivery for each address, however often it was named. */
   #lanes(received: Received): Map<string, { lane: Lane; recipient: string; options: string }> | undefined {
+    const { postmaster } = this.#parts;
     const routes = this.#parts.routes();
     const { envelope, recipients } = received.transaction;
     const lanes = new Map<string, { lane: Lane; recipient: string; options: string }>();
     for (const recipient of recipients) {
-      const key = pathKey(recipient.path);
+      const path = addressed(recipient.path, postmaster);
+      const key = pathKey(path);
       if (lanes.has(key)) continue;
-      const lane = routeFor(routes, envelope.reversePath, recipient.path);
+      const lane = routeFor(routes, envelope.reversePath, path);
       if (lane === undefined) return undefined;
       const { notify, originalRecipient } = recipient;
       const options = storeOptions({
         ...(notify === undefined ? {} : { notify }),
         ...(originalRecipient === undefined ? {} : { originalRecipient }),
       });
-      lanes.set(key, { lane, recipient: pathText(recipient.path), options });
+      lanes.set(key, { lane, recipient: pathText(path), options });
     }
     return lanes;
   }

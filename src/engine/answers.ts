@@ -4,7 +4,7 @@ import { ACCEPT, type Note, type Question, type Transaction, type Verdict } from
 import { NO_SPACE, TOO_MANY_LOGINS, notKept } from "../core/inbound/trouble.ts";
 import type { Envelope } from "../core/mail/envelope.ts";
 import { messageId } from "../core/mail/message-id.ts";
-import { pathText } from "../core/mail/path.ts";
+import { type Mailbox, addressed, pathText } from "../core/mail/path.ts";
 import type { AddressPattern } from "../core/policy/address-pattern.ts";
 import { type Identity, identityText } from "../core/policy/identity.ts";
 import { type SessionFacts, recipientVerdict, senderVerdict } from "../core/policy/relay.ts";
@@ -29,6 +29,8 @@ export interface AnswerParts {
   /** Envelope senders that a user may use. */
   sendersOf(username: string): readonly AddressPattern[];
   readonly acceptor: Pick<Acceptor, "accept">;
+  /** Where mail for `<postmaster>` goes. */
+  readonly postmaster: Mailbox | undefined;
   routes(): readonly Route[];
   /** Why mail cannot be taken now; undefined where it can. */
   obstacle(): Reply | undefined;
@@ -98,8 +100,9 @@ export class Answers {
         return this.#answerMail(question.envelope);
       case "rcpt": {
         const { envelope, recipient } = question;
-        const lane = routeFor(this.#parts.routes(), envelope.reversePath, recipient.path);
-        return this.#noteReason(recipientVerdict(this.#identity, recipient.path, lane));
+        const path = addressed(recipient.path, this.#parts.postmaster);
+        const lane = routeFor(this.#parts.routes(), envelope.reversePath, path);
+        return this.#noteReason(recipientVerdict(this.#identity, path, lane));
       }
       case "data": {
         const obstacle = this.#parts.obstacle();

@@ -24,7 +24,7 @@ function scene(): {
   const claimOf = (lane: string): LaneClaim => {
     asked.push(`claim ${lane}`);
     const message = { row: 1, id: "i".repeat(14), receivedAt: 0, octets: 0, envelope: "{}", content: undefined };
-    const deliveries = [{ row: 4096, lane, recipient: "r@b.example", options: "", attempts: 0 }];
+    const deliveries = [{ row: 4096, lane, recipient: "r@b.example", options: "", attempts: 0, isTold: false }];
     return { lane, claimed: [{ message, deliveries }], count: 1, hasMore: false };
   };
   const store: QueueStore = {

@@ -23,6 +23,8 @@ export interface DeliveryInHand {
   readonly recipient: string;
   readonly options: string;
   attempts: number;
+  /** Its sender was told that it is late, or that was decided against. */
+  readonly isTold: boolean;
 }
 
 /** One transaction's worth: a message and recipients that share a lane. */

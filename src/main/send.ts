@@ -60,7 +60,7 @@ export function sendTestMessage(site: SmartHost, message: TestMessage, scratch: 
       left: message.to.length,
     },
     lane: "send",
-    deliveries: message.to.map((recipient, row) => ({ row, recipient, options: "", attempts: 0 })),
+    deliveries: message.to.map((recipient, row) => ({ row, recipient, options: "", attempts: 0, isTold: false })),
   };
   const files = new FolderOfContents(scratch);
   return new Promise((resolve) => {

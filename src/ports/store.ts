@@ -54,6 +54,8 @@ export type Settlement =
       readonly lane: Lane;
       readonly due: Instant;
       readonly attempts: number;
+      /** Its sender was told that it is late. */
+      readonly isTold: boolean;
       readonly last: string;
       readonly entry: string;
     }
@@ -88,6 +90,8 @@ export interface ClaimedDelivery {
   readonly recipient: string;
   readonly options: string;
   readonly attempts: number;
+  /** Its sender was told that it is late. */
+  readonly isTold: boolean;
 }
 
 export interface LaneClaim {

@@ -86,6 +86,7 @@ export class TestEngine {
   #taken = 0;
 
   constructor(clock: Clock, listener: TestListener) {
+    const { postmaster } = listener;
     const routes = (): TestListener["routes"] => listener.routes;
     const dispatcher = {
       admits: (_: number, lanes: readonly string[]) => ({
@@ -97,13 +98,14 @@ export class TestEngine {
     this.parts = {
       clock,
       routes,
+      postmaster,
       entropy: { octets: (count) => new Uint8Array(count).fill(++this.#ids), fraction: () => 0.5 },
       recorder: { record: (event) => void this.events.push(event) },
       files: this.files,
       credentials: { verify: (username, password) => Promise.resolve(verdictOn(username, password)) },
       sendersOf: (username) =>
         username === LOGIN.username ? LOGIN.senders.map((sender) => parseAddressPattern(sender)!) : [],
-      acceptor: new Acceptor({ clock, queue: this.queue, dispatcher, hostname: HOSTNAME, routes }),
+      acceptor: new Acceptor({ clock, queue: this.queue, dispatcher, hostname: HOSTNAME, postmaster, routes }),
       obstacle: () => this.obstacle ?? listener.obstacle,
       isUnderStress: () => this.isUnderStress,
     };

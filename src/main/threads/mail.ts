@@ -19,13 +19,16 @@ import type { Listener } from "../../core/config/config.ts";
 import { NO_SPACE, NOT_STORED, SHUTTING_DOWN, TOO_MANY_SESSIONS } from "../../core/inbound/trouble.ts";
 import { parseForwardPath, parseReversePath } from "../../core/mail/path.ts";
 import type { Identity } from "../../core/policy/identity.ts";
+import { DELIVERY_RETRY } from "../../core/queue/backoff.ts";
 import { type Lane, parseLane } from "../../core/routing/lane.ts";
 import { routeFor } from "../../core/routing/route.ts";
 import type { SmartHost } from "../../core/routing/smart-host.ts";
 import type { Reply } from "../../core/smtp/reply.ts";
 import { Acceptor } from "../../engine/acceptance.ts";
+import { ClockWatch } from "../../engine/clock-watch.ts";
 import { Dispatcher } from "../../engine/dispatcher.ts";
 import type { MailToQueue, QueueToMail, StoreToMail } from "../../engine/messages.ts";
+import { Notifier } from "../../engine/notifier.ts";
 import { QueueClient } from "../../engine/queue-client.ts";
 import { Reception, type ReceptionParts } from "../../engine/reception.ts";
 import type { SpaceReport } from "../../ports/store.ts";
@@ -61,6 +64,7 @@ class MailThread {
   readonly #clock = new SystemClock();
   readonly #client: QueueClient;
   readonly #dispatcher: Dispatcher;
+  readonly #ages: ClockWatch;
   readonly #parts: Omit<ReceptionParts, "isUnderStress">;
   readonly #networks: Networks;
   readonly #sessions = new Set<Reception>();
@@ -79,6 +83,9 @@ class MailThread {
     const transport = new NetTransport();
     for (const host of config.smartHosts)
       if (host.isImplicitTls || host.tls !== "none") transport.prepare(plan.authorities[host.name] ?? []);
+    const routes = (): typeof config.routes => config.routes;
+    this.#ages = new ClockWatch(clock, data.index === 0 ? recorder : undefined);
+    this.#ages.start();
     this.#client = new QueueClient(clock, outletTo(data.store, COMMIT), outletTo(data.queue, plain<MailToQueue>()));
     this.#dispatcher = new Dispatcher({
       queue: this.#client,
@@ -90,13 +97,30 @@ class MailThread {
       ehloName: config.hostname,
       siteOf: siteTable(plan),
       routeAgain: (from, recipient) => routeAgain(plan, from, recipient),
+      notifier: new Notifier({
+        clock,
+        entropy,
+        recorder,
+        files,
+        hostname: config.hostname,
+        postmaster: config.postmaster,
+        delayNotice: config.retry.delayNotice,
+        routes,
+      }),
+      ages: this.#ages,
+      policy: {
+        schedule: config.retry.schedule,
+        jitter: DELIVERY_RETRY.jitter,
+        expire: config.retry.expire,
+        isSoftBounce: config.isSoftBounce,
+      },
     });
-    const routes = (): typeof config.routes => config.routes;
     const acceptor = new Acceptor({
       clock,
       queue: this.#client,
       dispatcher: this.#dispatcher,
       hostname: config.hostname,
+      postmaster: config.postmaster,
       routes,
     });
     const senders = new Map(config.credentials.map((credential) => [credential.username, credential.senders]));
@@ -107,6 +131,7 @@ class MailThread {
       recorder,
       files,
       acceptor,
+      postmaster: config.postmaster,
       routes,
       credentials: new PasswordVerifier({
         credentials: config.credentials,
@@ -155,6 +180,7 @@ class MailThread {
     ]);
     this.#dispatcher.abandon();
     await this.#client.settled();
+    this.#ages.stop();
   }
 
   #fromStore(message: StoreToMail): void {
