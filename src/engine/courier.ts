@@ -42,6 +42,8 @@ const LOSSES: Readonly<Record<SocketEnd["kind"], LossCause>> = {
  */
 export class Courier implements SocketHandler {
   readonly lane: Lane;
+  /** Name of the next hop, or its address where it has none. */
+  readonly hostName: string;
   readonly #parts: CourierParts;
   readonly #handler: CourierHandler;
   readonly #dialogue: Dialogue;
@@ -62,6 +64,7 @@ export class Courier implements SocketHandler {
   constructor(parts: CourierParts, lane: Lane, site: SmartHost, handler: CourierHandler, first: Load) {
     this.#parts = parts;
     this.lane = lane;
+    this.hostName = site.host;
     this.#handler = handler;
     this.#load = first;
     this.#startedAt = parts.clock.monotonic();

@@ -1,20 +1,18 @@
-import { invariant } from "../core/base/invariant.ts";
 import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import type { Outcome, Transient } from "../core/outbound/outcome.ts";
-import { DELIVERY_RETRY, wait } from "../core/queue/backoff.ts";
+import { wait } from "../core/queue/backoff.ts";
 import { lastWord } from "../core/queue/reason.ts";
-import { type Decision, settle } from "../core/queue/settle.ts";
 import { type Lane, isRetriedWithItsSite } from "../core/routing/lane.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Block, QueueListener, QueuePort } from "../ports/queue.ts";
 import type { Claimed, MessageRow, SpaceReport } from "../ports/store.ts";
 import { Courier, type CourierHandler, type CourierParts } from "./courier.ts";
-import { Settler, type SettlerParts, failureText } from "./settler.ts";
+import { type Fate, Settler, type SettlerParts, failureText } from "./settler.ts";
 import type { DeliveryInHand, MessageInHand, Load } from "./load.ts";
 
 /** What of a lane this mail thread has in hand. */
@@ -82,6 +80,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
   readonly #blocks = new RecentMap<Lane, Block>(QUEUE.blockedLanesMax);
   #octetsInHand = 0;
   #deliveriesInHand = 0;
+  /** Settlements that wait for their reports. */
+  #settling = 0;
   #isStopping = false;
   #mayDeliver = true;
   #whenQuiet: (() => void) | undefined;
@@ -112,7 +112,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const message: MessageInHand = { ...fresh, isClaimed: false, left: fresh.deliveries.length };
     const byLane = new Map<Lane, DeliveryInHand[]>();
     for (const { row, lane, recipient, options } of fresh.deliveries) {
-      const delivery: DeliveryInHand = { row, recipient, options, attempts: 0 };
+      const delivery: DeliveryInHand = { row, recipient, options, attempts: 0, isTold: false };
       const group = byLane.get(lane);
       if (group === undefined) byLane.set(lane, [delivery]);
       else group.push(delivery);
@@ -130,7 +130,13 @@ export class Dispatcher implements CourierHandler, QueueListener {
       this.#enqueue(
         message,
         lane,
-        deliveries.map(({ row, recipient, options, attempts }) => ({ row, recipient, options, attempts })),
+        deliveries.map(({ row, recipient, options, attempts, isTold }) => ({
+          row,
+          recipient,
+          options,
+          attempts,
+          isTold,
+        })),
       );
     }
   }
@@ -152,11 +158,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const waiting = lane.waiting;
     lane.waiting = [];
     for (const load of waiting) {
-      for (const delivery of load.deliveries) {
-        const due = this.#dueAfterBlock(name, delivery, block.until);
-        this.#settler.waitForLane(load, delivery, block.text, due);
-        this.#drop(load.message, name);
-      }
+      const dues = load.deliveries.map((delivery) => this.#dueAfterBlock(name, delivery, block.until));
+      this.#dropWhen(this.#settler.waitForLane(load, block.text, dues), load, load.deliveries.length);
     }
     this.#report(lane, true);
     this.#tidy(lane);
@@ -197,17 +200,19 @@ export class Dispatcher implements CourierHandler, QueueListener {
   done(courier: Courier, load: Load, outcomes: readonly Outcome[], isStale: boolean): void {
     const lane = this.#lane(load.lane);
     const again: DeliveryInHand[] = [];
+    const fates: Fate[] = [];
     for (const [at, delivery] of load.deliveries.entries()) {
       const outcome = outcomes[at]!;
       if (this.#isStopping && isStopped(outcome)) continue; // no attempt: it stays in hand until the next start
-      const { clock, entropy } = this.#parts;
-      const decision = settle(outcome, delivery.attempts + 1, DELIVERY_RETRY, clock.now(), entropy.fraction());
+      const decision = this.#settler.decide(load.message, delivery.attempts + 1, outcome);
       if (isStale || decision.kind === "again") again.push(delivery);
       else {
         delivery.attempts++;
-        this.#settle(courier, load, delivery, outcome, decision);
+        fates.push({ delivery, outcome, decision });
+        if (outcome.kind === "delivered") lane.delivered++;
       }
     }
+    this.#settle(courier, load, fates);
     if (again.length > 0) lane.waiting.unshift({ ...load, deliveries: again });
     this.#report(lane, false);
   }
@@ -355,38 +360,42 @@ export class Dispatcher implements CourierHandler, QueueListener {
     }
   }
 
-  #settle(
-    courier: Courier,
-    load: Load,
-    delivery: DeliveryInHand,
-    outcome: Outcome,
-    decision: Exclude<Decision, { kind: "again" }>,
-  ): void {
-    if (outcome.kind === "transient") {
-      invariant(decision.kind === "retry", "what failed for now is tried again");
-      this.#settler.retry(load, delivery, outcome, decision.due, decision.because);
-    } else {
-      const { address, port } = courier.remote;
-      const attempt = { host: `${address}:${port}`, elapsedMs: Math.round(courier.elapsed) };
-      this.#settler.finish(load, delivery, outcome, attempt);
-      if (outcome.kind === "delivered") this.#lane(load.lane).delivered++;
+  #settle(courier: Courier, load: Load, fates: readonly Fate[]): void {
+    const { remote, hostName, elapsed } = courier;
+    const attempt = { host: `${remote.address}:${remote.port}`, hostName, elapsedMs: Math.round(elapsed) };
+    this.#dropWhen(this.#settler.settle(load, fates, attempt), load, fates.length);
+  }
+
+  /** Lets `count` deliveries of the load go; with `settled` only then: the message is needed until its report is recorded. */
+  #dropWhen(settled: Promise<void> | undefined, { message, lane: name }: Load, count: number): void {
+    if (settled === undefined) {
+      for (let n = 0; n < count; n++) this.#drop(message, name);
+      return;
     }
-    this.#drop(load.message, load.lane);
+    this.#settling++;
+    void settled.then(() => {
+      this.#settling--;
+      for (let n = 0; n < count; n++) this.#drop(message, name);
+      const lane = this.#lane(name);
+      this.#report(lane, lane.waiting.length === 0);
+      this.#tidy(lane);
+      this.#checkQuiet();
+    });
   }
 
   #dueAfterBlock(lane: Lane, delivery: DeliveryInHand, until: Instant): Instant {
     if (isRetriedWithItsSite(lane) || delivery.attempts === 0) return until;
-    const { clock, entropy } = this.#parts;
-    return Math.max(until, clock.now() + wait(DELIVERY_RETRY, delivery.attempts, entropy.fraction()));
+    const { clock, entropy, policy } = this.#parts;
+    return Math.max(until, clock.now() + wait(policy, delivery.attempts, entropy.fraction()));
   }
 
   #reroute(load: Load, delivery: DeliveryInHand): void {
-    this.#settler.reroute(load, delivery);
-    this.#drop(load.message, load.lane);
+    this.#dropWhen(this.#settler.reroute(load, delivery), load, 1);
   }
 
   #checkQuiet(): void {
     if (this.#whenQuiet === undefined) return;
+    if (this.#settling > 0) return;
     for (const lane of this.#lanes.values()) if (lane.couriers.size > 0) return;
     this.#whenQuiet();
     this.#whenQuiet = undefined;

@@ -59,6 +59,7 @@ const park = (row: number, lane: string, due: number): Settlement => ({
   lane,
   due,
   attempts: 1,
+  isTold: false,
   last: "",
   entry: "",
 });

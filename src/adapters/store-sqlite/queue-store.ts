@@ -327,6 +327,7 @@ export class SqliteQueueStore implements QueueStore {
         recipient: found["recipient"] as string,
         options: found["options"] as string,
         attempts: found["attempts"] as number,
+        isTold: false,
       });
       count++;
     }
