@@ -368,19 +368,22 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   /** Lets `count` deliveries of the load go; with `settled` only then: the message is needed until its report is recorded. */
   #dropWhen(settled: Promise<void> | undefined, { message, lane: name }: Load, count: number): void {
-    if (settled === undefined) {
+    const drop = (): void => {
       for (let n = 0; n < count; n++) this.#drop(message, name);
-      return;
-    }
+    };
+    if (settled === undefined) drop();
+    else void this.#dropLater(settled, name, drop);
+  }
+
+  async #dropLater(settled: Promise<void>, name: Lane, drop: () => void): Promise<void> {
     this.#settling++;
-    void settled.then(() => {
-      this.#settling--;
-      for (let n = 0; n < count; n++) this.#drop(message, name);
-      const lane = this.#lane(name);
-      this.#report(lane, lane.waiting.length === 0);
-      this.#tidy(lane);
-      this.#checkQuiet();
-    });
+    await settled;
+    this.#settling--;
+    drop();
+    const lane = this.#lane(name);
+    this.#report(lane, lane.waiting.length === 0);
+    this.#tidy(lane);
+    this.#checkQuiet();
   }
 
   #dueAfterBlock(lane: Lane, delivery: DeliveryInHand, until: Instant): Instant {

@@ -98,7 +98,7 @@ const UNREADABLE = loss("finalDot", "content-unreadable", "EIO");
 
 test.each<[string, Outcome]>([
   ["a server puts it off", DEFERRED],
-  ["a server names a time", { ...DEFERRED, reply: { ...reply(450), lines: ["try again in 4 hours"] } } as Outcome],
+  ["a server names a time", { ...DEFERRED, reply: { ...reply(450), lines: ["try again in 4 hours"] } }],
   ["the connection is lost", loss("data", "connection-lost", "")],
   ["nobody knows", loss("finalDot", "connection-lost", "", true)],
   ["the site refuses us", refusedSession("greeting", "greeting-refused", reply(554))],
