@@ -252,6 +252,7 @@ export class Settler {
 
   /** Parks them; who asked to hear of delays is told of the first that is one. */
   #wait(load: Load, waits: readonly Waiting[]): Promise<void> | undefined {
+    if (waits.length === 0) return undefined;
     const { message, lane } = load;
     const { notifier, ages, clock } = this.#parts;
     const isLate = clock.now() - ages.receivedByNow(message.receivedAt) >= notifier.delayAfter;

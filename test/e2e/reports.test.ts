@@ -330,7 +330,6 @@ test("RET=FULL: a small message comes back whole, of one in a file its header", 
 });
 
 test("a next hop that is away until the message expires: its sender is told, and what was met", async () => {
-  const reports = await ScriptedHop.start(() => undefined);
   const gone = await ScriptedHop.start(() => undefined);
   const { port: nobody } = gone;
   await gone.close();
@@ -338,24 +337,20 @@ test("a next hop that is away until the message expires: its sender is told, and
     retry: { expire: "2s" },
     routes: [{ when: { sender: "<>" }, deliver: "hop" }, { deliver: "other" }],
   };
-  try {
-    await scene({ answer: () => undefined, otherPort: nobody, config }, async ({ home, hop, port }) => {
-      const id = await send(port, { to: ["<b@example.net>", "<c@example.net>"] });
-      expect(Object.values(await ends(home, id, 2))).toEqual([
-        expect.stringMatching(/^failed: expired; sender told in report /),
-        expect.stringMatching(/^failed: expired; sender told in report /),
-      ]);
-      expect(hop.reports).toHaveLength(1);
-      const report = read(hop.reports[0]!);
-      expect(whom(report)).toEqual(["b@example.net", "c@example.net"]);
-      expect(report.recipients[0]!["diagnostic-code"]).toContain("x-waypost; connect-failed: ");
-    });
-  } finally {
-    await reports.close();
-  }
+  await scene({ answer: () => undefined, otherPort: nobody, config }, async ({ home, hop, port }) => {
+    const id = await send(port, { to: ["<b@example.net>", "<c@example.net>"] });
+    expect(Object.values(await ends(home, id, 2))).toEqual([
+      expect.stringMatching(/^failed: expired; sender told in report /),
+      expect.stringMatching(/^failed: expired; sender told in report /),
+    ]);
+    expect(hop.reports).toHaveLength(1);
+    const report = read(hop.reports[0]!);
+    expect(whom(report)).toEqual(["b@example.net", "c@example.net"]);
+    expect(report.recipients[0]!["diagnostic-code"]).toContain("x-waypost; connect-failed: ");
+  });
 });
 
-test("delay_notice: senders hear of it while the message waits, once", async () => {
+test("delay_notice: senders hear of it while the message waits", async () => {
   const answer: HopAnswer = (line) => (line.startsWith("RCPT TO:<b@") ? "451 4.3.0 not today" : undefined);
   const config = { retry: { schedule: ["2s"], expire: "30d", delay_notice: "1s" } };
   await scene({ answer, config }, async ({ relay, hop, port }) => {
