@@ -180,7 +180,7 @@ test(`one message, six recipients, six fates${hasPython ? "" : " (without Python
       "expired@example.net": `failed: expired; sender told in report ${idOf("expired")}`,
     });
     expect(about("refused")[0]!.read.recipients).toMatchObject([
-      { status: "5.1.1", "original-recipient": "rfc822; first+refused@example.org", "remote-mta": "dns; 127.0.0.1" },
+      { status: "5.1.1", "original-recipient": "rfc822; first+refused@example.org", "remote-mta": "dns; [127.0.0.1]" },
     ]);
     expect(about("expired")[0]!.read.recipients).toMatchObject([
       { status: "4.4.7", action: "failed", "diagnostic-code": "smtp; 451 4.3.0 not today" },

@@ -118,6 +118,13 @@ test("where no server was reached, the words are ours", () => {
   expect(blocks(of)[1]).not.toHaveProperty("Remote-MTA");
 });
 
+test.each([
+  ["192.0.2.1", "dns; [192.0.2.1]"],
+  ["2001:db8::1", "dns; [IPv6:2001:db8::1]"],
+])("a server that is known by its address: %s", (remoteHost, name) => {
+  expect(blocks(report({ recipients: [recipient({ remoteHost })] }))[1]!["Remote-MTA"]).toBe(name);
+});
+
 test("a delay says how long it goes on, and that there is nothing to do", () => {
   const of = report({ action: "delayed", triedUntil: NOW + 100 * hour });
   expect(parts(of).parts[0]).toContain("tried for another 4 days, to:");

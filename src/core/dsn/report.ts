@@ -3,7 +3,9 @@ import { unreachable } from "../base/invariant.ts";
 import { DSN } from "../base/limits.ts";
 import { printable } from "../base/printable.ts";
 import { type Duration, type Instant, dateTime, day, hour, minute } from "../base/time.ts";
+import { isIpv4, isIpv6 } from "../mail/domain.ts";
 import type { MessageId } from "../mail/message-id.ts";
+import { addressLiteral } from "../mail/trace.ts";
 import { decodeXtext } from "../smtp/xtext.ts";
 import { explanationOf } from "./explanation.ts";
 import { field, paragraph } from "./text.ts";
@@ -163,13 +165,18 @@ function statusBlock({ action, triedUntil, isUtf8 }: Report, recipient: Reported
     field("Final-Recipient", `${isPlain(address) ? "rfc822" : "utf-8"}; ${ascii(address)}`),
     field("Action", action),
     field("Status", status),
-    ...(remoteHost === "" ? [] : [field("Remote-MTA", `dns; ${ascii(remoteHost)}`)]),
+    ...(remoteHost === "" ? [] : [field("Remote-MTA", `dns; ${ascii(mtaName(remoteHost))}`)]),
     ...(diagnostic === ""
       ? []
       : [field("Diagnostic-Code", `${remoteHost === "" ? "x-waypost" : "smtp"}; ${ascii(diagnostic)}`)]),
     field("Last-Attempt-Date", dateTime(lastAttempt)),
     ...(action === "delayed" && triedUntil !== undefined ? [field("Will-Retry-Until", dateTime(triedUntil))] : []),
   ].join("");
+}
+
+/** RFC 3464 section 2.1.2: a name, or an address as a literal. */
+function mtaName(host: string): string {
+  return isIpv4(host) || isIpv6(host) ? addressLiteral(host) : host;
 }
 
 function isPlain(text: string): boolean {

@@ -30,7 +30,8 @@ function asciiName(hello: string): string {
   return /^[\0-\x7f]*$/.test(hello) ? hello : (parseDomain(hello)?.ascii ?? "unknown");
 }
 
-function addressLiteral(address: string): string {
+/** RFC 5321 section 4.1.3. */
+export function addressLiteral(address: string): string {
   return isIpv6(address) ? `[IPv6:${address}]` : `[${address}]`;
 }
 
