@@ -186,9 +186,9 @@ function fill(file: string): number {
         lane: dead,
         due: Date.now(),
         attempts: 1,
+        isTold: false,
         last: "",
         entry: "",
-        isTold: false,
       })),
     );
     store.commit([{ arrivals: [], settlements }]);

@@ -121,6 +121,30 @@ export interface EventCatalogue {
     readonly inHand: number;
   };
   "pause.changed": { readonly target: string; readonly isPaused: boolean };
+  "dsn.queued": {
+    readonly id: string;
+    readonly about: string;
+    readonly action: string;
+    readonly to: string;
+    readonly recipients: number;
+    readonly lane: string;
+    readonly returned: string;
+  };
+  "dsn.unplaced": {
+    readonly about: string;
+    readonly action: string;
+    readonly to: string;
+    readonly recipients: number;
+  };
+  "dsn.suppressed": { readonly about: string; readonly to: string; readonly limit: number };
+  "dsn.refused": {
+    readonly id: string;
+    readonly recipient: string;
+    readonly lane: string;
+    readonly cause: string;
+    readonly reply: string;
+  };
+  "clock.jumped": { readonly byMs: number };
 }
 
 export type EventName = keyof EventCatalogue;
@@ -327,13 +351,13 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   },
   "delivery.failed": {
     level: "warn",
-    description: "The next hop refused a recipient for good.",
+    description: "The next hop refused a recipient for good, or the message's time is over.",
     fields: {
       id: "Of the message.",
       recipient: "The forward-path.",
       lane: "The next hop's queue.",
       attempts: "This one included.",
-      cause: "What failed.",
+      cause: "What failed; `expired` where the last of many attempts failed for now.",
       reply: "What the next hop said.",
       dsn: "Whether the sender was told, and if not, why.",
     },
@@ -347,6 +371,57 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       lane: "Where it is now.",
       reason: "`rerouted`, or `no-route` where no route takes it.",
     },
+  },
+  "dsn.queued": {
+    level: "info",
+    description: "A report of delivery status waits to go to the sender of a message.",
+    fields: {
+      id: "Of the report.",
+      about: "Id of the message.",
+      action: "`failed`, `delayed` or `relayed`.",
+      to: "Its sender; postmaster, where it has none.",
+      recipients: "How many it is about.",
+      lane: "The queue that the report is in.",
+      returned: "What goes back of the message: `header`, `whole`, or `nothing` and why.",
+    },
+  },
+  "dsn.unplaced": {
+    level: "warn",
+    description: "A sender is not told, because no route takes a report to it. A route for `sender: <>` would.",
+    fields: {
+      about: "Id of the message.",
+      action: "`failed`, `delayed` or `relayed`.",
+      to: "Its sender; postmaster, where it has none.",
+      recipients: "How many the report would have been about.",
+    },
+  },
+  "dsn.suppressed": {
+    level: "warn",
+    description:
+      "One address got as many reports of one mail thread as an hour allows, and gets no more: it may be forged, or an application sends to addresses that do not exist. History says of each recipient that its sender was not told. Told once an hour and address.",
+    fields: {
+      about: "Id of the message whose report is the first that is left out.",
+      to: "The address.",
+      limit: "How many.",
+    },
+  },
+  "dsn.refused": {
+    level: "warn",
+    description:
+      "A report of ours could not be delivered; there is no report about it. Where a smart host refuses the null sender, name another one in a route for `sender: <>`.",
+    fields: {
+      id: "Of the report.",
+      recipient: "Whom it was for.",
+      lane: "The next hop's queue.",
+      cause: "What failed; `expired` where its time is over.",
+      reply: "What the next hop said.",
+    },
+  },
+  "clock.jumped": {
+    level: "warn",
+    description:
+      "The wall clock was set while the relay ran. No message expires for it; what waits for a time waits for that time by the new clock.",
+    fields: { byMs: "By how much; below zero where it was set back." },
   },
   "site.blocked": {
     level: "warn",

@@ -4,7 +4,7 @@ import type { Transaction } from "../core/inbound/state.ts";
 import { notKept } from "../core/inbound/trouble.ts";
 import type { HeaderFacts } from "../core/mail/header.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
-import { pathKey, pathText } from "../core/mail/path.ts";
+import { type Mailbox, addressed, pathKey, pathText } from "../core/mail/path.ts";
 import { type StoredEnvelope, storeOptions } from "../core/mail/stored.ts";
 import { receivedField } from "../core/mail/trace.ts";
 import { type Identity, identityText } from "../core/policy/identity.ts";
@@ -46,6 +46,8 @@ export interface AcceptanceParts {
   readonly queue: QueuePort;
   readonly dispatcher: Pick<Dispatcher, "admits" | "take">;
   readonly hostname: string;
+  /** Where mail for `<postmaster>` goes. */
+  readonly postmaster: Mailbox | undefined;
   routes(): readonly Route[];
 }
 
@@ -130,17 +132,17 @@ export class Acceptor {
   async accept(received: Received): Promise<Acceptance> {
     const refusal = headerRefusal(received.header);
     if (refusal !== undefined) return refusal;
-    const addressed = this.#addressed(received);
-    if (addressed === undefined)
+    const entries = this.#addressed(received);
+    if (entries === undefined)
       return refused("no-route", tempfail(451, "4.3.5", "The routes changed while the message came; try again"));
     const { dispatcher, queue, hostname } = this.#parts;
     const { id, receivedAt, content, facts } = received;
     const { isInHand, places } = dispatcher.admits(
       content?.length ?? 0,
-      addressed.map(({ lanes }) => lanes),
+      entries.map(({ lanes }) => lanes),
     );
     const envelope = storedEnvelope(received, hostname);
-    const deliveries: NewDelivery[] = addressed.map(({ recipient, options }, at) => ({
+    const deliveries: NewDelivery[] = entries.map(({ recipient, options }, at) => ({
       ...places[at]!,
       recipient,
       options,
@@ -175,20 +177,22 @@ export class Acceptor {
 
   /** One delivery for each address, however often it was named; undefined where a recipient has no route any more. */
   #addressed(received: Received): Addressed[] | undefined {
+    const { postmaster } = this.#parts;
     const routes = this.#parts.routes();
     const { envelope, recipients } = received.transaction;
     const found = new Map<string, Addressed>();
     for (const recipient of recipients) {
-      const key = pathKey(recipient.path);
+      const path = addressed(recipient.path, postmaster);
+      const key = pathKey(path);
       if (found.has(key)) continue;
-      const lanes = lanesFor(routes, envelope.reversePath, recipient.path);
+      const lanes = lanesFor(routes, envelope.reversePath, path);
       if (lanes.length === 0) return undefined;
       const { notify, originalRecipient } = recipient;
       const options = storeOptions({
         ...(notify === undefined ? {} : { notify }),
         ...(originalRecipient === undefined ? {} : { originalRecipient }),
       });
-      found.set(key, { lanes, recipient: pathText(recipient.path), options });
+      found.set(key, { lanes, recipient: pathText(path), options });
     }
     return [...found.values()];
   }

@@ -4,7 +4,7 @@ import { ACCEPT, type Note, type Question, type Transaction, type Verdict } from
 import { NO_SPACE, TOO_MANY_LOGINS, notKept } from "../core/inbound/trouble.ts";
 import type { Envelope } from "../core/mail/envelope.ts";
 import { messageId } from "../core/mail/message-id.ts";
-import { pathText } from "../core/mail/path.ts";
+import { type Mailbox, addressed, pathText } from "../core/mail/path.ts";
 import type { AddressPattern } from "../core/policy/address-pattern.ts";
 import { type Identity, identityText } from "../core/policy/identity.ts";
 import { type SessionFacts, recipientVerdict, senderVerdict } from "../core/policy/relay.ts";
@@ -29,6 +29,8 @@ export interface AnswerParts {
   /** Envelope senders that a user may use. */
   sendersOf(username: string): readonly AddressPattern[];
   readonly acceptor: Pick<Acceptor, "accept">;
+  /** Where mail for `<postmaster>` goes. */
+  readonly postmaster: Mailbox | undefined;
   routes(): readonly Route[];
   /** `delivery.address_literals` */
   readonly permitsLiterals: boolean;
@@ -100,9 +102,10 @@ export class Answers {
         return this.#answerMail(question.envelope);
       case "rcpt": {
         const { envelope, recipient } = question;
-        const hasRoute = lanesFor(this.#parts.routes(), envelope.reversePath, recipient.path).length > 0;
+        const path = addressed(recipient.path, this.#parts.postmaster);
+        const hasRoute = lanesFor(this.#parts.routes(), envelope.reversePath, path).length > 0;
         const { permitsLiterals } = this.#parts;
-        return this.#noteReason(recipientVerdict(this.#identity, recipient.path, { hasRoute, permitsLiterals }));
+        return this.#noteReason(recipientVerdict(this.#identity, path, { hasRoute, permitsLiterals }));
       }
       case "data": {
         const obstacle = this.#parts.obstacle();

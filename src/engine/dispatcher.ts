@@ -5,10 +5,9 @@ import type { Instant } from "../core/base/time.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import { type Failure, type Outcome, type Transient, trouble, unroutable } from "../core/outbound/outcome.ts";
-import { DELIVERY_RETRY, wait } from "../core/queue/backoff.ts";
+import { wait } from "../core/queue/backoff.ts";
 import type { Pauses } from "../core/queue/pause.ts";
 import { lastWord } from "../core/queue/reason.ts";
-import { settle } from "../core/queue/settle.ts";
 import { movesOn } from "../core/routing/fallback.ts";
 import { type Lane, type NextHop, isRetriedWithItsSite, parseLane } from "../core/routing/lane.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
@@ -19,7 +18,7 @@ import type { Courier, CourierHandler, CourierParts } from "./courier.ts";
 import type { Destination, DestinationFinder } from "./destination.ts";
 import type { DeliveryInHand, Load, MessageInHand } from "./load.ts";
 import { Pool } from "./pool.ts";
-import { type Attempt, NO_ATTEMPT, Settler, type SettlerParts } from "./settler.ts";
+import { type Attempt, type Fate, NO_ATTEMPT, Settler, type SettlerParts, type Wait } from "./settler.ts";
 import { type Target, exchangerTarget, smartHostTarget } from "./target.ts";
 
 export interface DispatcherParts extends CourierParts, SettlerParts {
@@ -88,6 +87,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
   readonly #sites = new RecentMap<Lane, Site>(QUEUE.blockedSitesMax);
   #octetsInHand = 0;
   #deliveriesInHand = 0;
+  /** Settlements that wait for their reports. */
+  #settling = 0;
   #isStopping = false;
   #mayDeliver = true;
   #isPaused = false;
@@ -141,11 +142,15 @@ export class Dispatcher implements CourierHandler, QueueListener {
       const message: MessageInHand = { ...found, envelope, claimedFrom: lane, left: deliveries.length };
       this.#count(message);
       const byLane = new Map<Lane, DeliveryInHand[]>();
+      const ended: DeliveryInHand[] = [];
       for (const { row, recipient, options, attempts, isTold, wish } of deliveries) {
         const delivery = { row, recipient, options, attempts, isTold, wish };
         if (wish === "reroute") this.#routeAnew({ message, lane, deliveries: [delivery] }, delivery);
+        else if (wish === "expire") ended.push(delivery);
         else group(byLane, lane, delivery);
       }
+      if (ended.length > 0)
+        this.#dropWhen(this.#settler.expire({ message, lane, deliveries: ended }), message, ended.length);
       for (const [name, some] of byLane) this.#enqueue(message, name, some);
     }
     this.#tellConsumed(false);
@@ -219,21 +224,9 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   done(courier: Courier, load: Load, outcomes: readonly Outcome[], isStale: boolean): void {
     const pool = this.#pool(courier);
-    const attempt: Attempt = attemptOf(courier);
-    const again: DeliveryInHand[] = [];
-    const onward = new Map<Lane, DeliveryInHand[]>();
-    for (const [at, delivery] of load.deliveries.entries()) {
-      const outcome = outcomes[at]!;
-      if (this.#isStopping && isStopped(outcome)) continue; // no attempt: it stays in hand until the next start
-      if (outcome.kind === "delivered") {
-        delivery.attempts++;
-        this.#settler.finish(load, delivery, outcome, attempt);
-        this.#drop(load.message);
-        pool.delivered();
-      } else if (isStale || !this.#fail(load, delivery, outcome, attempt, onward)) again.push(delivery);
-    }
+    const again = this.#settle(load, outcomes, attemptOf(courier), isStale);
+    for (const outcome of outcomes) if (outcome.kind === "delivered") pool.delivered();
     if (again.length > 0) this.#addFirst(pool, { ...load, deliveries: again });
-    this.#goOn(load.message, onward);
     this.#tellConsumed(false);
   }
 
@@ -322,11 +315,13 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   /** There is nobody to connect to. */
   #unreached(loads: readonly Load[], failure: Failure): void {
-    for (const load of loads) {
-      const onward = new Map<Lane, DeliveryInHand[]>();
-      for (const delivery of load.deliveries) this.#fail(load, delivery, failure, NO_ATTEMPT, onward);
-      this.#goOn(load.message, onward);
-    }
+    for (const load of loads)
+      this.#settle(
+        load,
+        load.deliveries.map(() => failure),
+        NO_ATTEMPT,
+        false,
+      );
     this.#tellConsumed(true);
   }
 
@@ -370,10 +365,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   /** Its lane is paused. */
   #park(load: Load): void {
-    for (const delivery of load.deliveries) {
-      this.#settler.waitForResume(load, delivery);
-      this.#drop(load.message);
-    }
+    this.#settler.waitForResume(load);
+    this.#drop(load.message, load.deliveries.length);
   }
 
   #mayStart(): boolean {
@@ -386,34 +379,40 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   // What becomes of a delivery.
 
-  /** False where it goes again at once; to `onward` goes what the route's next step takes. */
-  #fail(
-    load: Load,
-    delivery: DeliveryInHand,
-    failure: Failure,
-    attempt: Attempt,
-    onward: Map<Lane, DeliveryInHand[]>,
-  ): boolean {
-    const { clock, entropy } = this.#parts;
-    const decision = settle(failure, delivery.attempts + 1, DELIVERY_RETRY, clock.now(), entropy.fraction());
-    if (decision.kind === "again") return false;
-    const lanes = movesOn(failure) ? this.#lanesOf(load, delivery) : [];
-    const next = this.#nextOpen(lanes, load.lane);
-    if (next !== undefined) {
-      this.#settler.movedOn(load, delivery, failure, next);
-      group(onward, next, delivery);
-      return true;
+  /** One outcome a delivery, in order. Answers with what goes again at once; what the route's next step takes is on its way. */
+  #settle(load: Load, outcomes: readonly Outcome[], attempt: Attempt, isStale: boolean): DeliveryInHand[] {
+    const again: DeliveryInHand[] = [];
+    const fates: Fate[] = [];
+    const onward = new Map<Lane, DeliveryInHand[]>();
+    for (const [at, delivery] of load.deliveries.entries()) {
+      const outcome = outcomes[at]!;
+      if (this.#isStopping && isStopped(outcome)) continue; // no attempt: it stays in hand until the next start
+      const decision = this.#settler.decide(load.message, delivery.attempts + 1, outcome);
+      if (isStale || decision.kind === "again") again.push(delivery);
+      else if (outcome.kind === "delivered" || !this.#moveOn(load, delivery, outcome, onward)) {
+        delivery.attempts++;
+        const lane = decision.kind === "retry" ? this.#firstLane(load, delivery) : load.lane;
+        fates.push({ delivery, outcome, decision, lane });
+      }
     }
-    delivery.attempts++;
-    if (decision.kind === "retry") {
-      invariant(failure.kind === "transient", "what is refused for good is not tried again");
-      this.#settler.retry(load, delivery, failure, { ...decision, lane: lanes[0] ?? load.lane });
-    } else {
-      invariant(failure.kind === "permanent", "what failed for now is tried again");
-      this.#settler.finish(load, delivery, failure, attempt);
-    }
-    this.#drop(load.message);
+    this.#dropWhen(this.#settler.settle(load, fates, attempt), load.message, fates.length);
+    this.#goOn(load.message, onward);
+    return again;
+  }
+
+  /** True where the route's next step takes it. */
+  #moveOn(load: Load, delivery: DeliveryInHand, failure: Failure, onward: Map<Lane, DeliveryInHand[]>): boolean {
+    if (!movesOn(failure)) return false;
+    const next = this.#nextOpen(this.#lanesOf(load, delivery), load.lane);
+    if (next === undefined) return false;
+    this.#settler.movedOn(load, delivery, failure, next);
+    group(onward, next, delivery);
     return true;
+  }
+
+  /** Where it begins again. */
+  #firstLane(load: Load, delivery: DeliveryInHand): Lane {
+    return this.#lanesOf(load, delivery)[0] ?? load.lane;
   }
 
   #goOn(message: MessageInHand, onward: ReadonlyMap<Lane, readonly DeliveryInHand[]>): void {
@@ -423,17 +422,19 @@ export class Dispatcher implements CourierHandler, QueueListener {
   /** Its site is blocked: the route's next step takes it, or it waits. */
   #wait(load: Load, block: Block): void {
     const onward = new Map<Lane, DeliveryInHand[]>();
+    const waits: Wait[] = [];
     for (const delivery of load.deliveries) {
       const lanes = this.#lanesOf(load, delivery);
       const next = this.#nextOpen(lanes, load.lane);
       if (next !== undefined) group(onward, next, delivery);
       else {
-        const lane = lanes[0] ?? load.lane;
         const until = Math.min(block.until, ...lanes.map((name) => this.#blockOf(name)?.until ?? block.until));
-        this.#settler.waitForLane(delivery, block.text, lane, this.#dueAfterBlock(load.lane, delivery, until));
-        this.#drop(load.message);
+        const due = this.#dueAfterBlock(load.lane, delivery, until);
+        waits.push({ delivery, lane: lanes[0] ?? load.lane, due });
       }
     }
+    if (waits.length > 0)
+      this.#dropWhen(this.#settler.waitForSite(load, block.text, waits), load.message, waits.length);
     this.#goOn(load.message, onward);
   }
 
@@ -460,8 +461,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   #dueAfterBlock(lane: Lane, delivery: DeliveryInHand, until: Instant): Instant {
     if (isRetriedWithItsSite(lane) || delivery.attempts === 0) return until;
-    const { clock, entropy } = this.#parts;
-    return Math.max(until, clock.now() + wait(DELIVERY_RETRY, delivery.attempts, entropy.fraction()));
+    const { clock, entropy, policy } = this.#parts;
+    return Math.max(until, clock.now() + wait(policy, delivery.attempts, entropy.fraction()));
   }
 
   #reroute(load: Load): void {
@@ -471,8 +472,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   /** Its next hop is gone from the configuration, or an operator wants it to go where the routes say now. */
   #routeAnew(load: Load, delivery: DeliveryInHand): void {
-    this.#settler.reroute(load, delivery);
-    this.#drop(load.message);
+    this.#dropWhen(this.#settler.reroute(load, delivery), load.message, 1);
   }
 
   /** Undefined where it is not known to be blocked; the queue knows for certain. A smart host's site is named as its lane. */
@@ -490,17 +490,33 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#deliveriesInHand += message.left;
   }
 
-  #drop(message: MessageInHand): void {
-    message.left--;
-    this.#deliveriesInHand--;
+  /** Lets `count` deliveries go; with `settled` only then: the message is needed until its report is recorded. */
+  #dropWhen(settled: Promise<void> | undefined, message: MessageInHand, count: number): void {
+    if (settled === undefined) return this.#drop(message, count);
+    return void this.#dropLater(settled, message, count);
+  }
+
+  async #dropLater(settled: Promise<void>, message: MessageInHand, count: number): Promise<void> {
+    this.#settling++;
+    await settled;
+    this.#settling--;
+    this.#drop(message, count);
+    this.#tellConsumed(true);
+    this.#checkQuiet();
+  }
+
+  #drop(message: MessageInHand, count: number): void {
+    if (count === 0) return;
+    message.left -= count;
+    this.#deliveriesInHand -= count;
     const octets = message.left === 0 ? (message.content?.length ?? 0) : 0;
     this.#octetsInHand -= octets;
     const lane = message.claimedFrom;
     if (lane === undefined) return;
     const consumed = this.#consumed.get(lane);
-    if (consumed === undefined) this.#consumed.set(lane, { deliveries: 1, octets });
+    if (consumed === undefined) this.#consumed.set(lane, { deliveries: count, octets });
     else {
-      consumed.deliveries++;
+      consumed.deliveries += count;
       consumed.octets += octets;
     }
   }
@@ -515,7 +531,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
   }
 
   #checkQuiet(): void {
-    if (this.#whenQuiet === undefined) return;
+    if (this.#whenQuiet === undefined || this.#settling > 0) return;
     for (const pool of this.#pools.values()) if (pool.hasCouriers) return;
     this.#whenQuiet();
     this.#whenQuiet = undefined;
@@ -530,7 +546,12 @@ function group(groups: Map<Lane, DeliveryInHand[]>, lane: Lane, delivery: Delive
 
 function attemptOf(courier: Courier): Attempt {
   const { address, port } = courier.remote;
-  return { host: `${address}:${port}`, name: courier.host, tls: courier.tls, elapsedMs: Math.round(courier.elapsed) };
+  return {
+    host: `${address}:${port}`,
+    hostName: courier.host,
+    tls: courier.tls,
+    elapsedMs: Math.round(courier.elapsed),
+  };
 }
 
 /** We ended it ourselves, before the next hop can have taken the message. */

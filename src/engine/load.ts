@@ -23,7 +23,7 @@ export interface DeliveryInHand {
   readonly recipient: string;
   readonly options: string;
   attempts: number;
-  /** The sender heard of the delay. */
+  /** Its sender was told that it is late, or that was decided against. */
   readonly isTold: boolean;
   /** What an operator wants of it before it is tried. */
   readonly wish: WishInHand;

@@ -79,6 +79,62 @@ test("a commit that fails refuses its arrivals and says its ends again", async (
   expect(said[1]!.commit).toMatchObject({ arrivals: [], settlements: [{ row: 1 }, { row: 2 }] });
 });
 
+test("ends and the report that they cause are one commit, whatever else is on its way", async () => {
+  const { client, said, turn } = scene();
+  const first = client.submit(arrival, true);
+  turn();
+  const second = client.submit(arrival, true); // waits for the first
+  let isDurable = false;
+  const reported = client.settleWithReports([end(1), end(2)], [arrival]).then(() => (isDurable = true));
+  client.settle(end(3));
+  turn();
+  expect(said[1]!.commit).toMatchObject({
+    arrivals: [{ isInHand: false }],
+    settlements: [{ row: 1 }, { row: 2 }, { row: 3 }],
+  });
+  client.fromStore({ kind: "committed", rows: [7] });
+  turn();
+  expect(said[2]!.commit).toMatchObject({ arrivals: [{ isInHand: true }], settlements: [] });
+  expect(isDurable).toBe(false);
+  client.fromStore({ kind: "committed", rows: [8] });
+  client.fromStore({ kind: "committed", rows: [9] });
+  await expect(Promise.all([first, second])).resolves.toEqual([7, 9]);
+  await reported;
+  expect(isDurable).toBe(true);
+});
+
+test("rows are told to the arrivals that asked, reports beside them or not", async () => {
+  const { client, said, turn } = scene();
+  const reported = client.settleWithReports([end(1)], [arrival, arrival]);
+  const submitted = client.submit(arrival, true);
+  turn();
+  expect(said[0]!.commit.arrivals.map(({ isInHand }) => isInHand)).toEqual([true, false, false]);
+  client.fromStore({ kind: "committed", rows: [4, 5, 6] });
+  expect(await submitted).toBe(4);
+  await reported;
+});
+
+test("a commit that fails keeps ends and their reports together, and says both again before what came since", async () => {
+  const { client, said, turn, pass } = scene();
+  const reported = client.settleWithReports([end(1)], [{ ...arrival, id: "first" }]);
+  turn();
+  client.fromStore({ kind: "not-committed", reason: "failed", text: "no" });
+  const later = client.settleWithReports([end(2)], [{ ...arrival, id: "second" }]);
+  let isSettled = false;
+  void client.settled().then(() => (isSettled = true));
+  turn();
+  expect(said).toHaveLength(1);
+  pass();
+  turn();
+  expect(said[1]!.commit).toMatchObject({
+    arrivals: [{ arrival: { id: "first" } }, { arrival: { id: "second" } }],
+    settlements: [{ row: 1 }, { row: 2 }],
+  });
+  expect(isSettled).toBe(false);
+  client.fromStore({ kind: "committed", rows: [1, 2] });
+  await Promise.all([reported, later, client.settled()]);
+});
+
 test("settled waits for the commit that is under way", async () => {
   const { client, turn } = scene();
   client.settle(end(1));

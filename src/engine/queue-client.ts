@@ -16,7 +16,27 @@ interface Submission {
 
 interface Group {
   readonly submissions: readonly Submission[];
-  readonly settlements: readonly Settlement[];
+  readonly settled: Settled;
+}
+
+/** Ends and waits of deliveries, with the reports that they cause. What was said together stays together. */
+interface Settled {
+  readonly settlements: Settlement[];
+  readonly reports: Arrival[];
+  readonly whenDurable: (() => void)[];
+}
+
+function nothingSettled(): Settled {
+  return { settlements: [], reports: [], whenDurable: [] };
+}
+
+/** `first` and then `second`. */
+function both(first: Settled, second: Settled): Settled {
+  return {
+    settlements: [...first.settlements, ...second.settlements],
+    reports: [...first.reports, ...second.reports],
+    whenDurable: [...first.whenDurable, ...second.whenDurable],
+  };
 }
 
 const RETRY = 1 * second;
@@ -33,7 +53,7 @@ export class QueueClient implements QueuePort {
   readonly #store: Outlet<MailToStore>;
   readonly #queue: Outlet<MailToQueue>;
   readonly #submissions: Submission[] = [];
-  #settlements: Settlement[] = [];
+  #settled = nothingSettled();
   /** In the order of their answers. */
   readonly #underWay: Group[] = [];
   #isScheduled = false;
@@ -54,12 +74,21 @@ export class QueueClient implements QueuePort {
   }
 
   settle(settlement: Settlement): void {
-    this.#settlements.push(settlement);
+    this.#settled.settlements.push(settlement);
     this.#schedule();
   }
 
+  settleWithReports(settlements: readonly Settlement[], reports: readonly Arrival[]): Promise<void> {
+    return new Promise((resolve) => {
+      this.#settled.settlements.push(...settlements);
+      this.#settled.reports.push(...reports);
+      this.#settled.whenDurable.push(resolve);
+      this.#schedule();
+    });
+  }
+
   settled(): Promise<void> {
-    if (this.#settlements.length === 0 && this.#underWay.length === 0) return Promise.resolve();
+    if (!this.#hasSettled() && this.#underWay.length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenSettled.push(resolve));
   }
 
@@ -92,15 +121,20 @@ export class QueueClient implements QueuePort {
     invariant(group !== undefined, "an answer belongs to a commit");
     if (message.kind === "committed") {
       for (const [at, { resolve }] of group.submissions.entries()) resolve(message.rows[at]!);
+      for (const resolve of group.settled.whenDurable) resolve();
     } else this.#notCommitted(group, new StorageError(message.reason, message.text));
-    if (this.#submissions.length > 0 || this.#settlements.length > 0) this.#schedule();
+    if (this.#submissions.length > 0 || this.#hasSettled()) this.#schedule();
     else if (this.#underWay.length === 0) for (const resolve of this.#whenSettled.splice(0)) resolve();
   }
 
-  /** The ends of deliveries must not be lost: they are said again until they are recorded (promise P2). */
-  #notCommitted({ submissions, settlements }: Group, error: StorageError): void {
+  #hasSettled(): boolean {
+    return this.#settled.settlements.length > 0 || this.#settled.whenDurable.length > 0;
+  }
+
+  /** The ends of deliveries, and their reports, must not be lost: they are said again until they are recorded (promise P2). */
+  #notCommitted({ submissions, settled }: Group, error: StorageError): void {
     for (const { reject } of submissions) reject(error);
-    this.#settlements = [...settlements, ...this.#settlements];
+    this.#settled = both(settled, this.#settled);
     if (this.#isWaiting) return;
     this.#isWaiting = true;
     this.#clock.after(RETRY, () => {
@@ -122,10 +156,14 @@ export class QueueClient implements QueuePort {
     if (this.#isWaiting || this.#underWay.length >= UNDER_WAY_MAX) return;
     const mayCarryArrivals = this.#underWay.every(({ submissions }) => submissions.length === 0);
     const submissions = mayCarryArrivals ? this.#submissions.splice(0) : [];
-    const settlements = this.#settlements.splice(0);
-    if (submissions.length === 0 && settlements.length === 0) return;
-    this.#underWay.push({ submissions, settlements });
-    const arrivals = submissions.map(({ arrival, isInHand }) => ({ arrival, isInHand }));
-    this.#store.say({ kind: "commit", commit: { arrivals, settlements } });
+    if (submissions.length === 0 && !this.#hasSettled()) return;
+    const settled = this.#settled;
+    this.#settled = nothingSettled();
+    this.#underWay.push({ submissions, settled });
+    const arrivals = [
+      ...submissions.map(({ arrival, isInHand }) => ({ arrival, isInHand })), // first: rows are told by place
+      ...settled.reports.map((arrival) => ({ arrival, isInHand: false })),
+    ];
+    this.#store.say({ kind: "commit", commit: { arrivals, settlements: settled.settlements } });
   }
 }

@@ -9,6 +9,7 @@ import path from "node:path";
 import { hasHidden, printable } from "../core/base/printable.ts";
 import { parseMailbox } from "../core/mail/path.ts";
 import { unreachable } from "../core/base/invariant.ts";
+import type { Config } from "../core/config/config.ts";
 import { parseSmartHostUrl } from "../core/config/values.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
 import type { QueueAction } from "../core/queue/action.ts";
@@ -99,9 +100,16 @@ async function start(options: { readonly config?: string }): Promise<void> {
 
 async function configCheck(options: { readonly config?: string; readonly json?: boolean }): Promise<void> {
   if (options.json === true) return configCheckJson(options.config);
-  const { source, warnings } = await loadWhole(options.config);
+  const { config, source, warnings } = await loadWhole(options.config);
   for (const warning of warnings) console.log(`warning: ${warning}`);
+  for (const note of notesOn(config)) console.log(`note: ${note}`);
   console.log(`${source}: valid${warnings.length === 0 ? "" : `, ${warnings.length} to look at`}`);
+}
+
+/** What is as it should be, and still good to know before it is missed. */
+function notesOn(config: Config): readonly string[] {
+  if (config.postmaster !== undefined) return [];
+  return ["mail for <postmaster> is refused, and nobody hears of reports that fail: postmaster is not set"];
 }
 
 async function configCheckJson(explicit: string | undefined): Promise<void> {
@@ -109,7 +117,8 @@ async function configCheckJson(explicit: string | undefined): Promise<void> {
   const { errors, warnings } = await verdictOn(loaded);
   const valid = errors.length === 0;
   const source = loaded.kind === "loaded" ? loaded.source : null;
-  console.log(JSON.stringify({ valid, source, errors, warnings }));
+  const notes = loaded.kind === "loaded" ? notesOn(loaded.config) : [];
+  console.log(JSON.stringify({ valid, source, errors, warnings, notes }));
   if (!valid) process.exitCode = EXIT.config;
 }
 

@@ -103,6 +103,7 @@ export async function startSink(
     acceptor: { accept },
     credentials: { verify: () => Promise.resolve("wrong") },
     sendersOf: () => [],
+    postmaster: undefined,
     routes: () => [{ recipient: undefined, sender: undefined, steps: [{ kind: "smarthost", name: "sink" }] }],
     permitsLiterals: true,
     obstacle: () => undefined,

@@ -16,6 +16,11 @@ export interface QueuePort {
   submit(arrival: Arrival, isInHand: boolean): Promise<MessageRow>;
   /** Recorded with the next group commit; the caller need not wait. */
   settle(settlement: Settlement): void;
+  /**
+   * Settlements, and the reports that they cause: recorded together, in one transaction, so that no crash loses a report
+   * or makes two (promise P2). The reports wait in their lanes. Resolves when it is durable.
+   */
+  settleWithReports(settlements: readonly Settlement[], reports: readonly Arrival[]): Promise<void>;
   /** Resolves when everything settled so far is durable. */
   settled(): Promise<void>;
   /** This thread could use this many connections to the site now, those it has included. */

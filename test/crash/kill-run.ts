@@ -39,6 +39,12 @@ export interface KillReport extends Verdict {
   readonly unrecorded: readonly string[];
   /** Recorded as failed, and the sink never refused them. */
   readonly wronglyFailed: readonly string[];
+  /** Different reports to senders that arrived. */
+  readonly reports: number;
+  /** Recorded as failed, and in no report; in two; in one without having failed. */
+  readonly untold: readonly string[];
+  readonly toldTwice: readonly string[];
+  readonly wronglyTold: readonly string[];
   /** Deliveries left in the queue when all had arrived, and content files without a message. */
   readonly leftInQueue: number;
   readonly leftFiles: number;
@@ -57,7 +63,8 @@ const BACKLOG_MAX = 3000;
 /** True where the promises did not hold. */
 export function isBroken(report: KillReport): boolean {
   const { lost, unexplained, altered, uninvited, unrecorded, wronglyFailed, leftInQueue, leftFiles } = report;
-  const found = [lost, unexplained, altered, uninvited, unrecorded, wronglyFailed];
+  const { untold, toldTwice, wronglyTold } = report;
+  const found = [lost, unexplained, altered, uninvited, unrecorded, wronglyFailed, untold, toldTwice, wronglyTold];
   return found.some((list) => list.length > 0) || leftInQueue > 0 || leftFiles > 0;
 }
 
@@ -82,6 +89,8 @@ class KillRun {
   readonly #unknown: Sent[] = [];
   readonly #arrived: Arrived[] = [];
   readonly #refused = new Set<string>();
+  /** Reports to senders: whom each is about, by its Message-ID. */
+  readonly #reports = new Map<string, readonly string[]>();
   /** Acknowledged, and neither taken nor refused by the sink. */
   readonly #pending = new Set<string>();
   /** Of those, what the sink put off: it waits for minutes, and holds nobody up. */
@@ -108,10 +117,12 @@ class KillRun {
       chance: seeded(options.seed + 1),
       epoch: () => holder.run?.currentEpoch ?? 0,
       onCopy: (copy) => {
+        if (copy.from === "") return holder.run?.report(copy.raw!);
         for (const recipient of copy.recipients) {
           const { hash, loggedAt, epoch, wasClosed } = copy;
           holder.run?.arrive({ recipient, hash, loggedAt, epoch, wasClosed });
         }
+        return undefined;
       },
       onRefused: (recipient) => holder.run?.refuse(recipient),
       onDeferred: (recipient) => holder.run?.defer(recipient),
@@ -142,6 +153,13 @@ class KillRun {
     this.#settle(recipient);
   }
 
+  report(raw: Buffer): void {
+    const text = raw.toString("latin1");
+    const id = /^Message-ID: (\S+)\r$/m.exec(text)?.[1] ?? "";
+    const about = [...text.matchAll(/^Final-Recipient: rfc822; (\S+)\r$/gm)].map((found) => found[1]!);
+    this.#reports.set(id, about);
+  }
+
   defer(recipient: string): void {
     this.#deferred.add(recipient);
   }
@@ -160,7 +178,8 @@ class KillRun {
     this.#announce(undefined);
     await Promise.all(sources);
     await this.#drain();
-    const { unrecorded, wronglyFailed } = this.#history();
+    const { unrecorded, wronglyFailed, failed } = this.#history();
+    const told = [...this.#reports.values()].flat();
     const verdict = judge({
       acknowledged: this.#acknowledged,
       unknown: this.#unknown,
@@ -185,6 +204,10 @@ class KillRun {
       repeatedPerKillOfRelay: repeatedAlone / Math.max(1, kills - killsOfAll),
       unrecorded,
       wronglyFailed,
+      reports: this.#reports.size,
+      untold: [...failed].filter((recipient) => !told.includes(recipient)),
+      toldTwice: told.filter((recipient, at) => told.indexOf(recipient) !== at),
+      wronglyTold: told.filter((recipient) => !failed.has(recipient)),
       leftInQueue: this.#queued(),
       leftFiles: this.#files(),
       fileSystem: fileSystemOf(this.#home.folder),
@@ -364,9 +387,10 @@ class KillRun {
     return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length;
   }
 
-  #history(): { readonly unrecorded: string[]; readonly wronglyFailed: string[] } {
+  #history(): { readonly unrecorded: string[]; readonly wronglyFailed: string[]; readonly failed: Set<string> } {
     const folder = path.join(this.#home.data, "history");
     const ended = new Set<string>();
+    const failed = new Set<string>();
     const wronglyFailed: string[] = [];
     const days = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".db")) : [];
     for (const name of days) {
@@ -376,11 +400,12 @@ class KillRun {
       );
       for (const { recipient, outcome } of rows) {
         ended.add(String(recipient));
+        if (outcome === "failed") failed.add(String(recipient));
         if (outcome === "failed" && !this.#refused.has(String(recipient))) wronglyFailed.push(String(recipient));
       }
     }
     const acknowledged = this.#acknowledged.flatMap(({ recipients }) => recipients);
-    return { unrecorded: acknowledged.filter((recipient) => !ended.has(recipient)), wronglyFailed };
+    return { unrecorded: acknowledged.filter((recipient) => !ended.has(recipient)), wronglyFailed, failed };
   }
 }
 

@@ -7,12 +7,13 @@ import { plantedTree } from "./planted.ts";
 
 const SMALL = { loadMs: [800, 1600], seed: 7 } as const;
 
-test("what was acknowledged survives SIGKILL, and only deliveries in flight are repeated", async () => {
+test("what was acknowledged survives SIGKILL, only deliveries in flight are repeated, and each failure is in one report", async () => {
   const report = await killRounds({ ...SMALL, rounds: 3 });
   expect(isBroken(report), JSON.stringify(report)).toBe(false);
   expect(report.kills).toBeGreaterThanOrEqual(3);
   expect(report.acknowledgedMessages).toBeGreaterThan(300);
   expect(report.killsWithQueue).toBeGreaterThan(0);
+  expect(report.reports).toBeGreaterThan(0);
 });
 
 test("planted: a 250 before the commit loses mail", async () => {
@@ -20,6 +21,16 @@ test("planted: a 250 before the commit loses mail", async () => {
   try {
     const report = await killRounds({ ...SMALL, rounds: 3, tree, drainMs: 15_000 });
     expect(report.lost.length).toBeGreaterThan(0);
+  } finally {
+    remove();
+  }
+});
+
+test("planted: a report that is recorded after the end that it is about is lost with the kill", async () => {
+  const { tree, remove } = plantedTree("report-apart");
+  try {
+    const report = await killRounds({ ...SMALL, rounds: 3, tree, drainMs: 15_000 });
+    expect(report.untold.length).toBeGreaterThan(0);
   } finally {
     remove();
   }

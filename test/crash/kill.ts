@@ -28,6 +28,10 @@ function lines(report: KillReport): string[] {
     `recipients never accepted     ${some(report.uninvited)}`,
     `ends not in history           ${some(report.unrecorded)}`,
     `recorded as failed wrongly    ${some(report.wronglyFailed)}`,
+    `reports to senders            ${report.reports}`,
+    `  failed and not told         ${some(report.untold)}`,
+    `  told twice                  ${some(report.toldTwice)}`,
+    `  told and not failed         ${some(report.wronglyTold)}`,
     `left in the queue             ${report.leftInQueue} deliveries, ${report.leftFiles} content files`,
   ];
 }

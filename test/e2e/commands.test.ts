@@ -52,7 +52,8 @@ test("version and config check for programs", async () => {
     expect(await json("config", "check")).toMatchObject({ code: 78, valid: false, errors: [expect.any(String)] });
     configure(home, 1);
     const source = expect.stringMatching(/waypost\.yaml$/);
-    expect(await json("config", "check")).toEqual({ code: 0, valid: true, source, errors: [], warnings: [] });
+    const notes = [expect.stringContaining("postmaster is not set")];
+    expect(await json("config", "check")).toEqual({ code: 0, valid: true, source, errors: [], warnings: [], notes });
     configure(home, 1, { listner: [] });
     expect(await json("config", "check")).toMatchObject({
       code: 78,

@@ -284,6 +284,10 @@ test("config check: valid, and not valid with its place", async () => {
     configure(home, 1);
     const check = (): ReturnType<typeof runCommand> =>
       runCommand(["config", "check", "--config", home.configFile], { cwd: home.folder });
+    const note =
+      "note: mail for <postmaster> is refused, and nobody hears of reports that fail: postmaster is not set\n";
+    expect(await check()).toMatchObject({ code: 0, output: `${note}${home.configFile}: valid\n` });
+    configure(home, 1, { postmaster: "admin@example.com" });
     expect(await check()).toMatchObject({ code: 0, output: `${home.configFile}: valid\n` });
     home.write("key.pem", "no key");
     const withoutKey = await check();

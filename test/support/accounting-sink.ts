@@ -8,7 +8,10 @@ import type { Chance } from "./chance.ts";
 /** Where the source's own octets begin: what stands before was added on the way. */
 export const MARK = "X-Proof-Id:";
 
-/** Shares of what it does wrong, 0 to 1. Refusals are given to recipients and to final dots in equal parts. */
+/**
+ * Shares of what it does wrong, 0 to 1. Refusals are given to recipients and to final dots in equal parts. What comes from
+ * the null sender, which is reports, is taken without a fault: each has to arrive.
+ */
 export interface Faults {
   readonly tempfail: number;
   readonly permfail: number;
@@ -33,7 +36,7 @@ export interface Copy {
   /** Given to its connection when that was opened. */
   readonly epoch: number;
   readonly wasClosed: boolean;
-  /** Octets as they came, dots unstuffed, on demand. */
+  /** Octets as they came, dots unstuffed, on demand; always of a report. */
   readonly raw: Buffer | undefined;
 }
 
@@ -234,7 +237,7 @@ class Connection {
   }
 
   #rcpt(recipient: string): void {
-    const fate = this.#sink.fate();
+    const fate = this.#fate();
     if (fate === "tempfail") {
       this.#sink.options.onDeferred?.(recipient);
       return this.#say("450 4.2.1 not now");
@@ -267,7 +270,7 @@ class Connection {
 
   #answer(content: Buffer, dotAt: number): void {
     const { latencyMs = 0 } = this.#sink.options;
-    const fate = this.#sink.fate();
+    const fate = this.#fate();
     setTimeout(() => {
       if (this.#isDead) return undefined;
       if (fate === "take" || fate === "close") this.#log(content, dotAt, fate === "close");
@@ -284,6 +287,10 @@ class Connection {
     }, latencyMs);
   }
 
+  #fate(): Fate {
+    return this.#from === "" ? "take" : this.#sink.fate();
+  }
+
   #log(content: Buffer, dotAt: number, wasClosed: boolean): void {
     const mark = content.indexOf(`\r\n${MARK}`);
     const body = content.indexOf("\r\n\r\n");
@@ -297,7 +304,7 @@ class Connection {
       loggedAt: performance.now(),
       epoch: this.#epoch,
       wasClosed,
-      raw: this.#sink.options.keepsRaw === true ? content : undefined,
+      raw: this.#sink.options.keepsRaw === true || this.#from === "" ? content : undefined,
     });
   }
 }

@@ -1,13 +1,20 @@
 import { octetText, utf8 } from "../../src/core/base/bytes.ts";
+import { day } from "../../src/core/base/time.ts";
 import type { Event } from "../../src/core/events.ts";
+import { DELIVERY_RETRY } from "../../src/core/queue/backoff.ts";
+import type { DeliveryPolicy } from "../../src/core/queue/settle.ts";
 import type { SmartHost } from "../../src/core/routing/smart-host.ts";
 import { BrokenTls } from "../../src/engine/broken-tls.ts";
 import type { Destination } from "../../src/engine/destination.ts";
 import { Dispatcher, type Fresh } from "../../src/engine/dispatcher.ts";
+import type { Entropy } from "../../src/ports/entropy.ts";
+import type { Recorder } from "../../src/ports/recorder.ts";
 import type { QueuePort, SiteReport } from "../../src/ports/queue.ts";
-import type { Settlement } from "../../src/ports/store.ts";
+import type { Arrival, Settlement } from "../../src/ports/store.ts";
 import type { ConnectTarget, Socket, SocketHandler, Transport } from "../../src/ports/transport.ts";
-import { FakeClock } from "./fake-clock.ts";
+import { ClockWatch } from "../../src/engine/clock-watch.ts";
+import { Notifier, type NotifierParts } from "../../src/engine/notifier.ts";
+import { FakeClock, START } from "./fake-clock.ts";
 
 // A dispatcher with a next hop in memory.
 
@@ -91,6 +98,8 @@ export interface Scene {
   readonly dispatcher: Dispatcher;
   readonly hop: NextHop;
   readonly settlements: Settlement[];
+  /** Reports that were settled with them. */
+  readonly arrived: Arrival[];
   readonly demands: number[];
   readonly reports: SiteReport[];
   readonly events: Event[];
@@ -116,8 +125,18 @@ export const site: SmartHost = {
 };
 const scenes: Scene[] = [];
 
-export function scene(): Scene {
+/** Where the reports of a scene go. */
+export const REPORT_LANE = "smarthost/reports";
+
+export interface SceneOptions {
+  readonly policy?: Partial<DeliveryPolicy>;
+  readonly reports?: Partial<NotifierParts>;
+}
+
+let ids = 0;
+export function scene(options: SceneOptions = {}): Scene {
   const settlements: Settlement[] = [];
+  const arrived: Arrival[] = [];
   const demands: number[] = [];
   const reports: SiteReport[] = [];
   const events: Event[] = [];
@@ -126,6 +145,11 @@ export function scene(): Scene {
   const queue: QueuePort = {
     submit: () => Promise.reject(new Error("not here")),
     settle: (settlement) => void settlements.push(settlement),
+    settleWithReports: (some, arrivals) => {
+      settlements.push(...some);
+      arrived.push(...arrivals);
+      return Promise.resolve();
+    },
     settled: () => Promise.resolve(),
     demand: (_lane, connections) => void demands.push(connections),
     release: (_lane, report) => void reports.push(report),
@@ -137,6 +161,7 @@ export function scene(): Scene {
   const made: Omit<Scene, "dispatcher"> = {
     hop,
     settlements,
+    arrived,
     demands,
     reports,
     events,
@@ -146,13 +171,15 @@ export function scene(): Scene {
     destinations: new Map(),
     sited: [],
   };
+  const entropy: Entropy = { octets: (n) => new Uint8Array(n).fill(++ids), fraction: () => 0.5 };
+  const recorder: Recorder = { record: (event) => void events.push(event) };
   const dispatcher = new Dispatcher({
     queue,
     clock,
     transport: hop,
     ehloName: "us.example",
-    entropy: { octets: (n) => new Uint8Array(n), fraction: () => 0.5 },
-    recorder: { record: (event) => void events.push(event) },
+    entropy,
+    recorder,
     files: { create: () => unused(), open: () => unused() },
     brokenTls: new BrokenTls(clock),
     finder: {
@@ -161,6 +188,19 @@ export function scene(): Scene {
     exchangerPort: 25,
     smartHost: (name) => made.hosts.get(name),
     lanesOf: () => made.route,
+    notifier: new Notifier({
+      clock,
+      entropy,
+      recorder,
+      files: { open: () => unused() },
+      hostname: "relay.example",
+      postmaster: undefined,
+      delayNotice: undefined,
+      routes: () => [{ recipient: undefined, sender: undefined, steps: [{ kind: "smarthost", name: "reports" }] }],
+      ...options.reports,
+    }),
+    ages: new ClockWatch(clock, recorder),
+    policy: { ...DELIVERY_RETRY, expire: 5 * day, isSoftBounce: false, ...options.policy },
   });
   const found = Object.assign(made, { dispatcher });
   scenes.push(found);
@@ -189,7 +229,15 @@ export function fresh(recipients = 1, name = lane): Fresh {
     recipient: `r${n}@b.example`,
     options: "",
   }));
-  return { row, id: "0".repeat(14), receivedAt: 0, octets: 5, envelope, content: utf8(`m${row}\r\n.x`), deliveries };
+  return {
+    row,
+    id: "0".repeat(14),
+    receivedAt: START,
+    octets: 5,
+    envelope,
+    content: utf8(`m${row}\r\n.x`),
+    deliveries,
+  };
 }
 
 /** Ends what the scenes of a test still have on its way. */

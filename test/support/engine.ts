@@ -61,6 +61,9 @@ export class MemoryQueue implements QueuePort {
   }
 
   settle(): void {}
+  settleWithReports(): Promise<void> {
+    return Promise.resolve();
+  }
   settled(): Promise<void> {
     return Promise.resolve();
   }
@@ -85,6 +88,7 @@ export class TestEngine {
   #taken = 0;
 
   constructor(clock: Clock, listener: TestListener) {
+    const { postmaster } = listener;
     const routes = (): TestListener["routes"] => listener.routes;
     const dispatcher = {
       admits: (_: number, recipients: readonly (readonly string[])[]) => ({
@@ -97,13 +101,14 @@ export class TestEngine {
       clock,
       routes,
       permitsLiterals: false,
+      postmaster,
       entropy: { octets: (count) => new Uint8Array(count).fill(++this.#ids), fraction: () => 0.5 },
       recorder: { record: (event) => void this.events.push(event) },
       files: this.files,
       credentials: { verify: (username, password) => Promise.resolve(verdictOn(username, password)) },
       sendersOf: (username) =>
         username === LOGIN.username ? LOGIN.senders.map((sender) => parseAddressPattern(sender)!) : [],
-      acceptor: new Acceptor({ clock, queue: this.queue, dispatcher, hostname: HOSTNAME, routes }),
+      acceptor: new Acceptor({ clock, queue: this.queue, dispatcher, hostname: HOSTNAME, postmaster, routes }),
       obstacle: () => this.obstacle ?? listener.obstacle,
       isUnderStress: () => this.isUnderStress,
     };

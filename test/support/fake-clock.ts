@@ -6,14 +6,16 @@ interface Alarm {
   readonly call: () => void;
 }
 
+export const START: Instant = Date.UTC(2026, 10, 21);
+
 /** A clock that stands still until a test moves it. */
 export class FakeClock implements Clock {
-  readonly #start: Instant;
+  #start: Instant;
   #elapsed = 0;
   #alarms: Alarm[] = [];
   #soon: (() => void)[] = [];
 
-  constructor(start: Instant = Date.UTC(2026, 10, 21)) {
+  constructor(start: Instant = START) {
     this.#start = start;
   }
 
@@ -40,6 +42,11 @@ export class FakeClock implements Clock {
     const calls = this.#soon;
     this.#soon = [];
     for (const call of calls) call();
+  }
+
+  /** Sets the wall clock; nothing passes. */
+  jump(by: Duration): void {
+    this.#start += by;
   }
 
   /** Moves on, ringing what is due in its order. */

@@ -1,6 +1,7 @@
 import { utf8 } from "../../src/core/base/bytes.ts";
 import type { SessionSettings } from "../../src/core/inbound/state.ts";
 import { NO_SPACE, SHUTTING_DOWN } from "../../src/core/inbound/trouble.ts";
+import { type Mailbox, parseMailbox } from "../../src/core/mail/path.ts";
 import { parseAddressPattern } from "../../src/core/policy/address-pattern.ts";
 import type { Identity } from "../../src/core/policy/identity.ts";
 import type { Route } from "../../src/core/routing/route.ts";
@@ -14,6 +15,7 @@ export interface TestListener {
   readonly rules: ListenerRules;
   readonly identity: Identity;
   readonly routes: readonly Route[];
+  readonly postmaster: Mailbox | undefined;
   readonly obstacle: Reply | undefined;
 }
 
@@ -34,6 +36,7 @@ interface Draft {
   recipients: number;
   messages: number;
   routes: string | undefined;
+  postmaster: Mailbox | undefined;
   obstacle: Reply | undefined;
 }
 
@@ -48,6 +51,7 @@ function fresh(): Draft {
     recipients: 100,
     messages: 100,
     routes: undefined,
+    postmaster: undefined,
     obstacle: undefined,
   };
 }
@@ -64,6 +68,7 @@ const WORDS: ReadonlyMap<string, (draft: Draft, value: string) => void> = new Ma
   ["recipients", (draft, value) => void (draft.recipients = Number(value))],
   ["messages", (draft, value) => void (draft.messages = Number(value))],
   ["routes", (draft, value) => void (draft.routes = value)],
+  ["postmaster", (draft, value) => void (draft.postmaster = mailbox(value))],
   ["stopping", (draft) => void (draft.obstacle = SHUTTING_DOWN)],
   ["full", (draft) => void (draft.obstacle = NO_SPACE)],
 ] satisfies [string, (draft: Draft, value: string) => void][]);
@@ -90,8 +95,15 @@ export function testListener(words: string): TestListener {
     },
     identity: draft.isTrusted ? { kind: "network", network: "192.0.2.0/24" } : { kind: "none" },
     routes: [{ recipient: pattern(draft.routes), sender: undefined, steps: [{ kind: "smarthost", name: "a" }] }],
+    postmaster: draft.postmaster,
     obstacle: draft.obstacle,
   };
+}
+
+function mailbox(address: string): Mailbox {
+  const parsed = parseMailbox(address);
+  if (parsed.kind === "malformed") throw new Error(`no address: ${address}`);
+  return parsed;
 }
 
 function pattern(domain: string | undefined): Route["recipient"] {

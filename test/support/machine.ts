@@ -3,7 +3,7 @@ import { unreachable } from "../../src/core/base/invariant.ts";
 import { Session } from "../../src/core/inbound/session.ts";
 import { ACCEPT, type Effect, type Note, type Question, type Verdict } from "../../src/core/inbound/state.ts";
 import type { Recipient } from "../../src/core/mail/envelope.ts";
-import { pathKey, pathText } from "../../src/core/mail/path.ts";
+import { type Mailbox, addressed, pathKey, pathText } from "../../src/core/mail/path.ts";
 import type { Identity } from "../../src/core/policy/identity.ts";
 import { type SessionFacts, recipientVerdict, senderVerdict } from "../../src/core/policy/relay.ts";
 import { lanesFor } from "../../src/core/routing/route.ts";
@@ -18,9 +18,12 @@ export interface StoredMessage {
   readonly content: Uint8Array;
 }
 
-function distinct(recipients: readonly Recipient[]): string[] {
+function distinct(recipients: readonly Recipient[], postmaster: Mailbox | undefined): string[] {
   const texts = new Map<string, string>();
-  for (const { path } of recipients) if (!texts.has(pathKey(path))) texts.set(pathKey(path), pathText(path));
+  for (const recipient of recipients) {
+    const path = addressed(recipient.path, postmaster);
+    if (!texts.has(pathKey(path))) texts.set(pathKey(path), pathText(path));
+  }
   return [...texts.values()];
 }
 
@@ -128,15 +131,16 @@ export class Machine {
       }
       case "rcpt": {
         const { envelope, recipient } = question;
-        const hasRoute = lanesFor(routes, envelope.reversePath, recipient.path).length > 0;
-        return recipientVerdict(this.#identity, recipient.path, { hasRoute, permitsLiterals: false });
+        const path = addressed(recipient.path, this.#listener.postmaster);
+        const hasRoute = lanesFor(routes, envelope.reversePath, path).length > 0;
+        return recipientVerdict(this.#identity, path, { hasRoute, permitsLiterals: false });
       }
       case "data":
         return ACCEPT;
       case "message":
         this.stored.push({
           from: pathText(question.transaction.envelope.reversePath),
-          recipients: distinct(question.transaction.recipients),
+          recipients: distinct(question.transaction.recipients, this.#listener.postmaster),
           content: concatBytes([new Uint8Array(0), ...this.#content]),
         });
         this.#content = [];

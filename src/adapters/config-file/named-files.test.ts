@@ -9,8 +9,8 @@ import type { Config } from "../../core/config/config.ts";
 import { parseConfig } from "../../core/config/parse.ts";
 import { checkNamedFiles } from "./named-files.ts";
 
-const NOW = Date.now();
 const PAIR = selfSigned("relay.test", "DNS:relay.test");
+const NOW = Date.now(); // after the certificates were made: before that they are not good yet
 const OTHER = selfSigned("relay.test", "DNS:relay.test");
 
 let folder: string;

@@ -59,9 +59,9 @@ const park = (row: number, lane: string, due: number): Settlement => ({
   lane,
   due,
   attempts: 1,
+  isTold: false,
   last: "",
   entry: "",
-  isTold: false,
 });
 
 test("what is parked is claimed when it is due, once, and with all that a delivery needs", () => {

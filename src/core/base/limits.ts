@@ -173,6 +173,43 @@ export const DSN = {
   shownDiagnosticMax: 500,
   /** Characters of the message's subject. */
   shownSubjectMax: 200,
+  /** Octets of the message that go back with a report; of a longer one its header does, cut here. */
+  returnedOctetsMax: 64 * KiB,
+  /** Reports of one mail thread that are being made or recorded; further ends of deliveries wait for their turn. */
+  underWayMax: 64,
+  /** Reports of one mail thread to one address in `allowedPer`: a forged sender is no target (ATTACKS 16-17). */
+  perSenderMax: 1000,
+  /** Notices of one mail thread to postmaster in `allowedPer`: what fails does so in crowds, and a few tell of it. */
+  doubleBouncesMax: 20,
+  allowedPer: 1 * hour,
+  /** Addresses whose reports are counted; one that is busy is not forgotten for those that are not. */
+  sendersCounted: 10_000,
+  /** A message without a sender is not worth more (FIELD). */
+  lifeMax: 1 * day,
+  /** Senders that ask to hear of delays do so after this, unless `retry.delay_notice` says otherwise (FIELD). */
+  delayNoticeAfter: 4 * hour,
+} as const;
+
+/** What `retry` may say. */
+export const RETRY = {
+  waitMin: 1 * second,
+  waitMax: 7 * day,
+  /** Waits of a schedule. */
+  scheduleMax: 50,
+  /** RFC 5321 4.5.4.1: four to five days, unless the configuration says otherwise. */
+  expire: 5 * day,
+  expireMin: 1 * second,
+  expireMax: 30 * day,
+  delayNoticeMin: 1 * second,
+} as const;
+
+/** The wall clock, as a mail thread watches it. */
+export const CLOCK = {
+  /** How often wall clock and monotonic clock are compared. */
+  lookEvery: 10 * second,
+  /** A drift between two looks that is no drift any more, but a jump. */
+  jumpMin: 1 * minute,
+  jumpsKept: 100,
 } as const;
 
 /** The queue. */

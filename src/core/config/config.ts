@@ -1,7 +1,10 @@
 import type { BareNewlines } from "../smtp/data-decoder.ts";
+import type { Duration } from "../base/time.ts";
 import type { EventLevel } from "../events.ts";
+import type { Mailbox } from "../mail/path.ts";
 import type { AddressPattern } from "../policy/address-pattern.ts";
 import type { PasswordHash } from "../policy/password-hash.ts";
+import type { DelayNotice } from "../queue/ageing.ts";
 import type { Route } from "../routing/route.ts";
 
 // What a valid configuration says, with everything parsed. Plain data: it crosses to other threads as it is. Only
@@ -96,5 +99,13 @@ export interface Config {
     readonly recipientsPerMessage: number;
     readonly messagesPerConnection: number;
   };
+  /** Who gets mail for `<postmaster>`, and hears of messages without a sender that fail. */
+  readonly postmaster: Mailbox | undefined;
+  readonly retry: {
+    readonly schedule: readonly Duration[];
+    readonly expire: Duration;
+    readonly delayNotice: DelayNotice;
+  };
+  readonly isSoftBounce: boolean;
   readonly logs: { readonly level: EventLevel };
 }

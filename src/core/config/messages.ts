@@ -41,7 +41,8 @@ function choiceMessage(values: readonly unknown[], input: unknown): string {
 }
 
 function boundMessage(found: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {
-  if (found.origin === "array" && found.code === "too_small") return "needs one entry at least";
+  if (found.origin === "array")
+    return found.code === "too_small" ? "needs one entry at least" : `may have ${found.maximum} entries at most`;
   const bound = found.code === "too_small" ? `${found.minimum} at least` : `${found.maximum} at most`;
   return `has to be ${bound}`;
 }

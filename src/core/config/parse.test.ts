@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Config } from "./config.ts";
+import { day, hour, minute, second } from "../base/time.ts";
+import { DELIVERY_RETRY } from "../queue/backoff.ts";
 import { configPathText } from "./issue.ts";
 import { nearest } from "./nearest.ts";
 import { parseConfig } from "./parse.ts";
@@ -59,6 +61,9 @@ describe("a valid configuration", () => {
         recipientsPerMessage: 1000,
         messagesPerConnection: 100,
       },
+      postmaster: undefined,
+      retry: { schedule: DELIVERY_RETRY.schedule, expire: 5 * day, delayNotice: undefined },
+      isSoftBounce: false,
       logs: { level: "info" },
     });
   });
@@ -118,6 +123,43 @@ describe("a valid configuration", () => {
       { kind: "any" },
     ]);
   });
+});
+
+describe("lengths of time", () => {
+  test("are what they say", () => {
+    const retry = { schedule: ["30s", "2m", "3h", "7d"], expire: "30d", delay_notice: "90m" };
+    expect(valid({ retry }).config.retry).toEqual({
+      schedule: [30 * second, 2 * minute, 3 * hour, 7 * day],
+      expire: 30 * day,
+      delayNotice: 90 * minute,
+    });
+    expect(valid({ retry: { delay_notice: "never" } }).config.retry.delayNotice).toBe("never");
+  });
+
+  test.each(["0s", "5", "5 m", "1w", "-1m", "1.5h", "", "8d", "999999999d"])("%j is none for a schedule", (text) => {
+    expect(errorsWith({ retry: { schedule: [text] } })).toEqual([
+      expect.stringMatching(/^retry\.schedule\[0\]: (expected a length of time|has to be)/),
+    ]);
+  });
+
+  test("have bounds", () => {
+    expect(errorsWith({ retry: { schedule: [], expire: "31d", delay_notice: "later" } })).toEqual([
+      "retry.schedule: needs one entry at least",
+      "retry.expire: has to be 30d at most",
+      "retry.delay_notice: expected never, or a length of time such as 4h, 1s to 30d",
+    ]);
+    expect(errorsWith({ retry: { schedule: Array(51).fill("1m") } })).toEqual([
+      "retry.schedule: may have 50 entries at most",
+    ]);
+  });
+});
+
+test("postmaster is an address that routes can take", () => {
+  expect(valid({ postmaster: "Admin@Example.com" }).config.postmaster).toMatchObject({ text: "Admin@Example.com" });
+  expect(errorsWith({ postmaster: "root" })).toEqual(["postmaster: expected an address such as admin@example.com"]);
+  expect(errorsWith({ postmaster: "root@[192.0.2.1]" })).toEqual([
+    "postmaster: address literals are not routed; name a domain",
+  ]);
 });
 
 describe("warnings", () => {

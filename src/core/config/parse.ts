@@ -95,6 +95,13 @@ function toConfig(sections: ConfigSections): Config {
       recipientsPerMessage: limits.recipients_per_message,
       messagesPerConnection: limits.messages_per_connection,
     },
+    postmaster: sections.postmaster,
+    retry: {
+      schedule: sections.retry.schedule,
+      expire: sections.retry.expire,
+      delayNotice: sections.retry.delay_notice,
+    },
+    isSoftBounce: sections.soft_bounce,
     logs: sections.logs,
   };
 }

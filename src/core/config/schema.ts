@@ -2,14 +2,25 @@
 // concerns several keys at once is in checks.ts.
 
 import * as z from "zod";
-import { DNS, INBOUND, GiB, KiB, MiB, QUEUE, SESSIONS } from "../base/limits.ts";
+import { DNS, DSN, INBOUND, GiB, KiB, MiB, QUEUE, RETRY, SESSIONS } from "../base/limits.ts";
+import type { Duration } from "../base/time.ts";
 import { parseDomain } from "../mail/domain.ts";
+import { type Mailbox, parseMailbox } from "../mail/path.ts";
 import { type AddressPattern, parseAddressPattern } from "../policy/address-pattern.ts";
 import { parseNetwork } from "../policy/network.ts";
 import { parsePasswordHash } from "../policy/password-hash.ts";
+import { DELIVERY_RETRY } from "../queue/backoff.ts";
 import { passwordOf, usernameOf } from "../smtp/sasl.ts";
 import { utf8 } from "../base/bytes.ts";
-import { type Malformed, malformed, parseDnsServer, parseListen, parseSmartHostUrl } from "./values.ts";
+import {
+  type Malformed,
+  durationText,
+  malformed,
+  parseDnsServer,
+  parseDuration,
+  parseListen,
+  parseSmartHostUrl,
+} from "./values.ts";
 
 /** What the reference page says of a key besides zod's own facts. */
 export interface KeyWords {
@@ -261,6 +272,54 @@ function limit(value: number, most: number, description: string) {
   return z.int().min(1).max(most).default(value).meta(words({ description }));
 }
 
+function duration(least: Duration, most: Duration, keyWords: KeyWords) {
+  return text((value) => parseDuration(value, least, most), { takes: "length of time", ...keyWords });
+}
+
+function mailbox(value: string): Mailbox | Malformed {
+  const parsed = parseMailbox(value);
+  if (parsed.kind === "malformed") return malformed("expected an address such as admin@example.com");
+  return parsed.domain.kind === "literal" ? malformed("address literals are not routed; name a domain") : parsed;
+}
+
+const delayNotice = z
+  .union([z.literal("never"), duration(RETRY.delayNoticeMin, RETRY.expireMax, { description: "" })], {
+    error: `expected never, or a length of time such as 4h, ${durationText(RETRY.delayNoticeMin)} to ${durationText(RETRY.expireMax)}`,
+  })
+  .meta(
+    words({
+      description:
+        "When senders hear that their message still waits: after this time, but for those that asked for other reports only (NOTIFY). `never`: nobody hears of it.",
+      takes: "length of time, or `never`",
+      whenAbsent: `after ${durationText(DSN.delayNoticeAfter)}, and only senders that asked for it (NOTIFY=DELAY)`,
+    }),
+  );
+
+const retry = z
+  .strictObject({
+    schedule: z
+      .array(duration(RETRY.waitMin, RETRY.waitMax, { description: "" }))
+      .min(1)
+      .max(RETRY.scheduleMax)
+      .default([...DELIVERY_RETRY.schedule])
+      .meta(
+        words({
+          description:
+            "Waits between the attempts for a recipient: `30s`, `5m`, `2h`, `1d`. The last one repeats. Each is up to 15 % shorter or longer, so that what failed together does not come back together.",
+          takes: "list of lengths of time",
+          whenAbsent: `\`[${DELIVERY_RETRY.schedule.map(durationText).join(", ")}]\``,
+        }),
+      ),
+    expire: duration(RETRY.expireMin, RETRY.expireMax, {
+      description: `How long a message is tried; then its sender is told. A message without a sender is tried for ${durationText(DSN.lifeMax)} at most. Less than a minute is for tests.`,
+    })
+      .default(RETRY.expire)
+      .meta({ whenAbsent: `\`${durationText(RETRY.expire)}\`` }),
+    delay_notice: delayNotice.optional(),
+  })
+  .prefault({})
+  .meta(words({ description: "What becomes of mail that a next hop does not take yet." }));
+
 export const configSchema = z.strictObject({
   hostname: text(hostname, {
     description: "Name of this relay in its greeting, in EHLO and in Received fields. Should resolve to its address.",
@@ -358,6 +417,22 @@ export const configSchema = z.strictObject({
         takes: "auto, or 1 to 16",
       }),
     ),
+  retry,
+  soft_bounce: z
+    .boolean()
+    .default(false)
+    .meta(
+      words({
+        description:
+          "What a next hop refuses for good is tried again all the same, until it expires: for the days of a migration, when refusals may be mistakes.",
+      }),
+    ),
+  postmaster: text(mailbox, {
+    description:
+      "Address of the person who looks after this relay. Gets mail for `<postmaster>` without a domain, and hears of reports and other messages without a sender that cannot be delivered.",
+    takes: "address",
+    whenAbsent: "mail for `<postmaster>` is refused, and such failures are in the log and in history only",
+  }).optional(),
   limits: z
     .strictObject({
       sessions_per_listener: limit(

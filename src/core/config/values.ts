@@ -1,7 +1,8 @@
-// What stands in single values: `ADDRESS:PORT` and the URL of a smart host. Messages say what is expected and never
+// What stands in single values: `ADDRESS:PORT`, the URL of a smart host, lengths of time. Messages say what is expected and never
 // repeat the value, which may hold a password.
 
 import { utf8Text } from "../base/bytes.ts";
+import { type Duration, day, hour, minute, second } from "../base/time.ts";
 import { hasHidden } from "../base/printable.ts";
 import { isIpv4, isIpv6, parseDomain } from "../mail/domain.ts";
 import type { ListenAddress } from "./config.ts";
@@ -13,6 +14,28 @@ export interface Malformed {
 
 export function malformed(why: string): Malformed {
   return { kind: "malformed", why };
+}
+
+const UNITS: ReadonlyMap<string, Duration> = new Map([
+  ["s", second],
+  ["m", minute],
+  ["h", hour],
+  ["d", day],
+]);
+
+/** `30s`, `5m`, `2h`, `5d`: the shortest way that people write. */
+export function durationText(duration: Duration): string {
+  const [unit, length] = [...UNITS].toReversed().find(([, length]) => duration % length === 0) ?? ["s", second];
+  return `${duration / length}${unit}`;
+}
+
+/** A length of time in whole seconds, minutes, hours or days. */
+export function parseDuration(text: string, least: Duration, most: Duration): Duration | Malformed {
+  const found = /^([0-9]{1,9})([smhd])$/.exec(text);
+  if (found === null) return malformed("expected a length of time such as 30s, 5m, 2h or 5d");
+  const duration = Number(found[1]) * UNITS.get(found[2]!)!;
+  if (duration < least) return malformed(`has to be ${durationText(least)} at least`);
+  return duration > most ? malformed(`has to be ${durationText(most)} at most`) : duration;
 }
 
 const PORT_MAX = 65_535;

@@ -24,7 +24,8 @@ function report(more: Partial<Report> = {}): Report {
     id: "0VbgAAAAAAAAAA",
     now: NOW,
     hostname: "relay.example.com",
-    sender: "app@example.org",
+    audience: "sender",
+    to: "app@example.org",
     envelopeId: undefined,
     subject: "Invoice 42",
     arrivedAt: NOW - hour,
@@ -117,6 +118,13 @@ test("where no server was reached, the words are ours", () => {
   expect(blocks(of)[1]).not.toHaveProperty("Remote-MTA");
 });
 
+test.each([
+  ["192.0.2.1", "dns; [192.0.2.1]"],
+  ["2001:db8::1", "dns; [IPv6:2001:db8::1]"],
+])("a server that is known by its address: %s", (remoteHost, name) => {
+  expect(blocks(report({ recipients: [recipient({ remoteHost })] }))[1]!["Remote-MTA"]).toBe(name);
+});
+
 test("a delay says how long it goes on, and that there is nothing to do", () => {
   const of = report({ action: "delayed", triedUntil: NOW + 100 * hour });
   expect(parts(of).parts[0]).toContain("tried for another 4 days, to:");
@@ -134,6 +142,19 @@ test("the whole message where that is asked for", () => {
   const of = report({ returned: { kind: "whole", octets } });
   expect(parts(of).parts[2]).toContain("Content-Type: message/rfc822\r\n");
   expect(parts(of).parts[2]).toContain("\r\n\r\nSubject: x\r\n\r\nbody\r\n");
+});
+
+test("a header that could not be read is not attached, and the report says so", () => {
+  const found = parts(report({ returned: undefined })).parts;
+  expect(found).toHaveLength(2);
+  expect(found[0]).toContain("Its header is not attached: it could not be read here.\r\n");
+});
+
+test("what postmaster reads of a message without a sender", () => {
+  const { header, parts: found } = parts(report({ audience: "postmaster", to: "admin@example.com" }));
+  expect(header).toContain("To: <admin@example.com>\r\n");
+  expect(header).toContain("Subject: Undelivered: a message without a sender did not");
+  expect(found[0]).toContain("about a message without a");
 });
 
 test("addresses beyond ASCII make it a report of RFC 6533", () => {

@@ -3,7 +3,9 @@ import { unreachable } from "../base/invariant.ts";
 import { DSN } from "../base/limits.ts";
 import { printable } from "../base/printable.ts";
 import { type Duration, type Instant, dateTime, day, hour, minute } from "../base/time.ts";
+import { isIpv4, isIpv6 } from "../mail/domain.ts";
 import type { MessageId } from "../mail/message-id.ts";
+import { addressLiteral } from "../mail/trace.ts";
 import { decodeXtext } from "../smtp/xtext.ts";
 import { explanationOf } from "./explanation.ts";
 import { field, paragraph } from "./text.ts";
@@ -31,8 +33,10 @@ export interface Report {
   readonly id: MessageId;
   readonly now: Instant;
   readonly hostname: string;
-  /** Envelope sender of the message, to whom this goes. Never the null one. */
-  readonly sender: string;
+  /** Who reads it: the message's sender, or postmaster, where it had none. */
+  readonly audience: "sender" | "postmaster";
+  /** To whom this goes: the envelope sender of the message, never the null one, or postmaster. */
+  readonly to: string;
   readonly envelopeId: string | undefined;
   /** Of the message, as it came; may be empty. */
   readonly subject: string;
@@ -42,8 +46,13 @@ export interface Report {
   readonly triedUntil: Instant | undefined;
   /** The message has text beyond ASCII in its envelope or header: the report is of the kind of RFC 6533. */
   readonly isUtf8: boolean;
-  /** What goes back of the message: its header, or all of it; with CR LF. */
-  readonly returned: { readonly kind: "header" | "whole"; readonly octets: Uint8Array };
+  /** What goes back of the message: its header, or all of it; with CR LF. Undefined where it could not be read. */
+  readonly returned: Returned | undefined;
+}
+
+export interface Returned {
+  readonly kind: "header" | "whole";
+  readonly octets: Uint8Array;
 }
 
 const SUBJECTS: Readonly<Record<Action, string>> = {
@@ -51,22 +60,29 @@ const SUBJECTS: Readonly<Record<Action, string>> = {
   delayed: "Delayed: your message is still on its way",
   relayed: "Relayed: your message was handed on",
 };
+const SUBJECT_FOR_POSTMASTER = "Undelivered: a message without a sender did not reach its recipient";
+
+export function reportSubject({ action, audience }: Pick<Report, "action" | "audience">): string {
+  return audience === "sender" ? SUBJECTS[action] : SUBJECT_FOR_POSTMASTER;
+}
 
 /** Content of the report as a message, with CR LF. Nothing that a stranger said can end a line or pass for a field. */
 export function reportContent(report: Report): Uint8Array {
   const boundary = `waypost-report-${report.id}`;
-  const parts = [explanationPart(report), statusPart(report), returnedPart(report)];
+  const parts = [explanationPart(report), statusPart(report)];
+  if (report.returned !== undefined) parts.push(returnedPart(report, report.returned));
   const octets: Uint8Array[] = [utf8(headerText(report, boundary))];
   for (const part of parts) octets.push(utf8(`\r\n--${boundary}\r\n`), ...part);
   octets.push(utf8(`\r\n--${boundary}--\r\n`));
   return concatBytes(octets);
 }
 
-function headerText({ action, id, now, hostname, sender }: Report, boundary: string): string {
+function headerText(report: Report, boundary: string): string {
+  const { id, now, hostname, to } = report;
   return [
     field("From", `Mail delivery <MAILER-DAEMON@${hostname}>`),
-    field("To", `<${sender}>`),
-    field("Subject", SUBJECTS[action]),
+    field("To", `<${to}>`),
+    field("Subject", reportSubject(report)),
     field("Date", dateTime(now)),
     field("Message-ID", `<${id}@${hostname}>`),
     field("Auto-Submitted", "auto-replied"), // RFC 3834 section 5: no responder answers it
@@ -76,15 +92,18 @@ function headerText({ action, id, now, hostname, sender }: Report, boundary: str
   ].join("");
 }
 
+const WHOSE = { sender: "your message", postmaster: "a message without a sender, who could be told," } as const;
+
 /** For people: what happened, to whom, and what to do. */
 function explanationPart(report: Report): Uint8Array[] {
-  const { hostname, subject, arrivedAt, recipients } = report;
+  const { audience, hostname, subject, arrivedAt, recipients } = report;
   const title = subject === "" ? "" : ` "${printable(subject, DSN.shownSubjectMax)}"`;
   const text = [
-    paragraph(`This is the mail relay at ${hostname}, about your message${title} of ${dateTime(arrivedAt)}.`),
+    paragraph(`This is the mail relay at ${hostname}, about ${WHOSE[audience]}${title} of ${dateTime(arrivedAt)}.`),
     paragraph(opening(report)),
     ...recipients.map((recipient) => about(report, recipient)),
     ...(report.action === "delayed" ? [paragraph("You do not have to do anything; do not send it again.")] : []),
+    ...(report.returned === undefined ? [paragraph("Its header is not attached: it could not be read here.")] : []),
   ].join("\r\n");
   const octets = utf8(text);
   const encoding = isAscii(octets) ? "7bit" : "8bit";
@@ -146,13 +165,18 @@ function statusBlock({ action, triedUntil, isUtf8 }: Report, recipient: Reported
     field("Final-Recipient", `${isPlain(address) ? "rfc822" : "utf-8"}; ${ascii(address)}`),
     field("Action", action),
     field("Status", status),
-    ...(remoteHost === "" ? [] : [field("Remote-MTA", `dns; ${ascii(remoteHost)}`)]),
+    ...(remoteHost === "" ? [] : [field("Remote-MTA", `dns; ${ascii(mtaName(remoteHost))}`)]),
     ...(diagnostic === ""
       ? []
       : [field("Diagnostic-Code", `${remoteHost === "" ? "x-waypost" : "smtp"}; ${ascii(diagnostic)}`)]),
     field("Last-Attempt-Date", dateTime(lastAttempt)),
     ...(action === "delayed" && triedUntil !== undefined ? [field("Will-Retry-Until", dateTime(triedUntil))] : []),
   ].join("");
+}
+
+/** RFC 3464 section 2.1.2: a name, or an address as a literal. */
+function mtaName(host: string): string {
+  return isIpv4(host) || isIpv6(host) ? addressLiteral(host) : host;
 }
 
 function isPlain(text: string): boolean {
@@ -183,7 +207,7 @@ function decodeUnitext(text: string): string {
 }
 
 /** RFC 3462 section 2: the message, or what its header said. */
-function returnedPart({ returned, isUtf8 }: Report): Uint8Array[] {
+function returnedPart({ isUtf8 }: Report, returned: Returned): Uint8Array[] {
   const type = {
     header: isUtf8 ? "message/global-headers" : "text/rfc822-headers",
     whole: isUtf8 ? "message/global" : "message/rfc822",

@@ -163,3 +163,8 @@ export function pathKey(path: ReversePath | ForwardPath): string {
   const domain = path.domain.kind === "domain" ? path.domain.ascii : path.domain.text.toLowerCase();
   return `${path.localPart.normalize("NFC")}@${domain}`;
 }
+
+/** Where mail for this recipient goes: `<postmaster>` without a domain is the address that the configuration has for it. */
+export function addressed(path: ForwardPath, postmaster: Mailbox | undefined): ForwardPath {
+  return path.kind === "postmaster" ? (postmaster ?? path) : path;
+}

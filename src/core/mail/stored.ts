@@ -4,9 +4,9 @@ import type { Notify } from "./envelope.ts";
 export interface StoredEnvelope {
   /** As between the brackets of MAIL; `""` is the null reverse-path. */
   readonly from: string;
-  /** Whose message it is: `user NAME` or `network CIDR`. */
+  /** Whose message it is: `user NAME` or `network CIDR`; `mailer-daemon` where we wrote it. */
   readonly identity: string;
-  /** Address of the client. */
+  /** Address of the client; empty where there was none. */
   readonly client: string;
   /** Header fields that we put before the content, trace first, with CR LF. */
   readonly prefix: string;
@@ -16,7 +16,12 @@ export interface StoredEnvelope {
   readonly subject: string;
   readonly ret?: "full" | "hdrs";
   readonly envelopeId?: string;
+  /** It tells postmaster of a report that failed: nobody is told where it fails too. */
+  readonly isNotice?: true;
 }
+
+/** The identity of what we wrote ourselves. */
+export const MAILER_DAEMON = "mailer-daemon";
 
 /** DSN parameters of one recipient; `""` in the store where there are none. */
 export interface StoredOptions {

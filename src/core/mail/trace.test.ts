@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Hop, protocolKeyword, receivedField } from "./trace.ts";
+import { type Hop, ownReceivedField, protocolKeyword, receivedField } from "./trace.ts";
 
 const HOP: Hop = {
   hello: "client.test",
@@ -19,6 +19,12 @@ test("a trace field", () => {
   expect(receivedField(HOP)).toBe(
     "Received: from client.test ([192.0.2.1])\r\n\tby relay.test (Waypost) with ESMTP id 0UzvMQ2k000001;\r\n" +
       "\tSat, 21 Nov 2026 23:05:39 +0000\r\n",
+  );
+});
+
+test("of a message that we wrote ourselves", () => {
+  expect(ownReceivedField(HOP)).toBe(
+    "Received: by relay.test (Waypost) id 0UzvMQ2k000001;\r\n\tSat, 21 Nov 2026 23:05:39 +0000\r\n",
   );
 });
 

@@ -30,13 +30,19 @@ function asciiName(hello: string): string {
   return /^[\0-\x7f]*$/.test(hello) ? hello : (parseDomain(hello)?.ascii ?? "unknown");
 }
 
-function addressLiteral(address: string): string {
+/** RFC 5321 section 4.1.3. */
+export function addressLiteral(address: string): string {
   return isIpv6(address) ? `[IPv6:${address}]` : `[${address}]`;
 }
 
 /** `TLSv1.3` as it is written in trace fields: `TLS1.3`. */
 function tlsComment(tls: { readonly version: string; readonly cipher: string }): string {
   return `(version=${tls.version.replace("TLSv", "TLS")} cipher=${tls.cipher})`;
+}
+
+/** The trace field of a message that we wrote ourselves, with CR LF: where it goes round in circles, it is counted. */
+export function ownReceivedField({ hostname, id, at }: Pick<Hop, "hostname" | "id" | "at">): string {
+  return `Received: by ${hostname} (Waypost) id ${id};\r\n\t${dateTime(at)}\r\n`;
 }
 
 /**

@@ -177,7 +177,11 @@ export class Exchange {
 
   #takeFinal(reply: ServerReply): Step {
     if (isIntermediate(reply)) return "astray";
-    this.settle(reply.code < 300 ? delivered(reply) : refused("finalDot", "content-refused", "message", reply));
+    this.settle(
+      reply.code < 300
+        ? delivered(reply, this.#features.dsn)
+        : refused("finalDot", "content-refused", "message", reply),
+    );
     return "finished";
   }
 }

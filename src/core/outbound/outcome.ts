@@ -75,6 +75,8 @@ export interface Delivered {
   readonly kind: "delivered";
   /** The answer to the final dot. */
   readonly reply: ServerReply;
+  /** The server offers DSN and has what the sender asked for: reports of success are its business. */
+  readonly isDsnPassedOn: boolean;
 }
 
 interface Failed {
@@ -141,8 +143,8 @@ export function loss(phase: Phase, cause: LossCause, detail: string, isPossibleD
   return trouble(phase, cause, LOSS_SCOPES[cause], detail, isPossibleDuplicate);
 }
 
-export function delivered(reply: ServerReply): Delivered {
-  return { kind: "delivered", reply };
+export function delivered(reply: ServerReply, isDsnPassedOn: boolean): Delivered {
+  return { kind: "delivered", reply, isDsnPassedOn };
 }
 
 /** 421: the server is going, whatever was asked. */

@@ -8,6 +8,11 @@ export type Identity =
   /** It gave the right password. `senders` are the envelope senders it may use. */
   | { readonly kind: "credential"; readonly username: string; readonly senders: readonly AddressPattern[] };
 
+/** True of the text of an identity that may relay: it is not forged by a stranger. */
+export function isTrusted(identity: string): boolean {
+  return identity.startsWith("user ") || identity.startsWith("network ");
+}
+
 /** As it stands in logs and with the message. */
 export function identityText(identity: Identity): string {
   if (identity.kind === "credential") return `user ${identity.username}`;

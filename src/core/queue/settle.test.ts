@@ -10,11 +10,14 @@ import {
   unsuited,
 } from "../outbound/outcome.ts";
 import type { ServerReply } from "../smtp/reply-decoder.ts";
+import { day, hour } from "../base/time.ts";
 import { DELIVERY_RETRY, wait } from "./backoff.ts";
-import { settle } from "./settle.ts";
+import { type DeliveryPolicy, settle } from "./settle.ts";
 
 const NOW = 1_000_000;
 const CHANCE = 0.25;
+const POLICY: DeliveryPolicy = { ...DELIVERY_RETRY, expire: 5 * day, isSoftBounce: false };
+const TRIED = { attempts: 3, expiresAt: NOW + day };
 
 function reply(code: number, status?: string): ServerReply {
   return { kind: "reply", code, status, lines: ["text"] };
@@ -23,7 +26,7 @@ function reply(code: number, status?: string): ServerReply {
 const RETRY = { kind: "retry", due: NOW + wait(DELIVERY_RETRY, 3, CHANCE) };
 
 test.each<[string, Outcome, object]>([
-  ["250: it is delivered", delivered(reply(250)), { kind: "delivered" }],
+  ["250: it is delivered", delivered(reply(250), false), { kind: "delivered" }],
   [
     "what a server refuses for good fails",
     refused("rcpt", "rcpt-refused", "recipient", reply(550)),
@@ -77,7 +80,7 @@ test.each<[string, Outcome, object]>([
     { ...RETRY, because: "next-hop-refused" },
   ],
 ])("%s", (_, outcome, decision) => {
-  expect(settle(outcome, 3, DELIVERY_RETRY, NOW, CHANCE)).toEqual(decision);
+  expect(settle(outcome, TRIED, POLICY, NOW, CHANCE)).toEqual(decision);
 });
 
 test("the class of the code is the class of the status, whatever the server wrote", () => {
@@ -88,4 +91,47 @@ test("the class of the code is the class of the status, whatever the server wrot
       if (code < 500) expect(outcome.kind).toBe("transient");
     }
   }
+});
+
+const DEFERRED = refused("rcpt", "rcpt-refused", "recipient", reply(450));
+const UNREADABLE = loss("finalDot", "content-unreadable", "EIO");
+
+test.each<[string, Outcome]>([
+  ["a server puts it off", DEFERRED],
+  ["a server names a time", { ...DEFERRED, reply: { ...reply(450), lines: ["try again in 4 hours"] } }],
+  ["the connection is lost", loss("data", "connection-lost", "")],
+  ["nobody knows", loss("finalDot", "connection-lost", "", true)],
+  ["the site refuses us", refusedSession("greeting", "greeting-refused", reply(554))],
+])("a retry is never planned beyond the end of the message's life, and then it is over: %s", (_, outcome) => {
+  for (const left of [1, 1000, hour]) {
+    const decision = settle(outcome, { attempts: 9, expiresAt: NOW + left }, POLICY, NOW, CHANCE);
+    expect(decision).toMatchObject({ kind: "retry", due: NOW + left });
+  }
+  for (const over of [0, 1, 9 * day])
+    expect(settle(outcome, { attempts: 9, expiresAt: NOW - over }, POLICY, NOW, CHANCE)).toEqual({ kind: "expired" });
+});
+
+test("at the end of its life too, what is delivered is delivered, what is refused failed, and what was no attempt is made", () => {
+  const late = { attempts: 9, expiresAt: NOW - 1 };
+  expect(settle(delivered(reply(250), true), late, POLICY, NOW, CHANCE)).toEqual({ kind: "delivered" });
+  expect(settle(unsuited("too-big", ""), late, POLICY, NOW, CHANCE)).toEqual({ kind: "failed" });
+  expect(settle(refusedRecipient(reply(452, "4.5.3"), false), late, POLICY, NOW, CHANCE)).toEqual({ kind: "again" });
+});
+
+test("our own disk ends nobody's message, however long it takes (promise P5)", () => {
+  const late = { attempts: 9, expiresAt: NOW - 1 };
+  expect(settle(UNREADABLE, late, POLICY, NOW, CHANCE)).toEqual({
+    kind: "retry",
+    due: NOW + wait(DELIVERY_RETRY, 9, CHANCE),
+    because: "content-unreadable",
+  });
+});
+
+test.each<[string, Outcome]>([
+  ["550", refused("rcpt", "rcpt-refused", "recipient", reply(550))],
+  ["too big", unsuited("too-big", "too big")],
+])("with soft_bounce nothing is final but the end of the message's life: %s", (_, outcome) => {
+  const soft = { ...POLICY, isSoftBounce: true };
+  expect(settle(outcome, TRIED, soft, NOW, CHANCE)).toEqual({ ...RETRY, because: "soft-bounce" });
+  expect(settle(outcome, { attempts: 3, expiresAt: NOW }, soft, NOW, CHANCE)).toEqual({ kind: "expired" });
 });

@@ -19,11 +19,14 @@ import { INBOUND_TIME, LOGS, SESSIONS, STOP } from "../../core/base/limits.ts";
 import type { Listener } from "../../core/config/config.ts";
 import { NO_SPACE, NOT_STORED, PAUSED, SHUTTING_DOWN, TOO_MANY_SESSIONS } from "../../core/inbound/trouble.ts";
 import type { Identity } from "../../core/policy/identity.ts";
+import { DELIVERY_RETRY } from "../../core/queue/backoff.ts";
 import type { Reply } from "../../core/smtp/reply.ts";
 import { Acceptor } from "../../engine/acceptance.ts";
 import { BrokenTls } from "../../engine/broken-tls.ts";
+import { ClockWatch } from "../../engine/clock-watch.ts";
 import { Dispatcher } from "../../engine/dispatcher.ts";
 import type { MailToQueue, QueueToMail, StoreToMail } from "../../engine/messages.ts";
+import { Notifier } from "../../engine/notifier.ts";
 import { QueueClient } from "../../engine/queue-client.ts";
 import { Reception, type ReceptionParts } from "../../engine/reception.ts";
 import type { SpaceReport } from "../../ports/store.ts";
@@ -39,6 +42,7 @@ class MailThread {
   readonly #clock = new SystemClock();
   readonly #client: QueueClient;
   readonly #dispatcher: Dispatcher;
+  readonly #ages: ClockWatch;
   readonly #parts: Omit<ReceptionParts, "isUnderStress">;
   readonly #networks: Networks;
   readonly #sessions = new Set<Reception>();
@@ -59,6 +63,9 @@ class MailThread {
     for (const host of config.smartHosts)
       if (host.isImplicitTls || host.tls !== "none") transport.prepare(plan.authorities[host.name] ?? []);
     if (config.routes.some(({ steps }) => steps.some((step) => step.kind === "mx"))) transport.prepare([]);
+    const routes = (): typeof config.routes => config.routes;
+    this.#ages = new ClockWatch(clock, data.index === 0 ? recorder : undefined);
+    this.#ages.start();
     this.#client = new QueueClient(clock, outletTo(data.store, COMMIT), outletTo(data.queue, plain<MailToQueue>()));
     this.#dispatcher = new Dispatcher({
       queue: this.#client,
@@ -73,13 +80,30 @@ class MailThread {
       exchangerPort: config.delivery.port,
       smartHost: smartHosts(plan),
       lanesOf: (from, recipient) => lanesOf(config.routes, from, recipient),
+      notifier: new Notifier({
+        clock,
+        entropy,
+        recorder,
+        files,
+        hostname: config.hostname,
+        postmaster: config.postmaster,
+        delayNotice: config.retry.delayNotice,
+        routes,
+      }),
+      ages: this.#ages,
+      policy: {
+        schedule: config.retry.schedule,
+        jitter: DELIVERY_RETRY.jitter,
+        expire: config.retry.expire,
+        isSoftBounce: config.isSoftBounce,
+      },
     });
-    const routes = (): typeof config.routes => config.routes;
     const acceptor = new Acceptor({
       clock,
       queue: this.#client,
       dispatcher: this.#dispatcher,
       hostname: config.hostname,
+      postmaster: config.postmaster,
       routes,
     });
     const senders = new Map(config.credentials.map((credential) => [credential.username, credential.senders]));
@@ -90,6 +114,7 @@ class MailThread {
       recorder,
       files,
       acceptor,
+      postmaster: config.postmaster,
       routes,
       permitsLiterals: config.delivery.permitsLiterals,
       credentials: new PasswordVerifier({
@@ -139,6 +164,7 @@ class MailThread {
     ]);
     this.#dispatcher.abandon();
     await this.#client.settled();
+    this.#ages.stop();
   }
 
   #fromStore(message: StoreToMail): void {

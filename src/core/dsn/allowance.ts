@@ -1,0 +1,27 @@
+import { RecentMap } from "../base/recent-map.ts";
+import type { Duration } from "../base/time.ts";
+
+export type Allowed = "yes" | "first-refusal" | "no";
+
+/** So many for each key in each `per` that starts with the first. Bounded: the keys that were quiet longest are forgotten. */
+export class Allowance {
+  readonly #most: number;
+  readonly #per: Duration;
+  readonly #counts: RecentMap<string, { readonly since: number; readonly count: number }>;
+
+  constructor(most: number, per: Duration, keysMax: number) {
+    this.#most = most;
+    this.#per = per;
+    this.#counts = new RecentMap(keysMax);
+  }
+
+  /** `now` is monotonic. Of refusals the first in a period is told apart, so that it can be told once. */
+  take(key: string, now: number): Allowed {
+    const found = this.#counts.get(key);
+    const isOver = found === undefined || now - found.since >= this.#per;
+    const count = isOver ? 1 : found.count + 1;
+    this.#counts.set(key, { since: isOver ? now : found.since, count });
+    if (count <= this.#most) return "yes";
+    return count === this.#most + 1 ? "first-refusal" : "no";
+  }
+}

@@ -1,0 +1,25 @@
+import { CR, LF } from "../base/bytes.ts";
+
+/** Where the first empty line starts, which ends the header; -1 where there is none. */
+function emptyLine(octets: Uint8Array): number {
+  if (octets[0] === CR && octets[1] === LF) return 0;
+  for (let at = octets.indexOf(LF); at !== -1; at = octets.indexOf(LF, at + 1))
+    if (octets[at - 1] === CR && octets[at + 1] === CR && octets[at + 2] === LF) return at + 1;
+  return -1;
+}
+
+/** True where the header ends in these octets, so that no more of the message is needed. */
+export function hasWholeHeader(octets: Uint8Array): boolean {
+  return emptyLine(octets) !== -1;
+}
+
+/**
+ * The header section of the message that starts with these octets, in whole lines, at most `octetsMax`; without the
+ * empty line behind it.
+ */
+export function headerOf(octets: Uint8Array, octetsMax: number): Uint8Array {
+  const end = emptyLine(octets);
+  const header = end === -1 ? octets : octets.subarray(0, end);
+  if (header.length <= octetsMax) return header;
+  return header.subarray(0, header.lastIndexOf(LF, octetsMax - 1) + 1);
+}

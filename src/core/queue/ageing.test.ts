@@ -1,0 +1,70 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { day, hour, minute, second } from "../base/time.ts";
+import { type ClockJump, type ClockLook, delayPolicy, expiresAt, jumpBetween, receivedByNow } from "./ageing.ts";
+
+const WALL = Date.UTC(2026, 10, 21);
+
+test.each([
+  [10 * second, undefined],
+  [10 * second + minute - 1, undefined],
+  [10 * second + minute, minute],
+  [3 * day, 3 * day - 10 * second],
+  [-2 * day, -2 * day - 10 * second],
+])("ten seconds in which the wall clock goes on by %i ms", (wall, by) => {
+  const jump = jumpBetween({ wall: WALL, monotonic: 5 }, { wall: WALL + wall, monotonic: 5 + 10 * second }, minute);
+  expect(jump?.by).toBe(by);
+});
+
+/** A wall clock that is set now and then, messages that arrive meanwhile, and their ages in truth and as we see them. */
+const course = fc.array(
+  fc.record({
+    passes: fc.integer({ min: 1, max: 3 * day }),
+    jumps: fc.constantFrom(0, 0, 30 * day, -30 * day, hour, -hour),
+  }),
+  { minLength: 1, maxLength: 20 },
+);
+
+test("however the clock is set, no message is taken for older than it is", () => {
+  fc.assert(
+    fc.property(course, (steps) => {
+      let wall = WALL;
+      let truth = 0;
+      const jumps: ClockJump[] = [];
+      const messages: { receivedAt: number; truth: number }[] = [];
+      for (const { passes, jumps: by } of steps) {
+        messages.push({ receivedAt: wall, truth });
+        const before = wall;
+        wall += passes + by;
+        truth += passes;
+        const jump = jumpBetween({ wall: before, monotonic: truth - passes }, { wall, monotonic: truth }, minute);
+        if (jump !== undefined) jumps.push(jump);
+        for (const message of messages)
+          expect(wall - receivedByNow(message.receivedAt, jumps)).toBeLessThanOrEqual(truth - message.truth);
+      }
+    }),
+  );
+});
+
+test("set forward, or back by less than a message's age: its age is exact", () => {
+  const at = (hours: number, wall: number): ClockLook => ({ wall: WALL + wall * hour, monotonic: hours * hour });
+  const forward = jumpBetween(at(0.9, 0.9), at(1, 241), minute)!;
+  expect(WALL + 241 * hour - receivedByNow(WALL, [forward])).toBe(hour);
+  const back = jumpBetween(at(2.9, 2.9), at(3, 1), minute)!;
+  expect(WALL + hour - receivedByNow(WALL, [back])).toBe(3 * hour);
+  // Forth and back again: as if nothing had been.
+  const again = jumpBetween(at(1.9, 241.9), at(2, 2), minute)!;
+  expect(WALL + 2 * hour - receivedByNow(WALL, [forward, again])).toBe(2 * hour);
+});
+
+test("a message without a sender lives a day at most", () => {
+  expect(expiresAt(WALL, 5 * day, "a@b.example")).toBe(WALL + 5 * day);
+  expect(expiresAt(WALL, 5 * day, "")).toBe(WALL + day);
+  expect(expiresAt(WALL, hour, "")).toBe(WALL + hour);
+});
+
+test("who hears of delays, and when", () => {
+  expect(delayPolicy(undefined)).toEqual({ after: 4 * hour, tellsAll: false });
+  expect(delayPolicy(2 * hour)).toEqual({ after: 2 * hour, tellsAll: true });
+  expect(delayPolicy("never")).toEqual({ after: Number.POSITIVE_INFINITY, tellsAll: false });
+});

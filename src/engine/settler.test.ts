@@ -1,0 +1,321 @@
+import { afterEach, expect, test } from "vitest";
+import {
+  REPORT_LANE,
+  type Scene,
+  type SceneOptions,
+  abandonScenes,
+  fresh,
+  lane,
+  scene,
+  settle,
+} from "../../test/support/dispatching.ts";
+import { START } from "../../test/support/fake-clock.ts";
+import { parseReport } from "../../test/support/report-reader.ts";
+import { DSN } from "../core/base/limits.ts";
+import { day, hour, minute } from "../core/base/time.ts";
+import { type Mailbox, parseMailbox } from "../core/mail/path.ts";
+import { type StoredEnvelope, storeOptions } from "../core/mail/stored.ts";
+import type { Settlement } from "../ports/store.ts";
+import type { Fresh } from "./dispatcher.ts";
+
+afterEach(abandonScenes);
+
+interface Entry {
+  readonly outcome: string;
+  readonly recipient: string;
+  readonly reply: string;
+  readonly note: string;
+}
+
+const entryOf = ({ entry }: Settlement): Entry => JSON.parse(entry) as Entry;
+const reportOf = (s: Scene, at: number): ReturnType<typeof parseReport> => parseReport(s.arrived[at]!.content!);
+const addressesOf = (s: Scene, at: number): string[] =>
+  reportOf(s, at).recipients.map((recipient) => recipient["final-recipient"]!.replace("rfc822; ", ""));
+
+/** A scene whose next hop gives each of `replies` to one recipient, in order, and takes what is not named. */
+function answering(replies: readonly (string | undefined)[], options: SceneOptions = {}): Scene {
+  const s = scene(options);
+  let at = 0;
+  s.hop.answer = (command) => (command === "RCPT" ? replies[at++ % replies.length] : undefined);
+  return s;
+}
+
+async function attempt(s: Scene, message: Fresh): Promise<void> {
+  s.dispatcher.take(message);
+  s.dispatcher.granted(lane, 1);
+  for (let n = 0; n < 5; n++) await settle();
+}
+
+function withOptions(message: Fresh, options: readonly string[], envelope: Partial<StoredEnvelope> = {}): Fresh {
+  return {
+    ...message,
+    envelope: { ...message.envelope, ...envelope },
+    deliveries: message.deliveries.map((delivery, at) => ({ ...delivery, options: options[at] ?? "" })),
+  };
+}
+
+const NEVER = storeOptions({ notify: "never" });
+const SUCCESS = storeOptions({ notify: ["success"] });
+const DELAY = storeOptions({ notify: ["failure", "delay"] });
+const postmaster = parseMailbox("admin@example.org") as Mailbox;
+
+test("all that fail in one attempt are in one report, recorded with their ends; who did not ask is not", async () => {
+  const s = answering([undefined, "550 5.1.1 nobody", "551 5.7.1 not here", "450 4.2.1 later", "550 5.2.1 closed"]);
+  await attempt(s, withOptions(fresh(5), ["", "", "", "", NEVER]));
+  expect(s.arrived).toHaveLength(1);
+  expect(addressesOf(s, 0)).toEqual(["r1@b.example", "r2@b.example"]);
+  expect(reportOf(s, 0).recipients).toMatchObject([
+    { status: "5.1.1", "diagnostic-code": "smtp; 550 5.1.1 nobody", "remote-mta": "dns; a.example" },
+    { status: "5.7.1" },
+  ]);
+  const { id } = s.arrived[0]!;
+  const noted = s.settlements.map((one) => [entryOf(one).recipient, one.kind, entryOf(one).note]);
+  expect(Object.fromEntries(noted.map(([recipient, ...rest]) => [recipient, rest]))).toEqual({
+    "r0@b.example": ["finish", ""],
+    "r1@b.example": ["finish", `sender told in report ${id}`],
+    "r2@b.example": ["finish", `sender told in report ${id}`],
+    "r3@b.example": ["park", "next-hop-refused"],
+    "r4@b.example": ["finish", "sender not told: it asked for no report of this (NOTIFY)"],
+  });
+  expect(s.settlements).toHaveLength(5);
+  expect(s.arrived[0]!.deliveries).toMatchObject([{ lane: REPORT_LANE, recipient: "s@a.example" }]);
+});
+
+test("a failure and an expiry of one attempt are in one report, which shows what was said last", async () => {
+  const s = answering(["550 5.1.1 nobody", "450 4.2.1 later", undefined]);
+  await attempt(s, { ...fresh(3), receivedAt: START - 5 * day });
+  expect(s.arrived).toHaveLength(1);
+  expect(reportOf(s, 0).recipients).toMatchObject([
+    { status: "5.1.1" },
+    { action: "failed", status: "4.4.7", "diagnostic-code": "smtp; 450 4.2.1 later" },
+  ]);
+  const expired = s.settlements.map(entryOf).find(({ recipient }) => recipient === "r1@b.example");
+  expect(expired).toMatchObject({
+    outcome: "failed",
+    reply: "450 4.2.1 later",
+    note: expect.stringMatching(/^expired; sender told in report/) as string,
+  });
+  expect(s.events).toContainEqual(expect.objectContaining({ event: "delivery.failed", cause: "expired" }));
+});
+
+test("the last attempt is at the end of the message's life, and none later", async () => {
+  const s = answering(["450 4.2.1 later"]);
+  await attempt(s, { ...fresh(), receivedAt: START - 5 * day + 30_000 });
+  expect(s.settlements).toMatchObject([{ kind: "park", due: START + 30_000 }]);
+});
+
+test("what waits for a blocked lane ends with it when it is too old, in one report with what the lane met", async () => {
+  const s = scene();
+  s.dispatcher.take({ ...fresh(2), receivedAt: START - 5 * day });
+  s.dispatcher.take({ ...fresh(1), receivedAt: START - 5 * day + 1 });
+  s.dispatcher.blocked(lane, { until: START + 5000, text: "connect-failed: ECONNREFUSED" });
+  await settle();
+  expect(s.settlements).toMatchObject([
+    { kind: "park", due: START + 1, isTold: false },
+    { kind: "finish" },
+    { kind: "finish" },
+  ]);
+  expect(addressesOf(s, 0)).toEqual(["r0@b.example", "r1@b.example"]);
+  expect(reportOf(s, 0).recipients[0]).toMatchObject({
+    status: "4.4.7",
+    "diagnostic-code": "x-waypost; connect-failed: ECONNREFUSED",
+  });
+  expect(reportOf(s, 0).recipients[0]).not.toHaveProperty("remote-mta");
+});
+
+test("mail whose next hop is gone for ever ends too", async () => {
+  const s = scene();
+  s.hosts = new Map();
+  s.dispatcher.take({ ...fresh(), receivedAt: START - 5 * day + minute });
+  expect(s.settlements).toMatchObject([{ kind: "park", due: START + minute }]);
+  s.dispatcher.take({ ...fresh(), receivedAt: START - 5 * day });
+  await settle();
+  expect(s.settlements[1]).toMatchObject({ kind: "finish" });
+  expect(s.arrived).toHaveLength(1);
+});
+
+test("a clock that jumps by days expires nothing", async () => {
+  const s = answering(["450 4.2.1 later"]);
+  s.dispatcher.take(fresh());
+  s.clock.jump(30 * day);
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "park", due: START + 30 * day + 2 * minute }]);
+  expect(s.events).toMatchObject([{ event: "clock.jumped" }, { event: "delivery.deferred" }]);
+});
+
+test("a message without a sender: no report, ever, and a day at most", async () => {
+  const s = answering(["550 5.1.1 nobody", "450 4.2.1 later"]);
+  const nobody = withOptions(fresh(2), [], { from: "", identity: "mailer-daemon" });
+  await attempt(s, { ...nobody, receivedAt: START - day });
+  expect(s.arrived).toEqual([]);
+  expect(s.settlements.map((one) => entryOf(one).note)).toEqual([
+    "nobody told: the message has no sender",
+    "expired; nobody told: the message has no sender",
+  ]);
+  expect(s.events.filter(({ event }) => event === "dsn.refused")).toMatchObject([
+    { recipient: "r0@b.example", cause: "rcpt-refused" },
+    { recipient: "r1@b.example", cause: "expired" },
+  ]);
+});
+
+test("postmaster hears of it, and not of what fails on the way to postmaster", async () => {
+  const s = answering(["550 5.1.1 nobody"], { reports: { postmaster } });
+  await attempt(s, withOptions(fresh(), [NEVER], { from: "", identity: "mailer-daemon" }));
+  expect(s.arrived).toMatchObject([{ deliveries: [{ recipient: "admin@example.org" }] }]);
+  const notice = s.arrived[0]!;
+  const envelope = JSON.parse(notice.envelope) as StoredEnvelope;
+  await attempt(s, { ...fresh(), envelope, content: notice.content });
+  expect(s.arrived).toHaveLength(1);
+  expect(s.settlements.map((one) => entryOf(one).note)).toEqual([
+    `postmaster told in report ${notice.id}`,
+    "nobody told: the message has no sender",
+  ]);
+});
+
+test("a smart host that refuses the null sender: the report ends visibly, and makes no other", async () => {
+  const s = scene();
+  s.hop.answer = (command) => (command === "MAIL" ? "501 5.1.7 who are you" : undefined);
+  await attempt(s, withOptions(fresh(), [NEVER], { from: "", identity: "mailer-daemon" }));
+  expect(s.arrived).toEqual([]);
+  expect(s.settlements.map(entryOf)).toMatchObject([{ outcome: "failed", reply: "501 5.1.7 who are you" }]);
+  expect(s.events).toContainEqual(expect.objectContaining({ event: "dsn.refused", reply: "501 5.1.7 who are you" }));
+});
+
+test("NOTIFY=SUCCESS: relayed where the next hop knows no reports, passed on where it does", async () => {
+  const s = scene();
+  await attempt(s, withOptions(fresh(3), [SUCCESS, "", storeOptions({ notify: ["success", "failure"] })]));
+  expect(s.arrived).toHaveLength(1);
+  expect(addressesOf(s, 0)).toEqual(["r0@b.example", "r2@b.example"]);
+  expect(reportOf(s, 0).recipients[0]).toMatchObject({ action: "relayed", status: "2.0.0" });
+  const known = scene();
+  known.hop.answer = (command) => (command === "EHLO" ? "250-x\r\n250-DSN\r\n250 PIPELINING" : undefined);
+  await attempt(known, withOptions(fresh(1), [SUCCESS]));
+  expect(known.arrived).toEqual([]);
+  expect(known.settlements.map((one) => entryOf(one).note)).toEqual([
+    "sender not told by us: the next hop offers DSN and has the request",
+  ]);
+});
+
+test("a delay is told once, after four hours, to who asked, in one report an attempt", async () => {
+  const s = answering(["450 4.2.1 later"]);
+  const late = { receivedAt: START - 4 * hour };
+  await attempt(s, { ...withOptions(fresh(), [DELAY]), receivedAt: START - 4 * hour + 1 });
+  expect(s.arrived).toEqual([]);
+  await attempt(s, { ...withOptions(fresh(3), [DELAY, "", DELAY]), ...late });
+  expect(s.arrived).toHaveLength(1);
+  expect(addressesOf(s, 0)).toEqual(["r0@b.example", "r2@b.example"]);
+  const { recipients } = reportOf(s, 0);
+  expect(recipients[0]).toMatchObject({
+    action: "delayed",
+    status: "4.2.1",
+    "diagnostic-code": "smtp; 450 4.2.1 later",
+    "will-retry-until": "Wed, 25 Nov 2026 20:00:00 +0000",
+  });
+  const told = s.settlements.slice(1).map((one) => [entryOf(one).recipient, one.kind === "park" && one.isTold]);
+  expect(new Map(told as [string, boolean][])).toEqual(
+    new Map([
+      ["r0@b.example", true],
+      ["r1@b.example", false],
+      ["r2@b.example", true],
+    ]),
+  );
+  expect(s.settlements.map((one) => entryOf(one).note)).toContain(
+    `next-hop-refused; delay: sender told in report ${s.arrived[0]!.id}`,
+  );
+});
+
+test("who was told is not told again; a blocked lane delays too", async () => {
+  const s = scene();
+  const message = withOptions(fresh(2), [DELAY, DELAY]);
+  const deliveries = message.deliveries.map((one, at) => ({
+    ...one,
+    attempts: 3,
+    isTold: at === 0,
+    wish: "none" as const,
+  }));
+  s.dispatcher.claimed([
+    {
+      message: { ...message, receivedAt: START - 9 * hour, envelope: JSON.stringify(message.envelope) },
+      deliveries,
+    },
+  ]);
+  s.dispatcher.blocked(lane, { until: START + 5000, text: "connect-failed: refused" });
+  await settle();
+  expect(addressesOf(s, 0)).toEqual(["r1@b.example"]);
+  expect(s.settlements).toMatchObject([
+    { kind: "park", isTold: true, entry: "" },
+    { kind: "park", isTold: true },
+  ]);
+  expect(entryOf(s.settlements[1]!)).toMatchObject({
+    outcome: "delayed",
+    note: expect.stringMatching(/^lane-blocked; delay: sender told/) as string,
+  });
+});
+
+test.each([
+  ["everybody who did not say otherwise", 2 * hour, ["r0@b.example", "r2@b.example"]],
+  ["nobody", "never" as const, []],
+])("delay_notice: %s", async (_, delayNotice, told) => {
+  const s = answering(["450 4.2.1 later"], { reports: { delayNotice } });
+  const message = withOptions(fresh(4), ["", NEVER, DELAY, SUCCESS]);
+  await attempt(s, { ...message, receivedAt: START - 2 * hour });
+  expect(s.arrived.flatMap((_, at) => addressesOf(s, at))).toEqual(told);
+});
+
+test("with soft_bounce what is refused waits and says so, until the message expires", async () => {
+  const s = answering(["550 5.1.1 nobody"], { policy: { isSoftBounce: true } });
+  await attempt(s, fresh());
+  expect(s.settlements).toMatchObject([{ kind: "park", due: START + 2 * minute }]);
+  expect(entryOf(s.settlements[0]!)).toMatchObject({ outcome: "deferred", note: "soft-bounce" });
+  await attempt(s, { ...fresh(), receivedAt: START - 5 * day });
+  expect(reportOf(s, 0).recipients).toMatchObject([{ status: "4.4.7", "diagnostic-code": "smtp; 550 5.1.1 nobody" }]);
+});
+
+test("no route for the report: the end is recorded without it, and says so", async () => {
+  const s = answering(["550 5.1.1 nobody"], { reports: { routes: () => [] } });
+  await attempt(s, fresh());
+  expect(s.arrived).toEqual([]);
+  expect(entryOf(s.settlements[0]!).note).toBe("sender not told: no route takes a report to <s@a.example>");
+});
+
+test("a delivery stays in hand until its report is written, and the stop waits for it", async () => {
+  let readOn = (): void => undefined;
+  const stall = new Promise<undefined>((resolve) => (readOn = () => resolve(undefined)));
+  const files = { open: () => ({ read: () => stall, close: () => undefined }) };
+  const s = answering(["550 5.1.1 nobody"], { reports: { files } });
+  await attempt(s, { ...fresh(), content: undefined });
+  expect(s.settlements).toEqual([]);
+  let isStopped = false;
+  const stopped = s.dispatcher.stop().then(() => (isStopped = true));
+  await settle();
+  expect(isStopped).toBe(false);
+  readOn();
+  await stopped;
+  expect(s.settlements).toMatchObject([{ kind: "finish" }]);
+  expect(s.arrived).toHaveLength(1);
+});
+
+test("while reports wait for their disk, only so many are being made", async () => {
+  let open = 0;
+  let mostOpen = 0;
+  let readOn = (): void => undefined;
+  const stall = new Promise<undefined>((resolve) => (readOn = () => resolve(undefined)));
+  const files = {
+    open: () => {
+      mostOpen = Math.max(mostOpen, ++open);
+      return { read: () => stall, close: () => void open-- };
+    },
+  };
+  const s = answering([], { reports: { files } });
+  s.hop.answer = (command) =>
+    command === "RCPT" ? "550 5.1.1 nobody" : command === "DATA" ? "503 5.5.1 no" : undefined;
+  for (let n = 0; n < 200; n++) s.dispatcher.take({ ...fresh(), content: undefined });
+  s.dispatcher.granted(lane, 1);
+  for (let n = 0; n < 200; n++) await settle();
+  expect({ open, settled: s.settlements.length }).toEqual({ open: DSN.underWayMax, settled: 0 });
+  readOn();
+  for (let n = 0; n < 50; n++) await settle();
+  expect(s.settlements).toHaveLength(200);
+  expect(mostOpen).toBe(DSN.underWayMax);
+});
