@@ -1,5 +1,5 @@
 import { invariant } from "../core/base/invariant.ts";
-import { OUTBOUND_TIME } from "../core/base/limits.ts";
+import { OUTBOUND, OUTBOUND_TIME } from "../core/base/limits.ts";
 import { readOptions } from "../core/mail/stored.ts";
 import { Dialogue, type Effect } from "../core/outbound/dialogue.ts";
 import { type LossCause, type Outcome, type Transient, loss, unsuited } from "../core/outbound/outcome.ts";
@@ -122,6 +122,8 @@ export class Courier implements LegHandler {
   /** What the site did to the session itself. */
   #failure: Transient | undefined;
   #transactions = 0;
+  /** Recipients in a row that a smart host did not relay for. */
+  #denials = 0;
   #startedAt = 0;
 
   constructor(parts: CourierParts, site: Site, target: Target, handler: CourierHandler, first: Load) {
@@ -210,13 +212,14 @@ export class Courier implements LegHandler {
   }
 
   #open(place: Place): Leg {
-    const { isImplicitTls, tls, credentials, port, authorities } = this.#target;
+    const { isImplicitTls, tls, credentials, port, authorities, isOurRelay } = this.#target;
     const starts = isImplicitTls || tls === "none" || place.isInClear ? "none" : tls;
     const dialogue = new Dialogue({
       ehloName: this.#parts.ehloName,
       tls: starts === "verify" ? "required" : starts,
       isSecured: isImplicitTls,
       credentials,
+      isOurRelay,
     });
     const leg = new Leg(place, dialogue, this);
     this.#step = -1;
@@ -387,7 +390,18 @@ export class Courier implements LegHandler {
     const isUnbegun = lost?.phase === "mail" || lost?.phase === "rset";
     const isStale = lost?.scope === "session" && isUnbegun && this.#transactions > 1;
     if (lost !== undefined && !isStale) this.#failure = lost;
+    else this.#failure ??= this.#denialOf(outcomes);
     this.#handler.done(this, load, outcomes, isStale);
+  }
+
+  /** One recipient that a smart host does not relay for says nothing of the next; several in a row say that it is us. */
+  #denialOf(outcomes: readonly Outcome[]): Transient | undefined {
+    for (const outcome of outcomes) {
+      const isDenied = outcome.kind === "transient" && outcome.cause === "relay-denied";
+      this.#denials = isDenied ? this.#denials + 1 : 0;
+      if (isDenied && this.#denials >= OUTBOUND.denialsMax) return outcome;
+    }
+    return undefined;
   }
 
   /** The connection is of no further use. */
@@ -437,5 +451,5 @@ export class Courier implements LegHandler {
 /** The session or the site failed, not the message. What is said to a recipient says nothing of the others. */
 function isLoss(outcome: Outcome): outcome is Transient {
   if (outcome.kind !== "transient" || outcome.scope === "recipient" || outcome.scope === "message") return false;
-  return outcome.cause !== "auth-required" || outcome.phase === "mail";
+  return (outcome.cause !== "auth-required" && outcome.cause !== "relay-denied") || outcome.phase === "mail";
 }

@@ -206,3 +206,38 @@ test("a next hop of 7 bits gets an 8-bit message converted; one that cannot be c
   expect(s.events.at(-1)).toMatchObject({ event: "delivery.failed", cause: "needs-8bitmime" });
   expect(s.hop.connections).toBe(1);
 });
+
+test("a smart host that has something against us: the mail waits, nobody's fails, and the site is left alone", async () => {
+  const s = routed(lane);
+  s.hop.answer = (command) => (command === "DOT" ? "554 Sending paused for this account" : undefined);
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "park", lane }]);
+  expect(s.reports).toMatchObject([{ failure: "account-paused: 554 Sending paused for this account" }]);
+});
+
+test("relaying denied to one recipient is that message's wait; to three in a row it is the site's", async () => {
+  const s = routed(lane);
+  s.hop.answer = (command) =>
+    command === "RCPT" ? "554 5.7.1 Relay access denied" : command === "DATA" ? "503 no" : undefined;
+  for (let n = 0; n < 4; n++) s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  await settle();
+  expect(s.settlements.filter(({ kind }) => kind === "park")).toHaveLength(3);
+  expect(s.events.filter(({ event }) => event === "delivery.failed")).toEqual([]);
+  expect(s.reports[0]!.failure).toMatch(/^relay-denied/);
+});
+
+test("the same words of a stranger's server are about the recipient", async () => {
+  const s = routed(mx);
+  s.destinations.set("b.example", hosts("198.51.100.1"));
+  s.hop.answer = (command) =>
+    command === "RCPT" ? "554 5.7.1 Relay access denied" : command === "DATA" ? "503 no" : undefined;
+  s.dispatcher.take(fresh(1, mx));
+  await settle();
+  s.dispatcher.granted("mx.b.example", 1);
+  await settle();
+  expect(s.events.find(({ event }) => event === "delivery.failed")).toMatchObject({ cause: "rcpt-refused" });
+});

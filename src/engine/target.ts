@@ -6,12 +6,19 @@ import type { SmartHost } from "../core/routing/smart-host.ts";
 export interface Target extends Pick<SmartHost, "port" | "isImplicitTls" | "tls" | "credentials" | "authorities"> {
   /** In the order in which they are tried; at least one. */
   readonly candidates: readonly Candidate[];
+  /** A smart host, of which we are a client; else a stranger's server. */
+  readonly isOurRelay: boolean;
   /** Messages over one connection. */
   readonly messagesMax: number;
 }
 
 export function smartHostTarget(host: SmartHost): Target {
-  return { ...host, candidates: [{ host: host.host, address: host.host }], messagesMax: Number.POSITIVE_INFINITY };
+  return {
+    ...host,
+    candidates: [{ host: host.host, address: host.host }],
+    isOurRelay: true,
+    messagesMax: Number.POSITIVE_INFINITY,
+  };
 }
 
 /** The servers of a domain: strangers, who take mail with TLS where they offer it, whatever their certificate. */
@@ -23,6 +30,7 @@ export function exchangerTarget(hosts: readonly ExchangeHost[], port: number, ch
     tls: "opportunistic",
     credentials: undefined,
     authorities: [],
+    isOurRelay: false,
     messagesMax: OUTBOUND.messagesPerStrangerConnectionMax,
   };
 }

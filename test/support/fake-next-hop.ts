@@ -111,7 +111,13 @@ class Play {
   #isDeaf = false;
 
   constructor(script: Script, options: Options) {
-    this.#dialogue = new Dialogue({ ehloName: "us.test", tls: "none", isSecured: false, ...options.settings });
+    this.#dialogue = new Dialogue({
+      ehloName: "us.test",
+      tls: "none",
+      isSecured: false,
+      isOurRelay: false,
+      ...options.settings,
+    });
     this.#server = new FakeServer(script);
     this.#cut = options.cut ?? [];
     this.#waiting = [...(options.transactions ?? [transaction(1)])];

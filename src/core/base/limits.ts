@@ -98,6 +98,8 @@ export const OUTBOUND = {
   addressesPerAttemptMax: 5,
   /** Messages over one connection to a stranger's server (FIELD). */
   messagesPerStrangerConnectionMax: 100,
+  /** Recipients in a row that a smart host does not relay for, after which it is us whom it does not serve (FIELD). */
+  denialsMax: 3,
   /** Addresses that are remembered as having broken TLS, and for how long. */
   brokenTlsMax: 10_000,
   brokenTlsFor: 1 * hour,

@@ -426,7 +426,12 @@ describe("STARTTLS", () => {
   });
 
   test("octets in clear that come while the handshake is on end it too", () => {
-    const dialogue = new Dialogue({ ehloName: "us.test", tls: "required", isSecured: false });
+    const dialogue = new Dialogue({
+      ehloName: "us.test",
+      tls: "required",
+      isSecured: false,
+      isOurRelay: false,
+    });
     dialogue.receive(utf8("220 hi\r\n"));
     dialogue.receive(utf8(offered));
     expect(dialogue.receive(utf8("220 go\r\n"))).toEqual([{ kind: "start-tls" }]);
@@ -465,7 +470,12 @@ describe("STARTTLS", () => {
   });
 
   test("a failed handshake is about the site", () => {
-    const dialogue = new Dialogue({ ehloName: "us.test", tls: "required", isSecured: false });
+    const dialogue = new Dialogue({
+      ehloName: "us.test",
+      tls: "required",
+      isSecured: false,
+      isOurRelay: false,
+    });
     dialogue.receive(utf8(`220 hi\r\n`));
     dialogue.receive(utf8(offered));
     dialogue.receive(utf8("220 go\r\n"));
@@ -605,7 +615,12 @@ describe("what the server offers", () => {
 
 /** A session that is ready, with the transaction's 354 given. */
 function atContent(): Dialogue {
-  const dialogue = new Dialogue({ ehloName: "us.test", tls: "none", isSecured: false });
+  const dialogue = new Dialogue({
+    ehloName: "us.test",
+    tls: "none",
+    isSecured: false,
+    isOurRelay: false,
+  });
   dialogue.receive(utf8("220 hi\r\n"));
   dialogue.receive(utf8("250-mx\r\n250 PIPELINING\r\n"));
   dialogue.transact(transaction(1));
@@ -661,7 +676,12 @@ describe("while content goes out", () => {
 
 describe("between two transactions", () => {
   function idle(): Dialogue {
-    const dialogue = new Dialogue({ ehloName: "us.test", tls: "none", isSecured: false });
+    const dialogue = new Dialogue({
+      ehloName: "us.test",
+      tls: "none",
+      isSecured: false,
+      isOurRelay: false,
+    });
     dialogue.receive(utf8("220 hi\r\n"));
     dialogue.receive(utf8("250 mx\r\n"));
     expect(dialogue.isReady).toBe(true);
@@ -688,13 +708,23 @@ describe("between two transactions", () => {
   });
 
   test("QUIT before the session is ready closes it", () => {
-    const dialogue = new Dialogue({ ehloName: "us.test", tls: "none", isSecured: false });
+    const dialogue = new Dialogue({
+      ehloName: "us.test",
+      tls: "none",
+      isSecured: false,
+      isOurRelay: false,
+    });
     expect(dialogue.quit()).toEqual([{ kind: "close" }]);
   });
 });
 
 test("a step is a reply or a command, not a read: a trickle does not move the deadline", () => {
-  const dialogue = new Dialogue({ ehloName: "us.test", tls: "none", isSecured: false });
+  const dialogue = new Dialogue({
+    ehloName: "us.test",
+    tls: "none",
+    isSecured: false,
+    isOurRelay: false,
+  });
   const before = dialogue.step;
   for (const octet of utf8("220-slow\r\n220 hi")) dialogue.receive(new Uint8Array([octet]));
   expect(dialogue.step).toBe(before);
@@ -732,7 +762,7 @@ test("property: whatever comes, there are effects, one end, and each recipient h
       fc.boolean(),
       (pieces, tls, isSecured, isKnown) => {
         const credentials = isKnown ? CREDENTIALS : undefined;
-        const dialogue = new Dialogue({ ehloName: "us.test", tls, isSecured, credentials });
+        const dialogue = new Dialogue({ ehloName: "us.test", tls, isSecured, credentials, isOurRelay: isKnown });
         const effects: Effect[] = [];
         let started = 0;
         const run = (more: readonly Effect[]): void => {

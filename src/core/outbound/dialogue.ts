@@ -25,6 +25,8 @@ export interface DialogueSettings {
   readonly isSecured: boolean;
   /** Never sent in clear: with credentials TLS is a condition, whatever `tls` says. */
   readonly credentials?: PasswordAttempt | undefined;
+  /** The server is a smart host: what it has against us is nobody else's fault. */
+  readonly isOurRelay: boolean;
 }
 
 /** What the driver has to do, in order. */
@@ -147,7 +149,7 @@ export class Dialogue {
     if (unsuited !== undefined) {
       return [{ kind: "done", outcomes: transaction.recipients.map(() => unsuited), connection: "reusable" }];
     }
-    this.#exchange = new Exchange(transaction, this.#features, this.#needsReset);
+    this.#exchange = new Exchange(transaction, this.#features, this.#needsReset, this.#settings.isOurRelay);
     this.#state = "transaction";
     this.#send(this.#exchange.opening());
     return this.#handOver();

@@ -43,6 +43,7 @@ export function unsuitedTo(transaction: Transaction, features: Features): Perman
 export class Exchange {
   readonly #transaction: Transaction;
   readonly #features: Features;
+  readonly #isOurRelay: boolean;
   readonly #outcomes: (Outcome | undefined)[];
   #place: Place;
   /** The recipient whose reply comes next. */
@@ -50,10 +51,12 @@ export class Exchange {
   #accepted = 0;
   #isMailRefused = false;
 
-  constructor(transaction: Transaction, features: Features, needsReset: boolean) {
+  /** `isOurRelay`: the server is a smart host. */
+  constructor(transaction: Transaction, features: Features, needsReset: boolean, isOurRelay: boolean) {
     invariant(transaction.recipients.length > 0, "a transaction has a recipient");
     this.#transaction = transaction;
     this.#features = features;
+    this.#isOurRelay = isOurRelay;
     this.#outcomes = Array.from<Outcome | undefined>({ length: transaction.recipients.length });
     this.#place = needsReset ? "rset" : "mail";
   }
@@ -129,7 +132,7 @@ export class Exchange {
     if (isIntermediate(reply)) return "astray";
     if (reply.code >= 400) {
       this.#isMailRefused = true;
-      this.settle(refused("mail", "mail-refused", "message", reply));
+      this.settle(refused("mail", "mail-refused", "message", reply, this.#isOurRelay));
       if (!this.#features.pipelining) return "finished";
     }
     this.#place = "rcpt";
@@ -139,7 +142,7 @@ export class Exchange {
   #takeRcpt(reply: ServerReply): Step {
     if (isIntermediate(reply)) return "astray";
     if (reply.code < 300) this.#accepted++;
-    else this.#outcomes[this.#next] ??= refusedRecipient(reply, this.#accepted === 0);
+    else this.#outcomes[this.#next] ??= refusedRecipient(reply, this.#accepted === 0, this.#isOurRelay);
     this.#next++;
     if (this.#next === this.#outcomes.length) this.#place = "data";
     return this.#sendNext();
@@ -164,14 +167,14 @@ export class Exchange {
       return "content";
     }
     if (reply.code < 400) return "astray";
-    if (isWanted) this.settle(refused("data", "data-refused", "message", reply));
+    if (isWanted) this.settle(refused("data", "data-refused", "message", reply, this.#isOurRelay));
     return "finished";
   }
 
   /** A reply while content goes out: a refusal counts, and the rest of the content with its dot is not sent. */
   #takePremature(reply: ServerReply): Step {
     if (reply.code < 400) return "astray";
-    this.settle(refused("block", "content-refused", "message", reply));
+    this.settle(refused("block", "content-refused", "message", reply, this.#isOurRelay));
     return "finished-last";
   }
 
@@ -180,7 +183,7 @@ export class Exchange {
     this.settle(
       reply.code < 300
         ? delivered(reply, this.#features.dsn)
-        : refused("finalDot", "content-refused", "message", reply),
+        : refused("finalDot", "content-refused", "message", reply, this.#isOurRelay),
     );
     return "finished";
   }

@@ -1,6 +1,7 @@
 import type { OUTBOUND_TIME } from "../base/limits.ts";
 import type { ServerReply } from "../smtp/reply-decoder.ts";
 import type { Status } from "../smtp/reply.ts";
+import { standingOf } from "./standing.ts";
 
 /** What a session waits for; its deadline is `OUTBOUND_TIME[phase]`. */
 export type Phase = keyof typeof OUTBOUND_TIME;
@@ -42,6 +43,10 @@ const CAUSES = {
   "auth-refused": "7.8",
   /** The server wants a login that we do not have: 530 and its kin, at any point. */
   "auth-required": "7.0",
+  /** A smart host does not relay for us; our quota there is used up; our account there is closed (standing.ts). */
+  "relay-denied": "7.1",
+  "quota-exceeded": "4.5",
+  "account-paused": "7.0",
   "mail-refused": "0.0",
   "rcpt-refused": "0.0",
   /** The rest of the recipients belongs into a new transaction, at once (RFC 5321 section 4.5.3.1.10). */
@@ -167,17 +172,25 @@ function isAboutLogin(code: number): boolean {
   return code === 530 || code === 534 || code === 535 || code === 538;
 }
 
-/** A refusal (4yz or 5yz) of something in a transaction. */
-export function refused(phase: Phase, cause: Cause, scope: "recipient" | "message", reply: ServerReply): Failure {
+/** A refusal (4yz or 5yz) of something in a transaction. `isOurRelay`: by a smart host, of which we are a client. */
+export function refused(
+  phase: Phase,
+  cause: Cause,
+  scope: "recipient" | "message",
+  reply: ServerReply,
+  isOurRelay: boolean,
+): Failure {
   if (isAboutLogin(reply.code)) return transientReply(phase, "auth-required", "site", reply);
+  const standing = isOurRelay ? standingOf(reply, phase) : undefined;
+  if (standing !== undefined) return transientReply(phase, standing, "site", reply);
   if (reply.code < 500) return transientReply(phase, cause, scope, reply);
   return { kind: "permanent", scope, cause, phase, status: statusOf(5, cause, reply), reply, detail: "" };
 }
 
 /** RFC 5321 section 4.5.3.1.10: 452, and from old servers 552, for recipients beyond what one transaction takes. */
-export function refusedRecipient(reply: ServerReply, isFirst: boolean): Failure {
+export function refusedRecipient(reply: ServerReply, isFirst: boolean, isOurRelay: boolean): Failure {
   const isTooMany = reply.status === "4.5.3" || (reply.code === 552 && reply.status === "5.5.3") || isPlain452(reply);
-  if (!isTooMany) return refused("rcpt", "rcpt-refused", "recipient", reply);
+  if (!isTooMany) return refused("rcpt", "rcpt-refused", "recipient", reply, isOurRelay);
   // Where none was accepted before it, a new transaction with the same recipients would end here again: it waits.
   if (isFirst) return transientReply("rcpt", "rcpt-refused", "recipient", reply);
   return transientReply("rcpt", "too-many-recipients", "recipient", reply);

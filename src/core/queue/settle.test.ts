@@ -29,18 +29,24 @@ test.each<[string, Outcome, object]>([
   ["250: it is delivered", delivered(reply(250), false), { kind: "delivered" }],
   [
     "what a server refuses for good fails",
-    refused("rcpt", "rcpt-refused", "recipient", reply(550)),
+    refused("rcpt", "rcpt-refused", "recipient", reply(550), false),
     { kind: "failed" },
   ],
   ["what cannot go there at all fails", unsuited("too-big", "too big"), { kind: "failed" }],
   [
     "what a server puts off comes back by schedule",
-    refused("rcpt", "rcpt-refused", "recipient", reply(450)),
+    refused("rcpt", "rcpt-refused", "recipient", reply(450), false),
     { ...RETRY, because: "next-hop-refused" },
   ],
   [
     "what a server puts off until a time comes back then, or a little later",
-    refused("rcpt", "rcpt-refused", "recipient", { ...reply(450), lines: ["Greylisted, try again in 600 seconds"] }),
+    refused(
+      "rcpt",
+      "rcpt-refused",
+      "recipient",
+      { ...reply(450), lines: ["Greylisted, try again in 600 seconds"] },
+      false,
+    ),
     { kind: "retry", due: NOW + 600_000 * (1 + 0.15 * CHANCE), because: "next-hop-named-a-time" },
   ],
   [
@@ -61,7 +67,7 @@ test.each<[string, Outcome, object]>([
   ],
   [
     "too many recipients: at once, in another transaction",
-    refusedRecipient(reply(452, "4.5.3"), false),
+    refusedRecipient(reply(452, "4.5.3"), false, false),
     { kind: "again" },
   ],
   [
@@ -71,7 +77,7 @@ test.each<[string, Outcome, object]>([
   ],
   [
     "a wrong login is about us (promise P5)",
-    refused("mail", "mail-refused", "message", reply(535)),
+    refused("mail", "mail-refused", "message", reply(535), false),
     { ...RETRY, because: "next-hop-refused" },
   ],
   [
@@ -86,14 +92,14 @@ test.each<[string, Outcome, object]>([
 test("the class of the code is the class of the status, whatever the server wrote", () => {
   for (let code = 400; code < 600; code++) {
     for (const status of [undefined, "5.7.1", "4.2.1", "2.0.0"]) {
-      const outcome = refused("rcpt", "rcpt-refused", "recipient", reply(code, status));
+      const outcome = refused("rcpt", "rcpt-refused", "recipient", reply(code, status), false);
       expect(outcome.status[0]).toBe(outcome.kind === "permanent" ? "5" : "4");
       if (code < 500) expect(outcome.kind).toBe("transient");
     }
   }
 });
 
-const DEFERRED = refused("rcpt", "rcpt-refused", "recipient", reply(450));
+const DEFERRED = refused("rcpt", "rcpt-refused", "recipient", reply(450), false);
 const UNREADABLE = loss("finalDot", "content-unreadable", "EIO");
 
 test.each<[string, Outcome]>([
@@ -115,7 +121,9 @@ test("at the end of its life too, what is delivered is delivered, what is refuse
   const late = { attempts: 9, expiresAt: NOW - 1 };
   expect(settle(delivered(reply(250), true), late, POLICY, NOW, CHANCE)).toEqual({ kind: "delivered" });
   expect(settle(unsuited("too-big", ""), late, POLICY, NOW, CHANCE)).toEqual({ kind: "failed" });
-  expect(settle(refusedRecipient(reply(452, "4.5.3"), false), late, POLICY, NOW, CHANCE)).toEqual({ kind: "again" });
+  expect(settle(refusedRecipient(reply(452, "4.5.3"), false, false), late, POLICY, NOW, CHANCE)).toEqual({
+    kind: "again",
+  });
 });
 
 test("our own disk ends nobody's message, however long it takes (promise P5)", () => {
@@ -128,7 +136,7 @@ test("our own disk ends nobody's message, however long it takes (promise P5)", (
 });
 
 test.each<[string, Outcome]>([
-  ["550", refused("rcpt", "rcpt-refused", "recipient", reply(550))],
+  ["550", refused("rcpt", "rcpt-refused", "recipient", reply(550), false)],
   ["too big", unsuited("too-big", "too big")],
 ])("with soft_bounce nothing is final but the end of the message's life: %s", (_, outcome) => {
   const soft = { ...POLICY, isSoftBounce: true };
