@@ -17,6 +17,8 @@ import type { Target } from "./target.ts";
 export interface CourierHandler {
   /** Ready for a load; `send` or `close` may be called. */
   idle(courier: Courier): void;
+  /** Whether it may begin a transaction now; if not, `proceed` follows. */
+  mayBegin(courier: Courier): boolean;
   /** One outcome a delivery, in order. `isStale`: the connection had ended before, so that this was no attempt. */
   done(courier: Courier, load: Load, outcomes: readonly Outcome[], isStale: boolean): void;
   /** The last call, exactly once. `failure` where the session failed; `load` is what it was to carry and did not begin. */
@@ -119,6 +121,7 @@ export class Courier implements LegHandler {
   #resume: (() => void) | undefined; // of the piece-wise sending, when the peer took what waited
   #isGone = false;
   #isTransacting = false;
+  #isPermitted = false;
   /** What the site did to the session itself. */
   #failure: Transient | undefined;
   #transactions = 0;
@@ -169,6 +172,12 @@ export class Courier implements LegHandler {
     return this.#leg.dialogue;
   }
 
+  /** The transaction that waits may begin. */
+  proceed(): void {
+    this.#isPermitted = true;
+    this.#transact();
+  }
+
   send(load: Load): void {
     invariant(this.isReady, "a courier carries one load at a time");
     this.#load = load;
@@ -212,10 +221,10 @@ export class Courier implements LegHandler {
   }
 
   #open(place: Place): Leg {
-    const { isImplicitTls, tls, credentials, port, authorities, isOurRelay } = this.#target;
+    const { isImplicitTls, tls, credentials, port, authorities, isOurRelay, egress } = this.#target;
     const starts = isImplicitTls || tls === "none" || place.isInClear ? "none" : tls;
     const dialogue = new Dialogue({
-      ehloName: this.#parts.ehloName,
+      ehloName: egress.ehloName ?? this.#parts.ehloName,
       tls: starts === "verify" ? "required" : starts,
       isSecured: isImplicitTls,
       credentials,
@@ -231,6 +240,8 @@ export class Courier implements LegHandler {
         isImplicitTls,
         mustVerify: tls === "verify",
         authorities,
+        source: egress.source,
+        family: egress.family,
         connectTimeout: OUTBOUND_TIME.connect,
         handshakeTimeout: OUTBOUND_TIME.startTls,
       },
@@ -267,6 +278,7 @@ export class Courier implements LegHandler {
   }
 
   #run(effect: Effect): void {
+    const { limits } = this.#target;
     switch (effect.kind) {
       case "send":
         this.#leg.socket!.send([effect.text]);
@@ -286,7 +298,8 @@ export class Courier implements LegHandler {
         this.#finish(effect.outcomes);
         if (this.#isGone || effect.connection === "close" || this.#load !== undefined) break;
         // What the site has against us it will have against the next message too.
-        if (this.#failure === undefined && this.#transactions < this.#target.messagesMax) this.#handler.idle(this);
+        if (this.#failure === undefined && this.#transactions < (limits.messagesPerConnection ?? Infinity))
+          this.#handler.idle(this);
         else this.close();
         break;
       case "failed":
@@ -302,8 +315,11 @@ export class Courier implements LegHandler {
   #transact(): void {
     if (this.#isTransacting) return;
     this.#isTransacting = true;
-    while (this.#load !== undefined && this.#dialogue.isReady && !this.#isGone && !this.#isConverting)
+    while (this.#load !== undefined && this.#dialogue.isReady && !this.#isGone && !this.#isConverting) {
+      if (!this.#isPermitted && !this.#handler.mayBegin(this)) break;
+      this.#isPermitted = false;
       this.#begin(this.#load);
+    }
     this.#isTransacting = false;
   }
 
@@ -443,7 +459,8 @@ export class Courier implements LegHandler {
     this.#timer = undefined;
     const left = this.#deadline - this.#parts.clock.monotonic();
     if (left > 0) return this.#arm(left);
-    if (this.isReady) return this.close();
+    // Idle, or its transaction waits for its permit: that may take longer than servers like to wait.
+    if (this.#dialogue.isReady && !this.#isConverting) return this.#apply(this.#dialogue.quit());
     return this.#apply(this.#dialogue.timedOut());
   }
 }

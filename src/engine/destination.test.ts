@@ -37,7 +37,7 @@ const US = new Set(["relay.example", "8.8.0.1"]);
 
 function find(domain: string, resolver: Resolver, permitted: readonly Network[] = []): Promise<Destination> {
   const entropy = { fraction: () => 0, octets: () => new Uint8Array(0) };
-  const finder = new DestinationFinder({ resolver, entropy, isUs: (name) => US.has(name), permitted });
+  const finder = new DestinationFinder({ resolver, entropy, isUs: (name) => US.has(name), permitted, family: "any" });
   return finder.find(domain);
 }
 

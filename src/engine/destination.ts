@@ -4,6 +4,7 @@ import { isIpv4, isIpv6 } from "../core/mail/domain.ts";
 import type { Network } from "../core/policy/network.ts";
 import { obstacleTo } from "../core/policy/reach.ts";
 import { type ExchangeHost, type MxRecord, beforeUs, exchangersOf } from "../core/routing/exchangers.ts";
+import type { Egress } from "../core/routing/site-terms.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Answer, Resolver } from "../ports/resolver.ts";
 
@@ -21,6 +22,8 @@ export interface DestinationParts {
   readonly entropy: Entropy;
   /** The relay's own host names and the addresses at which it takes mail from strangers. */
   isUs(hostOrAddress: string): boolean;
+  /** Addresses that may be connected to. */
+  readonly family: Egress["family"];
   /** Networks that mail for strangers may go to although they are not public. */
   readonly permitted: readonly Network[];
 }
@@ -76,8 +79,12 @@ export class DestinationFinder {
   }
 
   async #host(record: MxRecord): Promise<Host> {
-    const { resolver } = this.#parts;
-    const answers = await Promise.all([resolver.addresses(record.exchange, 6), resolver.addresses(record.exchange, 4)]);
+    const { resolver, family } = this.#parts;
+    const nothing: Answer<string> = { kind: "absent", hasName: true };
+    const answers = await Promise.all([
+      family === "ipv4" ? nothing : resolver.addresses(record.exchange, 6),
+      family === "ipv6" ? nothing : resolver.addresses(record.exchange, 4),
+    ]);
     const [six, four] = answers.map((answer) => (answer.kind === "found" ? answer.records : []));
     const failed = answers.find(
       (answer): answer is Extract<Answer<string>, { kind: "failed" }> => answer.kind === "failed",

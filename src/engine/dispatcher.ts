@@ -11,13 +11,14 @@ import { lastWord } from "../core/queue/reason.ts";
 import { movesOn } from "../core/routing/fallback.ts";
 import { type Lane, type NextHop, isRetriedWithItsSite, parseLane } from "../core/routing/lane.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
+import { FREE_TERMS, type SiteTerms } from "../core/routing/site-terms.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Block, QueueListener, QueuePort, Site } from "../ports/queue.ts";
 import type { Claimed, MessageRow, SpaceReport } from "../ports/store.ts";
 import type { Courier, CourierHandler, CourierParts } from "./courier.ts";
 import type { Destination, DestinationFinder } from "./destination.ts";
 import type { DeliveryInHand, Load, MessageInHand } from "./load.ts";
-import { Pool } from "./pool.ts";
+import { type Aim, Pool } from "./pool.ts";
 import { type Attempt, type Fate, NO_ATTEMPT, Settler, type SettlerParts, type Wait } from "./settler.ts";
 import { type Target, exchangerTarget, smartHostTarget } from "./target.ts";
 
@@ -27,6 +28,7 @@ export interface DispatcherParts extends CourierParts, SettlerParts {
   readonly finder: Pick<DestinationFinder, "find">;
   /** Of the servers that MX records name. */
   readonly exchangerPort: number;
+  readonly exchangerTerms: SiteTerms;
   /** By name at every attempt; undefined where the configuration has it no more. */
   smartHost(name: string): SmartHost | undefined;
 }
@@ -66,6 +68,9 @@ interface Consumed {
   deliveries: number;
   octets: number;
 }
+
+/** Of a site that nothing goes to any more. */
+const NOWHERE: Aim = { limits: FREE_TERMS.limits, target: () => undefined };
 
 /** The queue hears of room for claims in groups of this many. */
 const REPORT_EVERY = 20;
@@ -157,11 +162,15 @@ export class Dispatcher implements CourierHandler, QueueListener {
   }
 
   granted(site: Site, slots: number): void {
-    const pool = this.#pools.get(site) ?? this.#newPool(site, () => undefined);
+    const pool = this.#pools.get(site) ?? this.#newPool(site, NOWHERE);
     pool.granted(slots);
     this.#work(pool);
     pool.returnSlots();
     this.#tidy(pool);
+  }
+
+  permitted(site: Site): void {
+    this.#pools.get(site)?.permitted();
   }
 
   blocked(site: Site, block: Block): void {
@@ -222,6 +231,10 @@ export class Dispatcher implements CourierHandler, QueueListener {
     return undefined;
   }
 
+  mayBegin(courier: Courier): boolean {
+    return this.#pool(courier).mayBegin(courier);
+  }
+
   done(courier: Courier, load: Load, outcomes: readonly Outcome[], isStale: boolean): void {
     const pool = this.#pool(courier);
     const again = this.#settle(load, outcomes, attemptOf(courier), isStale);
@@ -269,8 +282,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     }
     switch (hop.kind) {
       case "smarthost":
-        if (this.#parts.smartHost(hop.name) === undefined) return this.#reroute(load);
-        return this.#toSite(load, load.lane, () => this.#smartHostTarget(hop.name));
+        return this.#toSmartHost(load, hop.name);
       case "mx":
         return this.#locate(load, hop.domain);
       default:
@@ -278,9 +290,16 @@ export class Dispatcher implements CourierHandler, QueueListener {
     }
   }
 
-  #smartHostTarget(name: string): Target | undefined {
-    const host = this.#parts.smartHost(name);
-    return host === undefined ? undefined : smartHostTarget(host);
+  #toSmartHost(load: Load, name: string): void {
+    const found = this.#parts.smartHost(name);
+    if (found === undefined) return this.#reroute(load);
+    return this.#toSite(load, load.lane, {
+      limits: found.limits,
+      target: () => {
+        const host = this.#parts.smartHost(name); // at every attempt, so that a repaired one acts at once
+        return host === undefined ? undefined : smartHostTarget(host);
+      },
+    });
   }
 
   /** Looks for the domain's servers; what comes meanwhile for the same domain goes with it. */
@@ -298,10 +317,10 @@ export class Dispatcher implements CourierHandler, QueueListener {
       case "hosts": {
         const { hosts, site } = destination;
         this.#sites.set(lane, site);
-        const { exchangerPort, entropy, queue } = this.#parts;
+        const { exchangerPort, exchangerTerms, entropy, queue } = this.#parts;
         if (loads.some(({ message }) => message.claimedFrom === lane)) queue.sited(lane, site);
-        for (const load of loads)
-          this.#toSite(load, site, () => exchangerTarget(hosts, exchangerPort, () => entropy.fraction()));
+        const target = (): Target => exchangerTarget(hosts, exchangerPort, exchangerTerms, () => entropy.fraction());
+        for (const load of loads) this.#toSite(load, site, { limits: exchangerTerms.limits, target });
         return;
       }
       case "refused":
@@ -325,14 +344,14 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#tellConsumed(true);
   }
 
-  #toSite(load: Load, site: Site, target: () => Target | undefined): void {
+  #toSite(load: Load, site: Site, aim: Aim): void {
     const block = this.#blockOf(site);
     if (block !== undefined) {
       this.#wait(load, block);
       return this.#tellConsumed(true);
     }
-    const pool = this.#pools.get(site) ?? this.#newPool(site, target);
-    pool.aim(target);
+    const pool = this.#pools.get(site) ?? this.#newPool(site, aim);
+    pool.aim(aim);
     pool.add(load);
     return this.#work(pool);
   }
@@ -343,8 +362,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
     else pool.addFirst(load);
   }
 
-  #newPool(site: Site, target: () => Target | undefined): Pool {
-    const pool = new Pool(this.#parts, site, target, this);
+  #newPool(site: Site, aim: Aim): Pool {
+    const pool = new Pool(this.#parts, site, aim, this);
     this.#pools.set(site, pool);
     return pool;
   }

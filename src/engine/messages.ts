@@ -32,11 +32,14 @@ export type MailToQueue =
   | { readonly kind: "release"; readonly site: Site; readonly report: SiteReport }
   | { readonly kind: "progress"; readonly site: Site; readonly deliveries: number }
   | { readonly kind: "unblock"; readonly site: Site }
+  /** A transaction wants to begin at a site whose messages have a rate. */
+  | { readonly kind: "permit"; readonly site: Site }
   | { readonly kind: "sited"; readonly lane: Lane; readonly site: Site }
   | { readonly kind: "consumed"; readonly lane: Lane; readonly deliveries: number; readonly octets: number };
 
 export type QueueToMail =
   | { readonly kind: "granted"; readonly site: Site; readonly slots: number }
+  | { readonly kind: "permitted"; readonly site: Site }
   | { readonly kind: "blocked"; readonly site: Site; readonly block: Block };
 
 export type QueueToStore =

@@ -1,7 +1,7 @@
-import { QUEUE } from "../core/base/limits.ts";
 import type { Transient } from "../core/outbound/outcome.ts";
 import { FairQueue } from "../core/queue/fair-queue.ts";
 import type { Lane } from "../core/routing/lane.ts";
+import type { SiteLimits } from "../core/routing/site-terms.ts";
 import type { QueuePort, Site } from "../ports/queue.ts";
 import { Courier, type CourierHandler, type CourierParts } from "./courier.ts";
 import type { Load } from "./load.ts";
@@ -9,7 +9,14 @@ import { failureText } from "./settler.ts";
 import type { Target } from "./target.ts";
 
 export interface PoolParts extends CourierParts {
-  readonly queue: Pick<QueuePort, "demand" | "release" | "progress">;
+  readonly queue: Pick<QueuePort, "demand" | "release" | "progress" | "permit">;
+}
+
+/** Where a site's connections go. */
+export interface Aim {
+  readonly limits: SiteLimits;
+  /** As known at the time; undefined where the configuration has it no more. */
+  target(): Target | undefined;
 }
 
 /** The queue hears of deliveries in groups of this many. */
@@ -23,17 +30,18 @@ export class Pool {
   /** Loads that wait for a connection: each lane has its turn. */
   readonly #waiting = new FairQueue<Lane, Load>();
   readonly #couriers = new Set<Courier>();
+  /** Connections whose transaction waits for a permit, first come, first served. */
+  readonly #asking = new Set<Courier>();
   #slots = 0;
   #demanded = 0;
   /** Deliveries not yet told to the queue. */
   #delivered = 0;
-  /** Where to, as known now; undefined where the configuration has it no more. */
-  #target: () => Target | undefined;
+  #aim: Aim;
 
-  constructor(parts: PoolParts, site: Site, target: () => Target | undefined, handler: CourierHandler) {
+  constructor(parts: PoolParts, site: Site, aim: Aim, handler: CourierHandler) {
     this.#parts = parts;
     this.site = site;
-    this.#target = target;
+    this.#aim = aim;
     this.#handler = handler;
   }
 
@@ -51,8 +59,8 @@ export class Pool {
   }
 
   /** What was found out later goes. */
-  aim(target: () => Target | undefined): void {
-    this.#target = target;
+  aim(aim: Aim): void {
+    this.#aim = aim;
   }
 
   add(load: Load): void {
@@ -71,7 +79,7 @@ export class Pool {
   /** Takes what waits, of all lanes or of some; no connection is wanted for it any more. */
   drain(isWanted?: (lane: Lane) => boolean): Load[] {
     const taken = this.#waiting.drain(isWanted);
-    const wanted = Math.min(QUEUE.windowMax, this.#couriers.size + this.#waiting.length);
+    const wanted = Math.min(this.#aim.limits.connectionsMax, this.#couriers.size + this.#waiting.length);
     if (this.#demanded > wanted) this.#demand(wanted);
     return taken;
   }
@@ -87,18 +95,33 @@ export class Pool {
       if (courier.isReady) courier.send(this.#waiting.shift()!);
     }
     while (this.#waiting.length > 0 && this.#couriers.size < this.#slots) {
-      const target = this.#target();
+      const target = this.#aim.target();
       const load = this.#waiting.shift()!;
       if (target === undefined) astray.push(load);
       else this.#couriers.add(new Courier(this.#parts, this.site, target, this.#handler, load));
     }
-    const wanted = Math.min(QUEUE.windowMax, this.#couriers.size + this.#waiting.length);
+    const wanted = Math.min(this.#aim.limits.connectionsMax, this.#couriers.size + this.#waiting.length);
     if (this.#waiting.length > 0 && wanted > this.#demanded) this.#demand(wanted);
     return astray;
   }
 
   granted(slots: number): void {
     this.#slots += slots;
+  }
+
+  /** Whether a transaction may begin at once; if not, `permitted` follows. */
+  mayBegin(courier: Courier): boolean {
+    if (this.#aim.limits.messagesPerMinute === undefined) return true;
+    this.#asking.add(courier);
+    this.#parts.queue.permit(this.site);
+    return false;
+  }
+
+  permitted(): void {
+    const [courier] = this.#asking;
+    if (courier === undefined) return; // who asked is gone: the others have asked for themselves
+    this.#asking.delete(courier);
+    courier.proceed();
   }
 
   /** What came too late to be of use goes back. */
@@ -109,6 +132,7 @@ export class Pool {
   /** A connection is gone. `more`: how many loads still want one. */
   gone(courier: Courier, failure: Transient | undefined, isStopping: boolean): void {
     this.#couriers.delete(courier);
+    this.#asking.delete(courier);
     this.#release(failure, isStopping ? 0 : this.#waiting.length);
   }
 
@@ -133,7 +157,7 @@ export class Pool {
     this.#slots--;
     const deliveries = this.#delivered;
     this.#delivered = 0;
-    this.#demand(Math.min(QUEUE.windowMax, this.#couriers.size + more));
+    this.#demand(Math.min(this.#aim.limits.connectionsMax, this.#couriers.size + more));
     this.#parts.queue.release(this.site, {
       deliveries,
       failure: failure === undefined ? undefined : failureText(failure),

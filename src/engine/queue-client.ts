@@ -104,6 +104,10 @@ export class QueueClient implements QueuePort {
     this.#queue.say({ kind: "progress", site, deliveries });
   }
 
+  permit(site: Site): void {
+    this.#queue.say({ kind: "permit", site });
+  }
+
   unblock(site: Site): void {
     this.#queue.say({ kind: "unblock", site });
   }

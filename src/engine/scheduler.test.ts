@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
 import type { Event } from "../core/events.ts";
+import { FREE_TERMS, type SiteLimits } from "../core/routing/site-terms.ts";
 import type { ClaimedLane, MailToQueue, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
 import { Scheduler } from "./scheduler.ts";
 
@@ -8,6 +9,7 @@ import { Scheduler } from "./scheduler.ts";
 function scene(
   mailThreads = 1,
   hasFallback: (name: string) => boolean = () => false,
+  limits: Partial<SiteLimits> = {},
 ): {
   now: number;
   mails: QueueToMail[][];
@@ -39,6 +41,7 @@ function scene(
     mails: mails.map((list) => ({ say: (message: QueueToMail) => void list.push(message) })),
     store: { say: (message) => void store.push(message) },
     hasFallback,
+    limitsOf: () => ({ ...FREE_TERMS.limits, ...limits }),
   });
   scheduler.fromStore({ kind: "space", report: { freeOctets: 1, mayAccept: true, mayDeliver: true } });
   return Object.assign(s, {
@@ -50,7 +53,9 @@ function scene(
     fromStore: (message: StoreToQueue) => scheduler.fromStore(message),
     pass(ms: number) {
       s.now += ms;
-      for (const timer of timers.splice(0).filter(({ at }) => at <= s.now)) timer.call();
+      const due = timers.filter(({ at }) => at <= s.now);
+      for (const timer of due) timers.splice(timers.indexOf(timer), 1);
+      for (const timer of due) timer.call();
     },
   });
 }
@@ -358,4 +363,56 @@ test("an operator wants a blocked lane tried now: it is open, and what it met is
   expect(granted(s.mails[0]!)).toBe(2); // the first one, and one that finds out
   s.fromMail(released("connect-failed"));
   expect(s.events.at(-1)).toMatchObject({ event: "site.blocked", failures: 2 });
+});
+
+test("new connections within a minute are bounded, over all mail threads; the next ones come as the first get old", () => {
+  const s = scene(2, undefined, { connectionsPerMinute: 4 });
+  const all = (): number => granted(s.mails[0]!) + granted(s.mails[1]!);
+  for (const thread of [0, 1]) s.fromMail({ kind: "demand", site: lane, connections: 3 }, thread);
+  expect(all()).toBe(4);
+  // Connections that are gone are no new ones.
+  for (let n = 0; n < 3; n++) s.fromMail(released(undefined), 0);
+  expect(all()).toBe(4);
+  s.pass(60_000);
+  expect(all()).toBe(4);
+  s.pass(OUTBOUND.rateSlack);
+  expect(all()).toBe(8); // four more
+});
+
+test("a rate holds also after a site was not in use", () => {
+  const s = scene(1, undefined, { connectionsPerMinute: 1 });
+  for (let n = 0; n < 3; n++) {
+    s.fromMail({ kind: "demand", site: lane, connections: 1 });
+    s.fromMail({ kind: "demand", site: lane, connections: 0 });
+    if (n === 0) s.fromMail(released(undefined));
+  }
+  expect(granted(s.mails[0]!)).toBe(1);
+});
+
+test("transactions get their permits as the rate has room, first come, first served over all mail threads", () => {
+  const s = scene(2, undefined, { messagesPerMinute: 2 });
+  const permitted = (): number[] => s.mails.map((said) => said.filter(({ kind }) => kind === "permitted").length);
+  s.fromMail({ kind: "demand", site: lane, connections: 1 }, 0);
+  for (const thread of [0, 0, 1, 0]) s.fromMail({ kind: "permit", site: lane }, thread);
+  expect(permitted()).toEqual([2, 0]);
+  s.pass(59_000);
+  expect(permitted()).toEqual([2, 0]);
+  s.pass(1000 + OUTBOUND.rateSlack);
+  expect(permitted()).toEqual([3, 1]);
+});
+
+test("no connection is begun long before its first message may go", () => {
+  const s = scene(1, undefined, { messagesPerMinute: 1 });
+  s.fromMail({ kind: "permit", site: lane });
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  expect(granted(s.mails[0]!)).toBe(0);
+  s.pass(60_000 + OUTBOUND.rateSlack);
+  expect(granted(s.mails[0]!)).toBe(1);
+});
+
+test("a site's own bound of connections holds whatever it takes", () => {
+  const s = scene(1, undefined, { connectionsMax: 2 });
+  s.fromMail({ kind: "demand", site: lane, connections: 50 });
+  for (let n = 0; n < 100; n++) s.fromMail({ kind: "progress", site: lane, deliveries: 20 });
+  expect(granted(s.mails[0]!)).toBe(2);
 });

@@ -1,10 +1,12 @@
 import { unreachable } from "../core/base/invariant.ts";
-import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
+import { OUTBOUND, OUTBOUND_TIME, QUEUE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
-import type { Duration, Instant } from "../core/base/time.ts";
+import { type Duration, type Instant, minute } from "../core/base/time.ts";
 import { SITE_RETRY, wait } from "../core/queue/backoff.ts";
-import { FRESH_WINDOW, PROBE_WINDOW, type Window, narrowed, widened } from "../core/queue/window.ts";
+import { Rate } from "../core/queue/rate.ts";
+import { PROBE_WINDOW, type Window, freshWindow, narrowed, widened } from "../core/queue/window.ts";
 import { type Lane, isRetriedWithItsSite } from "../core/routing/lane.ts";
+import type { SiteLimits } from "../core/routing/site-terms.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Recorder } from "../ports/recorder.ts";
@@ -19,6 +21,13 @@ interface SiteRecord {
   readonly block: Block;
   /** It took a message, and was not blocked since. */
   readonly isProven: boolean;
+  /** What was begun there in the last minute, where that has a bound. */
+  readonly rates: SiteRates;
+}
+
+interface SiteRates {
+  readonly connections: Rate | undefined;
+  readonly messages: Rate | undefined;
 }
 
 /** What the scheduler knows of a site that is in use: all that limits connections there. */
@@ -34,6 +43,12 @@ interface SiteState {
   readonly wanted: number[];
   /** Lanes with claimed deliveries that go there. */
   readonly lanes: Set<Lane>;
+  readonly limits: SiteLimits;
+  readonly rates: SiteRates;
+  /** Mail threads with a transaction that waits for its permit, first come, first served. */
+  readonly asking: number[];
+  /** Rings when a rate has room again. */
+  timer: Timer | undefined;
 }
 
 /** What the scheduler knows of a lane that the store leaves to it. Lanes at rest are rows in the store only. */
@@ -52,7 +67,6 @@ interface LaneState {
 /** More of a lane is claimed while less than this of it is out. */
 const LANE_LOW_WATER = QUEUE.deliveriesPerLaneClaim / 2;
 const NO_BLOCK: Block = { until: 0, text: "" };
-const FRESH: SiteRecord = { window: FRESH_WINDOW, failures: 0, block: NO_BLOCK, isProven: false };
 const TIMER_MAX: Duration = 3_600_000;
 
 export interface SchedulerParts {
@@ -61,6 +75,8 @@ export interface SchedulerParts {
   readonly recorder: Recorder;
   readonly mails: readonly Outlet<QueueToMail>[];
   readonly store: Outlet<QueueToStore>;
+  /** The bounds of a site, as the configuration has them. */
+  limitsOf(site: Site): SiteLimits;
   /** Mail of this lane may go on to another one: it is claimed also while its site is blocked. */
   hasFallback(lane: Lane): boolean;
 }
@@ -117,6 +133,11 @@ export class Scheduler {
       }
       case "unblock":
         return this.#unblock(message.site);
+      case "permit": {
+        const site = this.#site(message.site);
+        site.asking.push(mailThread);
+        return this.#permit(site);
+      }
       case "sited":
         return this.#sited(this.#lane(message.lane), this.#site(message.site));
       case "consumed":
@@ -159,9 +180,19 @@ export class Scheduler {
     let site = this.#sites.get(name);
     if (site === undefined) {
       const perThread = (): number[] => this.#mails.map(() => 0);
-      const found = this.#resting.get(name) ?? FRESH;
+      const limits = this.#parts.limitsOf(name);
+      const found = this.#resting.get(name) ?? freshRecord(limits);
       this.#resting.delete(name);
-      site = { name, ...found, slots: perThread(), wanted: perThread(), lanes: new Set() };
+      site = {
+        name,
+        ...found,
+        limits,
+        slots: perThread(),
+        wanted: perThread(),
+        lanes: new Set(),
+        asking: [],
+        timer: undefined,
+      };
       this.#sites.set(name, site);
     }
     return site;
@@ -182,8 +213,11 @@ export class Scheduler {
     if (sum(site.slots) > 0 || sum(site.wanted) > 0 || site.lanes.size > 0) return;
     this.#sites.delete(site.name);
     this.#hungry.delete(site);
-    const { window, failures, block, isProven } = site;
-    if (failures > 0 || window.price > 1) this.#resting.set(site.name, { window, failures, block, isProven });
+    site.timer?.cancel();
+    const { window, failures, block, isProven, rates } = site;
+    const isBounded = rates.connections !== undefined || rates.messages !== undefined;
+    if (failures > 0 || window.price > 1 || isBounded)
+      this.#resting.set(site.name, { window, failures, block, isProven, rates });
   }
 
   #forgetLane(lane: LaneState): void {
@@ -268,7 +302,7 @@ export class Scheduler {
     const { name, failures } = site;
     if (failures > 0) this.#parts.recorder.record({ event: "site.unblocked", site: name, failures });
     site.failures = 0;
-    site.window = widened(site.window, deliveries);
+    site.window = widened(site.window, deliveries, site.limits.connectionsMax);
     this.#prove(site, true);
   }
 
@@ -317,11 +351,44 @@ export class Scheduler {
     return site.isProven ? room : Math.min(room, OUTBOUND.unprovenConnectionsMax - this.#unprovenSlots);
   }
 
+  /** New connections that the rates leave to a site now; the timer rings when there will be more. */
+  #allowed(site: SiteState): number {
+    const { connections, messages } = site.rates;
+    const now = this.#clock.monotonic();
+    // A connection is of no use before its first message may go.
+    const wait = Math.max(connections?.freeAt(now) ?? now, (messages?.freeAt(now) ?? now) - OUTBOUND_TIME.idle) - now;
+    if (wait > 0) this.#ring(site, wait);
+    return wait > 0 ? 0 : (connections?.room(now) ?? Number.POSITIVE_INFINITY);
+  }
+
+  #ring(site: SiteState, delay: Duration): void {
+    site.timer?.cancel();
+    site.timer = this.#clock.after(delay, () => {
+      site.timer = undefined;
+      this.#grant(site);
+      this.#permit(site);
+    });
+  }
+
+  /** A mail thread wants to begin a transaction at a site whose messages have a rate. */
+  #permit(site: SiteState): void {
+    const { messages } = site.rates;
+    while (site.asking.length > 0) {
+      const now = this.#clock.monotonic();
+      const at = messages?.freeAt(now) ?? now;
+      if (at > now) return this.#ring(site, at - now);
+      messages?.take(now);
+      this.#mails[site.asking.shift()!]!.say({ kind: "permitted", site: site.name });
+    }
+  }
+
   /** Gives out slots up to the window, one mail thread after the other. */
   #grant(site: SiteState): void {
     if (!this.#mayDeliver || this.#isBlocked(site) || this.#isPausedAt(site.name)) return;
+    const wanted = sum(site.wanted) - sum(site.slots);
+    if (wanted <= 0) return;
     const room = this.#room(site);
-    let free = Math.min(room, site.window.limit - sum(site.slots));
+    let free = Math.min(room, site.window.limit - sum(site.slots), this.#allowed(site));
     const grants = this.#mails.map(() => 0);
     for (let isGiving = true; free > 0 && isGiving;) {
       isGiving = false;
@@ -332,12 +399,15 @@ export class Scheduler {
         free--;
         this.#slots++;
         if (!site.isProven) this.#unprovenSlots++;
+        site.rates.connections?.take(this.#clock.monotonic());
         isGiving = true;
       }
     }
     for (const [thread, slots] of grants.entries())
       if (slots > 0) this.#mails[thread]!.say({ kind: "granted", site: site.name, slots });
-    if (room <= sum(grants) && sum(site.wanted) > sum(site.slots)) this.#hungry.add(site);
+    const isShort = sum(site.wanted) > sum(site.slots);
+    if (isShort && room <= sum(grants)) this.#hungry.add(site);
+    else if (isShort && site.window.limit > sum(site.slots)) this.#allowed(site); // the timer, if nothing else
   }
 
   /** The one that waits longest first; each gets what it can use, and waits again at the end where that was not all. */
@@ -412,6 +482,13 @@ export class Scheduler {
     this.#nextMailThread = (this.#nextMailThread + 1) % this.#mails.length;
     return this.#nextMailThread;
   }
+}
+
+function freshRecord({ connectionsMax, connectionsPerMinute, messagesPerMinute }: SiteLimits): SiteRecord {
+  const rate = (most: number | undefined): Rate | undefined =>
+    most === undefined ? undefined : new Rate(most, minute + OUTBOUND.rateSlack);
+  const rates = { connections: rate(connectionsPerMinute), messages: rate(messagesPerMinute) };
+  return { window: freshWindow(connectionsMax), failures: 0, block: NO_BLOCK, isProven: false, rates };
 }
 
 function sum(numbers: readonly number[]): number {

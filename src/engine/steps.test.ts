@@ -241,3 +241,61 @@ test("the same words of a stranger's server are about the recipient", async () =
   await settle();
   expect(s.events.find(({ event }) => event === "delivery.failed")).toMatchObject({ cause: "rcpt-refused" });
 });
+
+test("where messages have a rate each transaction waits for its permit, and the connection meanwhile", async () => {
+  const s = routed(lane);
+  s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerMinute: 2 } });
+  for (let n = 0; n < 2; n++) s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect([s.asked, s.settlements]).toEqual([[lane], []]);
+  s.dispatcher.permitted(lane);
+  await settle();
+  expect(s.settlements).toHaveLength(1);
+  expect(s.asked).toHaveLength(2);
+  s.dispatcher.permitted(lane);
+  await settle();
+  expect(s.settlements).toHaveLength(2);
+  expect(s.hop.connections).toBe(1);
+});
+
+test("a permit that takes longer than a connection may idle: the connection is left, and the message waits on", async () => {
+  const s = routed(lane);
+  s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerMinute: 2 } });
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.clock.advance(5001);
+  await settle();
+  expect(s.reports).toMatchObject([{ failure: undefined }]);
+  expect(s.settlements).toEqual([]);
+  s.dispatcher.permitted(lane); // asked for by the connection that is gone
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.dispatcher.permitted(lane);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "finish" }]);
+});
+
+test("so many messages over one connection as its terms allow", async () => {
+  const s = routed(lane);
+  s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerConnection: 2 } });
+  for (let n = 0; n < 3; n++) s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toHaveLength(2);
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toHaveLength(3);
+  expect(s.hop.connections).toBe(2);
+});
+
+test("how we show ourselves: source, family and the name in EHLO are the site's", async () => {
+  const s = routed(lane);
+  s.hosts.set("a", { ...site, egress: { source: "192.0.2.7", ehloName: "out.example", family: "ipv4" } });
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.hop.targets).toMatchObject([{ source: "192.0.2.7", family: "ipv4" }]);
+  expect(s.hop.said[0]).toBe("EHLO out.example");
+});

@@ -1,15 +1,16 @@
-import { OUTBOUND } from "../core/base/limits.ts";
 import { type Candidate, type ExchangeHost, candidatesOf } from "../core/routing/exchangers.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
+import type { SiteTerms } from "../core/routing/site-terms.ts";
 
 /** Where a connection to a site goes, and under which conditions. */
-export interface Target extends Pick<SmartHost, "port" | "isImplicitTls" | "tls" | "credentials" | "authorities"> {
+export interface Target extends Pick<
+  SmartHost,
+  "port" | "isImplicitTls" | "tls" | "credentials" | "authorities" | "limits" | "egress"
+> {
   /** In the order in which they are tried; at least one. */
   readonly candidates: readonly Candidate[];
   /** A smart host, of which we are a client; else a stranger's server. */
   readonly isOurRelay: boolean;
-  /** Messages over one connection. */
-  readonly messagesMax: number;
 }
 
 export function smartHostTarget(host: SmartHost): Target {
@@ -17,12 +18,16 @@ export function smartHostTarget(host: SmartHost): Target {
     ...host,
     candidates: [{ host: host.host, address: host.host }],
     isOurRelay: true,
-    messagesMax: Number.POSITIVE_INFINITY,
   };
 }
 
 /** The servers of a domain: strangers, who take mail with TLS where they offer it, whatever their certificate. */
-export function exchangerTarget(hosts: readonly ExchangeHost[], port: number, chance: () => number): Target {
+export function exchangerTarget(
+  hosts: readonly ExchangeHost[],
+  port: number,
+  { limits, egress }: SiteTerms,
+  chance: () => number,
+): Target {
   return {
     candidates: candidatesOf(hosts, chance),
     port,
@@ -30,7 +35,8 @@ export function exchangerTarget(hosts: readonly ExchangeHost[], port: number, ch
     tls: "opportunistic",
     credentials: undefined,
     authorities: [],
+    limits,
+    egress,
     isOurRelay: false,
-    messagesMax: OUTBOUND.messagesPerStrangerConnectionMax,
   };
 }

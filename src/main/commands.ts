@@ -11,6 +11,7 @@ import { parseMailbox } from "../core/mail/path.ts";
 import { unreachable } from "../core/base/invariant.ts";
 import type { Config } from "../core/config/config.ts";
 import { parseSmartHostUrl } from "../core/config/values.ts";
+import { FREE_TERMS } from "../core/routing/site-terms.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
 import type { QueueAction } from "../core/queue/action.ts";
 import { type SelectionTexts, parseSelection } from "../core/queue/selection.ts";
@@ -362,6 +363,7 @@ async function send(options: SendOptions): Promise<void> {
     tls: credentials !== undefined || options.tlsCa !== undefined ? "verify" : "opportunistic",
     credentials,
     authorities: options.tlsCa === undefined ? [] : [readAuthority(options.tlsCa)],
+    ...FREE_TERMS,
   };
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-send-"));
   try {

@@ -80,6 +80,7 @@ export function sendTestMessage(site: SmartHost, message: TestMessage, scratch: 
       smartHostTarget(site),
       {
         idle: (idle) => idle.close(),
+        mayBegin: () => true,
         done: (_courier, _load, found) => (outcomes = found),
         gone: (_courier, failure) =>
           resolve(message.to.map((recipient, at) => ({ recipient, outcome: (outcomes?.[at] ?? failure)! }))),

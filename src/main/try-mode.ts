@@ -8,6 +8,7 @@ import { octetText } from "../core/base/bytes.ts";
 import type { Config, Listener } from "../core/config/config.ts";
 import { parseConfig } from "../core/config/parse.ts";
 import { invariant } from "../core/base/invariant.ts";
+import { FREE_TERMS } from "../core/routing/site-terms.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import type { TryOptions } from "../surfaces/cli/program.ts";
 import { ProcessLog } from "./process-log.ts";
@@ -64,6 +65,7 @@ export async function tryMode(options: TryOptions): Promise<void> {
     tls: "none",
     credentials: undefined,
     authorities: [],
+    ...FREE_TERMS,
   } as const;
   const [result] = await sendTestMessage(site, SAMPLE, path.join(data, "scratch"));
   const acceptedMs = performance.now() - sentAt;

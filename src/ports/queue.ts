@@ -29,6 +29,8 @@ export interface QueuePort {
   release(site: Site, report: SiteReport): void;
   /** Deliveries since the last report, for the window. */
   progress(site: Site, deliveries: number): void;
+  /** A transaction wants to begin at a site whose messages have a rate: `permitted` follows, once for each call. */
+  permit(site: Site): void;
   /** An operator wants the site tried now, blocked or not. */
   unblock(site: Site): void;
   /** What this thread claimed of the lane goes to this site. */
@@ -53,6 +55,7 @@ export interface Block {
 /** What the queue tells a mail thread. */
 export interface QueueListener {
   granted(site: Site, slots: number): void;
+  permitted(site: Site): void;
   /** Nothing goes to this site for now; what is in hand for it takes its route's next step, or is parked. */
   blocked(site: Site, block: Block): void;
   claimed(claimed: readonly Claimed[]): void;

@@ -49,6 +49,10 @@ export interface SocketHandler {
 export interface ConnectTarget {
   /** Where to connect to: an address, or a name for the system to look up. */
   readonly address: string;
+  /** Address of this machine to connect from; undefined: the system chooses. */
+  readonly source?: string | undefined;
+  /** Which addresses of a name are tried. */
+  readonly family?: "any" | "ipv4" | "ipv6";
   /** The name that the certificate is checked against, and the SNI. */
   readonly host: string;
   readonly port: number;

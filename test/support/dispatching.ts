@@ -3,6 +3,7 @@ import { day } from "../../src/core/base/time.ts";
 import type { Event } from "../../src/core/events.ts";
 import { DELIVERY_RETRY } from "../../src/core/queue/backoff.ts";
 import type { DeliveryPolicy } from "../../src/core/queue/settle.ts";
+import { FREE_TERMS } from "../../src/core/routing/site-terms.ts";
 import type { SmartHost } from "../../src/core/routing/smart-host.ts";
 import { BrokenTls } from "../../src/engine/broken-tls.ts";
 import type { Destination } from "../../src/engine/destination.ts";
@@ -27,6 +28,8 @@ export class NextHop implements Transport {
   readonly targets: ConnectTarget[] = [];
   /** Whether an address refuses connections. */
   refusesAt: (address: string) => boolean = () => false;
+  /** Commands, as they came. */
+  readonly said: string[] = [];
   readonly contents: string[] = [];
   readonly recipients: number[] = [];
   readonly handlers: (SocketHandler & { connected(socket: Socket): void })[] = [];
@@ -46,6 +49,7 @@ export class NextHop implements Transport {
     const say = (text: string): void => queueMicrotask(() => handler.received(utf8(text)));
     const close = (): void => queueMicrotask(() => handler.closed({ kind: "ended", text: "" }));
     const command = (line: string): void => {
+      this.said.push(line);
       const verb = line.slice(0, 4);
       const said = this.answer(verb, connection);
       if (said === "") return close();
@@ -110,6 +114,8 @@ export interface Scene {
   route: readonly string[];
   /** What the DNS says of domains; unknown where it is not here. */
   destinations: Map<string, Destination>;
+  /** Sites that a permit was asked for. */
+  readonly asked: string[];
   /** Lanes that were told to go to a site. */
   readonly sited: (readonly [lane: string, site: string])[];
 }
@@ -122,6 +128,7 @@ export const site: SmartHost = {
   tls: "none",
   credentials: undefined,
   authorities: [],
+  ...FREE_TERMS,
 };
 const scenes: Scene[] = [];
 
@@ -155,6 +162,7 @@ export function scene(options: SceneOptions = {}): Scene {
     release: (_lane, report) => void reports.push(report),
     progress: () => undefined,
     unblock: () => undefined,
+    permit: (to) => void made.asked.push(to),
     sited: (name, to) => void made.sited.push([name, to]),
     consumed: () => undefined,
   };
@@ -169,6 +177,7 @@ export function scene(options: SceneOptions = {}): Scene {
     hosts: new Map([["a", site]]),
     route: [lane],
     destinations: new Map(),
+    asked: [],
     sited: [],
   };
   const entropy: Entropy = { octets: (n) => new Uint8Array(n).fill(++ids), fraction: () => 0.5 };
@@ -186,6 +195,7 @@ export function scene(options: SceneOptions = {}): Scene {
       find: (domain) => Promise.resolve(made.destinations.get(domain) ?? { kind: "unknown", detail: "SERVFAIL" }),
     },
     exchangerPort: 25,
+    exchangerTerms: FREE_TERMS,
     smartHost: (name) => made.hosts.get(name),
     lanesOf: () => made.route,
     notifier: new Notifier({

@@ -72,6 +72,7 @@ export class MemoryQueue implements QueuePort {
   progress(): void {}
   sited(): void {}
   unblock(): void {}
+  permit(): void {}
   consumed(): void {}
 }
 

@@ -18,7 +18,14 @@ export class NetTransport implements Transport {
   }
 
   connect(target: ConnectTarget, handler: ConnectHandler): Socket {
-    const raw = net.connect({ host: target.address, port: target.port, noDelay: true });
+    const { address, port, source, family = "any" } = target;
+    const raw = net.connect({
+      host: address,
+      port,
+      noDelay: true,
+      ...(source === undefined ? {} : { localAddress: source }),
+      ...(family === "any" ? {} : { family: family === "ipv4" ? 4 : 6 }),
+    });
     const socket = new NetSocket(raw, handler, this.#clientRole(target), (facts) => handler.connected(socket, facts));
     socket.standsWithin(target.connectTimeout);
     raw.once("connect", () => socket.stands(target.isImplicitTls));

@@ -98,6 +98,10 @@ export const OUTBOUND = {
   addressesPerAttemptMax: 5,
   /** Messages over one connection to a stranger's server (FIELD). */
   messagesPerStrangerConnectionMax: 100,
+  /** New connections to the servers of strangers, a minute and site (FIELD). */
+  strangerConnectionsPerMinute: 100,
+  /** A minute of ours lasts so much longer than one, so that what meets delays on its way stays within the limit there. */
+  rateSlack: 200,
   /** Recipients in a row that a smart host does not relay for, after which it is us whom it does not serve (FIELD). */
   denialsMax: 3,
   /** Addresses that are remembered as having broken TLS, and for how long. */
@@ -232,9 +236,12 @@ export const QUEUE = {
   /** Deliveries claimed and not done with, and their content in memory, on all mail threads together. */
   claimedMax: 5000,
   claimedOctetsMax: 64 * MiB,
-  /** Connections of a site: adaptive between these (FIELD). */
+  /** Connections of a site: adaptive between these (FIELD), unless the configuration has another bound. */
   windowStart: 5,
   windowMax: 20,
+  connectionsPerSiteMax: 1000,
+  /** What a configured rate may be, a minute. */
+  ratePerMinuteMax: 100_000,
   /** Sites not in use whose failures the queue thread remembers, so that their waits go on growing. */
   restingSitesMax: 10_000,
   /** Blocked sites that a mail thread remembers, so that what arrives for them is parked without a question. */

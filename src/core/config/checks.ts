@@ -1,10 +1,11 @@
 // What concerns several keys at once. Each check takes the sections it needs and is left out while one of them is not
 // valid, so that one slip does not hide the others.
 
+import { isIpv4, isIpv6 } from "../mail/domain.ts";
 import type { Argon2Parameters } from "../policy/password-hash.ts";
 import { isLoopback, isWideOpen } from "../policy/network.ts";
 import { listenText } from "./config.ts";
-import { type ConfigIssue, configPathText, issue } from "./issue.ts";
+import { type ConfigIssue, type ConfigPath, configPathText, issue } from "./issue.ts";
 import { nearest } from "./nearest.ts";
 import { type ConfigSections, OPEN_TO_EVERYONE } from "./schema.ts";
 
@@ -105,8 +106,30 @@ function smartHostProblem(section: SmartHostSection): { readonly key: string; re
 function checkSmartHosts({ smarthosts = {} }: SomeSections): ConfigIssue[] {
   return Object.entries(smarthosts).flatMap(([name, section]) => {
     const problem = smartHostProblem(section);
-    return problem === undefined ? [] : issue(["smarthosts", name, problem.key], problem.why);
+    const found = problem === undefined ? [] : [issue(["smarthosts", name, problem.key], problem.why)];
+    return [...found, ...checkFamily(["smarthosts", name], section, section.url.host)];
   });
+}
+
+/** An address can only be reached by its own family. `host` may be a name. */
+function checkFamily(
+  place: ConfigPath,
+  { source, family }: Pick<SmartHostSection, "source" | "family">,
+  host: string | undefined,
+): ConfigIssue[] {
+  const familyOf = (address: string | undefined): string | undefined =>
+    address === undefined ? undefined : isIpv4(address) ? "ipv4" : isIpv6(address) ? "ipv6" : undefined;
+  const own = familyOf(source) ?? (family === "any" ? undefined : family);
+  if (source !== undefined && family !== "any" && own !== family)
+    return [issue([...place, "family"], `contradicts source, which is an address of ${own}`)];
+  const theirs = familyOf(host);
+  if (own === undefined || theirs === undefined || own === theirs) return [];
+  const key = source === undefined ? "family" : "source";
+  return [issue([...place, key], `cannot reach the url's host, which is an address of ${theirs}`)];
+}
+
+function checkDelivery({ delivery }: SomeSections): ConfigIssue[] {
+  return delivery === undefined ? [] : checkFamily(["delivery"], delivery, undefined);
 }
 
 /** Mail to ourselves would come back to us (promise P5: such a slip must not become a bounce for every sender). */
@@ -153,6 +176,7 @@ const ERRORS: readonly Check[] = [
   checkCredentials,
   checkSmartHosts,
   checkOurselves,
+  checkDelivery,
   checkRoutes,
 ];
 

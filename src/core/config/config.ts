@@ -6,6 +6,7 @@ import type { AddressPattern } from "../policy/address-pattern.ts";
 import type { PasswordHash } from "../policy/password-hash.ts";
 import type { DelayNotice } from "../queue/ageing.ts";
 import type { Route } from "../routing/route.ts";
+import type { SiteTerms } from "../routing/site-terms.ts";
 
 // What a valid configuration says, with everything parsed. Plain data: it crosses to other threads as it is. Only
 // `main` reads it; each part is handed the values it needs.
@@ -55,7 +56,7 @@ export interface Credential {
  */
 export type SmartHostTls = "verify" | "opportunistic" | "none";
 
-export interface SmartHost {
+export interface SmartHost extends SiteTerms {
   readonly name: string;
   /** A-labels or an address without brackets; also the name that the certificate is checked against. */
   readonly host: string;
@@ -91,7 +92,7 @@ export interface Config {
     readonly permitsLiterals: boolean;
     /** Of the servers that MX records name. */
     readonly port: number;
-  };
+  } & SiteTerms;
   readonly threads: "auto" | number;
   readonly limits: {
     readonly sessionsPerListener: number;

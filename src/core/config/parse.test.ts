@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { FREE_TERMS } from "../routing/site-terms.ts";
 import type { Config } from "./config.ts";
 import { day, hour, minute, second } from "../base/time.ts";
 import { DELIVERY_RETRY } from "../queue/backoff.ts";
@@ -54,7 +55,18 @@ describe("a valid configuration", () => {
       routes: [],
       threads: "auto",
       dns: { servers: [] },
-      delivery: { privateNetworks: [], permitsLiterals: false, port: 25 },
+      delivery: {
+        privateNetworks: [],
+        permitsLiterals: false,
+        port: 25,
+        limits: {
+          connectionsMax: 20,
+          connectionsPerMinute: 100,
+          messagesPerMinute: undefined,
+          messagesPerConnection: 100,
+        },
+        egress: { source: undefined, ehloName: undefined, family: "any" },
+      },
       limits: {
         sessionsPerListener: 10_000,
         sessionsPerAddress: 50,
@@ -101,7 +113,34 @@ describe("a valid configuration", () => {
       { host: "2001:db8::53", port: 5353 },
       { host: "2001:db8::54", port: 53 },
     ]);
-    expect(config.delivery).toEqual({ privateNetworks: ["10.0.0.0/8"], permitsLiterals: true, port: 2525 });
+    expect(config.delivery).toMatchObject({ privateNetworks: ["10.0.0.0/8"], permitsLiterals: true, port: 2525 });
+  });
+
+  test("a smart host has terms of its own; a source address says which family is tried", () => {
+    const { config } = valid({
+      smarthosts: {
+        a: {
+          url: "smtp://a.example",
+          connections: 3,
+          connections_per_minute: 10,
+          messages_per_minute: 60,
+          messages_per_connection: 5,
+          source: "2001:db8::7",
+          ehlo: "Out.example",
+        },
+        b: { url: "smtp://b.example", family: "ipv4" },
+      },
+    });
+    const [a, b] = config.smartHosts;
+    expect(a!.limits).toEqual({
+      connectionsMax: 3,
+      connectionsPerMinute: 10,
+      messagesPerMinute: 60,
+      messagesPerConnection: 5,
+    });
+    expect(a!.egress).toEqual({ source: "2001:db8::7", ehloName: "out.example", family: "ipv6" });
+    expect(b!.limits).toEqual({ ...a!.limits, ...FREE_TERMS.limits });
+    expect(b!.egress).toEqual({ ...FREE_TERMS.egress, family: "ipv4" });
   });
 
   test("routes lead to their smart host", () => {

@@ -1,5 +1,8 @@
+import { OUTBOUND } from "../base/limits.ts";
+import { isIpv4 } from "../mail/domain.ts";
 import { type AddressPattern, parseAddressPattern } from "../policy/address-pattern.ts";
 import type { Step } from "../routing/route.ts";
+import type { SiteTerms } from "../routing/site-terms.ts";
 import { findErrors, findWarnings, listenerName, type SomeSections } from "./checks.ts";
 import type { Config, Credential, CredentialSecret, Listener, SmartHost, SmartHostTls } from "./config.ts";
 import type { ConfigIssue } from "./issue.ts";
@@ -56,11 +59,39 @@ function toCredential(section: ConfigSections["credentials"][number]): Credentia
   return { username, secret, senders: senders ?? ANY_ADDRESS };
 }
 
+type SiteSection = Pick<
+  ConfigSections["delivery"],
+  | "connections"
+  | "connections_per_minute"
+  | "messages_per_minute"
+  | "messages_per_connection"
+  | "source"
+  | "ehlo"
+  | "family"
+>;
+
+function toTerms(section: SiteSection): SiteTerms {
+  const { source, family } = section;
+  return {
+    limits: {
+      connectionsMax: section.connections,
+      connectionsPerMinute: section.connections_per_minute,
+      messagesPerMinute: section.messages_per_minute,
+      messagesPerConnection: section.messages_per_connection,
+    },
+    egress: {
+      source,
+      ehloName: section.ehlo,
+      family: source === undefined ? family : isIpv4(source) ? "ipv4" : "ipv6",
+    },
+  };
+}
+
 function toSmartHost(name: string, section: ConfigSections["smarthosts"][string]): SmartHost {
   const { url, tls, tls_ca } = section;
   const isVerifiedUnlessSaid = url.credentials !== undefined || url.isImplicitTls || tls_ca !== undefined;
   const policy: SmartHostTls = tls ?? (isVerifiedUnlessSaid ? "verify" : "opportunistic");
-  return { name, ...url, tls: policy, authorityFile: tls_ca };
+  return { name, ...url, tls: policy, authorityFile: tls_ca, ...toTerms(section) };
 }
 
 function toStep(name: string): Step {
@@ -87,6 +118,11 @@ function toConfig(sections: ConfigSections): Config {
       privateNetworks: sections.delivery.private_networks.map((network) => network.text),
       permitsLiterals: sections.delivery.address_literals,
       port: sections.delivery.port,
+      ...toTerms({
+        ...sections.delivery,
+        connections_per_minute: sections.delivery.connections_per_minute ?? OUTBOUND.strangerConnectionsPerMinute,
+        messages_per_connection: sections.delivery.messages_per_connection ?? OUTBOUND.messagesPerStrangerConnectionMax,
+      }),
     },
     threads: sections.threads,
     limits: {

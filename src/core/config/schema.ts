@@ -2,9 +2,9 @@
 // concerns several keys at once is in checks.ts.
 
 import * as z from "zod";
-import { DNS, DSN, INBOUND, GiB, KiB, MiB, QUEUE, RETRY, SESSIONS } from "../base/limits.ts";
+import { DNS, DSN, INBOUND, GiB, KiB, MiB, OUTBOUND, QUEUE, RETRY, SESSIONS } from "../base/limits.ts";
 import type { Duration } from "../base/time.ts";
-import { parseDomain } from "../mail/domain.ts";
+import { isIpv4, isIpv6, parseDomain } from "../mail/domain.ts";
 import { type Mailbox, parseMailbox } from "../mail/path.ts";
 import { type AddressPattern, parseAddressPattern } from "../policy/address-pattern.ts";
 import { parseNetwork } from "../policy/network.ts";
@@ -199,6 +199,48 @@ const credential = z
   })
   .meta(words({ description: "Clients that may relay with a password." }));
 
+function rate(description: string, whenAbsent: string) {
+  return z.int().min(1).max(QUEUE.ratePerMinuteMax).meta(words({ description, whenAbsent })).optional();
+}
+
+/** An address of this machine. */
+function address(value: string): string | Malformed {
+  return isIpv4(value) || isIpv6(value) ? value : malformed("expected an address of this machine, such as 192.0.2.1");
+}
+
+/** Keys of a smart host, and of delivery by MX for all sites. */
+function siteKeys(absent: { readonly connectionsPerMinute: string; readonly messagesPerConnection: string }) {
+  return {
+    connections: z
+      .int()
+      .min(1)
+      .max(QUEUE.connectionsPerSiteMax)
+      .default(QUEUE.windowMax)
+      .meta(
+        words({
+          description: `Connections at a time. It begins with ${QUEUE.windowStart}, has more while mail is taken, and fewer where a connection fails.`,
+        }),
+      ),
+    connections_per_minute: rate("New connections within any minute.", absent.connectionsPerMinute),
+    messages_per_minute: rate("Messages within any minute, each transaction counted.", "no bound"),
+    messages_per_connection: rate("Messages over one connection.", absent.messagesPerConnection),
+    source: text(address, {
+      description: "Address of this machine that connections come from; only servers of its family are tried then.",
+      takes: "address",
+      whenAbsent: "the system chooses",
+    }).optional(),
+    ehlo: text(hostname, {
+      description: "Name that is said in EHLO. Should resolve to `source`.",
+      takes: "host name",
+      whenAbsent: "`hostname`",
+    }).optional(),
+    family: z
+      .enum(["any", "ipv4", "ipv6"])
+      .default("any")
+      .meta(words({ description: "Addresses that are connected to." })),
+  };
+}
+
 const smartHost = z
   .strictObject({
     url: text(parseSmartHostUrl, {
@@ -221,6 +263,7 @@ const smartHost = z
           whenAbsent: "`verify` with a password, `smtps` or `tls_ca`; else `opportunistic`",
         }),
       ),
+    ...siteKeys({ connectionsPerMinute: "no bound", messagesPerConnection: "no bound" }),
   })
   .meta(words({ description: "Relays that take our mail further, by name." }));
 
@@ -405,9 +448,13 @@ export const configSchema = z.strictObject({
         .max(65_535)
         .default(25)
         .meta(words({ description: "Port of the servers that MX records name. Another one is for tests." })),
+      ...siteKeys({
+        connectionsPerMinute: `${OUTBOUND.strangerConnectionsPerMinute}`,
+        messagesPerConnection: `${OUTBOUND.messagesPerStrangerConnectionMax}`,
+      }),
     })
     .prefault({})
-    .meta(words({ description: "Delivery by MX." })),
+    .meta(words({ description: "Delivery by MX; limits are for each set of servers that domains share." })),
   threads: z
     .union([z.literal("auto"), z.int().min(1).max(16)], { error: "expected auto or a whole number from 1 to 16" })
     .default("auto")

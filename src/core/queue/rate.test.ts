@@ -7,6 +7,7 @@ test("three in ten seconds: the fourth waits until the first is ten seconds old"
   for (const at of [0, 1000, 2000]) rate.take(at);
   expect(rate.freeAt(2000)).toBe(10_000);
   expect(rate.freeAt(10_000)).toBe(10_000);
+  expect([rate.room(9999), rate.room(10_000), rate.room(11_500)]).toEqual([0, 1, 2]);
   rate.take(10_000);
   expect(rate.freeAt(10_500)).toBe(11_000);
 });

@@ -25,6 +25,13 @@ export class Rate {
     return Math.max(now, this.#taken[this.#oldest]! + this.#span);
   }
 
+  /** How many may be taken now. */
+  room(now: number): number {
+    let taken = 0;
+    for (const moment of this.#taken) if (moment > now - this.#span) taken++;
+    return this.#limit - taken;
+  }
+
   /** Takes one, which has to be free. */
   take(now: number): void {
     invariant(this.freeAt(now) === now, "what is taken is free");

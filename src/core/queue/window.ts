@@ -11,20 +11,23 @@ export interface Window {
 
 const PRICE_MAX = 64;
 
-export const FRESH_WINDOW: Window = { limit: QUEUE.windowStart, credit: 0, price: 1 };
+/** Of a site that nothing is known of; `most` is its bound of connections. */
+export function freshWindow(most: number): Window {
+  return { limit: Math.min(QUEUE.windowStart, most), credit: 0, price: 1 };
+}
 /** After a block: one connection finds out. */
 export const PROBE_WINDOW: Window = { limit: 1, credit: 0, price: 1 };
 
 /** One more connection for every full round of deliveries, or for many rounds where the site refused one before. */
-export function widened(window: Window, deliveries: number): Window {
+export function widened(window: Window, deliveries: number, most: number): Window {
   let { limit, price } = window;
   let credit = window.credit + deliveries;
-  while (credit >= limit * price && limit < QUEUE.windowMax) {
+  while (credit >= limit * price && limit < most) {
     credit -= limit * price;
     limit++;
     price = Math.max(1, price / 2);
   }
-  return { limit, credit: limit === QUEUE.windowMax ? 0 : credit, price };
+  return { limit, credit: limit === most ? 0 : credit, price };
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { PasswordAttempt } from "../smtp/sasl.ts";
+import type { SiteTerms } from "./site-terms.ts";
 
 /** A configured relay: looked up by name at every attempt, so that a repaired one acts at once. */
-export interface SmartHost {
+export interface SmartHost extends SiteTerms {
   readonly name: string;
   readonly host: string;
   readonly port: number;

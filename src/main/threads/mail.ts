@@ -78,6 +78,7 @@ class MailThread {
       brokenTls: new BrokenTls(clock),
       finder: destinationFinder(config, data.addresses, { clock, entropy }),
       exchangerPort: config.delivery.port,
+      exchangerTerms: config.delivery,
       smartHost: smartHosts(plan),
       lanesOf: (from, recipient) => lanesOf(config.routes, from, recipient),
       notifier: new Notifier({
@@ -128,6 +129,7 @@ class MailThread {
     listenTo(data.store, answers<StoreToMail>(), (message) => this.#fromStore(message));
     listenTo(data.queue, plain<QueueToMail>(), (message) => {
       if (message.kind === "granted") this.#dispatcher.granted(message.site, message.slots);
+      else if (message.kind === "permitted") this.#dispatcher.permitted(message.site);
       else this.#dispatcher.blocked(message.site, message.block);
     });
   }

@@ -6,12 +6,14 @@ import type { Config, ListenAddress } from "../../core/config/config.ts";
 import { parseDnsServer } from "../../core/config/values.ts";
 import { parseForwardPath, parseReversePath } from "../../core/mail/path.ts";
 import { type Network, isLoopback, parseNetwork } from "../../core/policy/network.ts";
-import { type Lane, parseLane } from "../../core/routing/lane.ts";
+import { type Lane, parseLane, smartHostLane } from "../../core/routing/lane.ts";
 import { type Route, hasFallback, lanesFor } from "../../core/routing/route.ts";
 import type { SmartHost } from "../../core/routing/smart-host.ts";
+import type { SiteLimits } from "../../core/routing/site-terms.ts";
 import { DestinationFinder } from "../../engine/destination.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Entropy } from "../../ports/entropy.ts";
+import type { Site } from "../../ports/queue.ts";
 import type { RelayPlan } from "../plan.ts";
 
 // Where mail may go, as the configuration says.
@@ -49,6 +51,12 @@ export function fallbackOf(routes: readonly Route[]): (lane: Lane) => boolean {
     const hop = parseLane(lane);
     return hop?.kind === "smarthost" ? toSmartHosts.get(hop.name) === true : hop !== undefined && toExchangers;
   };
+}
+
+/** The bounds of a site: of a smart host its own, of all others those of delivery by MX. */
+export function siteLimits({ smartHosts: hosts, delivery }: Config): (site: Site) => SiteLimits {
+  const byLane = new Map(hosts.map(({ name, limits }) => [smartHostLane(name), limits]));
+  return (site) => byLane.get(site) ?? delivery.limits;
 }
 
 /** The DNS servers that the configuration names, else the system's, else one on this machine (resolv.conf(5)). */
@@ -95,5 +103,6 @@ export function destinationFinder(
     entropy: parts.entropy,
     isUs: ourselves(config, listening),
     permitted: config.delivery.privateNetworks.map(network),
+    family: config.delivery.egress.family,
   });
 }
