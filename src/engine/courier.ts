@@ -2,6 +2,7 @@ import { invariant } from "../core/base/invariant.ts";
 import { OUTBOUND, OUTBOUND_TIME } from "../core/base/limits.ts";
 import { readOptions } from "../core/mail/stored.ts";
 import { Dialogue, type Effect } from "../core/outbound/dialogue.ts";
+import { Transcript } from "../core/outbound/transcript.ts";
 import { type LossCause, type Outcome, type Transient, loss, unsuited } from "../core/outbound/outcome.ts";
 import type { Candidate } from "../core/routing/exchangers.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
@@ -12,6 +13,7 @@ import type { BrokenTls } from "./broken-tls.ts";
 import type { Load } from "./load.ts";
 import { type Outgoing, outgoing, sevenBit } from "./pipeline.ts";
 import type { Target } from "./target.ts";
+import { tlsText } from "./tls-text.ts";
 
 /** What a courier tells its dispatcher. */
 export interface CourierHandler {
@@ -128,6 +130,7 @@ export class Courier implements LegHandler {
   /** Recipients in a row that a smart host did not relay for. */
   #denials = 0;
   #startedAt = 0;
+  #transcript: Transcript;
 
   constructor(parts: CourierParts, site: Site, target: Target, handler: CourierHandler, first: Load) {
     this.#parts = parts;
@@ -136,6 +139,7 @@ export class Courier implements LegHandler {
     this.#handler = handler;
     this.#load = first;
     this.#startedAt = parts.clock.monotonic();
+    this.#transcript = new Transcript(this.#startedAt);
     this.#places = target.candidates.map((candidate) => ({
       candidate,
       isInClear: this.#isTlsOptional() && parts.brokenTls.has(candidate.address),
@@ -163,6 +167,11 @@ export class Courier implements LegHandler {
     return this.#leg.tls;
   }
 
+  /** What was said since the load at hand was given. */
+  get transcript(): string {
+    return this.#transcript.text();
+  }
+
   /** Milliseconds since the load at hand was given. */
   get elapsed(): number {
     return this.#parts.clock.monotonic() - this.#startedAt;
@@ -182,6 +191,10 @@ export class Courier implements LegHandler {
     invariant(this.isReady, "a courier carries one load at a time");
     this.#load = load;
     this.#startedAt = this.#parts.clock.monotonic();
+    this.#transcript = new Transcript(this.#startedAt);
+    this.#tell(
+      `over the connection to ${this.#placeText(this.#leg.place)} that stands, message ${this.#transactions + 1}`,
+    );
     this.#transact();
   }
 
@@ -193,6 +206,7 @@ export class Courier implements LegHandler {
   }
 
   connected(): void {
+    this.#tell(this.tls === undefined ? "connected" : `connected, ${tlsText(this.tls)}`);
     this.#watch();
   }
 
@@ -208,12 +222,23 @@ export class Courier implements LegHandler {
   }
 
   secured(): void {
+    this.#tell(tlsText(this.tls));
     this.#apply(this.#dialogue.secured());
   }
 
   closed(end: SocketEnd): void {
     if (this.#isGone) return;
+    this.#tell(`${end.kind}${end.text === "" ? "" : `: ${end.text}`}`);
     this.#lose(LOSSES[end.kind], end.text);
+  }
+
+  #tell(text: string): void {
+    this.#transcript.event(text, this.#parts.clock.monotonic());
+  }
+
+  #placeText({ candidate: { host, address } }: Place): string {
+    const where = address.includes(":") ? `[${address}]:${this.#target.port}` : `${address}:${this.#target.port}`;
+    return host === address ? where : `${host} at ${where}`;
   }
 
   #isTlsOptional(): boolean {
@@ -229,7 +254,11 @@ export class Courier implements LegHandler {
       isSecured: isImplicitTls,
       credentials,
       isOurRelay,
+      overhear: (reply) => this.#transcript.heard(reply, this.#parts.clock.monotonic()),
     });
+    this.#tell(
+      `connecting to ${this.#placeText(place)}${place.isInClear ? ", in clear because its TLS is broken" : ""}`,
+    );
     const leg = new Leg(place, dialogue, this);
     this.#step = -1;
     leg.socket = this.#parts.transport.connect(
@@ -281,6 +310,7 @@ export class Courier implements LegHandler {
     const { limits } = this.#target;
     switch (effect.kind) {
       case "send":
+        this.#transcript.sent(effect.text, effect.isSecret, this.#parts.clock.monotonic());
         this.#leg.socket!.send([effect.text]);
         break;
       case "start-tls":
@@ -366,6 +396,7 @@ export class Courier implements LegHandler {
   }
 
   #sendContent(): void {
+    this.#tell(`sending ${this.#outgoing!.octets} octets`);
     const whole = this.#outgoing!.whole();
     if (whole !== undefined) {
       this.#leg.socket!.send(whole);
@@ -461,6 +492,7 @@ export class Courier implements LegHandler {
     if (left > 0) return this.#arm(left);
     // Idle, or its transaction waits for its permit: that may take longer than servers like to wait.
     if (this.#dialogue.isReady && !this.#isConverting) return this.#apply(this.#dialogue.quit());
+    this.#tell(`no answer in time (${this.#dialogue.phase})`);
     return this.#apply(this.#dialogue.timedOut());
   }
 }

@@ -253,7 +253,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
       if (failure !== undefined) {
         // A smart host that is away says nothing of recipients. Elsewhere the wait for the site is the recipient's own.
         if (!isRetriedWithItsSite(load.lane)) for (const delivery of load.deliveries) delivery.attempts++;
-        this.#settler.notTried(load, failure);
+        this.#settler.notTried(load, failure, attemptOf(courier));
       }
       this.#addFirst(pool, load);
     }
@@ -408,7 +408,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
       if (this.#isStopping && isStopped(outcome)) continue; // no attempt: it stays in hand until the next start
       const decision = this.#settler.decide(load.message, delivery.attempts + 1, outcome);
       if (isStale || decision.kind === "again") again.push(delivery);
-      else if (outcome.kind === "delivered" || !this.#moveOn(load, delivery, outcome, onward)) {
+      else if (outcome.kind === "delivered" || !this.#moveOn(load, delivery, outcome, attempt, onward)) {
         delivery.attempts++;
         const lane = decision.kind === "retry" ? this.#firstLane(load, delivery) : load.lane;
         fates.push({ delivery, outcome, decision, lane });
@@ -420,11 +420,17 @@ export class Dispatcher implements CourierHandler, QueueListener {
   }
 
   /** True where the route's next step takes it. */
-  #moveOn(load: Load, delivery: DeliveryInHand, failure: Failure, onward: Map<Lane, DeliveryInHand[]>): boolean {
+  #moveOn(
+    load: Load,
+    delivery: DeliveryInHand,
+    failure: Failure,
+    attempt: Attempt,
+    onward: Map<Lane, DeliveryInHand[]>,
+  ): boolean {
     if (!movesOn(failure)) return false;
     const next = this.#nextOpen(this.#lanesOf(load, delivery), load.lane);
     if (next === undefined) return false;
-    this.#settler.movedOn(load, delivery, failure, next);
+    this.#settler.movedOn(load, delivery, failure, attempt, next);
     group(onward, next, delivery);
     return true;
   }
@@ -566,10 +572,11 @@ function group(groups: Map<Lane, DeliveryInHand[]>, lane: Lane, delivery: Delive
 function attemptOf(courier: Courier): Attempt {
   const { address, port } = courier.remote;
   return {
-    host: `${address}:${port}`,
+    host: address === "" ? "" : `${address}:${port}`,
     hostName: courier.host,
     tls: courier.tls,
     elapsedMs: Math.round(courier.elapsed),
+    transcript: courier.transcript,
   };
 }
 

@@ -52,6 +52,8 @@ export interface DeliveryReport {
   readonly reason: string;
   /** The last that a next hop or the system said of it. */
   readonly text: string;
+  /** Of an attempt: what was said, a line each; empty where there was none, or another recipient's entry has it. */
+  readonly transcript: string;
 }
 
 export interface MessageReport {

@@ -18,6 +18,7 @@ import type { ClockWatch } from "./clock-watch.ts";
 import type { TlsFacts } from "../ports/transport.ts";
 import type { DeliveryInHand, Load, MessageInHand } from "./load.ts";
 import type { Fared, Notifier } from "./notifier.ts";
+import { tlsText } from "./tls-text.ts";
 import { Turns } from "./turns.ts";
 
 export interface SettlerParts {
@@ -40,10 +41,12 @@ export interface Attempt {
   readonly hostName: string;
   readonly tls: TlsFacts | undefined;
   readonly elapsedMs: number;
+  /** What was said, line by line. */
+  readonly transcript: string;
 }
 
 /** There was nobody to connect to. */
-export const NO_ATTEMPT: Attempt = { host: "", hostName: "", tls: undefined, elapsedMs: 0 };
+export const NO_ATTEMPT: Attempt = { host: "", hostName: "", tls: undefined, elapsedMs: 0, transcript: "" };
 
 /** What an attempt brought a delivery, and what follows from it. */
 export interface Fate {
@@ -81,6 +84,8 @@ interface Waiting extends Wait {
 }
 
 interface End {
+  /** Of the attempt that it ended; with the first of a load's recipients, for all of them. */
+  readonly transcript?: string;
   readonly outcome: string;
   readonly reply: string;
   readonly host: string;
@@ -124,23 +129,23 @@ export class Settler {
         const isExpired = decision.kind === "expired";
         const fared = { status: isExpired ? EXPIRED : outcome.status, ...whoSaid(outcome, attempt) };
         const cause = isExpired ? "expired" : outcome.cause;
-        failed.push(this.#failed(load, delivery, fared, cause, attempt.host));
+        failed.push(this.#failed(load, delivery, fared, cause, attempt));
       }
     }
     return all([this.#wait(load, waits), this.#tell(load, "failed", failed), this.#tell(load, "relayed", relayed)]);
   }
 
   /** The site failed before the load could begin. History gets an entry for each delivery, the log one line for all. */
-  notTried(load: Load, failure: Failure): void {
-    const end = { outcome: "deferred", reply: failureText(failure), host: "", note: "no-connection" };
+  notTried(load: Load, failure: Failure, { host, transcript }: Attempt): void {
+    const end = { outcome: "deferred", reply: failureText(failure), host, note: "no-connection", transcript };
     for (const delivery of load.deliveries)
       this.#parts.queue.settle({ kind: "note", entry: this.#entry(load, delivery, end) });
     this.#recordDeferred(load, load.deliveries[0]!, failure, undefined, "no-connection");
   }
 
   /** An attempt failed in a way that the route's next step may do better: `lane` takes it at once. */
-  movedOn(load: Load, delivery: DeliveryInHand, failure: Failure, lane: Lane): void {
-    const end = { outcome: "deferred", reply: failureText(failure), host: "", note: `next-step ${lane}` };
+  movedOn(load: Load, delivery: DeliveryInHand, failure: Failure, { host, transcript }: Attempt, lane: Lane): void {
+    const end = { outcome: "deferred", reply: failureText(failure), host, note: `next-step ${lane}`, transcript };
     this.#parts.queue.settle({ kind: "note", entry: this.#entry(load, delivery, end) });
     this.#recordDeferred(load, delivery, failure, undefined, "next-step");
   }
@@ -163,7 +168,7 @@ export class Settler {
   /** An operator wants an end of them. */
   expire(load: Load): Promise<void> | undefined {
     const fared = { status: EXPIRED, remoteHost: "", diagnostic: "its end was asked for by the relay's operator" };
-    const ended = load.deliveries.map((delivery) => this.#failed(load, delivery, fared, "expired", ""));
+    const ended = load.deliveries.map((delivery) => this.#failed(load, delivery, fared, "expired", NO_ATTEMPT));
     return this.#tell(load, "failed", ended);
   }
 
@@ -194,7 +199,7 @@ export class Settler {
     const end = this.#expiresAt(load.message);
     const fared = { status: EXPIRED, remoteHost: "", diagnostic: text === "" ? REASONS[because] : text };
     if (this.#parts.clock.now() >= end) {
-      const ended = waits.map(({ delivery }) => this.#failed(load, delivery, fared, "expired", ""));
+      const ended = waits.map(({ delivery }) => this.#failed(load, delivery, fared, "expired", NO_ATTEMPT));
       return this.#tell(load, "failed", ended);
     }
     const waiting = waits.map(({ delivery, lane, due }): Waiting => {
@@ -207,7 +212,7 @@ export class Settler {
     load: Load,
     delivery: DeliveryInHand,
     outcome: Delivered,
-    { host, hostName, tls, elapsedMs }: Attempt,
+    { host, hostName, tls, elapsedMs, transcript }: Attempt,
   ): Telling {
     const { message, lane } = load;
     const { recipient, attempts, row } = delivery;
@@ -231,7 +236,13 @@ export class Settler {
           queuedMs,
         });
         const notes = [note, noteOn(tls)].filter((text) => text !== "").join("; ");
-        const entry = this.#entry(load, delivery, { outcome: "delivered", reply, host, note: notes });
+        const entry = this.#entry(load, delivery, {
+          outcome: "delivered",
+          reply,
+          host,
+          note: notes,
+          transcript,
+        });
         return { kind: "finish", row, entry };
       },
     };
@@ -242,7 +253,7 @@ export class Settler {
     delivery: DeliveryInHand,
     fared: Pick<Fared, "status" | "remoteHost" | "diagnostic">,
     cause: string,
-    host: string,
+    { host, transcript }: Pick<Attempt, "host" | "transcript">,
   ): Telling {
     const { message, lane } = load;
     const { recipient, attempts, row } = delivery;
@@ -256,7 +267,13 @@ export class Settler {
         const about = { id: message.id, recipient, lane, cause, reply };
         recorder.record({ event: "delivery.failed", ...about, attempts, dsn: note });
         if (message.envelope.identity === MAILER_DAEMON) recorder.record({ event: "dsn.refused", ...about });
-        const end = { outcome: "failed", reply, host, note: cause === "expired" ? `expired; ${note}` : note };
+        const end = {
+          outcome: "failed",
+          reply,
+          host,
+          note: cause === "expired" ? `expired; ${note}` : note,
+          transcript,
+        };
         return { kind: "finish", row, entry: this.#entry(load, delivery, end) };
       },
     };
@@ -272,7 +289,8 @@ export class Settler {
   ): Waiting {
     const text = failureText(failure);
     this.#recordDeferred(load, delivery, failure, due, because);
-    const end = { outcome: "deferred", reply: text, host: "", note: because };
+    const { host, transcript } = attempt;
+    const end = { outcome: "deferred", reply: text, host, note: because, transcript };
     const status = `4${failure.status.slice(1)}`; // a report of a delay speaks of now, also with `soft_bounce`
     return { delivery, lane, due, because, text, end, status, ...whoSaid(failure, attempt) };
   }
@@ -364,11 +382,13 @@ export class Settler {
   #entry(load: Load, delivery: DeliveryInHand, end: End): string {
     const { message } = load;
     const { from, identity, subject } = message.envelope;
+    const { transcript = "" } = end;
     const entry: HistoryEntry = {
       at: this.#parts.clock.now(),
       id: message.id,
       row: delivery.row,
       ...end,
+      transcript: delivery === load.deliveries[0] ? transcript : "",
       recipient: delivery.recipient,
       lane: load.lane,
       attempts: delivery.attempts,
@@ -401,10 +421,6 @@ function replyText(outcome: Outcome): string {
 export function failureText(failure: Failure): string {
   const text = replyText(failure);
   return text === "" ? failure.cause : `${failure.cause}: ${text}`;
-}
-
-function tlsText(tls: TlsFacts | undefined): string {
-  return tls === undefined ? "none" : `${tls.version} ${tls.isVerified ? "verified" : "unverified"}`;
 }
 
 /** A certificate that is not good does not stop mail to strangers; whoever looks later should know. */

@@ -290,7 +290,7 @@ export const commands: Commands = {
     if (found === null || found === undefined)
       throw new CommandFailure(`no message ${id} in the queue or in history`, EXIT.failed);
     if (options.json === true) console.log(JSON.stringify(found));
-    else print(messageLines(found, Date.now()));
+    else print(messageLines(found, Date.now(), options.transcript === true));
   },
   async queueAct(action, id, options) {
     const selection = selectionOf(id, options);

@@ -131,6 +131,7 @@ function queued(message: QueuedMessage, delivery: QueuedDelivery): DeliveryRepor
     octets: message.octets,
     reason: reasonText(reason),
     text: last?.text ?? "",
+    transcript: "",
   };
 }
 
@@ -142,11 +143,24 @@ interface Ended {
 }
 
 function ended(entry: HistoryEntry): Ended {
-  const { id, recipient, from, lane, attempts, at, receivedAt, octets, reply, note, outcome } = entry;
+  const { id, recipient, from, lane, attempts, at, receivedAt, octets, reply, note, outcome, transcript } = entry;
   const state = ENDS.find((end) => end === outcome) ?? "deferred";
   return {
     entry,
-    report: { id, recipient, from, lane, state, attempts, at, receivedAt, octets, reason: note, text: reply },
+    report: {
+      id,
+      recipient,
+      from,
+      lane,
+      state,
+      attempts,
+      at,
+      receivedAt,
+      octets,
+      reason: note,
+      text: reply,
+      transcript,
+    },
   };
 }
 

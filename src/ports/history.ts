@@ -15,6 +15,8 @@ export interface HistoryEntry {
   readonly reply: string;
   /** The reason of a retry; for a refusal, whether its sender was told. */
   readonly note: string;
+  /** What was said in the attempt, a line each (core/outbound/transcript); empty where another recipient's entry has it. */
+  readonly transcript: string;
   readonly from: string;
   readonly identity: string;
   readonly subject: string;

@@ -41,6 +41,7 @@ function entryOf(row: Record<string, unknown>): HistoryEntry {
     attempts: row["attempts"] as number,
     reply: row["reply"] as string,
     note: row["note"] as string,
+    transcript: (row["transcript"] as string | undefined) ?? "", // a day of an older version has none
     from: row["sender"] as string,
     identity: row["identity"] as string,
     subject: row["subject"] as string,

@@ -37,6 +37,7 @@ function entry(at: number, about: Partial<HistoryEntry> = {}): HistoryEntry {
     attempts: 1,
     reply: "451 not now",
     note: "",
+    transcript: "+0 C: QUIT",
     from: "a@example.com",
     identity: "user app",
     subject: "",
@@ -100,4 +101,18 @@ test("a write that failed may be repeated once the reason is gone", () => {
   fs.rmSync(file);
   store.write([entry(NOON, { attempts: 2 })]);
   expect(new HistoryReader(folder).find(ID, NOON)).toHaveLength(1);
+});
+
+test("a day that an older version began is written to and read, its entries without what was said", () => {
+  store.write([entry(NOON)]);
+  store.close();
+  const file = path.join(folder, days()[0]!);
+  const old = new DatabaseSync(file);
+  old.exec("ALTER TABLE attempt DROP COLUMN transcript");
+  old.close();
+  const reader = new HistoryReader(folder);
+  expect(reader.find(ID, NOON)).toMatchObject([{ transcript: "" }]);
+  store = new HistoryStore(folder);
+  store.write([entry(NOON + 1)]);
+  expect(reader.find(ID, NOON)).toMatchObject([{ transcript: "" }, { transcript: "+0 C: QUIT" }]);
 });

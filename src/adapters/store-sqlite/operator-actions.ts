@@ -188,6 +188,7 @@ export class OperatorActions {
       id: columns["id"] as string,
       row,
       outcome: "cancelled",
+      transcript: "",
       recipient,
       lane,
       host: "",

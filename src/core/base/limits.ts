@@ -87,6 +87,9 @@ export const OUTBOUND = {
   /** Lines, kept or not, blank or not, after which a reply without an end is no reply. */
   replyLinesFloodMax: 5000,
   recipientsPerTransactionMax: 100,
+  /** Lines of an attempt's dialogue that history keeps, and characters of each. */
+  transcriptLinesMax: 40,
+  transcriptLineMax: 200,
   authChallengesMax: 5,
   /** Octets of an AUTH command with CR LF up to which it may carry the initial response (RFC 4954 section 4). */
   authCommandOctetsMax: 512,

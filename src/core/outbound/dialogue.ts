@@ -27,6 +27,8 @@ export interface DialogueSettings {
   readonly credentials?: PasswordAttempt | undefined;
   /** The server is a smart host: what it has against us is nobody else's fault. */
   readonly isOurRelay: boolean;
+  /** Hears every reply, without our secrets. */
+  readonly overhear?: ((reply: ServerReply) => void) | undefined;
 }
 
 /** What the driver has to do, in order. */
@@ -189,7 +191,8 @@ export class Dialogue {
   }
 
   #hear(said: ServerReply): void {
-    const reply = this.#secrets === undefined || said.code < 400 ? said : withoutSecrets(said, this.#secrets);
+    const reply = this.#secrets === undefined ? said : withoutSecrets(said, this.#secrets);
+    this.#settings.overhear?.(reply);
     if (this.#isAtEase()) return this.#finish(); // the answer to QUIT, or one to nothing
     if (reply.code === 421) return this.#end(closing(this.phase, reply));
     if (this.#due !== undefined && this.#due !== SEND_CONTENT) return this.#end(this.#astray(reply));

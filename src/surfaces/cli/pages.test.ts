@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { DeliveryReport } from "../../engine/operator.ts";
-import { actionLines, pauseLines, queueLines, sinkLines, statusLines } from "./pages.ts";
+import { actionLines, messageLines, pauseLines, queueLines, sinkLines, statusLines } from "./pages.ts";
 
 test("status says which lanes it leaves out", () => {
   const lane = { lane: "smarthost/a", waiting: 3, wakeAt: undefined, blockedUntil: 61_000 };
@@ -67,6 +67,7 @@ test("what is held says since when; a page that looked through a lot says where 
     octets: 1,
     reason: "held: an operator holds it",
     text: "450 not now",
+    transcript: "",
   };
   expect(queueLines({ deliveries: [held], after: undefined }, 2000)[1]).toBe(
     "    smarthost/a: since 1 s ago; held: an operator holds it: 450 not now",
@@ -75,4 +76,37 @@ test("what is held says since when; a page that looked through a lot says where 
   expect(queueLines({ deliveries: [], after: "7" }, 0, true)).toEqual([
     "Nothing in the queue is like that so far. There is more: --after 7",
   ]);
+});
+
+test("an attempt with what was said in it, when asked for; what a server said is escaped", () => {
+  const attempt: DeliveryReport = {
+    id: "0VbfQUpNXUfJly",
+    recipient: "r@b.test",
+    from: "a@b.test",
+    lane: "smarthost/a",
+    state: "deferred",
+    attempts: 1,
+    at: 0,
+    receivedAt: 0,
+    octets: 1,
+    reason: "next-hop-refused",
+    text: "450 not now",
+    transcript: "+0 C: RCPT TO:<r@b.test>\n+3 S: 450 not\u001b[31m now",
+  };
+  const message = {
+    id: attempt.id,
+    from: "a@b.test",
+    identity: "user app",
+    client: "",
+    subject: "",
+    octets: 1,
+    receivedAt: 0,
+    deliveries: [],
+    history: [attempt],
+  };
+  expect(messageLines(message, 1000, true).slice(-2)).toEqual([
+    "      +0 C: RCPT TO:<r@b.test>",
+    "      +3 S: 450 not\\x1b[31m now",
+  ]);
+  expect(messageLines(message, 1000, false).at(-1)).toMatch(/attempt 1\): 450 not now; next-hop-refused$/);
 });

@@ -62,7 +62,8 @@ function standing(delivery: DeliveryReport, now: Instant): string {
   return `${lane}: ${attempts}, ${next}${reason}${text}`;
 }
 
-export function messageLines(message: MessageReport, now: Instant): string[] {
+/** `hasTranscripts`: with what was said in each attempt. */
+export function messageLines(message: MessageReport, now: Instant, hasTranscripts: boolean): string[] {
   return [
     `Message ${message.id}`,
     `  from      ${sender(message.from)}`,
@@ -73,10 +74,18 @@ export function messageLines(message: MessageReport, now: Instant): string[] {
     "Recipients",
     ...message.deliveries.map((delivery) => `  <${printable(delivery.recipient)}>  ${standing(delivery, now)}`),
     ...(message.history.length === 0 ? [] : ["Attempts"]),
-    ...message.history.map(
-      (attempt) =>
-        `  ${new Date(attempt.at).toISOString()}  <${printable(attempt.recipient)}>  ${attempt.state} (attempt ${attempt.attempts}): ${printable(attempt.text)}${attempt.reason === "" ? "" : `; ${printable(attempt.reason)}`}`,
-    ),
+    ...message.history.flatMap((attempt) => attemptLines(attempt, hasTranscripts)),
+  ];
+}
+
+function attemptLines(attempt: DeliveryReport, hasTranscripts: boolean): string[] {
+  const { at, recipient, state, attempts, text, reason, transcript } = attempt;
+  const because = reason === "" ? "" : `; ${printable(reason)}`;
+  const what = `${state} (attempt ${attempts}): ${printable(text)}${because}`;
+  const said = hasTranscripts && transcript !== "" ? transcript.split("\n") : [];
+  return [
+    `  ${new Date(at).toISOString()}  <${printable(recipient)}>  ${what}`,
+    ...said.map((line) => `      ${printable(line)}`),
   ];
 }
 

@@ -35,6 +35,7 @@ export interface QueueActionOptions extends DataOptions, SelectionOptions {
 
 export interface ShowOptions extends DataOptions {
   readonly json?: boolean;
+  readonly transcript?: boolean;
 }
 
 export interface ConfigOptions {
@@ -169,6 +170,7 @@ function buildProgram(commands: Commands): Command {
     .addOption(configOption())
     .addOption(dataOption())
     .addOption(jsonOption())
+    .option("-t, --transcript", "with what was said in each attempt")
     .action(commands.queueShow);
   for (const action of QUEUE_ACTIONS) {
     queue
