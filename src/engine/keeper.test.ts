@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { EMPTY_ARRIVAL as arrival } from "../../test/support/arrival.ts";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { StorageError } from "../ports/content.ts";
+import { QUEUE } from "../core/base/limits.ts";
 import type { Pause } from "../core/queue/pause.ts";
 import type { Commit, LaneClaim, QueueStore } from "../ports/store.ts";
 import { Keeper } from "./keeper.ts";
@@ -54,6 +55,10 @@ function scene(): {
       asked.push(`${action} ${rows.join()}`);
       return { changed: rows.length, inHand: 1, lanes: ["a"] };
     },
+    wakeOverdue: (before, after, now) => {
+      asked.push(`overdue since ${now - before} behind ${after}`);
+      return after < 300 ? after + 100 : undefined;
+    },
     unblock: (lane) => {
       asked.push(`unblock ${lane}`);
       return true;
@@ -71,6 +76,7 @@ function scene(): {
     mails: mails.map((list) => ({ say: (message) => void list.push(message) })),
     queue: { say: (message) => void queue.push(message) },
     control: { say: (message) => void control.push(message) },
+    expire: 5000,
     full: () => void asked.push("full"),
   });
   return Object.assign(s, { keeper, clock, asked, mails, queue, control });
@@ -192,4 +198,14 @@ test("an operator hears that the store failed, and nothing is done later", () =>
   s.fails = false;
   s.clock.advance(1000);
   expect(s.asked).toEqual([]);
+});
+
+test("what is too old is looked for now and then, step by step, from the oldest on", () => {
+  const s = scene();
+  s.keeper.start();
+  s.asked.length = 0;
+  s.clock.advance(QUEUE.overdueEvery);
+  for (let n = 0; n < 10; n++) s.clock.advance(0);
+  const steps = s.asked.filter((what) => what.startsWith("overdue"));
+  expect(steps).toEqual([0, 100, 200, 300].map((row) => `overdue since 5000 behind ${row}`));
 });

@@ -1,7 +1,7 @@
 import { unreachable } from "../core/base/invariant.ts";
 import { QUEUE, STORE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
-import { type Instant, second } from "../core/base/time.ts";
+import { type Duration, type Instant, second } from "../core/base/time.ts";
 import { type Pauses, pausesOf } from "../core/queue/pause.ts";
 import { lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
@@ -30,7 +30,11 @@ interface HandOut {
   readonly claims: readonly LaneClaim[];
 }
 
-type Order = QueueToStore | ControlToStore;
+type Order =
+  | QueueToStore
+  | ControlToStore
+  /** A step of a look for what is too old; so many messages more in this look. */
+  | { readonly kind: "overdue"; readonly left: number };
 
 /** What an order brought, to be told once it is durable. */
 type Brought =
@@ -45,6 +49,8 @@ export interface KeeperParts {
   readonly mails: readonly Outlet<StoreToMail>[];
   readonly queue: Outlet<StoreToQueue>;
   readonly control: Outlet<StoreToControl>;
+  /** The life of a message. */
+  readonly expire: Duration;
   /** A transaction met a full disk. */
   readonly full: () => void;
 }
@@ -52,7 +58,7 @@ export interface KeeperParts {
 const RETRY = 1 * second;
 /** A claim, or a step of an operator's action, takes some milliseconds, and the 250s of the same transaction wait for it. */
 const SLOW_PER_TURN = 2;
-const SLOW: ReadonlySet<Order["kind"]> = new Set(["claim-due", "claim-lane", "act"]);
+const SLOW: ReadonlySet<Order["kind"]> = new Set(["claim-due", "claim-lane", "act", "overdue"]);
 /** The steps of an operator's action follow each other within this: a site that is dead is tried once, not for each. */
 const UNBLOCK_EVERY = 1 * second;
 
@@ -73,8 +79,12 @@ export class Keeper {
   #isFailing = false; // the orders failed, until they are tried again
   #isScheduled = false;
   #wake: Instant | undefined;
+  readonly #expire: Duration;
+  /** The message behind which the next look for overdue mail begins. */
+  #overdueAfter: MessageRow = 0;
 
-  constructor({ store, clock, mails, queue, control, full }: KeeperParts) {
+  constructor({ store, clock, mails, queue, control, full, expire }: KeeperParts) {
+    this.#expire = expire;
     this.#store = store;
     this.#clock = clock;
     this.#mails = mails;
@@ -89,7 +99,29 @@ export class Keeper {
     const recovered = this.#store.recover(now, lastWord("recovered", "", now));
     this.#tellPauses(pausesOf(this.#store.pauses()));
     this.#tellWake();
+    this.#lookForOverdue();
     return recovered;
+  }
+
+  /**
+   * Mail whose next hop is away is looked at by a mail thread now and then, and only some of it: what is too old is brought
+   * there. Whether it ends is decided there, where ages are known.
+   */
+  #lookForOverdue(): void {
+    this.#clock.after(QUEUE.overdueEvery, () => {
+      this.#orders.push({ kind: "overdue", left: QUEUE.overduePerLook });
+      this.#schedule();
+      this.#lookForOverdue();
+    });
+  }
+
+  #wakeOverdue(left: number): void {
+    const now = this.#clock.now();
+    const after = this.#store.wakeOverdue(now - this.#expire, this.#overdueAfter, now);
+    this.#overdueAfter = after ?? 0;
+    if (after === undefined || left <= QUEUE.overduePerStep) return;
+    this.#orders.push({ kind: "overdue", left: left - QUEUE.overduePerStep });
+    this.#schedule();
   }
 
   fromMail(mailThread: number, message: MailToStore): void {
@@ -183,6 +215,9 @@ export class Keeper {
         return undefined;
       case "forget":
         this.#store.forget(order.row);
+        return undefined;
+      case "overdue":
+        this.#wakeOverdue(order.left);
         return undefined;
       case "act":
         return this.#act(order);

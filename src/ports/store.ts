@@ -137,6 +137,11 @@ export interface QueueStore {
   claimLane(lane: Lane, now: Instant, perLane: number): LaneClaim;
   /** Gives a lane back: it wakes when its next delivery is due, but not before `blockedUntil`. */
   rest(lane: Lane, blockedUntil: Instant): void;
+  /**
+   * Some of the messages behind row `after` that were received at `before` or earlier: what waits of them is due at once,
+   * blocked or not, for a mail thread to end it. Answers the row to go on behind; undefined where nothing more is so old.
+   */
+  wakeOverdue(before: Instant, after: MessageRow, now: Instant): MessageRow | undefined;
   /** History has these: everything in the outbox up to and including `row`. */
   forget(row: number): void;
   /** When the first lane wakes; undefined where none will. */

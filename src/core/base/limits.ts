@@ -249,6 +249,10 @@ export const QUEUE = {
   restingSitesMax: 10_000,
   /** Blocked sites that a mail thread remembers, so that what arrives for them is parked without a question. */
   blockedSitesMax: 10_000,
+  /** How often it is looked for mail whose time is over while its next hop is away, and messages of one look and one step. */
+  overdueEvery: 1 * minute,
+  overduePerLook: 10_000,
+  overduePerStep: 100,
   /** Recipients of a message; also the span of row numbers that the store keeps for one message. */
   deliveriesPerMessageMax: 4096,
 } as const;

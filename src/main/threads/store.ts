@@ -35,6 +35,7 @@ function main({ plan, mails, queue, control }: StoreThreadData): void {
     mails: mails.map((port) => outletTo(port, answers<StoreToMail>())),
     queue: outletTo(queue, plain<StoreToQueue>()),
     control: outletTo(control, plain<StoreToControl>()),
+    expire: plan.config.retry.expire,
     full: () => space.full(),
   });
   const recovered = keeper.start();
