@@ -140,7 +140,9 @@ function arrival(n: number, lane: string, due: number): Commit["arrivals"][numbe
     isUtf8: false,
     subject: "x",
   });
-  const deliveries = [{ lane, recipient: `r${n}@dead.example`, options: "", due, last: "" }];
+  const deliveries = [
+    { lane, recipient: `r${n}@dead.example`, options: "", priority: "normal" as const, due, last: "" },
+  ];
   return {
     isInHand: false,
     arrival: { id: messageId(now, chance(n)), receivedAt: now, octets: content.length, envelope, content, deliveries },

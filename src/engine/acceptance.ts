@@ -8,8 +8,7 @@ import { type Mailbox, addressed, pathKey, pathText } from "../core/mail/path.ts
 import { type StoredEnvelope, storeOptions } from "../core/mail/stored.ts";
 import { receivedField } from "../core/mail/trace.ts";
 import { type Identity, identityText } from "../core/policy/identity.ts";
-import type { Lane } from "../core/routing/lane.ts";
-import { type Route, lanesFor } from "../core/routing/route.ts";
+import { type Route, type Way, wayFor } from "../core/routing/route.ts";
 import type { ContentFacts } from "../core/smtp/data-decoder.ts";
 import { type Reply, permfail, tempfail } from "../core/smtp/reply.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -52,8 +51,7 @@ export interface AcceptanceParts {
 }
 
 /** A recipient with the lanes that its route names. */
-interface Addressed {
-  readonly lanes: readonly Lane[];
+interface Addressed extends Way {
   readonly recipient: string;
   readonly options: string;
 }
@@ -142,10 +140,11 @@ export class Acceptor {
       entries.map(({ lanes }) => lanes),
     );
     const envelope = storedEnvelope(received, hostname);
-    const deliveries: NewDelivery[] = entries.map(({ recipient, options }, at) => ({
+    const deliveries: NewDelivery[] = entries.map(({ recipient, options, priority }, at) => ({
       ...places[at]!,
       recipient,
       options,
+      priority,
     }));
     const arrival: Arrival = {
       id,
@@ -185,14 +184,14 @@ export class Acceptor {
       const path = addressed(recipient.path, postmaster);
       const key = pathKey(path);
       if (found.has(key)) continue;
-      const lanes = lanesFor(routes, envelope.reversePath, path);
-      if (lanes.length === 0) return undefined;
+      const way = wayFor(routes, envelope.reversePath, path);
+      if (way === undefined) return undefined;
       const { notify, originalRecipient } = recipient;
       const options = storeOptions({
         ...(notify === undefined ? {} : { notify }),
         ...(originalRecipient === undefined ? {} : { originalRecipient }),
       });
-      found.set(key, { lanes, recipient: pathText(path), options });
+      found.set(key, { ...way, recipient: pathText(path), options });
     }
     return [...found.values()];
   }

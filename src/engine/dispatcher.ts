@@ -7,6 +7,7 @@ import type { StoredEnvelope } from "../core/mail/stored.ts";
 import { type Failure, type Outcome, type Transient, trouble, unroutable } from "../core/outbound/outcome.ts";
 import { wait } from "../core/queue/backoff.ts";
 import type { Pauses } from "../core/queue/pause.ts";
+import type { Priority } from "../core/queue/priority.ts";
 import { lastWord } from "../core/queue/reason.ts";
 import { movesOn } from "../core/routing/fallback.ts";
 import { type Lane, type NextHop, isRetriedWithItsSite, parseLane } from "../core/routing/lane.ts";
@@ -60,6 +61,7 @@ export interface Fresh {
     readonly lane: Lane;
     readonly recipient: string;
     readonly options: string;
+    readonly priority: Priority;
   }[];
 }
 
@@ -134,8 +136,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
   take(fresh: Fresh): void {
     const message: MessageInHand = { ...fresh, claimedFrom: undefined, left: fresh.deliveries.length };
     const byLane = new Map<Lane, DeliveryInHand[]>();
-    for (const { row, lane, recipient, options } of fresh.deliveries)
-      group(byLane, lane, { row, recipient, options, attempts: 0, isTold: false, wish: "none" });
+    for (const { row, lane, recipient, options, priority } of fresh.deliveries)
+      group(byLane, lane, { row, recipient, options, priority, attempts: 0, isTold: false, wish: "none" });
     this.#count(message);
     for (const [lane, deliveries] of byLane) this.#enqueue(message, lane, deliveries);
   }
@@ -148,14 +150,18 @@ export class Dispatcher implements CourierHandler, QueueListener {
       this.#count(message);
       const byLane = new Map<Lane, DeliveryInHand[]>();
       const ended: DeliveryInHand[] = [];
-      for (const { row, recipient, options, attempts, isTold, wish } of deliveries) {
-        const delivery = { row, recipient, options, attempts, isTold, wish };
-        if (wish === "reroute") this.#routeAnew({ message, lane, deliveries: [delivery] }, delivery);
+      for (const { row, recipient, options, priority, attempts, isTold, wish } of deliveries) {
+        const delivery = { row, recipient, options, priority, attempts, isTold, wish };
+        if (wish === "reroute") this.#routeAnew({ message, lane, priority, deliveries: [delivery] }, delivery);
         else if (wish === "expire") ended.push(delivery);
         else group(byLane, lane, delivery);
       }
       if (ended.length > 0)
-        this.#dropWhen(this.#settler.expire({ message, lane, deliveries: ended }), message, ended.length);
+        this.#dropWhen(
+          this.#settler.expire({ message, lane, priority: "normal", deliveries: ended }),
+          message,
+          ended.length,
+        );
       for (const [name, some] of byLane) this.#enqueue(message, name, some);
     }
     this.#tellConsumed(false);
@@ -270,7 +276,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const hop = parseLane(lane);
     for (let at = 0; at < deliveries.length; at += OUTBOUND.recipientsPerTransactionMax) {
       const part = deliveries.slice(at, at + OUTBOUND.recipientsPerTransactionMax);
-      this.#send({ message, lane, deliveries: part }, hop);
+      this.#send({ message, lane, priority: part[0]!.priority, deliveries: part }, hop);
     }
   }
 

@@ -30,7 +30,16 @@ function scene(): {
     asked.push(`claim ${lane}`);
     const message = { row: 1, id: "i".repeat(14), receivedAt: 0, octets: 0, envelope: "{}", content: undefined };
     const deliveries = [
-      { row: 4096, lane, recipient: "r@b.example", options: "", attempts: 0, isTold: false, wish: "none" as const },
+      {
+        row: 4096,
+        lane,
+        recipient: "r@b.example",
+        options: "",
+        priority: "normal" as const,
+        attempts: 0,
+        isTold: false,
+        wish: "none" as const,
+      },
     ];
     return { lane, claimed: [{ message, deliveries }], count: 1, hasMore: false };
   };
@@ -205,7 +214,7 @@ test("what is too old is looked for now and then, step by step, from the oldest 
   s.keeper.start();
   s.asked.length = 0;
   s.clock.advance(QUEUE.overdueEvery);
-  for (let n = 0; n < 10; n++) s.clock.advance(0);
+  for (let n = 0; n < 10; n++) s.clock.runSoon();
   const steps = s.asked.filter((what) => what.startsWith("overdue"));
   expect(steps).toEqual([0, 100, 200, 300].map((row) => `overdue since 5000 behind ${row}`));
 });

@@ -1,3 +1,4 @@
+import type { Priority } from "../core/queue/priority.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
@@ -22,6 +23,7 @@ export interface DeliveryInHand {
   readonly row: DeliveryRow;
   readonly recipient: string;
   readonly options: string;
+  readonly priority: Priority;
   attempts: number;
   /** Its sender was told that it is late, or that was decided against. */
   readonly isTold: boolean;
@@ -33,5 +35,7 @@ export interface DeliveryInHand {
 export interface Load {
   readonly message: MessageInHand;
   readonly lane: Lane;
+  /** Of its first delivery: those that share a lane share their priority, as a rule. */
+  readonly priority: Priority;
   readonly deliveries: readonly DeliveryInHand[];
 }

@@ -37,7 +37,9 @@ function scene(parts: Partial<NotifierParts> = {}): Scene {
     hostname: "relay.example",
     postmaster: undefined,
     delayNotice: undefined,
-    routes: () => [{ recipient: undefined, sender: undefined, steps: [{ kind: "smarthost", name: "a" }] }],
+    routes: () => [
+      { recipient: undefined, sender: undefined, priority: "normal", steps: [{ kind: "smarthost", name: "a" }] },
+    ],
     ...parts,
   });
   return { notifier, clock, events };
@@ -74,7 +76,7 @@ const inFile = (envelope: Partial<StoredEnvelope> = {}): MessageInHand => ({
 function fared(more: Partial<Fared> & { readonly recipient?: string; readonly options?: string } = {}): Fared {
   const { recipient = "bob@example.net", options = "", ...rest } = more;
   return {
-    delivery: { row: 1, recipient, options, attempts: 1, isTold: false, wish: "none" },
+    delivery: { row: 1, recipient, options, priority: "normal", attempts: 1, isTold: false, wish: "none" },
     status: "5.1.1",
     remoteHost: "mx.example.net",
     diagnostic: "550 5.1.1 no such user",
@@ -184,7 +186,12 @@ test("addresses beyond ASCII: a report of RFC 6533, which needs SMTPUTF8 where i
 
 test("no route takes it: that is said, and nothing is queued", async () => {
   const only: readonly Route[] = [
-    { recipient: parseAddressPattern("@example.org"), sender: undefined, steps: [{ kind: "smarthost", name: "a" }] },
+    {
+      recipient: parseAddressPattern("@example.org"),
+      sender: undefined,
+      priority: "normal",
+      steps: [{ kind: "smarthost", name: "a" }],
+    },
   ];
   const { notifier, events } = scene({ routes: () => only });
   expect(await notifier.report(message(), "failed", [fared(), fared()])).toEqual({
@@ -201,8 +208,13 @@ test("no route takes it: that is said, and nothing is queued", async () => {
 
 test("reports go by routes for the null sender", async () => {
   const routes: readonly Route[] = [
-    { recipient: undefined, sender: parseAddressPattern("<>"), steps: [{ kind: "smarthost", name: "reports" }] },
-    { recipient: undefined, sender: undefined, steps: [{ kind: "smarthost", name: "a" }] },
+    {
+      recipient: undefined,
+      sender: parseAddressPattern("<>"),
+      priority: "normal",
+      steps: [{ kind: "smarthost", name: "reports" }],
+    },
+    { recipient: undefined, sender: undefined, priority: "normal", steps: [{ kind: "smarthost", name: "a" }] },
   ];
   const report = await written(scene({ routes: () => routes }).notifier, message());
   expect(report.deliveries).toMatchObject([{ lane: "smarthost/reports" }]);

@@ -12,8 +12,7 @@ import { ownReceivedField } from "../core/mail/trace.ts";
 import { isTrusted } from "../core/policy/identity.ts";
 import { type DelayNotice, delayPolicy } from "../core/queue/ageing.ts";
 import { lastWord } from "../core/queue/reason.ts";
-import type { Lane } from "../core/routing/lane.ts";
-import { type Route, lanesFor } from "../core/routing/route.ts";
+import { type Route, type Way, wayFor } from "../core/routing/route.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ContentFiles } from "../ports/content.ts";
 import type { Entropy } from "../ports/entropy.ts";
@@ -94,9 +93,10 @@ export class Notifier {
     const addressee = this.#addressee(message.envelope);
     const { audience, address } = addressee;
     const path = parseMailbox(address);
-    const lane = path.kind === "mailbox" ? this.#lane(path) : undefined;
+    const way = path.kind === "mailbox" ? this.#way(path) : undefined;
+    const lane = way?.lanes[0];
     const about = { about: message.id, action, to: address, recipients: fared.length };
-    if (path.kind === "malformed" || lane === undefined) {
+    if (path.kind === "malformed" || way === undefined || lane === undefined) {
       this.#parts.recorder.record({ event: "dsn.unplaced", ...about });
       return { note: `${audience} not told: no route takes a report to <${address}>`, report: undefined };
     }
@@ -105,7 +105,7 @@ export class Notifier {
     const content = await this.#content(message, action);
     const { returned } = content;
     const report = this.#compose(message, action, fared, triedUntil, addressee, returned);
-    const arrival = this.#arrival(report, path, lane, audience === "postmaster");
+    const arrival = this.#arrival(report, path, way, audience === "postmaster");
     const carries = returned === undefined ? `nothing: ${content.why}` : returned.kind;
     this.#parts.recorder.record({ event: "dsn.queued", id: arrival.id, ...about, lane, returned: carries });
     const lacks = returned === undefined ? `, without its header: ${content.why}` : "";
@@ -118,9 +118,9 @@ export class Notifier {
   }
 
   /** Address literals are routed for nobody. */
-  #lane(path: Mailbox): Lane | undefined {
+  #way(path: Mailbox): Way | undefined {
     if (path.domain.kind === "literal") return undefined;
-    return lanesFor(this.#parts.routes(), { kind: "null" }, path)[0];
+    return wayFor(this.#parts.routes(), { kind: "null" }, path);
   }
 
   /** A sender that was forged in a hundred thousand messages must not get as many reports. */
@@ -169,7 +169,7 @@ export class Notifier {
     };
   }
 
-  #arrival(report: Report, path: Mailbox, lane: Lane, isNotice: boolean): Arrival {
+  #arrival(report: Report, path: Mailbox, { lanes, priority }: Way, isNotice: boolean): Arrival {
     const { id, now, hostname } = report;
     const content = reportContent(report);
     const envelope: StoredEnvelope = {
@@ -191,7 +191,8 @@ export class Notifier {
       content,
       deliveries: [
         {
-          lane,
+          lane: lanes[0]!,
+          priority,
           recipient: path.text,
           options: storeOptions({ notify: "never" }),
           due: now,

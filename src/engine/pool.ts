@@ -1,5 +1,5 @@
 import type { Transient } from "../core/outbound/outcome.ts";
-import { FairQueue } from "../core/queue/fair-queue.ts";
+import { WaitingRoom } from "../core/queue/waiting-room.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { SiteLimits } from "../core/routing/site-terms.ts";
 import type { QueuePort, Site } from "../ports/queue.ts";
@@ -27,8 +27,8 @@ export class Pool {
   readonly site: Site;
   readonly #parts: PoolParts;
   readonly #handler: CourierHandler;
-  /** Loads that wait for a connection: each lane has its turn. */
-  readonly #waiting = new FairQueue<Lane, Load>();
+  /** Loads that wait for a connection: each priority and each lane has its turns. */
+  readonly #waiting = new WaitingRoom<Lane, Load>();
   readonly #couriers = new Set<Courier>();
   /** Connections whose transaction waits for a permit, first come, first served. */
   readonly #asking = new Set<Courier>();
@@ -64,12 +64,12 @@ export class Pool {
   }
 
   add(load: Load): void {
-    this.#waiting.push(load.lane, load);
+    this.#waiting.push(load.priority, load.lane, load);
   }
 
   /** It was to go before all that waits now. */
   addFirst(load: Load): void {
-    this.#waiting.unshift(load.lane, load);
+    this.#waiting.unshift(load.priority, load.lane, load);
   }
 
   next(): Load | undefined {

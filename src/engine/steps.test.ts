@@ -91,7 +91,14 @@ test("what was claimed tells the queue which site its lane goes to, before anyth
   s.destinations.set("b.example", hosts("198.51.100.1"));
   const { envelope } = fresh();
   const message = { row: 1, id: "0".repeat(14), receivedAt: 0, octets: 1, content: new Uint8Array(1) };
-  const waiting = { row: 4096, lane: mx, recipient: "r@b.example", options: "", attempts: 0 };
+  const waiting = {
+    row: 4096,
+    lane: mx,
+    recipient: "r@b.example",
+    options: "",
+    priority: "normal" as const,
+    attempts: 0,
+  };
   const delivery = { ...waiting, isTold: false, wish: "none" } as const;
   s.dispatcher.claimed([{ message: { ...message, envelope: JSON.stringify(envelope) }, deliveries: [delivery] }]);
   await settle();

@@ -27,7 +27,14 @@ beforeAll(() => {
   const arrivals = Array.from({ length: MESSAGES }, (_, n) => {
     const isRare = n % RARE.every === RARE.every - 1;
     const lane = isRare ? RARE.lane : "smarthost/a";
-    const delivery = { lane, recipient: `r${n}@${isRare ? "rare" : "c"}.example`, options: "", due: 1e15, last: "" };
+    const delivery = {
+      lane,
+      recipient: `r${n}@${isRare ? "rare" : "c"}.example`,
+      options: "",
+      priority: "normal" as const,
+      due: 1e15,
+      last: "",
+    };
     const envelope = JSON.stringify({ from: `s@${isRare ? "rare" : "b"}.example`, identity: "user a", subject: "" });
     const arrival = { id: idOf(n), receivedAt: 1_000_000 + n, octets: 0, envelope, content: new Uint8Array(0) };
     return { arrival: { ...arrival, deliveries: [delivery] }, isInHand: false };

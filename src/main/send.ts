@@ -62,10 +62,12 @@ export function sendTestMessage(site: SmartHost, message: TestMessage, scratch: 
       left: message.to.length,
     },
     lane: "send",
+    priority: "normal",
     deliveries: message.to.map((recipient, row) => ({
       row,
       recipient,
       options: "",
+      priority: "normal" as const,
       attempts: 0,
       isTold: false,
       wish: "none" as const,

@@ -104,7 +104,9 @@ export async function startSink(
     credentials: { verify: () => Promise.resolve("wrong") },
     sendersOf: () => [],
     postmaster: undefined,
-    routes: () => [{ recipient: undefined, sender: undefined, steps: [{ kind: "smarthost", name: "sink" }] }],
+    routes: () => [
+      { recipient: undefined, sender: undefined, priority: "normal", steps: [{ kind: "smarthost", name: "sink" }] },
+    ],
     permitsLiterals: true,
     obstacle: () => undefined,
     isUnderStress: () => false,

@@ -1,5 +1,6 @@
 import type { QueueAction, Wish } from "../core/queue/action.ts";
 import type { Pause, PauseTarget } from "../core/queue/pause.ts";
+import type { Priority } from "../core/queue/priority.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
@@ -39,6 +40,7 @@ export interface NewDelivery {
   readonly recipient: string;
   /** DSN parameters as JSON; `""` where there are none. */
   readonly options: string;
+  readonly priority: Priority;
   /** Where it is parked: not before this. */
   readonly due: Instant;
   /** Where it is parked: why, as JSON. */
@@ -92,6 +94,7 @@ export interface ClaimedDelivery {
   readonly recipient: string;
   readonly options: string;
   readonly attempts: number;
+  readonly priority: Priority;
   /** The sender heard of the delay. */
   readonly isTold: boolean;
   /** What an operator wants of it before it is tried; parking it fulfils the wish. */

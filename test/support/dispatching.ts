@@ -206,7 +206,14 @@ export function scene(options: SceneOptions = {}): Scene {
       hostname: "relay.example",
       postmaster: undefined,
       delayNotice: undefined,
-      routes: () => [{ recipient: undefined, sender: undefined, steps: [{ kind: "smarthost", name: "reports" }] }],
+      routes: () => [
+        {
+          recipient: undefined,
+          sender: undefined,
+          priority: "normal",
+          steps: [{ kind: "smarthost", name: "reports" }],
+        },
+      ],
       ...options.reports,
     }),
     ages: new ClockWatch(clock, recorder),
@@ -238,6 +245,7 @@ export function fresh(recipients = 1, name = lane): Fresh {
     lane: name,
     recipient: `r${n}@b.example`,
     options: "",
+    priority: "normal" as const,
   }));
   return {
     row,

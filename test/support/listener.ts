@@ -94,7 +94,14 @@ export function testListener(words: string): TestListener {
       hasCredentials: draft.hasCredentials,
     },
     identity: draft.isTrusted ? { kind: "network", network: "192.0.2.0/24" } : { kind: "none" },
-    routes: [{ recipient: pattern(draft.routes), sender: undefined, steps: [{ kind: "smarthost", name: "a" }] }],
+    routes: [
+      {
+        recipient: pattern(draft.routes),
+        sender: undefined,
+        priority: "normal",
+        steps: [{ kind: "smarthost", name: "a" }],
+      },
+    ],
     postmaster: draft.postmaster,
     obstacle: draft.obstacle,
   };

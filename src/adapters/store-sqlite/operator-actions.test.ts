@@ -43,6 +43,7 @@ function arrive(lanes: readonly string[], options: { due?: number; isInHand?: bo
       lane,
       recipient: `r${n}@c.example`,
       options: "",
+      priority: "normal" as const,
       due: options.due ?? 0,
       last: "",
     })),

@@ -8,6 +8,7 @@ import { messageId } from "../../core/mail/message-id.ts";
 import { type Arrival, type Claimed, type Settlement, deliveryRow } from "../../ports/store.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { QueueReader } from "./queue-reader.ts";
+import { PRIORITIES, type Priority } from "../../core/queue/priority.ts";
 import { SqliteQueueStore } from "./queue-store.ts";
 
 const folders: string[] = [];
@@ -35,6 +36,7 @@ function arrival(lanes: readonly string[], options: { due?: number; isFile?: boo
     lane,
     recipient: `r${n}@${made}.example`,
     options: "",
+    priority: "normal" as const,
     due: options.due ?? 0,
     last: "",
   }));
@@ -365,4 +367,25 @@ test("mail that is too old is due at once, also in a blocked lane; younger, paus
   }
   expect(taken).toEqual(["mx/dead.example 100", "mx/dead.example 100", "mx/dead.example 50"]);
   expect(store.nextWake()).toBe(far);
+});
+
+test("of a claim each priority has its share, and the others what one has no use for", () => {
+  const { store } = open();
+  const of = (priority: Priority, count: number) =>
+    Array.from({ length: count }, () => {
+      const found = arrival(["smarthost/a"]);
+      return parked({ ...found, deliveries: found.deliveries.map((one) => ({ ...one, priority })) });
+    });
+  store.commit([{ arrivals: [...of("low", 100), ...of("normal", 100), ...of("high", 80)], settlements: [] }]);
+  const shares = (): (readonly number[] | boolean)[] => {
+    const { claimed, hasMore } = store.claimLane("smarthost/a", 1, 100);
+    const all = claimed.flatMap(({ deliveries }) => deliveries);
+    return [PRIORITIES.map((one) => all.filter(({ priority }) => priority === one).length), hasMore];
+  };
+  expect([shares(), shares(), shares(), shares()]).toEqual([
+    [[70, 20, 10], true],
+    [[10, 80, 10], true],
+    [[0, 0, 80], false],
+    [[0, 0, 0], false],
+  ]);
 });

@@ -4,6 +4,7 @@ import { QUEUE, STORE } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
 import type { QueueAction } from "../../core/queue/action.ts";
 import { type Pause, type PauseTarget, pausesOf } from "../../core/queue/pause.ts";
+import { PRIORITIES, TURNS } from "../../core/queue/priority.ts";
 import type { Lane } from "../../core/routing/lane.ts";
 import { StorageError } from "../../ports/content.ts";
 import {
@@ -72,7 +73,7 @@ function prepare(database: DatabaseSync): Statements {
       "INSERT INTO message (row, id, received_at, octets, envelope, content) VALUES (?, ?, ?, ?, ?, ?)",
     ),
     insertDelivery: database.prepare(
-      "INSERT INTO delivery (row, state, lane, due, attempts, recipient, options, last) VALUES (?, ?, ?, ?, 0, ?, ?, ?)",
+      "INSERT INTO delivery (row, state, lane, due, attempts, recipient, options, last, priority) VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)",
     ),
     insertUpload: database.prepare("INSERT INTO upload (id, message) VALUES (?, ?)"),
     insertOutbox: database.prepare("INSERT INTO outbox (entries) VALUES (?)"),
@@ -89,14 +90,16 @@ function prepare(database: DatabaseSync): Statements {
     deleteUpload: database.prepare("DELETE FROM upload WHERE id = ?"),
     dueLanes: database.prepare("SELECT name FROM lane WHERE wake_at <= ? ORDER BY wake_at LIMIT ?"),
     dueDeliveries: database.prepare(
-      `SELECT row, recipient, options, attempts, told, wish FROM delivery WHERE state = ${PARKED} AND lane = ? AND due <= ? ORDER BY due LIMIT ?`,
+      `SELECT row, recipient, options, attempts, told, wish, priority FROM delivery WHERE state = ${PARKED} AND lane = ? AND priority = ? AND due <= ? ORDER BY due LIMIT ?`,
     ),
     takeDelivery: database.prepare(TAKE_DELIVERY),
     message: database.prepare("SELECT row, id, received_at, octets, envelope, content FROM message WHERE row = ?"),
     serveLane: database.prepare(
       "UPDATE lane SET backlog = backlog - ?, wake_at = max(blocked_until, ?) WHERE name = ?",
     ),
-    firstDue: database.prepare(`SELECT min(due) AS due FROM delivery WHERE state = ${PARKED} AND lane = ?`),
+    firstDue: database.prepare(
+      `SELECT min(due) AS due FROM delivery WHERE state = ${PARKED} AND lane = ? AND priority = ?`,
+    ),
     // What is in hand when a lane is blocked is parked a moment later, so the row has to know already.
     restLane: database.prepare(
       `INSERT INTO lane (name, wake_at, blocked_until, backlog) VALUES (?3, max(?1, ?2), ?1, 0)
@@ -123,6 +126,12 @@ function prepare(database: DatabaseSync): Statements {
     hastenLane: database.prepare(`UPDATE lane SET wake_at = min(wake_at, ?) WHERE name = ? AND wake_at <> ${SERVED}`),
   };
 }
+
+type Row = ReturnType<StatementSync["all"]>[number];
+
+const TURNS_ALL = PRIORITIES.reduce((sum, priority) => sum + TURNS[priority], 0);
+/** Of a claim, by priority. */
+const TURN_SHARES = PRIORITIES.map((priority) => TURNS[priority] / TURNS_ALL);
 
 interface Parking {
   due: Instant;
@@ -351,8 +360,9 @@ export class SqliteQueueStore implements QueueStore {
     );
     if (arrival.content === undefined) this.#do.insertUpload.run(arrival.id, message);
     let row: DeliveryRow = deliveryRow(message, 0);
-    for (const { lane, recipient, options, due, last } of deliveries) {
-      this.#do.insertDelivery.run(row++, isInHand ? IN_HAND : PARKED, lane, due, recipient, options, last);
+    for (const { lane, recipient, options, due, last, priority } of deliveries) {
+      const state = isInHand ? IN_HAND : PARKED;
+      this.#do.insertDelivery.run(row++, state, lane, due, recipient, options, last, PRIORITIES.indexOf(priority));
       if (!isInHand) park(parking, lane, due);
     }
     return message;
@@ -394,13 +404,28 @@ export class SqliteQueueStore implements QueueStore {
   }
 
   #firstDue(lane: Lane): Instant | undefined {
-    const due = this.#do.firstDue.get(lane)?.["due"];
-    return typeof due === "number" ? due : undefined;
+    const dues = PRIORITIES.map((_, priority) => this.#do.firstDue.get(lane, priority)?.["due"]);
+    const found = dues.filter((due) => typeof due === "number");
+    return found.length === 0 ? undefined : Math.min(...found);
+  }
+
+  /** Of each priority its share, and of what one has no use for the others, the higher first. */
+  #dueOf(lane: Lane, now: Instant, perLane: number): { readonly rows: readonly Row[]; readonly isAll: boolean } {
+    const due = PRIORITIES.map((_, priority) => this.#do.dueDeliveries.all(lane, priority, now, perLane));
+    const taken = due.map((rows, at) => Math.min(rows.length, Math.ceil(perLane * TURN_SHARES[at]!)));
+    let left = perLane - taken.reduce((sum, count) => sum + count, 0);
+    for (const [at, rows] of due.entries()) {
+      const more = Math.min(rows.length - taken[at]!, left);
+      taken[at]! += more;
+      left -= more;
+    }
+    const rows = due.flatMap((found, at) => found.slice(0, taken[at]));
+    return { rows, isAll: due.every((found, at) => found.length === taken[at] && found.length < perLane) };
   }
 
   /** Takes what is due of one lane. A lane without more rests by itself; one with more stays with the caller. */
   #claim(lane: Lane, now: Instant, perLane: number): LaneClaim {
-    const rows = this.#do.dueDeliveries.all(lane, now, perLane);
+    const { rows, isAll } = this.#dueOf(lane, now, perLane);
     const messages = new Map<MessageRow, { message: Claimed["message"]; deliveries: ClaimedDelivery[] }>();
     let octets = 0;
     let count = 0;
@@ -421,12 +446,13 @@ export class SqliteQueueStore implements QueueStore {
         recipient: found["recipient"] as string,
         options: found["options"] as string,
         attempts: found["attempts"] as number,
+        priority: PRIORITIES[found["priority"] as number]!,
         isTold: found["told"] === 1,
         wish: wishToHandOut(found["wish"] as number),
       });
       count++;
     }
-    const hasMore = count > 0 && (count < rows.length || rows.length === perLane);
+    const hasMore = count > 0 && (count < rows.length || !isAll);
     const wake = hasMore || this.#isPaused(lane) ? SERVED : this.#firstDue(lane);
     if (wake === undefined) this.#do.dropLane.run(lane);
     else this.#do.serveLane.run(count, wake, lane);

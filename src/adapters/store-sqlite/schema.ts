@@ -36,6 +36,9 @@ const MIGRATIONS: readonly string[] = [
   // What an operator does. A delivery that is held is in no index of the schedule, and its lane does not count it.
   `ALTER TABLE delivery ADD COLUMN wish INTEGER NOT NULL DEFAULT 0; -- what an operator wants of it
    ALTER TABLE delivery ADD COLUMN told INTEGER NOT NULL DEFAULT 0; -- 1: its sender heard of the delay
+   ALTER TABLE delivery ADD COLUMN priority INTEGER NOT NULL DEFAULT 1; -- 0 high, 1 normal, 2 low
+   DROP INDEX delivery_due;
+   CREATE INDEX delivery_due ON delivery (lane, priority, due) WHERE state = 0;
    CREATE INDEX delivery_held ON delivery (state) WHERE state = 2;
    CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
 ];

@@ -152,6 +152,7 @@ describe("a valid configuration", () => {
       {
         recipient: { kind: "domain", domain: "x.example" },
         sender: undefined,
+        priority: "normal",
         steps: [{ kind: "smarthost", name: "a" }],
       },
     ]);

@@ -108,10 +108,11 @@ function toConfig(sections: ConfigSections): Config {
     access: { networks: sections.access.networks.map((network) => network.text) },
     credentials: sections.credentials.map(toCredential),
     smartHosts: Object.entries(sections.smarthosts).map(([name, section]) => toSmartHost(name, section)),
-    routes: sections.routes.map(({ when, deliver }) => ({
+    routes: sections.routes.map(({ when, deliver, priority }) => ({
       recipient: when?.recipient,
       sender: when?.sender,
       steps: deliver.map(toStep),
+      priority,
     })),
     dns: { servers: sections.dns.servers ?? [] },
     delivery: {

@@ -10,6 +10,7 @@ import { type AddressPattern, parseAddressPattern } from "../policy/address-patt
 import { parseNetwork } from "../policy/network.ts";
 import { parsePasswordHash } from "../policy/password-hash.ts";
 import { DELIVERY_RETRY } from "../queue/backoff.ts";
+import { PRIORITIES } from "../queue/priority.ts";
 import { passwordOf, usernameOf } from "../smtp/sasl.ts";
 import { utf8 } from "../base/bytes.ts";
 import {
@@ -302,6 +303,15 @@ const route = z
           description:
             "Who takes it: `mx` is the servers of the recipient's domain, as its DNS records say; else the name of a smart host. In a list the next one is for when the one before it cannot be reached or does not take mail for now (docs/operating/routing.md).",
           takes: "`mx`, name, or list of them",
+        }),
+      ),
+    priority: z
+      .enum(PRIORITIES)
+      .default("normal")
+      .meta(
+        words({
+          description:
+            "Which mail goes first where mail has to wait for the same servers: of ten turns `high` has seven, `normal` two, `low` one.",
         }),
       ),
   })

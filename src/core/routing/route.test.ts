@@ -13,7 +13,12 @@ function mailbox(text: string): Mailbox {
 
 function route(name: string, when: { recipient?: string; sender?: string } = {}): Route {
   const pattern = (text: string | undefined) => (text === undefined ? undefined : parseAddressPattern(text));
-  return { recipient: pattern(when.recipient), sender: pattern(when.sender), steps: [{ kind: "smarthost", name }] };
+  return {
+    recipient: pattern(when.recipient),
+    sender: pattern(when.sender),
+    priority: "normal",
+    steps: [{ kind: "smarthost", name }],
+  };
 }
 
 describe("routes", () => {
@@ -58,6 +63,7 @@ describe("steps", () => {
   const list: Route = {
     recipient: undefined,
     sender: undefined,
+    priority: "normal",
     steps: [{ kind: "mx" }, { kind: "smarthost", name: "backup" }],
   };
 

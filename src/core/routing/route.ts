@@ -1,5 +1,6 @@
 import type { ForwardPath, ReversePath } from "../mail/path.ts";
 import { type AddressPattern, type Subject, matches, subjectOf } from "../policy/address-pattern.ts";
+import type { Priority } from "../queue/priority.ts";
 import { type Lane, domainLane, literalLane, smartHostLane } from "./lane.ts";
 
 /** Where a route sends mail: to the servers of the recipient's domain, or to a smart host. */
@@ -9,6 +10,8 @@ export type Step = { readonly kind: "mx" } | { readonly kind: "smarthost"; reado
 export interface Route {
   readonly recipient: AddressPattern | undefined;
   readonly sender: AddressPattern | undefined;
+  /** Of its mail, where it waits beside other mail. */
+  readonly priority: Priority;
   /** At least one; the next one is for what `core/routing/fallback` says. */
   readonly steps: readonly Step[];
 }
@@ -24,17 +27,30 @@ function laneOf(step: Step, forwardPath: ForwardPath): Lane | undefined {
   return domain.kind === "domain" ? domainLane(domain.ascii) : literalLane(domain.address);
 }
 
-/** The lanes of the first route whose conditions all hold, in the order of its steps; none where nobody takes the mail. */
+/** What a route makes of mail. */
+export interface Way {
+  /** In the order of its steps; at least one. */
+  readonly lanes: readonly Lane[];
+  readonly priority: Priority;
+}
+
+/** What the first route makes of it whose conditions all hold; undefined where nobody takes the mail. */
+export function wayFor(routes: readonly Route[], reversePath: ReversePath, forwardPath: ForwardPath): Way | undefined {
+  const sender = subjectOf(reversePath);
+  const recipient = subjectOf(forwardPath);
+  const route = routes.find((row) => holds(row.recipient, recipient) && holds(row.sender, sender));
+  if (route === undefined) return undefined;
+  const lanes = route.steps.map((step) => laneOf(step, forwardPath)).filter((lane) => lane !== undefined);
+  return lanes.length === 0 ? undefined : { lanes, priority: route.priority };
+}
+
+/** Its lanes; none where nobody takes the mail. */
 export function lanesFor(
   routes: readonly Route[],
   reversePath: ReversePath,
   forwardPath: ForwardPath,
 ): readonly Lane[] {
-  const sender = subjectOf(reversePath);
-  const recipient = subjectOf(forwardPath);
-  const route = routes.find((row) => holds(row.recipient, recipient) && holds(row.sender, sender));
-  if (route === undefined) return [];
-  return route.steps.map((step) => laneOf(step, forwardPath)).filter((lane) => lane !== undefined);
+  return wayFor(routes, reversePath, forwardPath)?.lanes ?? [];
 }
 
 /** Whether some route goes on behind a step to what `lane` leads to, so that its mail may not have to wait for it. */
