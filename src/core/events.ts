@@ -19,7 +19,7 @@ export interface EventCatalogue {
   "relay.stopping": { readonly because: string };
   "relay.stopped": { readonly elapsedMs: number };
   "data.volatile": { readonly data: string; readonly fileSystem: string };
-  "descriptors.few": { readonly descriptors: number; readonly sessions: number };
+  "descriptors.few": { readonly descriptors: number; readonly sessions: number; readonly connections: number };
   "space.low": { readonly freeOctets: number; readonly neededOctets: number };
   "space.exhausted": { readonly freeOctets: number; readonly neededOctets: number };
   "space.restored": { readonly freeOctets: number; readonly isMailAccepted: boolean };
@@ -196,8 +196,12 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   "descriptors.few": {
     level: "warn",
     description:
-      "The configuration permits more sessions than the process may have file descriptors. Raise the limit (LimitNOFILE= of systemd, ulimit -n, --ulimit nofile= of a container), or lower `limits.sessions_per_listener`.",
-    fields: { descriptors: "What the process may have.", sessions: "What all listeners together may have." },
+      "Sessions and connections to next hops may be more than the process may have file descriptors. Raise the limit (LimitNOFILE= of systemd, ulimit -n, --ulimit nofile= of a container), or lower `limits.sessions_per_listener`.",
+    fields: {
+      descriptors: "What the process may have.",
+      sessions: "What all listeners together may have.",
+      connections: "To next hops, at most.",
+    },
   },
   "space.low": {
     level: "error",

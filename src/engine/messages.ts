@@ -34,6 +34,8 @@ export type MailToQueue =
   | { readonly kind: "unblock"; readonly site: Site }
   /** A transaction wants to begin at a site whose messages have a rate. */
   | { readonly kind: "permit"; readonly site: Site }
+  /** One that asked is gone. */
+  | { readonly kind: "withdraw"; readonly site: Site }
   | { readonly kind: "sited"; readonly lane: Lane; readonly site: Site }
   | { readonly kind: "consumed"; readonly lane: Lane; readonly deliveries: number; readonly octets: number };
 

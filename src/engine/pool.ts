@@ -9,7 +9,7 @@ import { failureText } from "./settler.ts";
 import type { Target } from "./target.ts";
 
 export interface PoolParts extends CourierParts {
-  readonly queue: Pick<QueuePort, "demand" | "release" | "progress" | "permit">;
+  readonly queue: Pick<QueuePort, "demand" | "release" | "progress" | "permit" | "withdraw">;
 }
 
 /** Where a site's connections go. */
@@ -119,7 +119,7 @@ export class Pool {
 
   permitted(): void {
     const [courier] = this.#asking;
-    if (courier === undefined) return; // who asked is gone: the others have asked for themselves
+    if (courier === undefined) return; // who asked went while it was on its way
     this.#asking.delete(courier);
     courier.proceed();
   }
@@ -132,7 +132,7 @@ export class Pool {
   /** A connection is gone. `more`: how many loads still want one. */
   gone(courier: Courier, failure: Transient | undefined, isStopping: boolean): void {
     this.#couriers.delete(courier);
-    this.#asking.delete(courier);
+    if (this.#asking.delete(courier)) this.#parts.queue.withdraw(this.site);
     this.#release(failure, isStopping ? 0 : this.#waiting.length);
   }
 

@@ -108,6 +108,10 @@ export class QueueClient implements QueuePort {
     this.#queue.say({ kind: "permit", site });
   }
 
+  withdraw(site: Site): void {
+    this.#queue.say({ kind: "withdraw", site });
+  }
+
   unblock(site: Site): void {
     this.#queue.say({ kind: "unblock", site });
   }

@@ -286,20 +286,36 @@ test("a lane with another step is claimed while its site is blocked: its mail ma
   expect(s.store).toMatchObject([{ kind: "claim-lane", lane }]);
 });
 
-test("sites that never took anything have half of all connections at most; one that did finds room", () => {
+test("dead sites leave room to new ones, and both to those that take mail", () => {
   const s = scene();
+  const { failingConnectionsMax, provenReserve, connectionsMax } = OUTBOUND;
+  const fail = (site: string): void => {
+    s.fromMail({ kind: "demand", site, connections: 1 });
+    s.fromMail({ kind: "release", site, report: { deliveries: 0, failure: "connect-failed" } });
+  };
+  const grantedTo = (name: string): number =>
+    s.mails[0]!.reduce(
+      (sum, said) => sum + (said.kind === "granted" && said.site.startsWith(name) ? said.slots : 0),
+      0,
+    );
   s.fromMail({ kind: "demand", site: "healthy", connections: 1 });
   s.fromMail({ kind: "progress", site: "healthy", deliveries: 1 });
-  for (let n = 0; n < 2 * OUTBOUND.unprovenConnectionsMax; n++)
-    s.fromMail({ kind: "demand", site: `dead${n}`, connections: 1 });
-  expect(granted(s.mails[0]!)).toBe(1 + OUTBOUND.unprovenConnectionsMax);
-  s.fromMail({ kind: "demand", site: "healthy", connections: 5 });
-  expect(granted(s.mails[0]!)).toBe(5 + OUTBOUND.unprovenConnectionsMax);
+  for (let n = 0; n < 2 * failingConnectionsMax; n++) fail(`dead${n}`);
   s.mails[0]!.length = 0;
-  // A connection that is gone makes room for the site that has waited longest.
-  s.fromMail({ kind: "demand", site: "dead0", connections: 0 });
-  s.fromMail({ kind: "release", site: "dead0", report: { deliveries: 0, failure: "connect-failed" } });
-  expect(s.mails[0]).toContainEqual({ kind: "granted", site: `dead${OUTBOUND.unprovenConnectionsMax}`, slots: 1 });
+  s.pass(6000);
+  for (let n = 0; n < 2 * failingConnectionsMax; n++) s.fromMail({ kind: "demand", site: `dead${n}`, connections: 1 });
+  expect(grantedTo("dead")).toBe(failingConnectionsMax);
+  for (let n = 0; n < connectionsMax; n++) s.fromMail({ kind: "demand", site: `new${n}`, connections: 1 });
+  expect(grantedTo("new")).toBe(connectionsMax - provenReserve - failingConnectionsMax - 1);
+  s.fromMail({ kind: "demand", site: "healthy", connections: 5 });
+  expect(grantedTo("healthy")).toBe(4);
+  // A connection that is gone makes room for the one that has waited longest.
+  s.mails[0]!.length = 0;
+  for (let n = 0; n < 10; n++) {
+    s.fromMail({ kind: "demand", site: `dead${n}`, connections: 0 });
+    s.fromMail({ kind: "release", site: `dead${n}`, report: { deliveries: 0, failure: "connect-failed" } });
+  }
+  expect(s.mails[0]!.find(({ kind }) => kind === "granted")).toMatchObject({ site: `dead${failingConnectionsMax}` });
 });
 
 test("all sites together never have more connections than the bound", () => {
@@ -399,6 +415,15 @@ test("transactions get their permits as the rate has room, first come, first ser
   expect(permitted()).toEqual([2, 0]);
   s.pass(1000 + OUTBOUND.rateSlack);
   expect(permitted()).toEqual([3, 1]);
+});
+
+test("who asked for a permit and is gone leaves its turn to the others", () => {
+  const s = scene(2, undefined, { messagesPerMinute: 1 });
+  s.fromMail({ kind: "demand", site: lane, connections: 1 }, 0);
+  for (const thread of [1, 0, 1]) s.fromMail({ kind: "permit", site: lane }, thread);
+  s.fromMail({ kind: "withdraw", site: lane }, 0);
+  s.pass(60_000 + OUTBOUND.rateSlack);
+  expect(s.mails.map((said) => said.filter(({ kind }) => kind === "permitted").length)).toEqual([0, 2]);
 });
 
 test("no connection is begun long before its first message may go", () => {

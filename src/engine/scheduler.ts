@@ -98,9 +98,9 @@ export class Scheduler {
   readonly #starved = new Set<Lane>();
   /** Sites whose turn for a slot came while all sites together had enough. */
   readonly #hungry = new Set<SiteState>();
-  /** Slots of all sites together, and of those that are not proven. */
+  /** Slots of all sites together, and of those whose last connection failed. */
   #slots = 0;
-  #unprovenSlots = 0;
+  #failingSlots = 0;
   #claimed = 0;
   #claimedOctets = 0;
   #wakeAt: Instant | undefined;
@@ -133,6 +133,12 @@ export class Scheduler {
       }
       case "unblock":
         return this.#unblock(message.site);
+      case "withdraw": {
+        const site = this.#site(message.site);
+        const at = site.asking.indexOf(mailThread);
+        if (at !== -1) site.asking.splice(at, 1);
+        return this.#forgetSite(site);
+      }
       case "permit": {
         const site = this.#site(message.site);
         site.asking.push(mailThread);
@@ -249,7 +255,7 @@ export class Scheduler {
   #released(site: SiteState, mailThread: number, report: SiteReport): void {
     site.slots[mailThread]!--;
     this.#slots--;
-    if (!site.isProven) this.#unprovenSlots--;
+    if (site.failures > 0) this.#failingSlots--;
     this.#progress(site, report.deliveries);
     if (report.failure !== undefined) this.#judge(site, report.failure);
     this.#grant(site);
@@ -291,19 +297,16 @@ export class Scheduler {
     this.#forgetSite(site);
   }
 
-  #prove(site: SiteState, isProven: boolean): void {
-    if (site.isProven === isProven) return;
-    site.isProven = isProven;
-    this.#unprovenSlots += isProven ? -sum(site.slots) : sum(site.slots);
-  }
-
   #progress(site: SiteState, deliveries: number): void {
     if (deliveries === 0) return;
     const { name, failures } = site;
-    if (failures > 0) this.#parts.recorder.record({ event: "site.unblocked", site: name, failures });
+    if (failures > 0) {
+      this.#failingSlots -= sum(site.slots);
+      this.#parts.recorder.record({ event: "site.unblocked", site: name, failures });
+    }
     site.failures = 0;
     site.window = widened(site.window, deliveries, site.limits.connectionsMax);
-    this.#prove(site, true);
+    site.isProven = true;
   }
 
   /** A connection failed. Where nothing else stands there, all that goes to the site waits. */
@@ -313,6 +316,7 @@ export class Scheduler {
     if (standing === 0) this.#block(site, failure);
   }
 
+  /** It has no connection now, so that what is counted of it is nothing. */
   #block(site: SiteState, because: string): void {
     if (this.#isBlocked(site)) return;
     site.failures++;
@@ -320,7 +324,7 @@ export class Scheduler {
     const until = this.#clock.now() + wait(SITE_RETRY, site.failures, entropy.fraction());
     site.block = { until, text: because };
     site.window = PROBE_WINDOW;
-    this.#prove(site, false);
+    site.isProven = false;
     recorder.record({
       event: "site.blocked",
       site: site.name,
@@ -348,7 +352,9 @@ export class Scheduler {
   /** Slots that all sites together leave to this one. */
   #room(site: SiteState): number {
     const room = OUTBOUND.connectionsMax - this.#slots;
-    return site.isProven ? room : Math.min(room, OUTBOUND.unprovenConnectionsMax - this.#unprovenSlots);
+    if (site.isProven) return room;
+    const open = room - OUTBOUND.provenReserve;
+    return site.failures === 0 ? open : Math.min(open, OUTBOUND.failingConnectionsMax - this.#failingSlots);
   }
 
   /** New connections that the rates leave to a site now; the timer rings when there will be more. */
@@ -398,7 +404,7 @@ export class Scheduler {
         grants[thread]!++;
         free--;
         this.#slots++;
-        if (!site.isProven) this.#unprovenSlots++;
+        if (site.failures > 0) this.#failingSlots++;
         site.rates.connections?.take(this.#clock.monotonic());
         isGiving = true;
       }

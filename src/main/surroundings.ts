@@ -1,5 +1,6 @@
 import { descriptorsMax } from "../adapters/system/descriptors.ts";
 import { volatileFileSystem } from "../adapters/system/space.ts";
+import { OUTBOUND } from "../core/base/limits.ts";
 import type { Config } from "../core/config/config.ts";
 import type { Recorder } from "../ports/recorder.ts";
 
@@ -9,6 +10,7 @@ export function tellSurroundings({ data, listeners, limits }: Config, recorder: 
   if (fileSystem !== undefined) recorder.record({ event: "data.volatile", data, fileSystem });
   const sessions = listeners.length * limits.sessionsPerListener;
   const descriptors = descriptorsMax();
-  if (descriptors !== undefined && descriptors < sessions)
-    recorder.record({ event: "descriptors.few", descriptors, sessions });
+  const connections = OUTBOUND.connectionsMax;
+  if (descriptors !== undefined && descriptors < sessions + connections)
+    recorder.record({ event: "descriptors.few", descriptors, sessions, connections });
 }

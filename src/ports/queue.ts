@@ -31,6 +31,8 @@ export interface QueuePort {
   progress(site: Site, deliveries: number): void;
   /** A transaction wants to begin at a site whose messages have a rate: `permitted` follows, once for each call. */
   permit(site: Site): void;
+  /** One that asked for a permit has no use for it any more. */
+  withdraw(site: Site): void;
   /** An operator wants the site tried now, blocked or not. */
   unblock(site: Site): void;
   /** What this thread claimed of the lane goes to this site. */

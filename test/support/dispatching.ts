@@ -163,6 +163,7 @@ export function scene(options: SceneOptions = {}): Scene {
     progress: () => undefined,
     unblock: () => undefined,
     permit: (to) => void made.asked.push(to),
+    withdraw: (to) => void made.asked.splice(made.asked.indexOf(to), 1),
     sited: (name, to) => void made.sited.push([name, to]),
     consumed: () => undefined,
   };

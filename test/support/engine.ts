@@ -73,6 +73,7 @@ export class MemoryQueue implements QueuePort {
   sited(): void {}
   unblock(): void {}
   permit(): void {}
+  withdraw(): void {}
   consumed(): void {}
 }
 

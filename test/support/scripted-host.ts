@@ -45,6 +45,8 @@ export interface HostOptions {
   /** STARTTLS is offered with this certificate. */
   readonly certificate?: Certificate;
   readonly script?: Script;
+  /** Before the answer to the final dot. */
+  readonly latencyMs?: number;
 }
 
 const USUAL: Readonly<Record<Place, string>> = {
@@ -162,6 +164,11 @@ export class ScriptedHost {
       input = "";
       secured.on("data", take);
     };
+    const finish = (content: string): void => {
+      const answer = say("CONTENT", content);
+      if (answer.startsWith("2"))
+        this.messages.push({ from, to, commands, content, isTls, connection, at: Date.now() });
+    };
     const take = (octets: Buffer): void => {
       input += octets.toString("latin1");
       for (;;) {
@@ -173,9 +180,9 @@ export class ScriptedHost {
           const content = whole.slice(2, end + 2).replace(/^\./gm, "");
           input = whole.slice(end + 5);
           isContent = false;
-          const answer = say("CONTENT", content);
-          if (answer.startsWith("2"))
-            this.messages.push({ from, to, commands, content, isTls, connection, at: Date.now() });
+          const { latencyMs = 0 } = this.#options;
+          if (latencyMs > 0) setTimeout(finish, latencyMs, content);
+          else finish(content);
           continue;
         }
         const end = input.indexOf("\r\n");

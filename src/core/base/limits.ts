@@ -111,9 +111,11 @@ export const OUTBOUND = {
   brokenTlsMax: 10_000,
   brokenTlsFor: 1 * hour,
   /** Connections to all sites together, over all mail threads. */
-  connectionsMax: 2000,
-  /** Of these, so many to sites that have not taken a message yet: dead ones must not take all. */
-  unprovenConnectionsMax: 1000,
+  connectionsMax: 4000,
+  /** Of these, so many are kept for sites that have taken a message: dead ones must not take all. */
+  provenReserve: 1000,
+  /** And so many may find out whether sites that failed are back, so that new ones find room too. */
+  failingConnectionsMax: 1000,
 } as const;
 
 /** Outbound deadlines (RFC 5321 4.5.3.2, FIELD). */
