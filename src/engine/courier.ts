@@ -28,6 +28,7 @@ export interface CourierParts {
   readonly clock: Clock;
   readonly files: ContentFiles;
   readonly ehloName: string;
+  readonly ownName?: string | undefined;
   readonly brokenTls: BrokenTls;
 }
 
@@ -214,6 +215,7 @@ export class Courier implements LegHandler {
     const starts = isImplicitTls || tls === "none" || place.isInClear ? "none" : tls;
     const dialogue = new Dialogue({
       ehloName: this.#parts.ehloName,
+      ownName: this.#parts.ownName,
       tls: starts === "verify" ? "required" : starts,
       isSecured: isImplicitTls,
       credentials,
