@@ -32,6 +32,7 @@ export interface CourierParts {
   readonly clock: Clock;
   readonly files: ContentFiles;
   readonly ehloName: string;
+  readonly ownName?: string | undefined;
   readonly brokenTls: BrokenTls;
 }
 
@@ -250,6 +251,7 @@ export class Courier implements LegHandler {
     const starts = isImplicitTls || tls === "none" || place.isInClear ? "none" : tls;
     const dialogue = new Dialogue({
       ehloName: egress.ehloName ?? this.#parts.ehloName,
+      ownName: this.#parts.ownName,
       tls: starts === "verify" ? "required" : starts,
       isSecured: isImplicitTls,
       credentials,

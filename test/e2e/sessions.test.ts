@@ -78,7 +78,9 @@ test.skipIf(process.platform !== "linux")(
       configure(home, sink.port);
       const relay = new RelayProcess(home, { under: ["sh", "-c", 'ulimit -n 200; exec "$@"', "sh"] });
       const [port = 0] = await relay.ports();
-      expect(relay.events("descriptors.few")).toMatchObject([{ descriptors: 200, sessions: 30_000, connections: 4000 }]);
+      expect(relay.events("descriptors.few")).toMatchObject([
+        { descriptors: 200, sessions: 30_000, connections: 4000 },
+      ]);
       const flood = Array.from({ length: 400 }, () => net.connect({ host: "127.0.0.1", port }));
       const turnedAway = flood.map((socket) =>
         once(

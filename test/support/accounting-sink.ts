@@ -45,6 +45,8 @@ export interface SinkOptions {
   readonly faults?: Faults;
   readonly chance?: Chance;
   readonly hasPipelining?: boolean;
+  /** Without it messages come in 7 bits. */
+  readonly hasEightBitMime?: boolean;
   readonly keepsRaw?: boolean;
   readonly port?: number;
   /** A number that is stamped on connections. */
@@ -211,8 +213,10 @@ class Connection {
   #obey(line: string): void {
     const verb = line.slice(0, 4).toUpperCase();
     if (verb === "EHLO") {
-      const pipelining = this.#sink.options.hasPipelining === false ? "" : "250-PIPELINING\r\n";
-      return this.#say(`250-sink.test\r\n${pipelining}250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 104857600`);
+      const { hasPipelining = true, hasEightBitMime = true } = this.#sink.options;
+      const pipelining = hasPipelining ? "250-PIPELINING\r\n" : "";
+      const eightBit = hasEightBitMime ? "250-8BITMIME\r\n250-SMTPUTF8\r\n" : "";
+      return this.#say(`250-sink.test\r\n${pipelining}${eightBit}250 SIZE 104857600`);
     }
     if (verb === "HELO") return this.#say("250 sink.test");
     if (verb === "MAIL") {

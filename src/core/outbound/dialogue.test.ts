@@ -369,6 +369,31 @@ describe("the start of a session", () => {
     expect(course.heard.some((line) => line.startsWith("MAIL"))).toBe(false);
   });
 
+  test.each<[string, Script, Partial<DialogueSettings>]>([
+    ["in clear", { EHLO: "250-US.test at your service\r\n250 PIPELINING\r\n" }, {}],
+    ["without EHLO", { EHLO: "500 what\r\n", HELO: "250 us.test\r\n" }, {}],
+    ["before TLS", { EHLO: "250-us.test\r\n250 STARTTLS\r\n" }, { tls: "required" }],
+    [
+      "behind TLS only, where a login would follow",
+      { EHLO1: "250-mx.test\r\n250 STARTTLS\r\n", EHLO2: "250-us.test\r\n250 AUTH PLAIN\r\n" },
+      { tls: "required", credentials: CREDENTIALS },
+    ],
+  ])("a server of our own name fails it, %s: the mail waits", (_, script, settings) => {
+    const course = play(script, { settings: { ownName: "us.test", ...settings } });
+    expect(told(course.failed!)).toBe("transient site ourselves 4.3.5 ehlo");
+    expect(course.heard.at(-1)).toBe("QUIT");
+    expect(course.heard.some((line) => line.startsWith("MAIL") || line.startsWith("AUTH"))).toBe(false);
+  });
+
+  test.each([
+    ["a name that begins like ours", "250 us.test.example\r\n", "us.test"],
+    ["our name further on", "250 mx.test hello us.test\r\n", "us.test"],
+    ["no name", "250\r\n", "us.test"],
+    ["our name, to a client that is no relay", "250 us.test\r\n", undefined],
+  ])("%s does not", (_, EHLO, ownName) => {
+    expect(all(play({ EHLO }, { settings: { ownName } }))).toEqual(["delivered"]);
+  });
+
   test.each([
     ["no text", "220\r\n"],
     ["several lines", "220-mx\r\n220-hello\r\n220 go\r\n"],

@@ -19,6 +19,8 @@ import {
 
 export interface DialogueSettings {
   readonly ehloName: string;
+  /** What we call ourselves as a server, if we are one: a server of that name is us, and mail to it would come back. */
+  readonly ownName?: string | undefined;
   /** What STARTTLS is for: never asked for, used where offered, or a condition. */
   readonly tls: "none" | "opportunistic" | "required";
   /** TLS stands from the first octet on. */
@@ -227,12 +229,25 @@ export class Dialogue {
   #hearHello(reply: ServerReply): void {
     if (reply.code === 250) {
       this.#features = this.#state === "ehlo" ? parseFeatures(reply) : NO_FEATURES;
-      this.#secure();
+      if (this.#isOurselves(reply)) this.#leave(this.#loop());
+      else this.#secure();
     } else if (reply.code < 400) this.#end(this.#astray(reply));
     else if (reply.code >= 500 && this.#state === "ehlo") {
       this.#ehloRefusal = reply;
       this.#sayHello("HELO");
     } else this.#leave(this.#helloRefused(reply));
+  }
+
+  /** RFC 5321 section 4.1.1.1: the first word of the first line is the server's name. */
+  #isOurselves({ lines }: ServerReply): boolean {
+    const { ownName } = this.#settings;
+    return ownName !== undefined && lines[0]!.split(/[ \t]/, 1)[0]!.toLowerCase() === ownName.toLowerCase();
+  }
+
+  /** The configuration's mistake, so that the mail waits for its repair (promise P5). */
+  #loop(): Transient {
+    const why = `the server calls itself ${this.#settings.ownName}, which is us: mail would come back`;
+    return trouble("ehlo", "ourselves", "site", why);
   }
 
   #helloRefused(reply: ServerReply): Transient {

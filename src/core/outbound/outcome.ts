@@ -33,6 +33,8 @@ const CAUSES = {
   "protocol-error": "5.0",
   /** The server said 421 (RFC 5321 section 3.8). */
   "service-closing": "3.2",
+  /** The server says that it is us: mail would come back. */
+  ourselves: "3.5",
   "greeting-refused": "3.0",
   "ehlo-refused": "5.0",
   "tls-unavailable": "7.4",

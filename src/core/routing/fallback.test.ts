@@ -22,6 +22,7 @@ test.each<[string, Exclude<Outcome, { kind: "delivered" }>, boolean]>([
   ["a handshake that fails", loss("startTls", "tls-failed", ""), true],
   ["4yz greeting", refusedSession("greeting", "greeting-refused", reply(421)), true],
   ["5yz greeting", refusedSession("greeting", "greeting-refused", reply(554)), true],
+  ["ourselves", trouble("ehlo", "ourselves", "site", ""), true],
   ["4yz to EHLO", refusedSession("ehlo", "ehlo-refused", reply(450)), true],
   ["5yz to AUTH", refusedSession("auth", "auth-refused", reply(535)), true],
   ["4yz to MAIL", refused("mail", "mail-refused", "message", reply(451), false), true],

@@ -75,6 +75,7 @@ class MailThread {
       files,
       transport,
       ehloName: config.hostname,
+      ownName: config.hostname,
       brokenTls: new BrokenTls(clock),
       finder: destinationFinder(config, data.addresses, { clock, entropy }),
       exchangerPort: config.delivery.port,
