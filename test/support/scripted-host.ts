@@ -25,7 +25,7 @@ export interface RawAnswer {
   readonly times?: number;
   /** Each octet goes in a segment of its own. */
   readonly isBytewise?: boolean;
-  readonly then?: "close" | "reset" | "silence";
+  readonly after?: "close" | "reset" | "silence";
 }
 
 /**
@@ -156,13 +156,13 @@ export class ScriptedHost {
       socket.write(octets.subarray(at, at + 1));
       setImmediate(() => trickle(octets, at + 1));
     };
-    const utter = ({ octets, times = 1, isBytewise = false, then }: RawAnswer): void => {
+    const utter = ({ octets, times = 1, isBytewise = false, after }: RawAnswer): void => {
       const piece = Buffer.from(octets, "latin1");
-      isSilent = then !== undefined;
+      isSilent = after !== undefined;
       if (isBytewise) return trickle(piece, 0);
       for (let n = 0; n < times; n++) socket.write(piece);
-      if (then === "close") socket.end();
-      if (then === "reset") socket.write("", () => raw.resetAndDestroy());
+      if (after === "close") socket.end();
+      if (after === "reset") socket.write("", () => raw.resetAndDestroy());
     };
     /** Says it, and whether it was a success. */
     const put = (answer: Answer): string => {
