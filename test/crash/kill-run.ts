@@ -410,8 +410,10 @@ class KillRun {
         ended.add(recipient);
         if (row["outcome"] !== "failed") continue;
         failed.add(recipient);
-        const isNowhere = this.#hops.isNowhere(recipient.slice(recipient.indexOf("@") + 1));
-        const isOver = String(row["note"]).startsWith("expired") && Number(row["age"]) >= this.#hops.expireMs;
+        const hasNobody = this.#hops.isNowhere(recipient.slice(recipient.indexOf("@") + 1));
+        const isExpired = String(row["note"]).startsWith("expired");
+        const isNowhere = hasNobody && !isExpired; // which is certain at once, and nothing to wait for
+        const isOver = isExpired && !hasNobody && Number(row["age"]) >= this.#hops.expireMs;
         if (isNowhere) byReason.dns++;
         if (isOver) byReason.time++;
         if (isNowhere || isOver) refused.add(recipient);
