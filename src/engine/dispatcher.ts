@@ -1,6 +1,5 @@
 import { invariant, unreachable } from "../core/base/invariant.ts";
-import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
-import { RecentMap } from "../core/base/recent-map.ts";
+import { OUTBOUND } from "../core/base/limits.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
@@ -19,6 +18,8 @@ import type { Claimed, MessageRow, SpaceReport } from "../ports/store.ts";
 import type { Courier, CourierHandler, CourierParts } from "./courier.ts";
 import type { Destination, DestinationFinder } from "./destination.ts";
 import type { DeliveryInHand, Load, MessageInHand } from "./load.ts";
+import { InHand } from "./in-hand.ts";
+import { Openings } from "./openings.ts";
 import { type Aim, Pool } from "./pool.ts";
 import { type Attempt, type Fate, NO_ATTEMPT, Settler, type SettlerParts, type Wait } from "./settler.ts";
 import { type Target, exchangerTarget, smartHostTarget } from "./target.ts";
@@ -65,17 +66,8 @@ export interface Fresh {
   }[];
 }
 
-/** Claimed deliveries of a lane done with and not yet told to the queue, and octets of their content. */
-interface Consumed {
-  deliveries: number;
-  octets: number;
-}
-
 /** Of a site that nothing goes to any more. */
 const NOWHERE: Aim = { limits: FREE_TERMS.limits, target: () => undefined };
-
-/** The queue hears of room for claims in groups of this many. */
-const REPORT_EVERY = 20;
 
 /**
  * A mail thread's part of the queue: has messages in hand (fresh ones from memory, others claimed from the store), finds
@@ -88,23 +80,19 @@ export class Dispatcher implements CourierHandler, QueueListener {
   readonly #pools = new Map<Site, Pool>();
   /** Loads whose lanes' servers are looked for. */
   readonly #locating = new Map<Lane, Load[]>();
-  readonly #consumed = new Map<Lane, Consumed>();
-  readonly #blocks = new RecentMap<Site, Block>(QUEUE.blockedSitesMax);
-  /** Where lanes went when it was last found out. */
-  readonly #sites = new RecentMap<Lane, Site>(QUEUE.blockedSitesMax);
-  #octetsInHand = 0;
-  #deliveriesInHand = 0;
+  readonly #inHand: InHand;
+  readonly #openings: Openings;
   /** Settlements that wait for their reports. */
   #settling = 0;
   #isStopping = false;
   #mayDeliver = true;
-  #isPaused = false;
-  #pausedLanes: ReadonlySet<Lane> = new Set();
   #whenQuiet: (() => void) | undefined;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
     this.#settler = new Settler(parts);
+    this.#inHand = new InHand(parts.queue);
+    this.#openings = new Openings(parts.clock);
   }
 
   /**
@@ -113,23 +101,21 @@ export class Dispatcher implements CourierHandler, QueueListener {
    */
   admits(octets: number, recipients: readonly (readonly Lane[])[]): Admission {
     const now = this.#parts.clock.now();
-    const isRoom =
-      this.#octetsInHand + octets <= QUEUE.inHandOctetsMax &&
-      this.#deliveriesInHand + recipients.length <= QUEUE.inHandDeliveriesMax;
-    const open = recipients.map((lanes) => this.#firstOpen(lanes));
-    const mayGo = open.every((lane) => lane !== undefined && !this.#isLanePaused(lane));
+    const isRoom = this.#inHand.hasRoom(octets, recipients.length);
+    const open = recipients.map((lanes) => this.#openings.first(lanes));
+    const mayGo = open.every((lane) => lane !== undefined && !this.#openings.isPaused(lane));
     const isInHand = isRoom && mayGo && !this.#isStopping;
     const places = recipients.map((lanes, at): Place => {
       const lane = open[at];
       if (lane !== undefined) return { lane, due: now, last: isInHand ? "" : this.#whyNot(lane, isRoom, now) };
-      const block = this.#firstToEnd(lanes);
-      return { lane: lanes[0]!, due: block.until, last: lastWord("lane-blocked", block.text, now) };
+      const { until, text } = this.#openings.firstToEnd(lanes, undefined)!;
+      return { lane: lanes[0]!, due: until, last: lastWord("lane-blocked", text, now) };
     });
     return { isInHand, places };
   }
 
   #whyNot(lane: Lane, isRoom: boolean, now: Instant): string {
-    return lastWord(this.#isLanePaused(lane) ? "paused" : isRoom ? "queued" : "no-memory", "", now);
+    return lastWord(this.#openings.isPaused(lane) ? "paused" : isRoom ? "queued" : "no-memory", "", now);
   }
 
   /** Takes a message that was committed as being in hand. */
@@ -138,7 +124,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const byLane = new Map<Lane, DeliveryInHand[]>();
     for (const { row, lane, recipient, options, priority } of fresh.deliveries)
       group(byLane, lane, { row, recipient, options, priority, attempts: 0, isTold: false, wish: "none" });
-    this.#count(message);
+    this.#inHand.take(message);
     for (const [lane, deliveries] of byLane) this.#enqueue(message, lane, deliveries);
   }
 
@@ -147,7 +133,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
       const envelope = JSON.parse(found.envelope) as StoredEnvelope;
       const { lane } = deliveries[0]!; // a claim is one lane's
       const message: MessageInHand = { ...found, envelope, claimedFrom: lane, left: deliveries.length };
-      this.#count(message);
+      this.#inHand.take(message);
       const byLane = new Map<Lane, DeliveryInHand[]>();
       const ended: DeliveryInHand[] = [];
       for (const { row, recipient, options, priority, attempts, isTold, wish } of deliveries) {
@@ -164,7 +150,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
         );
       for (const [name, some] of byLane) this.#enqueue(message, name, some);
     }
-    this.#tellConsumed(false);
+    this.#inHand.report(false);
   }
 
   granted(site: Site, slots: number): void {
@@ -180,30 +166,27 @@ export class Dispatcher implements CourierHandler, QueueListener {
   }
 
   blocked(site: Site, block: Block): void {
-    this.#blocks.set(site, block);
+    this.#openings.block(site, block);
     const pool = this.#pools.get(site);
     if (pool === undefined) return;
     for (const load of pool.drain()) this.#wait(load, block);
-    this.#tellConsumed(true);
+    this.#inHand.report(true);
     this.#tidy(pool);
   }
 
   /** What waits in memory for a connection is parked where it is paused; what is on its way goes on. */
-  pauses({ outbound, lanes }: Omit<Pauses, "inbound">): void {
-    this.#isPaused = outbound;
-    this.#pausedLanes = new Set(lanes);
+  pauses(paused: Omit<Pauses, "inbound">): void {
+    this.#openings.pause(paused);
     for (const pool of this.#pools.values()) {
-      for (const load of pool.drain((lane) => this.#isLanePaused(lane))) this.#park(load);
+      for (const load of pool.drain((lane) => this.#openings.isPaused(lane))) this.#park(load);
       this.#tidy(pool);
     }
-    this.#tellConsumed(true);
+    this.#inHand.report(true);
   }
 
   /** An operator wants it tried now. */
   unblocked(lane: Lane): void {
-    const site = this.#sites.get(lane) ?? lane;
-    this.#blocks.delete(site);
-    this.#parts.queue.unblock(site);
+    this.#parts.queue.unblock(this.#openings.unblock(lane));
   }
 
   /** Without room to record an end nothing is begun, over connections that stand neither. */
@@ -232,7 +215,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
   idle(courier: Courier): void {
     const load = this.#mayStart() ? this.#pool(courier).next() : undefined;
     if (load !== undefined) return courier.send(load);
-    this.#tellConsumed(true);
+    this.#inHand.report(true);
     if (this.#isStopping) courier.close();
     return undefined;
   }
@@ -246,7 +229,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const again = this.#settle(load, outcomes, attemptOf(courier), isStale);
     for (const outcome of outcomes) if (outcome.kind === "delivered") pool.delivered();
     if (again.length > 0) this.#addFirst(pool, { ...load, deliveries: again });
-    this.#tellConsumed(false);
+    this.#inHand.report(false);
   }
 
   gone(courier: Courier, failure: Transient | undefined, load: Load | undefined): void {
@@ -265,7 +248,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     }
     pool.gone(courier, failure, this.#isStopping);
     this.#work(pool);
-    this.#tellConsumed(!pool.hasWaiting);
+    this.#inHand.report(!pool.hasWaiting);
     this.#tidy(pool);
     this.#checkQuiet();
   }
@@ -282,10 +265,6 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   #send(load: Load, hop: NextHop | undefined): void {
     if (hop === undefined) return this.#reroute(load);
-    if (this.#isLanePaused(load.lane)) {
-      this.#park(load);
-      return this.#tellConsumed(true);
-    }
     switch (hop.kind) {
       case "smarthost":
         return this.#toSmartHost(load, hop.name);
@@ -322,7 +301,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     switch (destination.kind) {
       case "hosts": {
         const { hosts, site } = destination;
-        this.#sites.set(lane, site);
+        this.#openings.sited(lane, site);
         const { exchangerPort, exchangerTerms, entropy, queue } = this.#parts;
         if (loads.some(({ message }) => message.claimedFrom === lane)) queue.sited(lane, site);
         const target = (): Target => exchangerTarget(hosts, exchangerPort, exchangerTerms, () => entropy.fraction());
@@ -347,14 +326,18 @@ export class Dispatcher implements CourierHandler, QueueListener {
         NO_ATTEMPT,
         false,
       );
-    this.#tellConsumed(true);
+    this.#inHand.report(true);
   }
 
   #toSite(load: Load, site: Site, aim: Aim): void {
-    const block = this.#blockOf(site);
+    if (this.#openings.isPaused(load.lane)) {
+      this.#park(load);
+      return this.#inHand.report(true);
+    }
+    const block = this.#openings.blockOf(site);
     if (block !== undefined) {
       this.#wait(load, block);
-      return this.#tellConsumed(true);
+      return this.#inHand.report(true);
     }
     const pool = this.#pools.get(site) ?? this.#newPool(site, aim);
     pool.aim(aim);
@@ -364,7 +347,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   /** It comes back, to go before the others. */
   #addFirst(pool: Pool, load: Load): void {
-    if (this.#isLanePaused(load.lane)) this.#park(load);
+    if (this.#openings.isPaused(load.lane)) this.#park(load);
     else pool.addFirst(load);
   }
 
@@ -384,14 +367,10 @@ export class Dispatcher implements CourierHandler, QueueListener {
     if (this.#mayStart()) for (const load of pool.work()) this.#reroute(load);
   }
 
-  #isLanePaused(lane: Lane): boolean {
-    return this.#isPaused || this.#pausedLanes.has(lane);
-  }
-
   /** Its lane is paused. */
   #park(load: Load): void {
     this.#settler.waitForResume(load);
-    this.#drop(load.message, load.deliveries.length);
+    this.#inHand.drop(load.message, load.deliveries.length);
   }
 
   #mayStart(): boolean {
@@ -434,7 +413,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     onward: Map<Lane, DeliveryInHand[]>,
   ): boolean {
     if (!movesOn(failure)) return false;
-    const next = this.#nextOpen(this.#lanesOf(load, delivery), load.lane);
+    const next = this.#openings.next(this.#lanesOf(load, delivery), load.lane);
     if (next === undefined) return false;
     this.#settler.movedOn(load, delivery, failure, attempt, next);
     group(onward, next, delivery);
@@ -456,10 +435,10 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const waits: Wait[] = [];
     for (const delivery of load.deliveries) {
       const lanes = this.#lanesOf(load, delivery);
-      const next = this.#nextOpen(lanes, load.lane);
+      const next = this.#openings.next(lanes, load.lane);
       if (next !== undefined) group(onward, next, delivery);
       else {
-        const until = Math.min(block.until, ...lanes.map((name) => this.#blockOf(name)?.until ?? block.until));
+        const { until } = this.#openings.firstToEnd(lanes, block)!;
         const due = this.#dueAfterBlock(load.lane, delivery, until);
         waits.push({ delivery, lane: lanes[0] ?? load.lane, due });
       }
@@ -475,21 +454,6 @@ export class Dispatcher implements CourierHandler, QueueListener {
     return lanes.includes(lane) ? lanes : [];
   }
 
-  /** The next one behind `lane` that is not known to be blocked. */
-  #nextOpen(lanes: readonly Lane[], lane: Lane): Lane | undefined {
-    return lanes.length < 2 ? undefined : this.#firstOpen(lanes.slice(lanes.indexOf(lane) + 1));
-  }
-
-  #firstOpen(lanes: readonly Lane[]): Lane | undefined {
-    return lanes.find((lane) => this.#blockOf(lane) === undefined);
-  }
-
-  /** Of lanes that are all blocked, the block that is over first. */
-  #firstToEnd(lanes: readonly Lane[]): Block {
-    const blocks = lanes.map((lane) => this.#blockOf(lane)!);
-    return blocks.reduce((first, block) => (block.until < first.until ? block : first));
-  }
-
   #dueAfterBlock(lane: Lane, delivery: DeliveryInHand, until: Instant): Instant {
     if (isRetriedWithItsSite(lane) || delivery.attempts === 0) return until;
     const { clock, entropy, policy } = this.#parts;
@@ -498,7 +462,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   #reroute(load: Load): void {
     for (const delivery of load.deliveries) this.#routeAnew(load, delivery);
-    this.#tellConsumed(true);
+    this.#inHand.report(true);
   }
 
   /** Its next hop is gone from the configuration, or an operator wants it to go where the routes say now. */
@@ -506,24 +470,11 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#dropWhen(this.#settler.reroute(load, delivery), load.message, 1);
   }
 
-  /** Undefined where it is not known to be blocked; the queue knows for certain. A smart host's site is named as its lane. */
-  #blockOf(site: Site): Block | undefined {
-    const block = this.#blocks.get(site);
-    if (block === undefined || block.until > this.#parts.clock.now()) return block;
-    this.#blocks.delete(site);
-    return undefined;
-  }
-
   // What is in hand.
-
-  #count(message: MessageInHand): void {
-    this.#octetsInHand += message.content?.length ?? 0;
-    this.#deliveriesInHand += message.left;
-  }
 
   /** Lets `count` deliveries go; with `settled` only then: the message is needed until its report is recorded. */
   #dropWhen(settled: Promise<void> | undefined, message: MessageInHand, count: number): void {
-    if (settled === undefined) return this.#drop(message, count);
+    if (settled === undefined) return this.#inHand.drop(message, count);
     return void this.#dropLater(settled, message, count);
   }
 
@@ -531,34 +482,9 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#settling++;
     await settled;
     this.#settling--;
-    this.#drop(message, count);
-    this.#tellConsumed(true);
+    this.#inHand.drop(message, count);
+    this.#inHand.report(true);
     this.#checkQuiet();
-  }
-
-  #drop(message: MessageInHand, count: number): void {
-    if (count === 0) return;
-    message.left -= count;
-    this.#deliveriesInHand -= count;
-    const octets = message.left === 0 ? (message.content?.length ?? 0) : 0;
-    this.#octetsInHand -= octets;
-    const lane = message.claimedFrom;
-    if (lane === undefined) return;
-    const consumed = this.#consumed.get(lane);
-    if (consumed === undefined) this.#consumed.set(lane, { deliveries: count, octets });
-    else {
-      consumed.deliveries += count;
-      consumed.octets += octets;
-    }
-  }
-
-  /** Tells the queue where there is room for more: in groups, or at once where there is no work. */
-  #tellConsumed(isIdle: boolean): void {
-    for (const [lane, { deliveries, octets }] of this.#consumed) {
-      if (!isIdle && deliveries < REPORT_EVERY) continue;
-      this.#parts.queue.consumed(lane, deliveries, octets);
-      this.#consumed.delete(lane);
-    }
   }
 
   #checkQuiet(): void {

@@ -1,17 +1,19 @@
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { AccountingSink, type Faults, NO_FAULTS } from "../support/accounting-sink.ts";
 import { type Chance, between, seeded } from "../support/chance.ts";
 import { fileSystemOf } from "../support/file-system.ts";
 import { RelayHome, RelayProcess, TREE } from "../support/relay.ts";
 import { ConnectionLostError, MessageFactory, SourceSession } from "../support/source.ts";
 import { type Arrived, type Duplicates, type Sent, type Verdict, judge } from "./account.ts";
+import { type NextHops, exchangers, smartHost } from "./next-hops.ts";
 
 export interface KillRunOptions {
   readonly rounds: number;
   readonly seed: number;
   readonly tree?: string;
+  /** Delivery to the servers of many domains instead of one smart host. */
+  readonly isMx?: boolean;
   readonly connections?: number;
   /** How long a relay is under load before it is killed. */
   readonly loadMs?: readonly [number, number];
@@ -37,8 +39,11 @@ export interface KillReport extends Verdict {
   readonly repeatedPerKillOfRelay: number;
   /** Acknowledged recipients of which no end is in the relay's history. */
   readonly unrecorded: readonly string[];
-  /** Recorded as failed, and the sink never refused them. */
+  /** Recorded as failed, and neither refused by a sink, nor without a server by the DNS, nor tried for as long as it may be. */
   readonly wronglyFailed: readonly string[];
+  /** Recorded as failed because the DNS says that there is nobody, and because their time was over. */
+  readonly failedByDns: number;
+  readonly expired: number;
   /** Different reports to senders that arrived. */
   readonly reports: number;
   /** Recorded as failed, and in no report; in two; in one without having failed. */
@@ -52,7 +57,6 @@ export interface KillReport extends Verdict {
   readonly seconds: number;
 }
 
-const FAULTS: Faults = { tempfail: 0.05, permfail: 0.02, closeAfterDot: 0.01 };
 const LATENCY_MS = 20;
 /** How long a kill that wants an open transaction waits for one. */
 const OPEN_WITHIN_MS = 200;
@@ -82,7 +86,7 @@ class KillRun {
   readonly #options: KillRunOptions;
   readonly #chance: Chance;
   readonly #home = new RelayHome();
-  readonly #sink: AccountingSink;
+  readonly #hops: NextHops;
   readonly #factory: MessageFactory;
   readonly #sessions = new Set<SourceSession>();
   readonly #acknowledged: Sent[] = [];
@@ -111,9 +115,8 @@ class KillRun {
   static async prepare(options: KillRunOptions): Promise<KillRun> {
     const chance = seeded(options.seed);
     const holder: { run?: KillRun } = {};
-    const sink = await AccountingSink.start({
+    const hops = await (options.isMx === true ? exchangers : smartHost)({
       latencyMs: LATENCY_MS,
-      faults: FAULTS,
       chance: seeded(options.seed + 1),
       epoch: () => holder.run?.currentEpoch ?? 0,
       onCopy: (copy) => {
@@ -127,15 +130,15 @@ class KillRun {
       onRefused: (recipient) => holder.run?.refuse(recipient),
       onDeferred: (recipient) => holder.run?.defer(recipient),
     });
-    const run = new KillRun(options, chance, sink);
+    const run = new KillRun(options, chance, hops);
     holder.run = run;
     return run;
   }
 
-  private constructor(options: KillRunOptions, chance: Chance, sink: AccountingSink) {
+  private constructor(options: KillRunOptions, chance: Chance, hops: NextHops) {
     this.#options = options;
     this.#chance = chance;
-    this.#sink = sink;
+    this.#hops = hops;
     this.#factory = new MessageFactory(`s${options.seed}m`, chance, LARGEST_OCTETS);
   }
 
@@ -158,6 +161,7 @@ class KillRun {
     const id = /^Message-ID: (\S+)\r$/m.exec(text)?.[1] ?? "";
     const about = [...text.matchAll(/^Final-Recipient: rfc822; (\S+)\r$/gm)].map((found) => found[1]!);
     this.#reports.set(id, about);
+    for (const recipient of about) this.#settle(recipient);
   }
 
   defer(recipient: string): void {
@@ -178,13 +182,13 @@ class KillRun {
     this.#announce(undefined);
     await Promise.all(sources);
     await this.#drain();
-    const { unrecorded, wronglyFailed, failed } = this.#history();
+    const { failed, refused, wronglyFailed, ...history } = this.#history();
     const told = [...this.#reports.values()].flat();
     const verdict = judge({
       acknowledged: this.#acknowledged,
       unknown: this.#unknown,
       arrived: this.#arrived,
-      refused: this.#refused,
+      refused,
       killedAt: this.#killedAt,
     });
     const kills = this.#killedAt.filter(Number.isFinite).length;
@@ -202,7 +206,7 @@ class KillRun {
       repeatedPerKillOfAll: repeatedWithSink / Math.max(1, killsOfAll),
       killsOfRelay: kills - killsOfAll,
       repeatedPerKillOfRelay: repeatedAlone / Math.max(1, kills - killsOfAll),
-      unrecorded,
+      ...history,
       wronglyFailed,
       reports: this.#reports.size,
       untold: [...failed].filter((recipient) => !told.includes(recipient)),
@@ -230,7 +234,7 @@ class KillRun {
       this.#process.kill("SIGKILL");
       await this.#process.exited;
     }
-    await this.#sink.close();
+    await this.#hops.close();
     this.#home.remove();
   }
 
@@ -273,8 +277,7 @@ class KillRun {
     this.#home.configure({
       listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
       access: { networks: ["127.0.0.0/8"] },
-      smarthosts: { sink: { url: `smtp://127.0.0.1:${this.#sink.port}`, tls: "none" } },
-      routes: [{ deliver: "sink" }],
+      ...this.#hops.config,
       threads: between(this.#chance, 1, 2),
     });
     this.#epoch++;
@@ -295,7 +298,7 @@ class KillRun {
     this.#killedAt[this.#epoch] = performance.now();
     relay.kill("SIGKILL");
     if (hasStarted && this.#chance() < 0.5) {
-      this.#sink.die();
+      this.#hops.die();
       this.#killedWithSink.add(this.#epoch);
     }
     await relay.exited;
@@ -330,7 +333,8 @@ class KillRun {
   }
 
   async #send(session: SourceSession, chance: Chance): Promise<void> {
-    const message = this.#factory.make(sizeOf(chance), chance() < 0.9 ? between(chance, 1, 2) : between(chance, 3, 50));
+    const recipients = chance() < 0.9 ? between(chance, 1, 2) : between(chance, 3, 50);
+    const message = this.#factory.make(sizeOf(chance), recipients, () => this.#hops.domain(chance));
     const result = await session.send(message);
     if (result.kind === "unknown") this.#unknown.push({ recipients: result.recipients, hash: message.hash });
     if (result.kind !== "acknowledged") return;
@@ -357,7 +361,7 @@ class KillRun {
 
   /** With a sink that takes everything: what waits for its time is due, then all there is goes. */
   async #drain(): Promise<void> {
-    this.#sink.faults = NO_FAULTS;
+    this.#hops.calm();
     const deadline = performance.now() + (this.#options.drainMs ?? 180_000);
     await this.#upAndDown(() => Promise.resolve());
     makeAllDue(this.#home.queueFile);
@@ -387,26 +391,51 @@ class KillRun {
     return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length;
   }
 
-  #history(): { readonly unrecorded: string[]; readonly wronglyFailed: string[]; readonly failed: Set<string> } {
+  /** What the relay recorded: ends that are missing, and failures with whether they had to be. */
+  #history(): Ends {
     const folder = path.join(this.#home.data, "history");
     const ended = new Set<string>();
     const failed = new Set<string>();
+    const refused = new Set(this.#refused);
     const wronglyFailed: string[] = [];
+    const byReason = { dns: 0, time: 0 };
     const days = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".db")) : [];
     for (const name of days) {
       const rows = read(
         path.join(folder, name),
-        "SELECT recipient, outcome FROM attempt WHERE outcome IN ('delivered', 'failed')",
+        "SELECT recipient, outcome, note, at - received_at AS age FROM attempt WHERE outcome IN ('delivered', 'failed')",
       );
-      for (const { recipient, outcome } of rows) {
-        ended.add(String(recipient));
-        if (outcome === "failed") failed.add(String(recipient));
-        if (outcome === "failed" && !this.#refused.has(String(recipient))) wronglyFailed.push(String(recipient));
+      for (const row of rows) {
+        const recipient = String(row["recipient"]);
+        ended.add(recipient);
+        if (row["outcome"] !== "failed") continue;
+        failed.add(recipient);
+        const hasNobody = this.#hops.isNowhere(recipient.slice(recipient.indexOf("@") + 1));
+        const isExpired = String(row["note"]).startsWith("expired");
+        const isNowhere = hasNobody && !isExpired; // which is certain at once, and nothing to wait for
+        const isOver = isExpired && !hasNobody && Number(row["age"]) >= this.#hops.expireMs;
+        if (isNowhere) byReason.dns++;
+        if (isOver) byReason.time++;
+        if (isNowhere || isOver) refused.add(recipient);
+        if (!refused.has(recipient)) wronglyFailed.push(recipient);
       }
     }
     const acknowledged = this.#acknowledged.flatMap(({ recipients }) => recipients);
-    return { unrecorded: acknowledged.filter((recipient) => !ended.has(recipient)), wronglyFailed, failed };
+    return {
+      unrecorded: acknowledged.filter((recipient) => !ended.has(recipient)),
+      failedByDns: byReason.dns,
+      expired: byReason.time,
+      failed,
+      refused,
+      wronglyFailed,
+    };
   }
+}
+
+interface Ends extends Pick<KillReport, "unrecorded" | "wronglyFailed" | "failedByDns" | "expired"> {
+  readonly failed: ReadonlySet<string>;
+  /** By a sink, by the DNS, or by age. */
+  readonly refused: ReadonlySet<string>;
 }
 
 /** Mostly small, so that a round has many; one in some hundred is large enough to be a content file of megabytes. */

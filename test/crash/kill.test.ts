@@ -16,6 +16,16 @@ test("what was acknowledged survives SIGKILL, only deliveries in flight are repe
   expect(report.reports).toBeGreaterThan(0);
 });
 
+test("by MX too: what the DNS, a server or its age ends is told once, and nothing else fails", async () => {
+  const report = await killRounds({ ...SMALL, rounds: 3, isMx: true });
+  expect(isBroken(report), JSON.stringify(report)).toBe(false);
+  expect(report.kills).toBeGreaterThanOrEqual(3);
+  expect(report.acknowledgedMessages).toBeGreaterThan(300);
+  expect(report.failedByDns).toBeGreaterThan(0);
+  expect(report.expired).toBeGreaterThan(0);
+  expect(report.reports).toBeGreaterThan(0);
+});
+
 test("planted: a 250 before the commit loses mail", async () => {
   const { tree, remove } = plantedTree("ack-before-commit");
   try {

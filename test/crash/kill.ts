@@ -1,4 +1,4 @@
-// `npm run crash -- --rounds N --seed S [--patch NAME] [--out FILE]`: SIGKILL under load, over and over, on one data folder.
+// `npm run crash -- --rounds N --seed S [--mx] [--patch NAME] [--out FILE]`: SIGKILL under load, over and over, on one data folder.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type KillReport, isBroken, killRounds } from "./kill-run.ts";
@@ -28,6 +28,7 @@ function lines(report: KillReport): string[] {
     `recipients never accepted     ${some(report.uninvited)}`,
     `ends not in history           ${some(report.unrecorded)}`,
     `recorded as failed wrongly    ${some(report.wronglyFailed)}`,
+    `failed by the DNS, by age     ${report.failedByDns}, ${report.expired}`,
     `reports to senders            ${report.reports}`,
     `  failed and not told         ${some(report.untold)}`,
     `  told twice                  ${some(report.toldTwice)}`,
@@ -45,6 +46,7 @@ async function main(): Promise<void> {
     options: {
       rounds: { type: "string", default: "20" },
       seed: { type: "string", default: "1" },
+      mx: { type: "boolean", default: false },
       patch: { type: "string" },
       out: { type: "string" },
     },
@@ -54,6 +56,7 @@ async function main(): Promise<void> {
     const report = await killRounds({
       rounds: Number(values.rounds),
       seed: Number(values.seed),
+      isMx: values.mx,
       say: (line) => console.error(line),
       ...(planted === undefined ? {} : { tree: planted.tree, drainMs: 30_000 }),
     });

@@ -48,6 +48,7 @@ export interface SinkOptions {
   /** Without it messages come in 7 bits. */
   readonly hasEightBitMime?: boolean;
   readonly keepsRaw?: boolean;
+  readonly address?: string;
   readonly port?: number;
   /** A number that is stamped on connections. */
   readonly epoch?: () => number;
@@ -73,7 +74,7 @@ export class AccountingSink {
     const sink = new AccountingSink(options);
     await new Promise<void>((resolve, reject) => {
       sink.#server.once("error", reject);
-      sink.#server.listen({ host: "127.0.0.1", port: options.port ?? 0 }, resolve);
+      sink.#server.listen({ host: options.address ?? "127.0.0.1", port: options.port ?? 0 }, resolve);
     });
     return sink;
   }

@@ -5,9 +5,9 @@ import type { Certificate } from "./certificates.ts";
 
 // A mail server for tests that answers each command as its script says; it shares no code with the relay.
 
-/** `CONNECT`, a verb, `CONTENT` for the final dot. */
+/** `CONNECT`, a verb, `BODY` for content that is long and not at its end, `CONTENT` for the final dot. */
 export type Place =
-  "CONNECT" | "EHLO" | "HELO" | "STARTTLS" | "AUTH" | "MAIL" | "RCPT" | "DATA" | "CONTENT" | "RSET" | "QUIT";
+  "BODY" | "CONNECT" | "EHLO" | "HELO" | "STARTTLS" | "AUTH" | "MAIL" | "RCPT" | "DATA" | "CONTENT" | "RSET" | "QUIT";
 
 export interface Told {
   /** Whole line, or the content. */
@@ -18,9 +18,23 @@ export interface Told {
   readonly isTls: boolean;
 }
 
-/** What is said, without CR LF: `close` ends the connection without a word, `silence` says nothing any more. */
-type Answer = string;
+/** Octets as they are, one character each, and what follows. */
+export interface RawAnswer {
+  readonly octets: string;
+  /** So often, as fast as they are taken. */
+  readonly times?: number;
+  /** Each octet goes in a segment of its own. */
+  readonly isBytewise?: boolean;
+  readonly after?: "close" | "reset" | "silence";
+}
 
+/**
+ * What is said, without CR LF: `close` ends the connection without a word, `reset` does so with RST, `silence` says
+ * nothing any more.
+ */
+export type Answer = string | RawAnswer;
+
+/** At `BODY` nothing is said where it does not answer. */
 export type Script = (place: Place, told: Told) => Answer | undefined;
 
 export interface TakenMessage {
@@ -50,6 +64,7 @@ export interface HostOptions {
 }
 
 const USUAL: Readonly<Record<Place, string>> = {
+  BODY: "",
   CONNECT: "220 host.test ESMTP",
   EHLO: "",
   HELO: "250 host.test",
@@ -63,8 +78,19 @@ const USUAL: Readonly<Record<Place, string>> = {
   QUIT: "221 2.0.0 bye",
 };
 
+/** Octets of content after which `BODY` is asked. */
+const BODY_OCTETS = 64 * 1024;
+
+/** Whether what is said begins with a whole reply that is a success (RFC 5321 section 4.2), blank lines aside. */
+function isSuccess(octets: string): boolean {
+  const [, reply] = /^(?:\r?\n)*((?:2\d\d-[^\n]*\n)*2\d\d(?: [^\n]*)?\r?\n)/.exec(octets) ?? [];
+  return reply !== undefined && new Set([...reply.matchAll(/^\d{3}/gm)].map(([code]) => code)).size === 1;
+}
+
 export class ScriptedHost {
   readonly messages: TakenMessage[] = [];
+  /** Command lines as they came, over all connections. */
+  readonly heard: { readonly line: string; readonly isTls: boolean }[] = [];
   /** Connections so far, those that stand, and most at a time. */
   connections = 0;
   standing = 0;
@@ -117,21 +143,43 @@ export class ScriptedHost {
     let socket: net.Socket = raw;
     let input = "";
     let isContent = false;
+    let isBodyAsked = false;
+    let isLogin = false;
     let isTls = false;
     let isSilent = false;
+    let isBusy = false;
     let from = "";
     let to: string[] = [];
     let commands: string[] = [];
 
-    const say = (place: Place, line: string): string => {
-      const answer = this.script(place, { line, from, to, isTls }) ?? this.#usual(place, isTls);
-      if (answer === "close") socket.destroy();
-      else if (answer === "silence") isSilent = true;
-      else socket.write(`${answer}\r\n`);
-      return answer;
+    const trickle = (octets: Buffer, at: number): void => {
+      isBusy = at < octets.length;
+      if (!isBusy) return take(Buffer.alloc(0));
+      socket.write(octets.subarray(at, at + 1));
+      setImmediate(() => trickle(octets, at + 1));
     };
+    const utter = ({ octets, times = 1, isBytewise = false, after }: RawAnswer): void => {
+      const piece = Buffer.from(octets, "latin1");
+      isSilent = after !== undefined;
+      if (isBytewise) return trickle(piece, 0);
+      for (let n = 0; n < times; n++) socket.write(piece);
+      if (after === "close") socket.end();
+      if (after === "reset") socket.write("", () => raw.resetAndDestroy());
+    };
+    /** Says it, and whether it was a success. */
+    const put = (answer: Answer): string => {
+      if (answer === "close") socket.destroy();
+      else if (answer === "reset") raw.resetAndDestroy();
+      else if (answer === "silence") isSilent = true;
+      else if (typeof answer === "string") socket.write(`${answer}\r\n`);
+      else utter(answer);
+      return typeof answer === "string" ? `${answer}\r\n` : answer.octets;
+    };
+    const say = (place: Place, line: string): string =>
+      put(this.script(place, { line, from, to, isTls }) ?? this.#usual(place, isTls));
     const command = (line: string): void => {
-      const verb = line.split(/[ :]/)[0]!.toUpperCase() as Place;
+      this.heard.push({ line, isTls });
+      const verb = isLogin ? "AUTH" : (line.split(/[ :]/)[0]!.toUpperCase() as Place);
       if (!(verb in USUAL)) return void socket.write("500 5.5.1 what?\r\n");
       if (verb === "DATA" && to.length === 0 && this.script("DATA", { line, from, to, isTls }) === undefined)
         return void socket.write("503 5.5.1 no recipients\r\n");
@@ -141,13 +189,14 @@ export class ScriptedHost {
         to = [];
         commands = [];
       }
-      const answer = say(verb, line);
-      const isGood = answer.startsWith("2");
+      const said = say(verb, line);
+      isLogin = verb === "AUTH" && said.startsWith("334");
       if (verb === "MAIL" || verb === "RCPT") commands.push(line);
-      if (verb === "RCPT" && isGood) to = [...to, inner];
-      if (verb === "DATA" && answer.startsWith("354")) isContent = true;
+      if (verb === "RCPT" && isSuccess(said)) to = [...to, inner];
+      if (verb === "DATA") isContent = /^(\r?\n)*(354-[^\n]*\n)*354[ \r\n]/.test(said);
+      isBodyAsked = false;
       if (verb === "QUIT") socket.end();
-      if (verb === "STARTTLS" && isGood) secure();
+      if (verb === "STARTTLS" && isSuccess(said)) secure();
     };
     const secure = (): void => {
       const { certificate } = this.#options;
@@ -165,18 +214,23 @@ export class ScriptedHost {
       secured.on("data", take);
     };
     const finish = (content: string): void => {
-      const answer = say("CONTENT", content);
-      if (answer.startsWith("2"))
-        this.messages.push({ from, to, commands, content, isTls, connection, at: Date.now() });
+      const recipients = to;
+      if (isSuccess(say("CONTENT", content)))
+        this.messages.push({ from, to: recipients, commands, content, isTls, connection, at: Date.now() });
     };
     const take = (octets: Buffer): void => {
       input += octets.toString("latin1");
       for (;;) {
-        if (isSilent || socket.destroyed) return;
+        if (isSilent || isBusy || socket.destroyed) return;
         if (isContent) {
           const whole = `\r\n${input}`;
           const end = whole.indexOf("\r\n.\r\n");
-          if (end === -1) return;
+          if (end === -1) {
+            if (isBodyAsked || input.length < BODY_OCTETS) return;
+            isBodyAsked = true;
+            const said = this.script("BODY", { line: "", from, to, isTls });
+            return said === undefined ? undefined : void put(said);
+          }
           const content = whole.slice(2, end + 2).replace(/^\./gm, "");
           input = whole.slice(end + 5);
           isContent = false;

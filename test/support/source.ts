@@ -235,6 +235,9 @@ export function stuffed(content: Buffer): Buffer {
   return Buffer.concat(pieces);
 }
 
+/** More than one, because reports to one address are limited. */
+const SENDERS = 100;
+
 /** Makes messages that are all different: unique id, text that begins at a random line of a fixed pool. */
 export class MessageFactory {
   readonly #chance: Chance;
@@ -259,12 +262,16 @@ export class MessageFactory {
     this.#pool = Buffer.concat(lines);
   }
 
-  /** A message whose content has about that many octets; each recipient is an address that no other message has. */
-  make(octets: number, recipients: number): SourceMessage {
+  /**
+   * A message whose content has about that many octets; each recipient is an address that no other message has, and a
+   * sender has few.
+   */
+  make(octets: number, recipients: number, domain: () => string = () => "dest.test"): SourceMessage {
+    const sender = `app${this.#made % SENDERS}@example.test`;
     const id = `${this.#name}${(this.#made++).toString(36)}`;
     const fields = [
       `${MARK} ${id}`,
-      "From: <app@example.test>",
+      `From: <${sender}>`,
       `Subject: message ${id}`,
       "Date: Thu, 1 Jan 2026 00:00:00 +0000",
       `Message-ID: <${id}@source.test>`,
@@ -279,8 +286,8 @@ export class MessageFactory {
     const content = Buffer.concat([Buffer.from(header), body]);
     return {
       id,
-      from: "app@example.test",
-      recipients: Array.from({ length: recipients }, (_, at) => `${id}.${at}@dest.test`),
+      from: sender,
+      recipients: Array.from({ length: recipients }, (_, at) => `${id}.${at}@${domain()}`),
       content,
       hash: sha256(content),
     };

@@ -1,0 +1,76 @@
+import { QUEUE } from "../core/base/limits.ts";
+import { RecentMap } from "../core/base/recent-map.ts";
+import type { Pauses } from "../core/queue/pause.ts";
+import type { Lane } from "../core/routing/lane.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Block, Site } from "../ports/queue.ts";
+
+/** What a mail thread knows of where mail can go now: which sites are blocked, and what an operator paused. */
+export class Openings {
+  readonly #clock: Pick<Clock, "now">;
+  readonly #blocks = new RecentMap<Site, Block>(QUEUE.blockedSitesMax);
+  /** Where lanes went when it was last found out. */
+  readonly #sites = new RecentMap<Lane, Site>(QUEUE.blockedSitesMax);
+  #isPaused = false;
+  #pausedLanes: ReadonlySet<Lane> = new Set();
+
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+  }
+
+  pause({ outbound, lanes }: Omit<Pauses, "inbound">): void {
+    this.#isPaused = outbound;
+    this.#pausedLanes = new Set(lanes);
+  }
+
+  isPaused(lane: Lane): boolean {
+    return this.#isPaused || this.#pausedLanes.has(lane);
+  }
+
+  block(site: Site, block: Block): void {
+    this.#blocks.set(site, block);
+  }
+
+  /** Answers the site that the lane went to. */
+  unblock(lane: Lane): Site {
+    const site = this.#sites.get(lane) ?? lane;
+    this.#blocks.delete(site);
+    return site;
+  }
+
+  /** The lane's servers were found. */
+  sited(lane: Lane, site: Site): void {
+    this.#sites.set(lane, site);
+  }
+
+  /**
+   * Undefined where it is not known to be blocked; the queue knows for certain. A smart host's site is named as its lane; of
+   * a domain's lane nothing is known until its servers are.
+   */
+  blockOf(site: Site): Block | undefined {
+    const block = this.#blocks.get(site);
+    if (block === undefined || block.until > this.#clock.now()) return block;
+    this.#blocks.delete(site);
+    return undefined;
+  }
+
+  /** The first that is not known to be blocked. */
+  first(lanes: readonly Lane[]): Lane | undefined {
+    return lanes.find((lane) => this.blockOf(lane) === undefined);
+  }
+
+  /** The next one behind `lane` that is not known to be blocked. */
+  next(lanes: readonly Lane[], lane: Lane): Lane | undefined {
+    return lanes.length < 2 ? undefined : this.first(lanes.slice(lanes.indexOf(lane) + 1));
+  }
+
+  /** Of the blocks of these lanes the one that is over first; `block` is known besides. */
+  firstToEnd(lanes: readonly Lane[], block: Block | undefined): Block | undefined {
+    let first = block;
+    for (const lane of lanes) {
+      const found = this.blockOf(lane);
+      if (found !== undefined && (first === undefined || found.until < first.until)) first = found;
+    }
+    return first;
+  }
+}
