@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
 import type { Event } from "../core/events.ts";
+import type { Step } from "../core/routing/route.ts";
 import { FREE_TERMS, type SiteLimits } from "../core/routing/site-terms.ts";
 import type { ClaimedLane, MailToQueue, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -8,7 +9,7 @@ import { Scheduler } from "./scheduler.ts";
 /** A scheduler whose clock, mail threads and store are lists. */
 function scene(
   mailThreads = 1,
-  hasFallback: (name: string) => boolean = () => false,
+  fallbacksOf: (name: string) => readonly Step[] = () => [],
   limits: Partial<SiteLimits> = {},
 ): {
   now: number;
@@ -40,7 +41,7 @@ function scene(
     recorder: { record: (event) => events.push(event) },
     mails: mails.map((list) => ({ say: (message: QueueToMail) => void list.push(message) })),
     store: { say: (message) => void store.push(message) },
-    hasFallback,
+    fallbacksOf,
     limitsOf: () => ({ ...FREE_TERMS.limits, ...limits }),
   });
   scheduler.fromStore({ kind: "space", report: { freeOctets: 1, mayAccept: true, mayDeliver: true } });
@@ -277,13 +278,22 @@ test("the limits are the site's, however many lanes go there; a block is told fo
 });
 
 test("a lane with another step is claimed while its site is blocked: its mail may go on", () => {
-  const s = scene(1, (name) => name === lane);
+  const s = scene(1, (name) => (name === lane ? [{ kind: "smarthost", name: "b" }] : []));
   answerDue(s, [{ lane, count: 100, octets: 0, hasMore: true }]);
   s.fromMail({ kind: "demand", site: lane, connections: 1 });
   s.fromMail(released("connect-failed"));
   expect(s.store).toEqual([]);
   s.fromMail({ kind: "consumed", lane, deliveries: 100, octets: 0 });
   expect(s.store).toMatchObject([{ kind: "claim-lane", lane }]);
+  // Once the other step is blocked too there is nowhere to go: it rests until the first of them is free.
+  s.fromStore({ kind: "claimed", isDue: false, lanes: [{ lane, count: 100, octets: 0, hasMore: true }] });
+  s.store.length = 0;
+  s.fromMail({ kind: "demand", site: "smarthost/b", connections: 1 });
+  s.fromMail({ kind: "release", site: "smarthost/b", report: { deliveries: 0, failure: "connect-failed" } });
+  expect(s.store).toEqual([
+    { kind: "rest", lane: "smarthost/b", blockedUntil: s.now + 5000 },
+    { kind: "rest", lane, blockedUntil: s.now + 5000 },
+  ]);
 });
 
 test("dead sites leave room to new ones, and both to those that take mail", () => {

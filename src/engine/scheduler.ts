@@ -5,7 +5,8 @@ import { type Duration, type Instant, minute } from "../core/base/time.ts";
 import { SITE_RETRY, wait } from "../core/queue/backoff.ts";
 import { Rate } from "../core/queue/rate.ts";
 import { PROBE_WINDOW, type Window, freshWindow, narrowed, widened } from "../core/queue/window.ts";
-import { type Lane, isRetriedWithItsSite } from "../core/routing/lane.ts";
+import type { Step } from "../core/routing/route.ts";
+import { type Lane, isRetriedWithItsSite, smartHostLane } from "../core/routing/lane.ts";
 import type { SiteLimits } from "../core/routing/site-terms.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { Entropy } from "../ports/entropy.ts";
@@ -77,8 +78,8 @@ export interface SchedulerParts {
   readonly store: Outlet<QueueToStore>;
   /** The bounds of a site, as the configuration has them. */
   limitsOf(site: Site): SiteLimits;
-  /** Mail of this lane may go on to another one: it is claimed also while its site is blocked. */
-  hasFallback(lane: Lane): boolean;
+  /** Steps that mail of this lane may go on to: while one of them is open it is claimed although its site is blocked. */
+  fallbacksOf(lane: Lane): readonly Step[];
 }
 
 /**
@@ -334,19 +335,44 @@ export class Scheduler {
     });
     for (const name of site.lanes) this.#rest(this.#lane(name), until);
     // What is in hand is parked a moment later, so that the row has to know already.
-    if (isRetriedWithItsSite(site.name) && !site.lanes.has(site.name)) this.#tellRest(site.name, until);
+    if (!isRetriedWithItsSite(site.name)) return this.#tellBlocked(site);
+    if (!site.lanes.has(site.name)) this.#tellRest(site.name, until);
+    // It may have been the last way for mail of other lanes.
+    for (const lane of this.#lanes.values())
+      if (lane.hasMore && lane.site !== undefined && lane.site !== site && this.#isBlocked(lane.site))
+        this.#rest(lane, lane.site.block.until);
+    return this.#tellBlocked(site);
+  }
+
+  #tellBlocked(site: SiteState): void {
     for (const mail of this.#mails) mail.say({ kind: "blocked", site: site.name, block: site.block });
   }
 
   /** What is left of the lane waits in the store, unless it may go elsewhere meanwhile. */
   #rest(lane: LaneState, until: Instant): void {
-    if (this.#parts.hasFallback(lane.name)) return;
+    if (this.#mayGoOn(lane.name)) return;
     lane.hasMore = false;
     this.#tellRest(lane.name, until);
   }
 
+  /** What is claimed of the lane may go another way than through its site. */
+  #mayGoOn(lane: Lane): boolean {
+    return this.#parts
+      .fallbacksOf(lane)
+      .some((step) => step.kind === "mx" || this.#blockOf(smartHostLane(step.name)) === undefined);
+  }
+
+  #blockOf(name: Site): Block | undefined {
+    const block = (this.#sites.get(name) ?? this.#resting.get(name))?.block;
+    return block !== undefined && block.until > this.#clock.now() ? block : undefined;
+  }
+
   #tellRest(lane: Lane, until: Instant): void {
-    if (!this.#parts.hasFallback(lane)) this.#store.say({ kind: "rest", lane, blockedUntil: until });
+    if (this.#mayGoOn(lane)) return;
+    const others = this.#parts
+      .fallbacksOf(lane)
+      .map((step) => (step.kind === "mx" ? until : this.#blockOf(smartHostLane(step.name))!.until));
+    this.#store.say({ kind: "rest", lane, blockedUntil: Math.min(until, ...others) });
   }
 
   /** Slots that all sites together leave to this one. */

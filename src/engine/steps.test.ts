@@ -306,3 +306,26 @@ test("how we show ourselves: source, family and the name in EHLO are the site's"
   expect(s.hop.targets).toMatchObject([{ source: "192.0.2.7", family: "ipv4" }]);
   expect(s.hop.said[0]).toBe("EHLO out.example");
 });
+
+test("what an operator wants of a claimed delivery: its end, told to its sender, or the way that the routes say now", async () => {
+  const s = routed(backup, lane);
+  const { envelope } = fresh();
+  const message = { row: 1, id: "0".repeat(14), receivedAt: s.clock.now(), octets: 1, content: new Uint8Array(1) };
+  const one = { lane, recipient: "r@b.example", options: "", priority: "normal", attempts: 3, isTold: false } as const;
+  s.dispatcher.claimed([
+    {
+      message: { ...message, envelope: JSON.stringify(envelope) },
+      deliveries: [
+        { ...one, row: 4096, wish: "expire" },
+        { ...one, row: 4097, wish: "reroute" },
+      ],
+    },
+  ]);
+  await settle();
+  expect(s.settlements).toMatchObject([
+    { kind: "park", row: 4097, lane: backup, attempts: 3, due: s.clock.now() },
+    { kind: "finish", row: 4096 },
+  ]);
+  expect(s.arrived).toHaveLength(1);
+  expect(s.hop.connections).toBe(0);
+});

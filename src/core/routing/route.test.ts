@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type Mailbox, parseMailbox } from "../mail/path.ts";
 import { parseAddressPattern } from "../policy/address-pattern.ts";
 import { domainLane, literalLane, parseLane, smartHostLane } from "./lane.ts";
-import { type Route, hasFallback, lanesFor } from "./route.ts";
+import { type Route, lanesFor, stepsBehind } from "./route.ts";
 
 function mailbox(text: string): Mailbox {
   const parsed = parseMailbox(text);
@@ -77,8 +77,8 @@ describe("steps", () => {
   });
 
   test("what has a step behind it somewhere", () => {
-    const of = (kind: string) => hasFallback([route("alone"), list], (step) => step.kind === kind);
-    expect([of("mx"), of("smarthost")]).toEqual([true, false]);
+    const of = (kind: string) => stepsBehind([route("alone"), list], (step) => step.kind === kind);
+    expect([of("mx"), of("smarthost")]).toEqual([[{ kind: "smarthost", name: "backup" }], []]);
   });
 });
 

@@ -53,7 +53,10 @@ export function lanesFor(
   return wayFor(routes, reversePath, forwardPath)?.lanes ?? [];
 }
 
-/** Whether some route goes on behind a step to what `lane` leads to, so that its mail may not have to wait for it. */
-export function hasFallback(routes: readonly Route[], isOf: (step: Step) => boolean): boolean {
-  return routes.some(({ steps }) => steps.slice(0, -1).some(isOf));
+/** The steps that some route has behind one that `isOf` is true of: its mail may not have to wait for that one. */
+export function stepsBehind(routes: readonly Route[], isOf: (step: Step) => boolean): readonly Step[] {
+  return routes.flatMap(({ steps }) => {
+    const at = steps.findIndex(isOf);
+    return at === -1 ? [] : steps.slice(at + 1);
+  });
 }

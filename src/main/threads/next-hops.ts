@@ -7,7 +7,7 @@ import { parseDnsServer } from "../../core/config/values.ts";
 import { parseForwardPath, parseReversePath } from "../../core/mail/path.ts";
 import { type Network, isLoopback, parseNetwork } from "../../core/policy/network.ts";
 import { type Lane, parseLane, smartHostLane } from "../../core/routing/lane.ts";
-import { type Route, hasFallback, lanesFor } from "../../core/routing/route.ts";
+import { type Route, type Step, lanesFor, stepsBehind } from "../../core/routing/route.ts";
 import type { SmartHost } from "../../core/routing/smart-host.ts";
 import type { SiteLimits } from "../../core/routing/site-terms.ts";
 import { DestinationFinder } from "../../engine/destination.ts";
@@ -37,19 +37,18 @@ export function lanesOf(routes: readonly Route[], from: string, recipient: strin
   return lanesFor(routes, sender.path, path.path);
 }
 
-/** Whether mail of a lane may have another step to go to. */
-export function fallbackOf(routes: readonly Route[]): (lane: Lane) => boolean {
-  const toExchangers = hasFallback(routes, (step) => step.kind === "mx");
-  const toSmartHosts = new Map<string, boolean>();
-  for (const step of routes.flatMap((route) => route.steps))
-    if (step.kind === "smarthost" && !toSmartHosts.has(step.name))
-      toSmartHosts.set(
-        step.name,
-        hasFallback(routes, (other) => other.kind === "smarthost" && other.name === step.name),
-      );
+/** The steps that mail of a lane may have behind it, as the routes are. */
+export function fallbacksOf(routes: readonly Route[]): (lane: Lane) => readonly Step[] {
+  const known = new Map<string, readonly Step[]>();
   return (lane) => {
     const hop = parseLane(lane);
-    return hop?.kind === "smarthost" ? toSmartHosts.get(hop.name) === true : hop !== undefined && toExchangers;
+    const key = hop?.kind === "smarthost" ? hop.name : "mx"; // which is no smart host's name
+    let steps = known.get(key);
+    if (steps === undefined) {
+      steps = stepsBehind(routes, (step) => (step.kind === "mx" ? key === "mx" : step.name === key));
+      known.set(key, steps);
+    }
+    return steps;
   };
 }
 

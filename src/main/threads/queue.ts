@@ -6,7 +6,7 @@ import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
 import type { MailToQueue, QueueToMail, QueueToStore, StoreToQueue } from "../../engine/messages.ts";
 import { Scheduler } from "../../engine/scheduler.ts";
 import type { QueueThreadData } from "../plan.ts";
-import { fallbackOf, siteLimits } from "./next-hops.ts";
+import { fallbacksOf, siteLimits } from "./next-hops.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function main({ plan, mails, store }: QueueThreadData): void {
@@ -17,7 +17,7 @@ function main({ plan, mails, store }: QueueThreadData): void {
     mails: mails.map((port) => outletTo(port, plain<QueueToMail>())),
     store: outletTo(store, plain<QueueToStore>()),
     limitsOf: siteLimits(plan.config),
-    hasFallback: fallbackOf(plan.config.routes),
+    fallbacksOf: fallbacksOf(plan.config.routes),
   });
   for (const [index, port] of mails.entries())
     listenTo(port, plain<MailToQueue>(), (message) => scheduler.fromMail(index, message));
