@@ -436,6 +436,20 @@ test("who asked for a permit and is gone leaves its turn to the others", () => {
   expect(s.mails.map((said) => said.filter(({ kind }) => kind === "permitted").length)).toEqual([0, 2]);
 });
 
+test("a wait for connections does not make a transaction wait that could begin sooner", () => {
+  const s = scene(1, undefined, { connectionsPerMinute: 1, messagesPerMinute: 2 });
+  const permitted = (): number => s.mails[0]!.filter(({ kind }) => kind === "permitted").length;
+  for (let n = 0; n < 2; n++) s.fromMail({ kind: "permit", site: lane });
+  s.pass(30_000);
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  s.pass(OUTBOUND.rateSlack + 27_000); // close to the first of the next minute: a connection is begun
+  expect(granted(s.mails[0]!)).toBe(1);
+  s.fromMail({ kind: "permit", site: lane });
+  s.fromMail({ kind: "demand", site: lane, connections: 2 }); // has to wait for almost a minute
+  s.pass(3000);
+  expect(permitted()).toBe(3);
+});
+
 test("no connection is begun long before its first message may go", () => {
   const s = scene(1, undefined, { messagesPerMinute: 1 });
   s.fromMail({ kind: "permit", site: lane });

@@ -48,8 +48,9 @@ interface SiteState {
   readonly rates: SiteRates;
   /** Mail threads with a transaction that waits for its permit, first come, first served. */
   readonly asking: number[];
-  /** Rings when a rate has room again. */
+  /** Rings when a rate has room again, at `timerAt` by the monotonic clock. */
   timer: Timer | undefined;
+  timerAt: number;
 }
 
 /** What the scheduler knows of a lane that the store leaves to it. Lanes at rest are rows in the store only. */
@@ -199,6 +200,7 @@ export class Scheduler {
         lanes: new Set(),
         asking: [],
         timer: undefined,
+        timerAt: 0,
       };
       this.#sites.set(name, site);
     }
@@ -393,8 +395,12 @@ export class Scheduler {
     return wait > 0 ? 0 : (connections?.room(now) ?? Number.POSITIVE_INFINITY);
   }
 
+  /** Both rates are looked at when it rings, so that the sooner one counts. */
   #ring(site: SiteState, delay: Duration): void {
+    const at = this.#clock.monotonic() + delay;
+    if (site.timer !== undefined && site.timerAt <= at) return;
     site.timer?.cancel();
+    site.timerAt = at;
     site.timer = this.#clock.after(delay, () => {
       site.timer = undefined;
       this.#grant(site);
