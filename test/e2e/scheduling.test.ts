@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { DnsServerScript } from "../support/dns-server.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
 import { ScriptedHost } from "../support/scripted-host.ts";
@@ -81,7 +81,8 @@ function mostWithinAMinute(moments: readonly number[]): number {
   return most;
 }
 
-test("connections, new connections a minute and messages a minute stay within their limits, and use them", async () => {
+/** What servers see of limits; takes a minute and is begun before the other tests, which have little to do with it. */
+async function limitsSeen(): Promise<() => Promise<void>> {
   const [few, seldom, slow] = [await host(), await host(), await host()];
   const url = ({ port }: ScriptedHost): string => `smtp://127.0.0.1:${port}`;
   const { port } = await start({
@@ -93,20 +94,36 @@ test("connections, new connections a minute and messages a minute stay within th
     routes: ["few", "seldom", "slow"].map((name) => ({ when: { recipient: `@${name}.test` }, deliver: name })),
   });
   await Promise.all(["few", "seldom", "slow"].map((name) => send(port, many(60, `${name}.test`))));
-  await new Promise((resolve) => setTimeout(resolve, 64_000)); // into the second minute
-  const seen = {
-    connections: few.standingMax,
-    connectionsPerMinute: mostWithinAMinute(seldom.openedAt),
-    messagesPerMinute: mostWithinAMinute(slow.messages.map(({ at }) => at)),
+  const secondMinute = performance.now() + 64_000;
+  return async () => {
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, secondMinute - performance.now())));
+    const seen = {
+      connections: few.standingMax,
+      connectionsPerMinute: mostWithinAMinute(seldom.openedAt),
+      messagesPerMinute: mostWithinAMinute(slow.messages.map(({ at }) => at)),
+    };
+    console.log(
+      `max seen / limit: connections ${seen.connections} / 2, new connections a minute ${seen.connectionsPerMinute} / 10, messages a minute ${seen.messagesPerMinute} / 30`,
+    );
+    expect(seen).toEqual({ connections: 2, connectionsPerMinute: 10, messagesPerMinute: 30 });
+    expect([few.messages.length, slow.messages.length]).toEqual([60, 60]);
+    expect(seldom.messages.length).toBeGreaterThanOrEqual(20);
+    const perConnection = new Map<number, number>();
+    for (const { connection } of few.messages) perConnection.set(connection, (perConnection.get(connection) ?? 0) + 1);
+    expect(Math.max(...perConnection.values())).toBe(3);
   };
-  console.log(
-    `max seen / limit: connections ${seen.connections} / 2, new connections a minute ${seen.connectionsPerMinute} / 10, messages a minute ${seen.messagesPerMinute} / 30`,
-  );
-  expect(seen).toEqual({ connections: 2, connectionsPerMinute: 10, messagesPerMinute: 30 });
-  expect([few.messages.length, seldom.messages.length, slow.messages.length]).toEqual([60, 20, 60]);
-  const perConnection = new Map<number, number>();
-  for (const { connection } of few.messages) perConnection.set(connection, (perConnection.get(connection) ?? 0) + 1);
-  expect(Math.max(...perConnection.values())).toBe(3);
+}
+
+let judgeLimits: () => Promise<void>;
+const limitsToEnd: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  judgeLimits = await limitsSeen();
+  limitsToEnd.push(...toEnd.splice(0)); // it outlives the first tests
+});
+
+afterAll(async () => {
+  for (const end of limitsToEnd.toReversed()) await end();
 });
 
 test("a site begins with 5 connections and has 20 while it takes mail", async () => {
@@ -271,4 +288,8 @@ test("a tarpit and a thousand domains that are gone delay nobody else", async ()
   );
   expect(beside.p95Ms).toBeLessThanOrEqual(2000);
   expect(share).toBeGreaterThan(0.6); // machines are noisy: 0.9 is what a quiet one shows
+});
+
+test("connections, new connections a minute and messages a minute stay within their limits, and use them", async () => {
+  await judgeLimits();
 });
