@@ -8,7 +8,7 @@ import { wait } from "../core/queue/backoff.ts";
 import type { Pauses } from "../core/queue/pause.ts";
 import type { Priority } from "../core/queue/priority.ts";
 import { lastWord } from "../core/queue/reason.ts";
-import { movesOn } from "../core/routing/fallback.ts";
+import { isAboutTheWay, movesOn } from "../core/routing/fallback.ts";
 import { type Lane, type NextHop, isRetriedWithItsSite, parseLane } from "../core/routing/lane.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
 import { FREE_TERMS, type SiteTerms } from "../core/routing/site-terms.ts";
@@ -66,6 +66,8 @@ export interface Fresh {
   }[];
 }
 
+const OTHER_WAY = "one step of its route cannot take it, and the others cannot be reached";
+
 /** Of a site that nothing goes to any more. */
 const NOWHERE: Aim = { limits: FREE_TERMS.limits, target: () => undefined };
 
@@ -103,19 +105,19 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const now = this.#parts.clock.now();
     const isRoom = this.#inHand.hasRoom(octets, recipients.length);
     const open = recipients.map((lanes) => this.#openings.first(lanes));
-    const mayGo = open.every((lane) => lane !== undefined && !this.#openings.isPaused(lane));
-    const isInHand = isRoom && mayGo && !this.#isStopping;
-    const places = recipients.map((lanes, at): Place => {
-      const lane = open[at];
-      if (lane !== undefined) return { lane, due: now, last: isInHand ? "" : this.#whyNot(lane, isRoom, now) };
-      const { until, text } = this.#openings.firstToEnd(lanes, undefined)!;
-      return { lane: lanes[0]!, due: until, last: lastWord("lane-blocked", text, now) };
-    });
+    const isInHand = isRoom && !this.#isStopping && open.every((lane) => lane !== undefined);
+    if (isInHand) return { isInHand, places: open.map((lane) => ({ lane, due: now, last: "" })) };
+    // What waits begins with its route's first step, whatever is open now.
+    const places = recipients.map((lanes, at) => this.#placeOf(lanes, open[at] !== undefined, isRoom, now));
     return { isInHand, places };
   }
 
-  #whyNot(lane: Lane, isRoom: boolean, now: Instant): string {
-    return lastWord(this.#openings.isPaused(lane) ? "paused" : isRoom ? "queued" : "no-memory", "", now);
+  #placeOf(lanes: readonly Lane[], isOpen: boolean, isRoom: boolean, now: Instant): Place {
+    const lane = lanes[0]!;
+    if (this.#openings.isPaused(lane)) return { lane, due: now, last: lastWord("paused", "", now) };
+    const block = isOpen ? undefined : this.#openings.firstToEnd(lanes);
+    if (block !== undefined) return { lane, due: block.until, last: lastWord("lane-blocked", block.text, now) };
+    return { lane, due: now, last: lastWord(isRoom ? "queued" : "no-memory", "", now) };
   }
 
   /** Takes a message that was committed as being in hand. */
@@ -221,7 +223,9 @@ export class Dispatcher implements CourierHandler, QueueListener {
   }
 
   mayBegin(courier: Courier): boolean {
-    return this.#pool(courier).mayBegin(courier);
+    if (this.#mayDeliver) return this.#pool(courier).mayBegin(courier);
+    this.#parts.clock.soon(() => courier.close()); // its end could not be recorded: the load comes back, and waits
+    return false;
   }
 
   done(courier: Courier, load: Load, outcomes: readonly Outcome[], isStale: boolean): void {
@@ -369,7 +373,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   /** Its lane is paused. */
   #park(load: Load): void {
-    this.#settler.waitForResume(load);
+    const lanes = load.deliveries.map((delivery) => this.#firstLane(load, delivery));
+    this.#settler.waitForResume(load, lanes);
     this.#inHand.drop(load.message, load.deliveries.length);
   }
 
@@ -387,21 +392,36 @@ export class Dispatcher implements CourierHandler, QueueListener {
   #settle(load: Load, outcomes: readonly Outcome[], attempt: Attempt, isStale: boolean): DeliveryInHand[] {
     const again: DeliveryInHand[] = [];
     const fates: Fate[] = [];
+    const waits: Wait[] = [];
     const onward = new Map<Lane, DeliveryInHand[]>();
     for (const [at, delivery] of load.deliveries.entries()) {
       const outcome = outcomes[at]!;
       if (this.#isStopping && isStopped(outcome)) continue; // no attempt: it stays in hand until the next start
       const decision = this.#settler.decide(load.message, delivery.attempts + 1, outcome);
+      const wait = this.#wayToWaitFor(load, delivery, outcome);
       if (isStale || decision.kind === "again") again.push(delivery);
       else if (outcome.kind === "delivered" || !this.#moveOn(load, delivery, outcome, attempt, onward)) {
+        if (wait !== undefined) {
+          waits.push(wait);
+          continue;
+        }
         delivery.attempts++;
         const lane = decision.kind === "retry" ? this.#firstLane(load, delivery) : load.lane;
         fates.push({ delivery, outcome, decision, lane });
       }
     }
     this.#dropWhen(this.#settler.settle(load, fates, attempt), load.message, fates.length);
+    if (waits.length > 0) this.#dropWhen(this.#settler.waitForSite(load, OTHER_WAY, waits), load.message, waits.length);
     this.#goOn(load.message, onward);
     return again;
+  }
+
+  /** This way it cannot go, and another one is only blocked: that one is waited for, and nobody's mail fails (promise P5). */
+  #wayToWaitFor(load: Load, delivery: DeliveryInHand, outcome: Outcome): Wait | undefined {
+    if (outcome.kind !== "permanent" || !isAboutTheWay(outcome)) return undefined;
+    const lanes = this.#lanesOf(load, delivery);
+    const block = this.#openings.firstToEnd(lanes.filter((lane) => lane !== load.lane));
+    return block === undefined ? undefined : { delivery, lane: lanes[0]!, due: block.until };
   }
 
   /** True where the route's next step takes it. */
@@ -438,7 +458,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
       const next = this.#openings.next(lanes, load.lane);
       if (next !== undefined) group(onward, next, delivery);
       else {
-        const { until } = this.#openings.firstToEnd(lanes, block)!;
+        const until = Math.min(block.until, this.#openings.firstToEnd(lanes)?.until ?? block.until);
         const due = this.#dueAfterBlock(load.lane, delivery, until);
         waits.push({ delivery, lane: lanes[0] ?? load.lane, due });
       }

@@ -54,23 +54,24 @@ export class Openings {
     return undefined;
   }
 
-  /** The first that is not known to be blocked. */
+  /** The first that mail may go to now; the route's first step has to be waited for where an operator paused it. */
   first(lanes: readonly Lane[]): Lane | undefined {
-    return lanes.find((lane) => this.blockOf(lane) === undefined);
+    const [first] = lanes;
+    return first === undefined || this.isPaused(first) ? undefined : this.#open(lanes);
   }
 
-  /** The next one behind `lane` that is not known to be blocked. */
+  /** The next one behind `lane` that mail may go to now. */
   next(lanes: readonly Lane[], lane: Lane): Lane | undefined {
-    return lanes.length < 2 ? undefined : this.first(lanes.slice(lanes.indexOf(lane) + 1));
+    return lanes.length < 2 ? undefined : this.#open(lanes.slice(lanes.indexOf(lane) + 1));
   }
 
-  /** Of the blocks of these lanes the one that is over first; `block` is known besides. */
-  firstToEnd(lanes: readonly Lane[], block: Block | undefined): Block | undefined {
-    let first = block;
-    for (const lane of lanes) {
-      const found = this.blockOf(lane);
-      if (found !== undefined && (first === undefined || found.until < first.until)) first = found;
-    }
-    return first;
+  #open(lanes: readonly Lane[]): Lane | undefined {
+    return lanes.find((lane) => !this.isPaused(lane) && this.blockOf(lane) === undefined);
+  }
+
+  /** Of the blocks of these lanes the one that is over first; undefined where none is known, or all are over by now. */
+  firstToEnd(lanes: readonly Lane[]): Block | undefined {
+    const blocks = lanes.map((lane) => this.blockOf(lane)).filter((block) => block !== undefined);
+    return blocks.toSorted((one, other) => one.until - other.until)[0];
   }
 }

@@ -294,6 +294,7 @@ export class Scheduler {
 
   /** An operator wants it tried now. */
   #unblock(name: Site): void {
+    if (!this.#sites.has(name) && this.#resting.get(name) === undefined) return; // a lane's name, or one nobody knows
     const site = this.#site(name);
     site.block = NO_BLOCK;
     this.#grant(site);

@@ -155,12 +155,12 @@ export class Settler {
     return this.#waitOrExpire(load, "lane-blocked", text, waits);
   }
 
-  /** An operator paused their lane, or all deliveries: they go as soon as that is resumed. */
-  waitForResume(load: Load): void {
+  /** An operator paused their lane, or all deliveries: they go as soon as that is resumed. `lanes`: where each waits. */
+  waitForResume(load: Load, lanes: readonly Lane[]): void {
     const now = this.#parts.clock.now();
-    for (const delivery of load.deliveries)
+    for (const [at, delivery] of load.deliveries.entries())
       this.#parts.queue.settle({
-        ...this.#parked(load.lane, delivery, now, "paused", "", delivery.isTold),
+        ...this.#parked(lanes[at]!, delivery, now, "paused", "", delivery.isTold),
         entry: "",
       });
   }

@@ -329,3 +329,55 @@ test("what an operator wants of a claimed delivery: its end, told to its sender,
   expect(s.arrived).toHaveLength(1);
   expect(s.hop.connections).toBe(0);
 });
+
+test("this way it cannot go, and the other one is only blocked: it waits for that, and nobody's mail fails", async () => {
+  const s = routed(lane, backup);
+  const until = s.clock.now() + 5000;
+  s.dispatcher.blocked(backup, { until, text: "away" });
+  s.hop.answer = (command) => (command === "EHLO" ? "250-x\r\n250 SIZE 1" : undefined);
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "park", lane, due: until }]);
+  expect(s.arrived).toEqual([]);
+});
+
+test("a later step that knows of no such domain ends nothing while the first one is only blocked", async () => {
+  const s = routed(lane, mx);
+  const until = s.clock.now() + 5000;
+  s.dispatcher.blocked(lane, { until, text: "away" });
+  s.destinations.set("b.example", { kind: "refused", status: "5.1.2", detail: "there is no domain b.example" });
+  s.dispatcher.take(fresh());
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "park", lane, due: until }]);
+  s.clock.advance(5001);
+  s.hosts.delete("a"); // nothing but the second step is left to answer
+  s.dispatcher.take(fresh(1, mx));
+  await settle();
+  expect(s.settlements[1]).toMatchObject({ kind: "finish" });
+});
+
+test("what has to wait waits in its route's first lane, also while a later step is open or paused", () => {
+  const s = routed(lane, backup);
+  const until = s.clock.now() + 5000;
+  s.dispatcher.blocked(lane, { until, text: "away" });
+  s.dispatcher.pauses({ outbound: false, lanes: [backup] });
+  expect(s.dispatcher.admits(1, [[lane, backup]])).toMatchObject({ isInHand: false, places: [{ lane, due: until }] });
+  s.dispatcher.take(fresh(1, backup)); // its commit was under way
+  expect(s.settlements).toMatchObject([{ kind: "park", lane }]);
+  s.dispatcher.pauses({ outbound: false, lanes: [] });
+  expect(s.dispatcher.admits(1e9, [[lane, backup]])).toMatchObject({ isInHand: false, places: [{ lane }] });
+});
+
+test("a connection that stands only after the disk got full begins nothing: its message waits", async () => {
+  const s = routed(lane);
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  s.dispatcher.space({ freeOctets: 0, mayAccept: false, mayDeliver: false });
+  await settle();
+  s.clock.runSoon();
+  await settle();
+  expect(s.settlements).toEqual([]);
+  expect(s.hop.said.some((line) => line.startsWith("MAIL"))).toBe(false);
+  expect(s.reports).toMatchObject([{ failure: undefined }]);
+});

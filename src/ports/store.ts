@@ -141,8 +141,8 @@ export interface QueueStore {
   /** Gives a lane back: it wakes when its next delivery is due, but not before `blockedUntil`. */
   rest(lane: Lane, blockedUntil: Instant): void;
   /**
-   * Some of the messages behind row `after` that were received at `before` or earlier: what waits of them is due at once,
-   * blocked or not, for a mail thread to end it. Answers the row to go on behind; undefined where nothing more is so old.
+   * Some of the messages behind row `after` that were received at `before` or earlier: lanes in which something of them is
+   * due wake now, blocked or not, for a mail thread to end it: a retry is never planned beyond an end. Answers the row to go on behind; undefined where nothing more is so old.
    */
   wakeOverdue(before: Instant, after: MessageRow, now: Instant): MessageRow | undefined;
   /** History has these: everything in the outbox up to and including `row`. */

@@ -63,7 +63,7 @@ interface Statements {
   readonly isPaused: StatementSync;
   readonly nextWake: StatementSync;
   readonly oldest: StatementSync;
-  readonly hasten: StatementSync;
+  readonly dueLanesOf: StatementSync;
   readonly hastenLane: StatementSync;
 }
 
@@ -119,8 +119,8 @@ function prepare(database: DatabaseSync): Statements {
     dropLane: database.prepare("DELETE FROM lane WHERE name = ?"),
     nextWake: database.prepare("SELECT min(wake_at) AS wake_at FROM lane"),
     oldest: database.prepare("SELECT row, received_at FROM message WHERE row > ? ORDER BY row LIMIT ?"),
-    hasten: database.prepare(
-      `UPDATE delivery SET due = 0 WHERE row BETWEEN ? AND ? AND state = ${PARKED} AND due > ? RETURNING lane`,
+    dueLanesOf: database.prepare(
+      `SELECT DISTINCT lane FROM delivery WHERE row BETWEEN ? AND ? AND state = ${PARKED} AND due <= ?`,
     ),
     // One that is served, or paused, has a wake time that never comes, and keeps it.
     hastenLane: database.prepare(`UPDATE lane SET wake_at = min(wake_at, ?) WHERE name = ? AND wake_at <> ${SERVED}`),
@@ -228,16 +228,11 @@ export class SqliteQueueStore implements QueueStore {
     return this.#transaction(() => {
       const lanes = new Set<Lane>();
       let last: MessageRow | undefined;
-      let woken = 0;
       for (const found of this.#do.oldest.all(after, QUEUE.overduePerStep)) {
         if ((found["received_at"] as Instant) > before) continue; // clocks jump: the next one may be older
         last = found["row"] as MessageRow;
         const first = deliveryRow(last, 0);
-        for (const { lane } of this.#do.hasten.all(first, first + DELIVERY_SPAN - 1, now)) {
-          lanes.add(lane as Lane);
-          woken++;
-        }
-        if (woken >= QUEUE.overduePerStep) break;
+        for (const { lane } of this.#do.dueLanesOf.all(first, first + DELIVERY_SPAN - 1, now)) lanes.add(lane as Lane);
       }
       for (const lane of lanes) this.#do.hastenLane.run(now, lane);
       return last;

@@ -45,15 +45,14 @@ export class Transcript {
   /** Empty where nothing was said. */
   text(): string {
     const shown = this.#lines.map(({ at, who, text }) => {
-      const said = printable(text, OUTBOUND.transcriptLineMax);
-      return `+${Math.round(at - this.#start)} ${who}: ${said}`;
+      return `+${Math.round(at - this.#start)} ${who}: ${text}`;
     });
     if (this.#leftOut > 0) shown.splice(Math.floor(shown.length / 2), 0, `(${this.#leftOut} lines left out)`);
     return shown.join("\n");
   }
 
   #add(line: Line): void {
-    this.#lines.push(line);
+    this.#lines.push({ ...line, text: printable(line.text, OUTBOUND.transcriptLineMax) });
     if (this.#lines.length <= OUTBOUND.transcriptLinesMax) return;
     this.#lines.splice(Math.floor(this.#lines.length / 2), 1);
     this.#leftOut++;

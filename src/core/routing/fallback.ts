@@ -9,6 +9,8 @@ const UNSUITED: ReadonlySet<string> = new Set([
   "unreachable",
   "loop",
 ]);
+/** The DNS knows of nobody who takes it. */
+const UNROUTABLE: ReadonlySet<string> = new Set(["domain-unknown", "null-mx"]);
 /** Our doing: no next hop had a say. */
 const OURS: ReadonlySet<string> = new Set(["stopped-here", "content-unreadable"]);
 
@@ -24,4 +26,9 @@ export function movesOn(failure: Failure): boolean {
   if (failure.scope === "recipient") return false;
   if (failure.scope === "message") return failure.kind === "transient" && failure.phase === "mail";
   return true;
+}
+
+/** True where another step, if there is one, would do better: this one cannot take the mail, and judged nobody. */
+export function isAboutTheWay(failure: Failure): boolean {
+  return UNSUITED.has(failure.cause) || UNROUTABLE.has(failure.cause);
 }
