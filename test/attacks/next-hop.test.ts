@@ -3,6 +3,7 @@ import { afterAll, expect, test } from "vitest";
 import { plantedTree } from "../crash/planted.ts";
 import { type Cell, ROWS } from "../support/broken-hops.ts";
 import { type Judgement, runCell } from "../support/hop-run.ts";
+import { isProof } from "../support/proof.ts";
 import { RelayHome, RelayProcess } from "../support/relay.ts";
 import { type RawAnswer, ScriptedHost } from "../support/scripted-host.ts";
 import { SourceSession } from "../support/source.ts";
@@ -15,17 +16,23 @@ const CELLS: readonly Cell[] = [false, true].flatMap((isTls) =>
   [true, false].flatMap((isPipelined) => [1, 3].map((recipients) => ({ isTls, isPipelined, recipients }))),
 );
 
+/** Each of TLS, pipelining and the number of recipients with each of the others. */
+const PAIRS = CELLS.filter(({ isTls, isPipelined, recipients }) => (recipients === 3) === (isTls !== isPipelined));
+
 const name = (cell: Cell): string =>
   `${cell.isTls ? "STARTTLS" : "plain"}, ${cell.isPipelined ? "PIPELINING" : "one by one"}, ${cell.recipients} recipients`;
 
 const judged: Judgement[] = [];
 
-test.each(CELLS.map((cell) => [name(cell), cell] as const))("broken next hops: %s", async (_, cell) => {
-  const judgement = await runCell(cell, ROWS);
-  judged.push(judgement);
-  const { wrongSuccesses, wrongReports, wrongEnds, faults } = judgement;
-  expect([...wrongSuccesses, ...wrongReports, ...wrongEnds, ...faults]).toEqual([]);
-});
+test.each((isProof ? CELLS : PAIRS).map((cell) => [name(cell), cell] as const))(
+  "broken next hops: %s",
+  async (_, cell) => {
+    const judgement = await runCell(cell, ROWS);
+    judged.push(judgement);
+    const { wrongSuccesses, wrongReports, wrongEnds, faults } = judgement;
+    expect([...wrongSuccesses, ...wrongReports, ...wrongEnds, ...faults]).toEqual([]);
+  },
+);
 
 test.each([
   ["intermediate-is-success", "dot: 354", "wrongSuccesses"],

@@ -124,7 +124,6 @@ test("every row of the page is tried", () => {
 test.for([...documented()].filter(([what]) => what in CASES))(
   "%s: the next step takes it: %s",
   async ([what, isTaken]) => {
-    const found = await Promise.all(CASES[what]!.map(async (one) => ({ what, one, isTaken: await happens(one) })));
-    expect(found).toEqual(CASES[what]!.map((one) => ({ what, one, isTaken })));
+    for (const one of CASES[what]!) expect({ what, one, isTaken: await happens(one) }).toEqual({ what, one, isTaken });
   },
 );

@@ -8,6 +8,7 @@ import { SENDER } from "../support/letters.ts";
 import { compareParts } from "../support/mime-parts.ts";
 import { PasswordServer } from "../support/password-server.ts";
 import { Postfix, isPostfixPresent } from "../support/postfix.ts";
+import { isProof } from "../support/proof.ts";
 import { RelayHome, RelayProcess } from "../support/relay.ts";
 import { parseReport } from "../support/report-reader.ts";
 import { Signer } from "../support/signatures.ts";
@@ -212,7 +213,7 @@ function tell(name: string, letters: readonly Letter[], signed: number, began: n
 
 test.skipIf(!hasAll)(`Postfix, the relay, Postfix${skipped}`, async () => {
   const began = performance.now();
-  const letters = lettersFor("postfix", 700, 1, signer);
+  const letters = lettersFor("postfix", isProof ? 700 : 150, 1, signer);
   const found = await chain();
   const first = await postfixBefore(found.port);
   await sendAll(first.port, letters);
@@ -226,7 +227,7 @@ test.skipIf(!hasAll)(`Postfix, the relay, Postfix${skipped}`, async () => {
 
 test.skipIf(!hasAll)(`Exim with BDAT, the relay, Postfix${skipped}`, async () => {
   const began = performance.now();
-  const letters = lettersFor("exim", 200, 2, signer);
+  const letters = lettersFor("exim", isProof ? 200 : 60, 2, signer);
   const found = await chain();
   const first = await Exim.start({ port: found.port, authority: HERE.certificate, login: USER });
   toEnd.push(() => first.stop());
@@ -244,7 +245,7 @@ test.skipIf(!hasAll)(`Exim with BDAT, the relay, Postfix${skipped}`, async () =>
 test.skipIf(!hasAll)(`chunks without a line end at the end, the relay, Postfix${skipped}`, async () => {
   const began = performance.now();
   const chance = seeded(3);
-  const letters = lettersFor("chunks", 98, 3, signer).concat(
+  const letters = lettersFor("chunks", isProof ? 98 : 40, 3, signer).concat(
     // Nothing is left behind the line end that ends the header, and nothing but a dot.
     ["", "."].map((body, at) => letterOf("end", at, Buffer.from(body), [], chance)),
   );

@@ -45,10 +45,13 @@ const BODY_MARK = "this is the body";
 const ENDS_WITHIN_MS = 60_000;
 /** Characters of a reply that are kept, with code, cause, and what stands between the lines. */
 const REPLY_MAX = 4096 + 100 * 3 + 100;
-/** A recipient is tried again once, after seconds; a site that is blocked is probed a few times meanwhile. */
+/**
+ * A recipient is tried again once, after seconds; a site that is blocked is probed meanwhile, a few times more where the
+ * machine is slow. What goes in circles does so hundreds of times.
+ */
 const RETRY = { schedule: ["3s", "1h"] };
-const ATTEMPTS_MAX = 4;
-const CONNECTIONS_MAX = 10;
+const ATTEMPTS_MAX = 10;
+const CONNECTIONS_MAX = 25;
 /** `AUTH`, and what answers its challenges, of one connection. */
 const AUTH_LINES_MAX = 6;
 
