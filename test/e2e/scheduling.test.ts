@@ -83,7 +83,7 @@ function mostWithinAMinute(moments: readonly number[]): number {
 
 /** What servers see of limits; takes a minute and is begun before the other tests, which have little to do with it. */
 async function limitsSeen(): Promise<() => Promise<void>> {
-  const [few, seldom, slow] = [await host(), await host(), await host()];
+  const [few, seldom, slow] = [await host({ latencyMs: 200 }), await host(), await host()];
   const url = ({ port }: ScriptedHost): string => `smtp://127.0.0.1:${port}`;
   const { port } = await start({
     smarthosts: {
@@ -105,7 +105,8 @@ async function limitsSeen(): Promise<() => Promise<void>> {
     console.log(
       `max seen / limit: connections ${seen.connections} / 2, new connections a minute ${seen.connectionsPerMinute} / 10, messages a minute ${seen.messagesPerMinute} / 30`,
     );
-    expect(seen).toEqual({ connections: 2, connectionsPerMinute: 10, messagesPerMinute: 30 });
+    expect(seen).toMatchObject({ connectionsPerMinute: 10, messagesPerMinute: 30 });
+    expect(seen.connections).toBeLessThanOrEqual(2); // both, unless the mail comes in more slowly than it goes out
     expect([few.messages.length, slow.messages.length]).toEqual([60, 60]);
     expect(seldom.messages.length).toBeGreaterThanOrEqual(20);
     const perConnection = new Map<number, number>();

@@ -136,8 +136,14 @@ export class ScriptedHost {
     this.openedAt.push(Date.now());
     this.#sockets.add(raw);
     raw.on("error", () => undefined);
+    let isOver = false;
+    // With the answer to QUIT, or with the connection: what the network still has to do is nobody's connection.
+    const over = (): void => {
+      if (!isOver) this.standing--;
+      isOver = true;
+    };
     raw.on("close", () => {
-      this.standing--;
+      over();
       this.#sockets.delete(raw);
     });
     let socket: net.Socket = raw;
@@ -195,7 +201,10 @@ export class ScriptedHost {
       if (verb === "RCPT" && isSuccess(said)) to = [...to, inner];
       if (verb === "DATA") isContent = /^(\r?\n)*(354-[^\n]*\n)*354[ \r\n]/.test(said);
       isBodyAsked = false;
-      if (verb === "QUIT") socket.end();
+      if (verb === "QUIT") {
+        over();
+        socket.end();
+      }
       if (verb === "STARTTLS" && isSuccess(said)) secure();
     };
     const secure = (): void => {
