@@ -5,6 +5,7 @@ import { FakeClock, START } from "../../test/support/fake-clock.ts";
 import { octetText, utf8 } from "../core/base/bytes.ts";
 import { OUTBOUND_TIME } from "../core/base/limits.ts";
 import { second } from "../core/base/time.ts";
+import { Doubts } from "../core/outbound/doubts.ts";
 import type { Outcome, Phase, Transient } from "../core/outbound/outcome.ts";
 import type { ConnectTarget, Socket, SocketHandler, Transport } from "../ports/transport.ts";
 import { FREE_TERMS } from "../core/routing/site-terms.ts";
@@ -62,14 +63,19 @@ class SilentHop implements Transport {
       pause: () => undefined,
       resume: () => undefined,
       startTls: () => void this.#clock.after(PACE, () => handler.secured(TLS)),
-      close: () => void (this.isClosed = true),
-      destroy: () => void (this.isClosed = true),
+      close: () => this.#close(),
+      destroy: () => this.#close(),
     };
     this.#clock.after(PACE, () => {
       handler.connected(socket);
       this.#answer("greeting");
     });
     return socket;
+  }
+
+  #close(): void {
+    if (!this.isClosed) this.#clock.soon(() => this.handler!.closed({ kind: "closed-here", text: "" }));
+    this.isClosed = true;
   }
 
   #take(text: string): void {
@@ -102,6 +108,8 @@ interface Attempt {
   readonly outcomes: (readonly Outcome[])[];
   readonly ends: (Transient | undefined)[];
   readonly idles: number[];
+  /** Pieces of content in a file that are waited for. */
+  readonly reads: ((piece: Uint8Array) => void)[];
 }
 
 interface Kind {
@@ -109,11 +117,13 @@ interface Kind {
   readonly isFollowed?: boolean;
   /** The content is in a file, and goes out piece by piece. */
   readonly isLarge?: boolean;
+  /** It is 8-bit and in a file, and the server takes 7 bits. */
+  readonly isConverted?: boolean;
   readonly answers?: Readonly<Record<string, string>>;
 }
 
-function load(isLarge: boolean): Load {
-  const envelope = { from: "s@a.test", identity: "user x", client: "", isEightBit: false, isUtf8: false, subject: "" };
+function load(isLarge: boolean, isEightBit = false): Load {
+  const envelope = { from: "s@a.test", identity: "user x", client: "", isEightBit, isUtf8: false, subject: "" };
   return {
     lane: "smarthost/a",
     priority: "normal",
@@ -143,7 +153,7 @@ function load(isLarge: boolean): Load {
 /** An attempt that goes on until the server falls silent. */
 async function attempt(
   falls: string,
-  { isLarge = false, isFollowed = false, answers = {} }: Kind = {},
+  { isLarge = false, isConverted = false, isFollowed = false, answers = {} }: Kind = {},
 ): Promise<Attempt> {
   const clock = new FakeClock();
   const hop = new SilentHop(clock, falls, answers);
@@ -153,7 +163,9 @@ async function attempt(
     Array.from({ length: 4 }, () => utf8("a line of content\r\n")),
   );
   hop.takesContent = falls !== "block";
-  const found: Omit<Attempt, "courier"> = { clock, hop, outcomes: [], ends: [], idles: [] };
+  const found: Omit<Attempt, "courier"> = { clock, hop, outcomes: [], ends: [], idles: [], reads: [] };
+  const read = (): Promise<Uint8Array> => new Promise((resolve) => found.reads.push(resolve));
+  if (isConverted) files.open = () => ({ read, close: () => undefined });
   const target = {
     candidates: [{ host: "a.test", address: "192.0.2.1" }],
     port: 25,
@@ -168,19 +180,25 @@ async function attempt(
     { transport: hop, clock, files, ehloName: "us.test", brokenTls: new BrokenTls(clock) },
     "smarthost/a",
     target,
+    new Doubts(),
     {
       idle: (idle) => {
         found.idles.push(clock.monotonic());
         if (isFollowed) idle.send(load(false));
       },
+      mayConnect: () => true,
       mayBegin: () => true,
       done: (_courier, _load, outcomes) => void found.outcomes.push(outcomes),
       gone: (_courier, failure) => void found.ends.push(failure),
     },
-    load(isLarge),
+    load(isLarge || isConverted, isConverted),
   );
   const last = falls === "block" ? "DATA" : falls;
-  await go(found, () => hop.heard === last || found.idles.length > 1 || (found.idles.length > 0 && !isFollowed));
+  await go(
+    found,
+    () =>
+      hop.heard === last || found.reads.length > 0 || found.idles.length > 1 || (found.idles.length > 0 && !isFollowed),
+  );
   if (falls === "block") {
     clock.advance(PACE); // 354, and the first piece goes
     await settle();
@@ -291,5 +309,18 @@ describe("an attempt at a silent server ends when the time of the phase is over"
     expect(a.ends).toEqual([]);
     await expectEnd(a, "block");
     expect(a.outcomes).toMatchObject([[{ kind: "transient", cause: "timed-out", isPossibleDuplicate: false }]]);
+  });
+});
+
+describe("a server of 7 bits that hangs up while a message is converted for it", () => {
+  test("that was an attempt, and the rest of the content is nobody's business", async () => {
+    const a = await attempt("nothing", { isConverted: true });
+    expect(a.reads).toHaveLength(1);
+    a.hop.handler!.closed({ kind: "ended", text: "" });
+    expect(a.outcomes).toMatchObject([[{ kind: "transient", cause: "connection-lost", phase: "mail" }]]);
+    expect(a.ends).toEqual([undefined]);
+    a.reads[0]!(utf8("more\r\n"));
+    await settle();
+    expect(a.reads).toHaveLength(1);
   });
 });

@@ -1,17 +1,19 @@
 import { invariant } from "../core/base/invariant.ts";
-import { OUTBOUND, OUTBOUND_TIME } from "../core/base/limits.ts";
+import { OUTBOUND_TIME } from "../core/base/limits.ts";
 import { readOptions } from "../core/mail/stored.ts";
 import { Dialogue, type Effect } from "../core/outbound/dialogue.ts";
-import { Transcript } from "../core/outbound/transcript.ts";
+import type { Doubts } from "../core/outbound/doubts.ts";
 import { type LossCause, type Outcome, type Transient, loss, unsuited } from "../core/outbound/outcome.ts";
-import type { Candidate } from "../core/routing/exchangers.ts";
+import { Transcript } from "../core/outbound/transcript.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { ContentFiles } from "../ports/content.ts";
 import type { Site } from "../ports/queue.ts";
-import type { Endpoint, Socket, SocketEnd, SocketHandler, TlsFacts, Transport } from "../ports/transport.ts";
+import type { Endpoint, SocketEnd, TlsFacts, Transport } from "../ports/transport.ts";
 import type { BrokenTls } from "./broken-tls.ts";
+import { Leg, type LegHandler, type Place, Places } from "./leg.ts";
 import type { Load } from "./load.ts";
 import { type Outgoing, outgoing, sevenBit } from "./pipeline.ts";
+import { Shipment } from "./shipment.ts";
 import type { Target } from "./target.ts";
 import { tlsText } from "./tls-text.ts";
 
@@ -19,6 +21,8 @@ import { tlsText } from "./tls-text.ts";
 export interface CourierHandler {
   /** Ready for a load; `send` or `close` may be called. */
   idle(courier: Courier): void;
+  /** Whether it may connect to another address now; if not, `proceed` follows. For the first one it has leave. */
+  mayConnect(courier: Courier): boolean;
   /** Whether it may begin a transaction now; if not, `proceed` follows. */
   mayBegin(courier: Courier): boolean;
   /** One outcome a delivery, in order. `isStale`: the connection had ended before, so that this was no attempt. */
@@ -44,63 +48,6 @@ const LOSSES: Readonly<Record<SocketEnd["kind"], LossCause>> = {
   "closed-here": "stopped-here",
 };
 
-/** One address to try; `isInClear`: without TLS, because there it is broken. */
-interface Place {
-  readonly candidate: Candidate;
-  readonly isInClear: boolean;
-}
-
-/** A connection to one address. What comes of one that was given up is nobody's business any more. */
-class Leg implements SocketHandler {
-  readonly place: Place;
-  readonly dialogue: Dialogue;
-  tls: TlsFacts | undefined;
-  socket: Socket | undefined;
-  readonly #courier: LegHandler;
-  #isLeft = false;
-
-  constructor(place: Place, dialogue: Dialogue, courier: LegHandler) {
-    this.place = place;
-    this.dialogue = dialogue;
-    this.#courier = courier;
-  }
-
-  leave(): void {
-    this.#isLeft = true;
-    this.socket?.close(OUTBOUND_TIME.quit);
-  }
-
-  connected(_socket: Socket, tls: TlsFacts | undefined): void {
-    this.tls = tls;
-    if (!this.#isLeft) this.#courier.connected();
-  }
-
-  received(octets: Uint8Array): void {
-    if (!this.#isLeft) this.#courier.received(octets);
-  }
-
-  drained(): void {
-    if (!this.#isLeft) this.#courier.drained();
-  }
-
-  secured(tls: TlsFacts): void {
-    this.tls = tls;
-    if (!this.#isLeft) this.#courier.secured();
-  }
-
-  closed(end: SocketEnd): void {
-    if (!this.#isLeft) this.#courier.closed(end);
-  }
-}
-
-interface LegHandler {
-  connected(): void;
-  received(octets: Uint8Array): void;
-  drained(): void;
-  secured(): void;
-  closed(end: SocketEnd): void;
-}
-
 /**
  * One connection to a site: finds an address that takes us, then drives the dialogue, one load after another, with a
  * deadline for every phase. It holds nothing that must survive.
@@ -110,48 +57,51 @@ export class Courier implements LegHandler {
   readonly #parts: CourierParts;
   readonly #handler: CourierHandler;
   readonly #target: Target;
-  /** Not tried yet. */
-  readonly #places: Place[];
+  readonly #doubts: Doubts;
+  readonly #places: Places;
   #leg: Leg;
   #wasReady = false;
   #load: Load | undefined;
+  /** The load at hand is made ready or sent. */
+  #isBegun = false;
   #outgoing: Outgoing | undefined;
-  /** The load at hand is looked through, to become one of 7 bits. */
-  #isConverting = false;
+  #shipment: Shipment | undefined;
+  /** While the load at hand is looked through, to become one of 7 bits. */
+  #conversion: object | undefined;
   #timer: Timer | undefined;
   #deadline = 0;
   #step = -1;
-  #resume: (() => void) | undefined; // of the piece-wise sending, when the peer took what waited
+  /** The connection is being closed; what comes after it is decided once that is done, so that there is one at a time. */
+  #isLeaving = false;
+  /** Waits for leave to connect there. */
+  #nextPlace: Place | undefined;
+  #isStopped = false;
   #isGone = false;
   #isTransacting = false;
   #isPermitted = false;
   /** What the site did to the session itself. */
   #failure: Transient | undefined;
   #transactions = 0;
-  /** Recipients in a row that a smart host did not relay for. */
-  #denials = 0;
   #startedAt = 0;
   #transcript: Transcript;
 
-  constructor(parts: CourierParts, site: Site, target: Target, handler: CourierHandler, first: Load) {
+  constructor(parts: CourierParts, site: Site, target: Target, doubts: Doubts, handler: CourierHandler, first: Load) {
     this.#parts = parts;
     this.site = site;
     this.#target = target;
+    this.#doubts = doubts;
     this.#handler = handler;
     this.#load = first;
     this.#startedAt = parts.clock.monotonic();
     this.#transcript = new Transcript(this.#startedAt);
-    this.#places = target.candidates.map((candidate) => ({
-      candidate,
-      isInClear: this.#isTlsOptional() && parts.brokenTls.has(candidate.address),
-    }));
-    const place = this.#places.shift();
+    this.#places = new Places(target, parts.brokenTls);
+    const place = this.#places.next();
     invariant(place !== undefined, "a target has a candidate");
-    this.#leg = this.#open(place);
+    this.#leg = this.#connect(place);
   }
 
   get isReady(): boolean {
-    return this.#load === undefined && this.#dialogue.isReady && !this.#isGone;
+    return this.#load === undefined && this.#dialogue.isReady && !this.#isLeaving && !this.#isGone;
   }
 
   /** Name of the host at the other end. */
@@ -160,7 +110,7 @@ export class Courier implements LegHandler {
   }
 
   get remote(): Endpoint {
-    return this.#leg.socket!.remote;
+    return this.#leg.socket.remote;
   }
 
   /** Of the connection as it stands. */
@@ -182,10 +132,12 @@ export class Courier implements LegHandler {
     return this.#leg.dialogue;
   }
 
-  /** The transaction that waits may begin. */
+  /** What waits for leave may go on. */
   proceed(): void {
+    const place = this.#nextPlace;
+    if (place !== undefined) return this.#goTo(place);
     this.#isPermitted = true;
-    this.#transact();
+    return this.#transact();
   }
 
   send(load: Load): void {
@@ -199,11 +151,21 @@ export class Courier implements LegHandler {
     this.#transact();
   }
 
+  /** Gives its load back if that has not begun, and is wanted. */
+  recall(isWanted: (load: Load) => boolean): Load | undefined {
+    const load = this.#load;
+    if (load === undefined || this.#isBegun || !isWanted(load)) return undefined;
+    this.#load = undefined;
+    return load;
+  }
+
   /** Says QUIT where there is time for it. */
   close(): void {
     if (this.#isGone) return;
-    if (this.isReady) this.#apply(this.#dialogue.quit());
-    else this.#lose("stopped-here", "the relay stops");
+    this.#isStopped = true;
+    if (this.#nextPlace !== undefined) return this.#whenLeft();
+    if (this.isReady) return this.#apply(this.#dialogue.quit());
+    return this.#lose("stopped-here", "the relay stops");
   }
 
   connected(): void {
@@ -216,10 +178,8 @@ export class Courier implements LegHandler {
   }
 
   drained(): void {
-    const resume = this.#resume;
-    this.#resume = undefined;
     this.#deadline = this.#parts.clock.monotonic() + OUTBOUND_TIME[this.#dialogue.phase];
-    resume?.();
+    this.#shipment?.drained();
   }
 
   secured(): void {
@@ -228,9 +188,12 @@ export class Courier implements LegHandler {
   }
 
   closed(end: SocketEnd): void {
-    if (this.#isGone) return;
     this.#tell(`${end.kind}${end.text === "" ? "" : `: ${end.text}`}`);
     this.#lose(LOSSES[end.kind], end.text);
+  }
+
+  left(): void {
+    if (!this.#isGone) this.#whenLeft();
   }
 
   #tell(text: string): void {
@@ -242,12 +205,8 @@ export class Courier implements LegHandler {
     return host === address ? where : `${host} at ${where}`;
   }
 
-  #isTlsOptional(): boolean {
-    return this.#target.tls === "opportunistic" && !this.#target.isImplicitTls;
-  }
-
-  #open(place: Place): Leg {
-    const { isImplicitTls, tls, credentials, port, authorities, isOurRelay, egress } = this.#target;
+  #connect(place: Place): Leg {
+    const { isImplicitTls, tls, credentials, isOurRelay, egress } = this.#target;
     const starts = isImplicitTls || tls === "none" || place.isInClear ? "none" : tls;
     const dialogue = new Dialogue({
       ehloName: egress.ehloName ?? this.#parts.ehloName,
@@ -261,51 +220,38 @@ export class Courier implements LegHandler {
     this.#tell(
       `connecting to ${this.#placeText(place)}${place.isInClear ? ", in clear because its TLS is broken" : ""}`,
     );
-    const leg = new Leg(place, dialogue, this);
     this.#step = -1;
-    leg.socket = this.#parts.transport.connect(
-      {
-        address: place.candidate.address,
-        host: place.candidate.host,
-        port,
-        isImplicitTls,
-        mustVerify: tls === "verify",
-        authorities,
-        source: egress.source,
-        family: egress.family,
-        connectTimeout: OUTBOUND_TIME.connect,
-        handshakeTimeout: OUTBOUND_TIME.startTls,
-      },
-      leg,
-    );
-    return leg;
-  }
-
-  /**
-   * Where to go on after an address that did not come as far as a session: the same one in clear, or the next one.
-   * Undefined where the site had its chance.
-   */
-  #nextPlace(): Place | undefined {
-    const failure = this.#failure;
-    if (this.#wasReady || failure === undefined || failure.cause === "stopped-here") return undefined;
-    const { candidate, isInClear } = this.#leg.place;
-    if (failure.cause !== "tls-failed" || isInClear || !this.#isTlsOptional()) return this.#places.shift();
-    this.#parts.brokenTls.remember(candidate.address);
-    return { candidate, isInClear: true };
+    return new Leg(this.#parts.transport, this.#target, place, dialogue, this);
   }
 
   #lose(cause: LossCause, text: string): void {
+    if (this.#isLeaving || this.#isGone) return;
+    this.#giveUpConversion(cause, text);
     const leg = this.#leg;
     this.#apply(this.#dialogue.lost(cause, text));
-    if (this.#leg === leg) this.#end();
+    if (this.#leg === leg) this.#leave(); // else it goes on elsewhere by now
+  }
+
+  /** The connection ended while its load was made ready for it: that was an attempt, or it could go on for ever. */
+  #giveUpConversion(cause: LossCause, text: string): void {
+    const load = this.#load;
+    if (this.#conversion === undefined || load === undefined || cause === "stopped-here") return;
+    const outcome = loss("mail", cause, text);
+    this.#unload();
+    this.#handler.done(
+      this,
+      load,
+      load.deliveries.map(() => outcome),
+      false,
+    );
   }
 
   #apply(effects: readonly Effect[]): void {
     for (const effect of effects) {
-      if (this.#isGone) return;
+      if (this.#isLeaving || this.#isGone) return;
       this.#run(effect);
     }
-    if (!this.#isGone) this.#watch();
+    this.#watch();
   }
 
   #run(effect: Effect): void {
@@ -313,10 +259,10 @@ export class Courier implements LegHandler {
     switch (effect.kind) {
       case "send":
         this.#transcript.sent(effect.text, effect.isSecret, this.#parts.clock.monotonic());
-        this.#leg.socket!.send([effect.text]);
+        this.#leg.socket.send([effect.text]);
         break;
       case "start-tls":
-        this.#leg.socket!.startTls();
+        this.#leg.socket.startTls();
         break;
       case "ready":
         this.#wasReady = true;
@@ -332,22 +278,26 @@ export class Courier implements LegHandler {
         // What the site has against us it will have against the next message too.
         if (this.#failure === undefined && this.#transactions < (limits.messagesPerConnection ?? Infinity))
           this.#handler.idle(this);
-        else this.close();
+        else this.#quit();
         break;
       case "failed":
         this.#failure = effect.outcome;
         break;
       case "close":
-        this.#end();
+        this.#leave();
         break;
     }
+  }
+
+  #quit(): void {
+    this.#apply(this.#dialogue.quit());
   }
 
   /** One load after the other: what a server cannot take at all is over at once, and the next one must not lie on it. */
   #transact(): void {
     if (this.#isTransacting) return;
     this.#isTransacting = true;
-    while (this.#load !== undefined && this.#dialogue.isReady && !this.#isGone && !this.#isConverting) {
+    while (this.#load !== undefined && this.#dialogue.isReady && !this.#isLeaving && this.#conversion === undefined) {
       if (!this.#isPermitted && !this.#handler.mayBegin(this)) break;
       this.#isPermitted = false;
       this.#begin(this.#load);
@@ -356,6 +306,7 @@ export class Courier implements LegHandler {
   }
 
   #begin(load: Load): void {
+    this.#isBegun = true;
     const plain = outgoing(load.message, this.#parts.files);
     if (!plain.isEightBit || this.#dialogue.features.eightBitMime) return this.#offer(load, plain);
     return void this.#convert(load);
@@ -363,14 +314,16 @@ export class Courier implements LegHandler {
 
   /** The server takes 7 bits only. */
   async #convert(load: Load): Promise<void> {
-    this.#isConverting = true;
-    this.#arm(OUTBOUND_TIME.block);
+    const conversion = {};
+    this.#conversion = conversion;
+    const isWanted = (): boolean => this.#conversion === conversion;
     this.#deadline = this.#parts.clock.monotonic() + OUTBOUND_TIME.block;
-    const converted = await sevenBit(load.message, this.#parts.files).catch((error: unknown) => {
+    this.#arm(OUTBOUND_TIME.block);
+    const converted = await sevenBit(load.message, this.#parts.files, isWanted).catch((error: unknown) => {
       return loss("mail", "content-unreadable", String(error)); // our disk: the message waits (promise P5)
     });
-    this.#isConverting = false;
-    if (this.#isGone || this.#load !== load) return;
+    if (converted === undefined || !isWanted()) return;
+    this.#conversion = undefined;
     this.#step = -1;
     if (typeof converted !== "string" && "octets" in converted) return this.#offer(load, converted);
     const outcome = typeof converted === "string" ? unsuited("needs-8bitmime", converted) : converted;
@@ -399,81 +352,70 @@ export class Courier implements LegHandler {
 
   #sendContent(): void {
     this.#tell(`sending ${this.#outgoing!.octets} octets`);
-    const whole = this.#outgoing!.whole();
-    if (whole !== undefined) {
-      this.#leg.socket!.send(whole);
-      this.#dialogue.contentSent();
-      return;
-    }
-    void this.#sendPieces(this.#load!).catch((error: unknown) => {
+    this.#shipment = new Shipment(this.#outgoing!, this.#leg.socket, {
+      sent: () => this.#dialogue.contentSent(),
+      moved: () => this.#watch(),
       // Our disk: the message waits (promise P5), and the half-sent transaction dies with the connection.
-      if (!this.#isGone) this.#lose("content-unreadable", String(error));
+      failed: (error) => this.#lose("content-unreadable", String(error)),
     });
-  }
-
-  async #sendPieces(load: Load): Promise<void> {
-    const pieces = this.#outgoing!.pieces();
-    try {
-      let next = await pieces.next();
-      while (next.done !== true) {
-        if (this.#isGone || this.#load !== load) return;
-        const following = await pieces.next();
-        if (this.#isGone || this.#load !== load) return;
-        const isTaken = this.#leg.socket!.send(next.value);
-        if (following.done === true) this.#dialogue.contentSent();
-        else if (!isTaken) await new Promise<void>((resolve) => (this.#resume = resolve));
-        next = following;
-        this.#watch();
-      }
-    } finally {
-      await pieces.return();
-    }
+    this.#shipment.start();
   }
 
   #finish(outcomes: readonly Outcome[]): void {
     const load = this.#load;
     invariant(load !== undefined, "outcomes belong to a load");
-    this.#load = undefined;
-    const lost = outcomes.find(isLoss);
+    this.#unload();
     // A server may close an idle connection while we begin: nothing was tried, and nothing failed.
-    const isUnbegun = lost?.phase === "mail" || lost?.phase === "rset";
-    const isStale = lost?.scope === "session" && isUnbegun && this.#transactions > 1;
-    if (lost !== undefined && !isStale) this.#failure = lost;
-    else this.#failure ??= this.#denialOf(outcomes);
+    const isStale = this.#transactions > 1 && outcomes.some(isBeforeMail);
+    if (!isStale) this.#failure ??= this.#doubts.judge(outcomes);
     this.#handler.done(this, load, outcomes, isStale);
   }
 
-  /** One recipient that a smart host does not relay for says nothing of the next; several in a row say that it is us. */
-  #denialOf(outcomes: readonly Outcome[]): Transient | undefined {
-    for (const outcome of outcomes) {
-      const isDenied = outcome.kind === "transient" && outcome.cause === "relay-denied";
-      this.#denials = isDenied ? this.#denials + 1 : 0;
-      if (isDenied && this.#denials >= OUTBOUND.denialsMax) return outcome;
-    }
-    return undefined;
+  #unload(): void {
+    this.#load = undefined;
+    this.#isBegun = false;
+    this.#conversion = undefined;
+    this.#shipment?.stop();
+    this.#shipment = undefined;
   }
 
   /** The connection is of no further use. */
-  #end(): void {
-    if (this.#isGone) return;
+  #leave(): void {
+    if (this.#isLeaving || this.#isGone) return;
+    this.#isLeaving = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#conversion = undefined;
+    this.#shipment?.stop();
     this.#leg.leave();
-    const next = this.#nextPlace();
+  }
+
+  /** An address that did not come as far as a session has a next one, unless the site had its chance. */
+  #whenLeft(): void {
+    const failure = this.#failure;
+    const mayGoOn = !this.#wasReady && !this.#isStopped && failure !== undefined && this.#load !== undefined;
+    const next = mayGoOn ? this.#places.after(this.#leg.place, failure) : undefined;
     if (next !== undefined) {
-      this.#failure = undefined;
-      this.#leg = this.#open(next);
+      this.#nextPlace = next;
+      if (this.#handler.mayConnect(this)) this.#goTo(next);
       return;
     }
     this.#isGone = true;
-    this.#timer?.cancel();
-    this.#resume?.();
     const load = this.#load;
     this.#load = undefined;
     this.#handler.gone(this, this.#failure, load);
   }
 
+  #goTo(place: Place): void {
+    this.#nextPlace = undefined;
+    this.#isLeaving = false;
+    this.#failure = undefined;
+    this.#leg = this.#connect(place);
+  }
+
   /** A deadline for each step: it starts anew only when the dialogue moved, so that a reply byte by byte does not help. */
   #watch(): void {
-    if (this.#isGone || this.#dialogue.step === this.#step) return;
+    if (this.#isLeaving || this.#isGone || this.#dialogue.step === this.#step) return;
     this.#step = this.#dialogue.step;
     const allowed = OUTBOUND_TIME[this.#dialogue.phase];
     const now = this.#parts.clock.monotonic();
@@ -492,15 +434,16 @@ export class Courier implements LegHandler {
     this.#timer = undefined;
     const left = this.#deadline - this.#parts.clock.monotonic();
     if (left > 0) return this.#arm(left);
+    if (this.#conversion !== undefined) return this.#lose("content-unreadable", "it took too long to convert");
     // Idle, or its transaction waits for its permit: that may take longer than servers like to wait.
-    if (this.#dialogue.isReady && !this.#isConverting) return this.#apply(this.#dialogue.quit());
+    if (this.#dialogue.isReady) return this.#quit();
     this.#tell(`no answer in time (${this.#dialogue.phase})`);
     return this.#apply(this.#dialogue.timedOut());
   }
 }
 
-/** The session or the site failed, not the message. What is said to a recipient says nothing of the others. */
-function isLoss(outcome: Outcome): outcome is Transient {
-  if (outcome.kind !== "transient" || outcome.scope === "recipient" || outcome.scope === "message") return false;
-  return (outcome.cause !== "auth-required" && outcome.cause !== "relay-denied") || outcome.phase === "mail";
+/** The session ended before the server took MAIL. */
+function isBeforeMail(outcome: Outcome): boolean {
+  const isLoss = outcome.kind === "transient" && outcome.scope === "session";
+  return isLoss && (outcome.phase === "mail" || outcome.phase === "rset");
 }

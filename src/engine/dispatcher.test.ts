@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { abandonScenes, fresh, lane, scene, settle } from "../../test/support/dispatching.ts";
+import { abandonScenes, blockFor, fresh, lane, scene, settle } from "../../test/support/dispatching.ts";
 import { QUEUE } from "../core/base/limits.ts";
 
 afterEach(abandonScenes);
@@ -70,7 +70,7 @@ test("a next hop that does not answer keeps the message in hand until the lane i
   expect(s.reports).toMatchObject([{ failure: "connect-failed: refused" }]);
   expect(s.settlements).toMatchObject([{ kind: "note" }]); // history has the attempt
   const until = s.clock.now() + 5000;
-  s.dispatcher.blocked(lane, { until, text: "connect-failed: refused" });
+  s.dispatcher.blocked(lane, blockFor(s.clock, 5000, "connect-failed: refused"));
   expect(s.settlements.slice(1)).toMatchObject([{ kind: "park", due: until, lane, attempts: 0 }]);
   const admission = s.dispatcher.admits(1, [["smarthost/b"], [lane]]);
   // The one that is blocked keeps the message out of hand, and holds the other up no longer than that.
@@ -286,7 +286,7 @@ test("where an operator pauses a lane what waits is parked, what is on its way e
 
 test("a lane that an operator wants tried now is blocked no more", async () => {
   const s = scene();
-  s.dispatcher.blocked(lane, { until: s.clock.now() + 5000, text: "refused" });
+  s.dispatcher.blocked(lane, blockFor(s.clock, 5000, "refused"));
   s.dispatcher.unblocked(lane);
   expect(s.dispatcher.admits(1, [[lane]])).toMatchObject({ isInHand: true });
 });

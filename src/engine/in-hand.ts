@@ -9,9 +9,6 @@ interface Consumed {
   octets: number;
 }
 
-/** The queue hears of room for claims in groups of this many. */
-const REPORT_EVERY = 20;
-
 /** Counts what a mail thread has in hand, and tells the queue where what it claimed is done with. */
 export class InHand {
   readonly #queue: Pick<QueuePort, "consumed">;
@@ -52,7 +49,7 @@ export class InHand {
   /** Tells the queue where there is room for more: in groups, or at once where there is no work. */
   report(isIdle: boolean): void {
     for (const [lane, { deliveries, octets }] of this.#consumed) {
-      if (!isIdle && deliveries < REPORT_EVERY) continue;
+      if (!isIdle && deliveries < QUEUE.reportEvery) continue;
       this.#queue.consumed(lane, deliveries, octets);
       this.#consumed.delete(lane);
     }

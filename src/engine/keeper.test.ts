@@ -176,6 +176,15 @@ test("what is to be tried now unblocks its lane once, and all threads hear of it
   expect(s.asked.filter((line) => line === "unblock a")).toHaveLength(2);
 });
 
+test("what an operator wants of deliveries in hand is told to those who may have them; that they are tried again is no news", () => {
+  const s = scene();
+  s.keeper.fromControl(act(1, "hold", [4096, 4097]));
+  s.keeper.fromControl(act(2, "retry"));
+  s.clock.runSoon();
+  const heard = s.mails.map((said) => said.filter(({ kind }) => kind === "wanted"));
+  expect(heard).toEqual(s.mails.map(() => [{ kind: "wanted", rows: [4096, 4097] }]));
+});
+
 test("what is paused is told to all threads, at the start and at each change", () => {
   const s = scene();
   s.keeper.start();

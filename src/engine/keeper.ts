@@ -7,7 +7,7 @@ import { lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
-import type { Commit, LaneClaim, MessageRow, QueueStore, SpaceReport } from "../ports/store.ts";
+import type { Commit, DeliveryRow, LaneClaim, MessageRow, QueueStore, SpaceReport } from "../ports/store.ts";
 import type {
   ControlToStore,
   MailToStore,
@@ -39,7 +39,13 @@ type Order =
 /** What an order brought, to be told once it is durable. */
 type Brought =
   | HandOut
-  | { readonly kind: "answer"; readonly answer: StoreToControl; readonly unblocked: readonly Lane[] }
+  | {
+      readonly kind: "answer";
+      readonly answer: StoreToControl;
+      readonly unblocked: readonly Lane[];
+      /** Of these some are in mail threads' hands. */
+      readonly wanted: readonly DeliveryRow[];
+    }
   | { readonly kind: "pauses"; readonly answer: StoreToControl; readonly pauses: Pauses };
 
 export interface KeeperParts {
@@ -73,7 +79,7 @@ export class Keeper {
   readonly #queue: Outlet<StoreToQueue>;
   readonly #control: Outlet<StoreToControl>;
   readonly #full: () => void;
-  readonly #unblockedAt = new RecentMap<Lane, Instant>(QUEUE.blockedSitesMax);
+  readonly #unblockedAt = new RecentMap<Lane, number>(QUEUE.blockedSitesMax);
   readonly #waiting: Waiting[] = [];
   readonly #orders: Order[] = [];
   #isFailing = false; // the orders failed, until they are tried again
@@ -230,15 +236,16 @@ export class Keeper {
 
   /** What an operator wants tried now is tried now: a lane that is blocked is blocked no more. */
   #act({ number, action, rows }: Extract<Order, { kind: "act" }>): Brought {
-    const now = this.#clock.now();
-    const { changed, inHand, lanes } = this.#store.act(action, rows, now);
-    const unblocked = action === "release" ? [] : lanes.filter((lane) => this.#unblock(lane, now));
-    return { kind: "answer", answer: { kind: "acted", number, changed, inHand }, unblocked };
+    const { changed, inHand, lanes } = this.#store.act(action, rows, this.#clock.now());
+    const unblocked = action === "release" ? [] : lanes.filter((lane) => this.#unblock(lane));
+    const wanted = inHand > 0 && action !== "retry" ? rows : [];
+    return { kind: "answer", answer: { kind: "acted", number, changed, inHand }, unblocked, wanted };
   }
 
-  #unblock(lane: Lane, now: Instant): boolean {
+  #unblock(lane: Lane): boolean {
+    const now = this.#clock.monotonic();
     if (now - (this.#unblockedAt.get(lane) ?? Number.NEGATIVE_INFINITY) < UNBLOCK_EVERY) return false;
-    this.#store.unblock(lane, now); // the threads may know of a block that its row does not have
+    this.#store.unblock(lane, this.#clock.now()); // the threads may know of a block that its row does not have
     this.#unblockedAt.set(lane, now);
     return true;
   }
@@ -252,7 +259,10 @@ export class Keeper {
   /** The threads hear before the lanes wake. */
   #tellOperator(brought: Exclude<Brought, HandOut>): void {
     if (brought.kind === "pauses") this.#tellPauses(brought.pauses);
-    else for (const lane of brought.unblocked) this.#tellAll({ kind: "unblock", lane });
+    else {
+      for (const lane of brought.unblocked) this.#tellAll({ kind: "unblock", lane });
+      if (brought.wanted.length > 0) for (const mail of this.#mails) mail.say({ kind: "wanted", rows: brought.wanted });
+    }
     this.#control.say(brought.answer);
   }
 

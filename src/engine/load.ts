@@ -35,7 +35,14 @@ export interface DeliveryInHand {
 export interface Load {
   readonly message: MessageInHand;
   readonly lane: Lane;
-  /** Of its first delivery: those that share a lane share their priority, as a rule. */
+  /** Of all its deliveries. */
   readonly priority: Priority;
   readonly deliveries: readonly DeliveryInHand[];
+}
+
+/** Puts a delivery to the others of its lane. */
+export function group(groups: Map<Lane, DeliveryInHand[]>, lane: Lane, delivery: DeliveryInHand): void {
+  const found = groups.get(lane);
+  if (found === undefined) groups.set(lane, [delivery]);
+  else found.push(delivery);
 }

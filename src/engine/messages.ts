@@ -2,7 +2,7 @@ import type { Instant } from "../core/base/time.ts";
 import type { QueueAction } from "../core/queue/action.ts";
 import type { Pauses, PauseTarget } from "../core/queue/pause.ts";
 import type { Lane } from "../core/routing/lane.ts";
-import type { Block, Site, SiteReport } from "../ports/queue.ts";
+import type { Block, Rated, Site, SiteReport } from "../ports/queue.ts";
 import type { Claimed, Commit, DeliveryRow, MessageRow, SpaceReport } from "../ports/store.ts";
 
 // What the threads say to each other. Commits of a mail thread are answered in their order, so that an answer needs no
@@ -16,7 +16,9 @@ export type StoreToMail =
   | { readonly kind: "claimed"; readonly claimed: readonly Claimed[] }
   | { readonly kind: "space"; readonly report: SpaceReport }
   | PausesMessage
-  | UnblockMessage;
+  | UnblockMessage
+  /** An operator wants something of these, which this thread may have in hand. */
+  | { readonly kind: "wanted"; readonly rows: readonly DeliveryRow[] };
 
 /** What an operator paused: at the start, before all else, and at each change. */
 export type PausesMessage = { readonly kind: "pauses" } & Pauses;
@@ -32,16 +34,16 @@ export type MailToQueue =
   | { readonly kind: "release"; readonly site: Site; readonly report: SiteReport }
   | { readonly kind: "progress"; readonly site: Site; readonly deliveries: number }
   | { readonly kind: "unblock"; readonly site: Site }
-  /** A transaction wants to begin at a site whose messages have a rate. */
-  | { readonly kind: "permit"; readonly site: Site }
+  /** Something wants to begin at a site where it has a rate. */
+  | { readonly kind: "permit"; readonly site: Site; readonly what: Rated }
   /** One that asked is gone. */
-  | { readonly kind: "withdraw"; readonly site: Site }
+  | { readonly kind: "withdraw"; readonly site: Site; readonly what: Rated }
   | { readonly kind: "sited"; readonly lane: Lane; readonly site: Site }
   | { readonly kind: "consumed"; readonly lane: Lane; readonly deliveries: number; readonly octets: number };
 
 export type QueueToMail =
   | { readonly kind: "granted"; readonly site: Site; readonly slots: number }
-  | { readonly kind: "permitted"; readonly site: Site }
+  | { readonly kind: "permitted"; readonly site: Site; readonly what: Rated }
   | { readonly kind: "blocked"; readonly site: Site; readonly block: Block };
 
 export type QueueToStore =

@@ -7,14 +7,14 @@ import type { Block, Site } from "../ports/queue.ts";
 
 /** What a mail thread knows of where mail can go now: which sites are blocked, and what an operator paused. */
 export class Openings {
-  readonly #clock: Pick<Clock, "now">;
-  readonly #blocks = new RecentMap<Site, Block>(QUEUE.blockedSitesMax);
+  readonly #clock: Pick<Clock, "monotonic">;
+  readonly #blocks = new RecentMap<Site, Block & { readonly endsAt: number }>(QUEUE.blockedSitesMax);
   /** Where lanes went when it was last found out. */
   readonly #sites = new RecentMap<Lane, Site>(QUEUE.blockedSitesMax);
   #isPaused = false;
   #pausedLanes: ReadonlySet<Lane> = new Set();
 
-  constructor(clock: Pick<Clock, "now">) {
+  constructor(clock: Pick<Clock, "monotonic">) {
     this.#clock = clock;
   }
 
@@ -28,7 +28,7 @@ export class Openings {
   }
 
   block(site: Site, block: Block): void {
-    this.#blocks.set(site, block);
+    this.#blocks.set(site, { ...block, endsAt: this.#clock.monotonic() + block.left });
   }
 
   /** Answers the site that the lane went to. */
@@ -49,7 +49,7 @@ export class Openings {
    */
   blockOf(site: Site): Block | undefined {
     const block = this.#blocks.get(site);
-    if (block === undefined || block.until > this.#clock.now()) return block;
+    if (block === undefined || block.endsAt > this.#clock.monotonic()) return block;
     this.#blocks.delete(site);
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { MemoryFiles } from "../../test/support/engine.ts";
 import { concatBytes, octetText } from "../core/base/bytes.ts";
+import type { ContentReader } from "../ports/content.ts";
 import type { MessageInHand } from "./load.ts";
 import { type Outgoing, sevenBit } from "./pipeline.ts";
 
@@ -13,6 +14,8 @@ const ON_THE_WIRE = [
   "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\nMIME-Version: 1.0\r\n\r\n",
   "..Gr=FC=DFe\r\n..\r\nend\r\n.\r\n",
 ];
+
+const wanted = (): boolean => true;
 
 function message(content: Uint8Array | undefined): MessageInHand {
   const envelope = {
@@ -38,8 +41,8 @@ function unstuffed(wire: string): string {
 }
 
 test("8-bit content in memory becomes 7-bit, with its true size, stuffed after the conversion", async () => {
-  const found = await sevenBit(message(octets(EIGHT_BIT)), new MemoryFiles());
-  if (typeof found === "string") throw new Error(found);
+  const found = await sevenBit(message(octets(EIGHT_BIT)), new MemoryFiles(), wanted);
+  if (typeof found !== "object") throw new Error(found);
   const wire = octetText(concatBytes(found.whole()!));
   const [prefix, header, body] = ON_THE_WIRE;
   for (const field of header!.trim().split("\r\n")) expect(wire).toContain(field);
@@ -51,14 +54,14 @@ test("8-bit content in memory becomes 7-bit, with its true size, stuffed after t
 });
 
 test("content in a file is converted as it streams by, and comes out the same", async () => {
-  const inMemory = await sevenBit(message(octets(EIGHT_BIT)), new MemoryFiles());
+  const inMemory = await sevenBit(message(octets(EIGHT_BIT)), new MemoryFiles(), wanted);
   const files = new MemoryFiles();
   files.files.set(
     "m",
     Array.from(octets(EIGHT_BIT), (octet) => Uint8Array.of(octet)),
   );
-  const found = await sevenBit(message(undefined), files);
-  if (typeof found === "string" || typeof inMemory === "string") throw new Error("both can be converted");
+  const found = await sevenBit(message(undefined), files, wanted);
+  if (typeof found !== "object" || typeof inMemory !== "object") throw new Error("both can be converted");
   expect(found.whole()).toBeUndefined();
   expect(found.octets).toBe(inMemory.octets);
   expect(await piecewise(found)).toBe(octetText(concatBytes(inMemory.whole()!)));
@@ -66,7 +69,7 @@ test("content in a file is converted as it streams by, and comes out the same", 
 
 test("what is signed cannot be converted, and says so", async () => {
   const signed = `Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n${HEADER}\xfc\r\n--b--\r\n`;
-  expect(await sevenBit(message(octets(signed)), new MemoryFiles())).toMatch(/signed/);
+  expect(await sevenBit(message(octets(signed)), new MemoryFiles(), wanted)).toMatch(/signed/);
 });
 
 test("a file that cannot be read is an exception, for its caller to wait", async () => {
@@ -76,5 +79,20 @@ test("a file that cannot be read is an exception, for its caller to wait", async
     },
     open: () => ({ read: () => Promise.reject(new Error("EIO")), close: () => undefined }),
   };
-  await expect(sevenBit(message(undefined), files)).rejects.toThrow("EIO");
+  await expect(sevenBit(message(undefined), files, wanted)).rejects.toThrow("EIO");
+});
+
+test("nothing more is read of what nobody wants any more", async () => {
+  const files = new MemoryFiles();
+  let read = 0;
+  const open = (): ContentReader => ({
+    read: () => {
+      read++;
+      return Promise.resolve(octets("line\r\n"));
+    },
+    close: () => undefined,
+  });
+  const endless = { create: (id: string) => files.create(id), open };
+  expect(await sevenBit(message(undefined), endless, () => read < 2)).toBeUndefined();
+  expect(read).toBe(2);
 });

@@ -34,17 +34,27 @@ export function outgoing(message: MessageInHand, files: ContentFiles): Outgoing 
 /**
  * For a next hop without 8BITMIME (RFC 6152 section 3): converted part by part, or the reason why it cannot be done
  * without harm. Reads the content up to three times, and never holds more of it than came into memory. Throws what reading
- * throws.
+ * throws; undefined as soon as nobody wants it any more.
  */
-export async function sevenBit(message: MessageInHand, files: ContentFiles): Promise<Outgoing | string> {
+export async function sevenBit(
+  message: MessageInHand,
+  files: ContentFiles,
+  isWanted: () => boolean,
+): Promise<Outgoing | string | undefined> {
   const planner = new ConversionPlanner();
-  for await (const piece of source(message, files)) planner.push(piece);
+  for await (const piece of source(message, files)) {
+    if (!isWanted()) return undefined;
+    planner.push(piece);
+  }
   const plan = planner.end();
   if (plan.kind === "impossible") return plan.why;
   const converted = (): AsyncGenerator<Uint8Array[], void, void> => conversion(source(message, files), plan.leaves);
   if (message.content === undefined) {
     let octets = 0;
-    for await (const parts of converted()) for (const part of parts) octets += part.length;
+    for await (const parts of converted()) {
+      if (!isWanted()) return undefined;
+      for (const part of parts) octets += part.length;
+    }
     return { octets, isEightBit: false, whole: () => undefined, pieces: () => stuffedPieces(flat(converted())) };
   }
   const parts: Uint8Array[] = [];

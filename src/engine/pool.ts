@@ -1,8 +1,11 @@
+import { QUEUE } from "../core/base/limits.ts";
+import { Doubts } from "../core/outbound/doubts.ts";
 import type { Transient } from "../core/outbound/outcome.ts";
 import { WaitingRoom } from "../core/queue/waiting-room.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { SiteLimits } from "../core/routing/site-terms.ts";
-import type { QueuePort, Site } from "../ports/queue.ts";
+import type { QueuePort, Rated, Site } from "../ports/queue.ts";
+import type { DeliveryRow } from "../ports/store.ts";
 import { Courier, type CourierHandler, type CourierParts } from "./courier.ts";
 import type { Load } from "./load.ts";
 import { failureText } from "./settler.ts";
@@ -19,8 +22,7 @@ export interface Aim {
   target(): Target | undefined;
 }
 
-/** The queue hears of deliveries in groups of this many. */
-const REPORT_EVERY = 20;
+const RATED: readonly Rated[] = ["message", "connection"];
 
 /** A mail thread's connections to one site, as many as it has slots for, and what waits for them. */
 export class Pool {
@@ -30,8 +32,9 @@ export class Pool {
   /** Loads that wait for a connection: each priority and each lane has its turns. */
   readonly #waiting = new WaitingRoom<Lane, Load>();
   readonly #couriers = new Set<Courier>();
-  /** Connections whose transaction waits for a permit, first come, first served. */
-  readonly #asking = new Set<Courier>();
+  /** Connections that wait for a permit, first come, first served. */
+  readonly #asking: Readonly<Record<Rated, Set<Courier>>> = { message: new Set(), connection: new Set() };
+  readonly #doubts = new Doubts();
   #slots = 0;
   #demanded = 0;
   /** Deliveries not yet told to the queue. */
@@ -79,8 +82,16 @@ export class Pool {
   /** Takes what waits, of all lanes or of some; no connection is wanted for it any more. */
   drain(isWanted?: (lane: Lane) => boolean): Load[] {
     const taken = this.#waiting.drain(isWanted);
-    const wanted = Math.min(this.#aim.limits.connectionsMax, this.#couriers.size + this.#waiting.length);
-    if (this.#demanded > wanted) this.#demand(wanted);
+    if (this.#demanded > this.#wanted) this.#demand(this.#wanted);
+    return taken;
+  }
+
+  /** Takes the loads that have some of these deliveries, as far as their transactions have not begun. */
+  recall(rows: ReadonlySet<DeliveryRow>): Load[] {
+    const has = ({ deliveries }: Load): boolean => deliveries.some(({ row }) => rows.has(row));
+    const atHand = [...this.#couriers].flatMap((courier) => courier.recall(has) ?? []);
+    const taken = [...atHand, ...this.#waiting.take(has)];
+    if (this.#demanded > this.#wanted) this.#demand(this.#wanted);
     return taken;
   }
 
@@ -98,10 +109,9 @@ export class Pool {
       const target = this.#aim.target();
       const load = this.#waiting.shift()!;
       if (target === undefined) astray.push(load);
-      else this.#couriers.add(new Courier(this.#parts, this.site, target, this.#handler, load));
+      else this.#couriers.add(new Courier(this.#parts, this.site, target, this.#doubts, this.#handler, load));
     }
-    const wanted = Math.min(this.#aim.limits.connectionsMax, this.#couriers.size + this.#waiting.length);
-    if (this.#waiting.length > 0 && wanted > this.#demanded) this.#demand(wanted);
+    if (this.#waiting.length > 0 && this.#wanted > this.#demanded) this.#demand(this.#wanted);
     return astray;
   }
 
@@ -109,36 +119,39 @@ export class Pool {
     this.#slots += slots;
   }
 
-  /** Whether a transaction may begin at once; if not, `permitted` follows. */
-  mayBegin(courier: Courier): boolean {
-    if (this.#aim.limits.messagesPerMinute === undefined) return true;
-    this.#asking.add(courier);
-    this.#parts.queue.permit(this.site);
+  /** Whether a transaction may begin, or a connection be made, at once; if not, `permitted` follows. */
+  may(what: Rated, courier: Courier): boolean {
+    const { messagesPerMinute, connectionsPerMinute } = this.#aim.limits;
+    if ((what === "message" ? messagesPerMinute : connectionsPerMinute) === undefined) return true;
+    const asking = this.#asking[what];
+    if (!asking.has(courier)) this.#parts.queue.permit(this.site, what);
+    asking.add(courier);
     return false;
   }
 
-  permitted(): void {
-    const [courier] = this.#asking;
+  permitted(what: Rated): void {
+    const asking = this.#asking[what];
+    const [courier] = asking;
     if (courier === undefined) return; // who asked went while it was on its way
-    this.#asking.delete(courier);
+    asking.delete(courier);
     courier.proceed();
   }
 
   /** What came too late to be of use goes back. */
   returnSlots(): void {
-    while (this.#slots > this.#couriers.size) this.#release(undefined, 0);
+    while (this.#slots > this.#couriers.size) this.#release(undefined, this.#couriers.size);
   }
 
-  /** A connection is gone. `more`: how many loads still want one. */
+  /** A connection is gone. */
   gone(courier: Courier, failure: Transient | undefined, isStopping: boolean): void {
     this.#couriers.delete(courier);
-    if (this.#asking.delete(courier)) this.#parts.queue.withdraw(this.site);
-    this.#release(failure, isStopping ? 0 : this.#waiting.length);
+    for (const what of RATED) if (this.#asking[what].delete(courier)) this.#parts.queue.withdraw(this.site, what);
+    this.#release(failure, isStopping ? this.#couriers.size : this.#wanted);
   }
 
   delivered(): void {
     this.#delivered++;
-    if (this.#delivered < REPORT_EVERY) return;
+    if (this.#delivered < QUEUE.reportEvery) return;
     this.#parts.queue.progress(this.site, this.#delivered);
     this.#delivered = 0;
   }
@@ -148,16 +161,21 @@ export class Pool {
     for (const courier of this.#couriers) if (which === "all" || courier.isReady) courier.close();
   }
 
+  /** Connections that would have work. */
+  get #wanted(): number {
+    return Math.min(this.#aim.limits.connectionsMax, this.#couriers.size + this.#waiting.length);
+  }
+
   #demand(connections: number): void {
     this.#demanded = connections;
     this.#parts.queue.demand(this.site, connections);
   }
 
-  #release(failure: Transient | undefined, more: number): void {
+  #release(failure: Transient | undefined, wanted: number): void {
     this.#slots--;
     const deliveries = this.#delivered;
     this.#delivered = 0;
-    this.#demand(Math.min(this.#aim.limits.connectionsMax, this.#couriers.size + more));
+    this.#demand(wanted);
     this.#parts.queue.release(this.site, {
       deliveries,
       failure: failure === undefined ? undefined : failureText(failure),

@@ -3,7 +3,7 @@ import { second } from "../core/base/time.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
-import type { QueuePort, Site, SiteReport } from "../ports/queue.ts";
+import type { QueuePort, Rated, Site, SiteReport } from "../ports/queue.ts";
 import type { Arrival, MessageRow, Settlement } from "../ports/store.ts";
 import type { MailToQueue, MailToStore, Outlet, StoreToMail } from "./messages.ts";
 
@@ -104,12 +104,12 @@ export class QueueClient implements QueuePort {
     this.#queue.say({ kind: "progress", site, deliveries });
   }
 
-  permit(site: Site): void {
-    this.#queue.say({ kind: "permit", site });
+  permit(site: Site, what: Rated): void {
+    this.#queue.say({ kind: "permit", site, what });
   }
 
-  withdraw(site: Site): void {
-    this.#queue.say({ kind: "withdraw", site });
+  withdraw(site: Site, what: Rated): void {
+    this.#queue.say({ kind: "withdraw", site, what });
   }
 
   unblock(site: Site): void {

@@ -13,6 +13,8 @@ function scene(
   limits: Partial<SiteLimits> = {},
 ): {
   now: number;
+  /** The wall clock was. */
+  setBack: number;
   mails: QueueToMail[][];
   store: QueueToStore[];
   events: Event[];
@@ -25,10 +27,10 @@ function scene(
   const store: QueueToStore[] = [];
   const events: Event[] = [];
   const timers: { at: number; call: () => void }[] = [];
-  const s = { now: 1_000_000 };
+  const s = { now: 1_000_000, setBack: 0 };
   const scheduler = new Scheduler({
     clock: {
-      now: () => s.now,
+      now: () => s.now - s.setBack,
       monotonic: () => s.now,
       soon: (call) => call(),
       after: (delay, call) => {
@@ -419,7 +421,7 @@ test("transactions get their permits as the rate has room, first come, first ser
   const s = scene(2, undefined, { messagesPerMinute: 2 });
   const permitted = (): number[] => s.mails.map((said) => said.filter(({ kind }) => kind === "permitted").length);
   s.fromMail({ kind: "demand", site: lane, connections: 1 }, 0);
-  for (const thread of [0, 0, 1, 0]) s.fromMail({ kind: "permit", site: lane }, thread);
+  for (const thread of [0, 0, 1, 0]) s.fromMail({ kind: "permit", site: lane, what: "message" }, thread);
   expect(permitted()).toEqual([2, 0]);
   s.pass(59_000);
   expect(permitted()).toEqual([2, 0]);
@@ -430,8 +432,8 @@ test("transactions get their permits as the rate has room, first come, first ser
 test("who asked for a permit and is gone leaves its turn to the others", () => {
   const s = scene(2, undefined, { messagesPerMinute: 1 });
   s.fromMail({ kind: "demand", site: lane, connections: 1 }, 0);
-  for (const thread of [1, 0, 1]) s.fromMail({ kind: "permit", site: lane }, thread);
-  s.fromMail({ kind: "withdraw", site: lane }, 0);
+  for (const thread of [1, 0, 1]) s.fromMail({ kind: "permit", site: lane, what: "message" }, thread);
+  s.fromMail({ kind: "withdraw", site: lane, what: "message" }, 0);
   s.pass(60_000 + OUTBOUND.rateSlack);
   expect(s.mails.map((said) => said.filter(({ kind }) => kind === "permitted").length)).toEqual([0, 2]);
 });
@@ -439,12 +441,12 @@ test("who asked for a permit and is gone leaves its turn to the others", () => {
 test("a wait for connections does not make a transaction wait that could begin sooner", () => {
   const s = scene(1, undefined, { connectionsPerMinute: 1, messagesPerMinute: 2 });
   const permitted = (): number => s.mails[0]!.filter(({ kind }) => kind === "permitted").length;
-  for (let n = 0; n < 2; n++) s.fromMail({ kind: "permit", site: lane });
+  for (let n = 0; n < 2; n++) s.fromMail({ kind: "permit", site: lane, what: "message" });
   s.pass(30_000);
   s.fromMail({ kind: "demand", site: lane, connections: 1 });
   s.pass(OUTBOUND.rateSlack + 27_000); // close to the first of the next minute: a connection is begun
   expect(granted(s.mails[0]!)).toBe(1);
-  s.fromMail({ kind: "permit", site: lane });
+  s.fromMail({ kind: "permit", site: lane, what: "message" });
   s.fromMail({ kind: "demand", site: lane, connections: 2 }); // has to wait for almost a minute
   s.pass(3000);
   expect(permitted()).toBe(3);
@@ -452,7 +454,7 @@ test("a wait for connections does not make a transaction wait that could begin s
 
 test("no connection is begun long before its first message may go", () => {
   const s = scene(1, undefined, { messagesPerMinute: 1 });
-  s.fromMail({ kind: "permit", site: lane });
+  s.fromMail({ kind: "permit", site: lane, what: "message" });
   s.fromMail({ kind: "demand", site: lane, connections: 1 });
   expect(granted(s.mails[0]!)).toBe(0);
   s.pass(60_000 + OUTBOUND.rateSlack);
@@ -464,4 +466,41 @@ test("a site's own bound of connections holds whatever it takes", () => {
   s.fromMail({ kind: "demand", site: lane, connections: 50 });
   for (let n = 0; n < 100; n++) s.fromMail({ kind: "progress", site: lane, deliveries: 20 });
   expect(granted(s.mails[0]!)).toBe(2);
+});
+
+test("a wall clock that is set back keeps nothing blocked", () => {
+  const s = scene();
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  s.fromMail(released("connect-failed: refused"));
+  s.setBack = 86_400_000;
+  s.pass(5001);
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  expect(granted(s.mails[0]!)).toBe(2);
+});
+
+test("a connection to another address takes of the same rate as a new one, and goes before it", () => {
+  const s = scene(1, () => [], { connectionsPerMinute: 2 });
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  s.fromMail({ kind: "permit", site: lane, what: "connection" });
+  s.fromMail({ kind: "permit", site: lane, what: "connection" });
+  s.fromMail({ kind: "demand", site: lane, connections: 2 });
+  const said = (): string[] => s.mails[0]!.map(({ kind }) => kind);
+  expect(said()).toEqual(["granted", "permitted"]);
+  s.pass(60_000 + OUTBOUND.rateSlack);
+  expect(said()).toEqual(["granted", "permitted", "permitted", "granted"]);
+});
+
+test("of sites at rest only those are remembered that have something to be remembered for", () => {
+  const s = scene(1, () => [], { messagesPerMinute: 1 });
+  for (let n = 0; n <= QUEUE.restingSitesMax; n++) {
+    const site = `mx${n}.example`;
+    s.fromMail({ kind: "demand", site, connections: 1 });
+    if (n === 0) s.fromMail({ kind: "permit", site, what: "message" });
+    s.fromMail({ kind: "demand", site, connections: 0 });
+    s.fromMail({ kind: "release", site, report: { deliveries: 0, failure: undefined } });
+  }
+  s.mails[0]!.length = 0;
+  s.fromMail({ kind: "demand", site: "mx0.example", connections: 1 });
+  s.fromMail({ kind: "permit", site: "mx0.example", what: "message" });
+  expect(s.mails[0]!.map(({ kind }) => kind)).not.toContain("permitted");
 });

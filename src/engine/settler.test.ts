@@ -1,13 +1,14 @@
 import { afterEach, expect, test } from "vitest";
 import {
-  REPORT_LANE,
-  type Scene,
-  type SceneOptions,
   abandonScenes,
+  blockFor,
   fresh,
   lane,
+  REPORT_LANE,
   scene,
   settle,
+  type Scene,
+  type SceneOptions,
 } from "../../test/support/dispatching.ts";
 import { START } from "../../test/support/fake-clock.ts";
 import { parseReport } from "../../test/support/report-reader.ts";
@@ -108,7 +109,7 @@ test("what waits for a blocked lane ends with it when it is too old, in one repo
   const s = scene();
   s.dispatcher.take({ ...fresh(2), receivedAt: START - 5 * day });
   s.dispatcher.take({ ...fresh(1), receivedAt: START - 5 * day + 1 });
-  s.dispatcher.blocked(lane, { until: START + 5000, text: "connect-failed: ECONNREFUSED" });
+  s.dispatcher.blocked(lane, blockFor(s.clock, 5000, "connect-failed: ECONNREFUSED"));
   await settle();
   expect(s.settlements).toMatchObject([
     { kind: "park", due: START + 1, isTold: false },
@@ -240,7 +241,7 @@ test("who was told is not told again; a blocked lane delays too", async () => {
       deliveries,
     },
   ]);
-  s.dispatcher.blocked(lane, { until: START + 5000, text: "connect-failed: refused" });
+  s.dispatcher.blocked(lane, blockFor(s.clock, 5000, "connect-failed: refused"));
   await settle();
   expect(addressesOf(s, 0)).toEqual(["r1@b.example"]);
   expect(s.settlements).toMatchObject([

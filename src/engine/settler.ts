@@ -155,12 +155,12 @@ export class Settler {
     return this.#waitOrExpire(load, "lane-blocked", text, waits);
   }
 
-  /** An operator paused their lane, or all deliveries: they go as soon as that is resumed. `lanes`: where each waits. */
-  waitForResume(load: Load, lanes: readonly Lane[]): void {
+  /** They wait for an operator, or for the store to do what one wants. `lanes`: where each waits. */
+  putBack(load: Load, lanes: readonly Lane[], because: Reason): void {
     const now = this.#parts.clock.now();
     for (const [at, delivery] of load.deliveries.entries())
       this.#parts.queue.settle({
-        ...this.#parked(lanes[at]!, delivery, now, "paused", "", delivery.isTold),
+        ...this.#parked(lanes[at]!, delivery, now, because, "", delivery.isTold),
         entry: "",
       });
   }

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { abandonScenes, fresh, lane, scene, settle, site } from "../../test/support/dispatching.ts";
+import { abandonScenes, blockFor, fresh, lane, scene, settle, site } from "../../test/support/dispatching.ts";
 import type { Destination } from "./destination.ts";
 
 // Where deliveries go: the servers of a domain, and the steps of a route.
@@ -63,7 +63,7 @@ test("where no host takes us the site failed, once; the recipient waits by its o
   s.dispatcher.granted("mx.b.example", 1);
   await settle();
   expect(s.reports).toMatchObject([{ failure: "connect-failed: refused" }]);
-  s.dispatcher.blocked("mx.b.example", { until: s.clock.now() + 5000, text: "connect-failed: refused" });
+  s.dispatcher.blocked("mx.b.example", blockFor(s.clock, 5000, "connect-failed: refused"));
   expect(s.settlements.at(-1)).toMatchObject({ kind: "park", lane: mx, attempts: 1, due: s.clock.now() + 120_000 });
 });
 
@@ -146,7 +146,7 @@ test("while the first step is blocked, what waits for it and what comes new take
   s.dispatcher.granted(lane, 1);
   await settle();
   s.hop.refuses = false;
-  s.dispatcher.blocked(lane, { until: s.clock.now() + 5000, text: "connect-failed: refused" });
+  s.dispatcher.blocked(lane, blockFor(s.clock, 5000, "connect-failed: refused"));
   s.dispatcher.granted(backup, 1);
   await settle();
   expect(s.settlements.at(-1)).toMatchObject({ kind: "finish" });
@@ -157,154 +157,13 @@ test("with all steps blocked it waits in the first, until the one that is free f
   const s = routed(lane, backup);
   const soon = s.clock.now() + 5000;
   s.dispatcher.take(fresh());
-  s.dispatcher.blocked(backup, { until: soon, text: "away" });
-  s.dispatcher.blocked(lane, { until: soon + 60_000, text: "away too" });
+  s.dispatcher.blocked(backup, blockFor(s.clock, 5000, "away"));
+  s.dispatcher.blocked(lane, blockFor(s.clock, 65_000, "away too"));
   expect(s.settlements).toMatchObject([{ kind: "park", lane, due: soon }]);
   expect(s.dispatcher.admits(1, [[lane, backup]])).toMatchObject({
     isInHand: false,
     places: [{ lane, due: soon }],
   });
-});
-
-test("TLS that breaks where it is no condition: the same address in clear, and remembered", async () => {
-  const s = scene();
-  s.hosts.set("a", { ...site, tls: "opportunistic" });
-  s.hop.offersTls = true;
-  s.dispatcher.take(fresh());
-  s.dispatcher.granted(lane, 1);
-  await settle();
-  expect(s.hop.connections).toBe(2);
-  expect(s.settlements).toMatchObject([{ kind: "finish" }]);
-  s.dispatcher.abandon();
-  await settle();
-  s.dispatcher.take(fresh());
-  s.dispatcher.granted(lane, 1);
-  await settle();
-  expect(s.hop.connections).toBe(3); // in clear at once
-});
-
-test("TLS that breaks where it is a condition: nothing goes in clear", async () => {
-  const s = scene();
-  s.hosts.set("a", { ...site, tls: "verify" });
-  s.hop.offersTls = true;
-  s.dispatcher.take(fresh());
-  s.dispatcher.granted(lane, 1);
-  await settle();
-  expect(s.hop.connections).toBe(1);
-  expect(s.reports[0]!.failure).toMatch(/^tls-failed/);
-});
-
-test("a next hop of 7 bits gets an 8-bit message converted; one that cannot be converted fails with 5.6.3", async () => {
-  const s = scene();
-  const message = fresh();
-  const eightBit = (content: string) => ({
-    ...message,
-    envelope: { ...message.envelope, isEightBit: true },
-    content: Uint8Array.from(content, (character) => character.charCodeAt(0)),
-  });
-  s.dispatcher.take(eightBit("Content-Transfer-Encoding: 8bit\r\n\r\nMany greetings, viele Gr\xfc\xdfe\r\n"));
-  s.dispatcher.granted(lane, 1);
-  await settle();
-  expect(s.hop.contents[0]).toContain("quoted-printable");
-  expect(s.hop.contents[0]).toContain("Gr=FC=DFe");
-  s.dispatcher.take(eightBit("Subject: Gr\xfc\xdfe\r\n\r\nbody\r\n"));
-  await settle();
-  expect(s.settlements).toMatchObject([{ kind: "finish" }, { kind: "finish" }]);
-  expect(s.events.at(-1)).toMatchObject({ event: "delivery.failed", cause: "needs-8bitmime" });
-  expect(s.hop.connections).toBe(1);
-});
-
-test("a smart host that has something against us: the mail waits, nobody's fails, and the site is left alone", async () => {
-  const s = routed(lane);
-  s.hop.answer = (command) => (command === "DOT" ? "554 Sending paused for this account" : undefined);
-  s.dispatcher.take(fresh());
-  s.dispatcher.granted(lane, 1);
-  await settle();
-  expect(s.settlements).toMatchObject([{ kind: "park", lane }]);
-  expect(s.reports).toMatchObject([{ failure: "account-paused: 554 Sending paused for this account" }]);
-});
-
-test("relaying denied to one recipient is that message's wait; to three in a row it is the site's", async () => {
-  const s = routed(lane);
-  s.hop.answer = (command) =>
-    command === "RCPT" ? "554 5.7.1 Relay access denied" : command === "DATA" ? "503 no" : undefined;
-  for (let n = 0; n < 4; n++) s.dispatcher.take(fresh());
-  s.dispatcher.granted(lane, 1);
-  await settle();
-  await settle();
-  expect(s.settlements.filter(({ kind }) => kind === "park")).toHaveLength(3);
-  expect(s.events.filter(({ event }) => event === "delivery.failed")).toEqual([]);
-  expect(s.reports[0]!.failure).toMatch(/^relay-denied/);
-});
-
-test("the same words of a stranger's server are about the recipient", async () => {
-  const s = routed(mx);
-  s.destinations.set("b.example", hosts("198.51.100.1"));
-  s.hop.answer = (command) =>
-    command === "RCPT" ? "554 5.7.1 Relay access denied" : command === "DATA" ? "503 no" : undefined;
-  s.dispatcher.take(fresh(1, mx));
-  await settle();
-  s.dispatcher.granted("mx.b.example", 1);
-  await settle();
-  expect(s.events.find(({ event }) => event === "delivery.failed")).toMatchObject({ cause: "rcpt-refused" });
-});
-
-test("where messages have a rate each transaction waits for its permit, and the connection meanwhile", async () => {
-  const s = routed(lane);
-  s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerMinute: 2 } });
-  for (let n = 0; n < 2; n++) s.dispatcher.take(fresh());
-  s.dispatcher.granted(lane, 1);
-  await settle();
-  expect([s.asked, s.settlements]).toEqual([[lane], []]);
-  s.dispatcher.permitted(lane);
-  await settle();
-  expect(s.settlements).toHaveLength(1);
-  expect(s.asked).toHaveLength(2);
-  s.dispatcher.permitted(lane);
-  await settle();
-  expect(s.settlements).toHaveLength(2);
-  expect(s.hop.connections).toBe(1);
-});
-
-test("a permit that takes longer than a connection may idle: the connection is left, and the message waits on", async () => {
-  const s = routed(lane);
-  s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerMinute: 2 } });
-  s.dispatcher.take(fresh());
-  s.dispatcher.granted(lane, 1);
-  await settle();
-  s.clock.advance(5001);
-  await settle();
-  expect(s.reports).toMatchObject([{ failure: undefined }]);
-  expect([s.settlements, s.asked]).toEqual([[], []]);
-  s.dispatcher.permitted(lane); // it was on its way
-  s.dispatcher.granted(lane, 1);
-  await settle();
-  s.dispatcher.permitted(lane);
-  await settle();
-  expect(s.settlements).toMatchObject([{ kind: "finish" }]);
-});
-
-test("so many messages over one connection as its terms allow", async () => {
-  const s = routed(lane);
-  s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerConnection: 2 } });
-  for (let n = 0; n < 3; n++) s.dispatcher.take(fresh());
-  s.dispatcher.granted(lane, 1);
-  await settle();
-  expect(s.settlements).toHaveLength(2);
-  s.dispatcher.granted(lane, 1);
-  await settle();
-  expect(s.settlements).toHaveLength(3);
-  expect(s.hop.connections).toBe(2);
-});
-
-test("how we show ourselves: source, family and the name in EHLO are the site's", async () => {
-  const s = routed(lane);
-  s.hosts.set("a", { ...site, egress: { source: "192.0.2.7", ehloName: "out.example", family: "ipv4" } });
-  s.dispatcher.take(fresh());
-  s.dispatcher.granted(lane, 1);
-  await settle();
-  expect(s.hop.targets).toMatchObject([{ source: "192.0.2.7", family: "ipv4" }]);
-  expect(s.hop.said[0]).toBe("EHLO out.example");
 });
 
 test("what an operator wants of a claimed delivery: its end, told to its sender, or the way that the routes say now", async () => {
@@ -333,7 +192,7 @@ test("what an operator wants of a claimed delivery: its end, told to its sender,
 test("this way it cannot go, and the other one is only blocked: it waits for that, and nobody's mail fails", async () => {
   const s = routed(lane, backup);
   const until = s.clock.now() + 5000;
-  s.dispatcher.blocked(backup, { until, text: "away" });
+  s.dispatcher.blocked(backup, blockFor(s.clock, 5000, "away"));
   s.hop.answer = (command) => (command === "EHLO" ? "250-x\r\n250 SIZE 1" : undefined);
   s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
@@ -345,7 +204,7 @@ test("this way it cannot go, and the other one is only blocked: it waits for tha
 test("a later step that knows of no such domain ends nothing while the first one is only blocked", async () => {
   const s = routed(lane, mx);
   const until = s.clock.now() + 5000;
-  s.dispatcher.blocked(lane, { until, text: "away" });
+  s.dispatcher.blocked(lane, blockFor(s.clock, 5000, "away"));
   s.destinations.set("b.example", { kind: "refused", status: "5.1.2", detail: "there is no domain b.example" });
   s.dispatcher.take(fresh());
   await settle();
@@ -360,7 +219,7 @@ test("a later step that knows of no such domain ends nothing while the first one
 test("what has to wait waits in its route's first lane, also while a later step is open or paused", () => {
   const s = routed(lane, backup);
   const until = s.clock.now() + 5000;
-  s.dispatcher.blocked(lane, { until, text: "away" });
+  s.dispatcher.blocked(lane, blockFor(s.clock, 5000, "away"));
   s.dispatcher.pauses({ outbound: false, lanes: [backup] });
   expect(s.dispatcher.admits(1, [[lane, backup]])).toMatchObject({ isInHand: false, places: [{ lane, due: until }] });
   s.dispatcher.take(fresh(1, backup)); // its commit was under way

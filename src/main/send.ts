@@ -5,6 +5,7 @@ import { SystemEntropy } from "../adapters/system/entropy.ts";
 import { utf8 } from "../core/base/bytes.ts";
 import { dateTime } from "../core/base/time.ts";
 import { messageId } from "../core/mail/message-id.ts";
+import { Doubts } from "../core/outbound/doubts.ts";
 import type { Outcome } from "../core/outbound/outcome.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
 import { BrokenTls } from "../engine/broken-tls.ts";
@@ -80,8 +81,10 @@ export function sendTestMessage(site: SmartHost, message: TestMessage, scratch: 
       { transport: new NetTransport(), clock, files, ehloName: message.hostname, brokenTls: new BrokenTls(clock) },
       "send",
       smartHostTarget(site),
+      new Doubts(),
       {
         idle: (idle) => idle.close(),
+        mayConnect: () => true,
         mayBegin: () => true,
         done: (_courier, _load, found) => (outcomes = found),
         gone: (_courier, failure) =>

@@ -1,4 +1,4 @@
-import type { Instant } from "../core/base/time.ts";
+import type { Duration, Instant } from "../core/base/time.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Arrival, Claimed, MessageRow, Settlement, SpaceReport } from "./store.ts";
 
@@ -29,10 +29,10 @@ export interface QueuePort {
   release(site: Site, report: SiteReport): void;
   /** Deliveries since the last report, for the window. */
   progress(site: Site, deliveries: number): void;
-  /** A transaction wants to begin at a site whose messages have a rate: `permitted` follows, once for each call. */
-  permit(site: Site): void;
+  /** Something wants to begin at a site where it has a rate: `permitted` follows, once for each call. */
+  permit(site: Site, what: Rated): void;
   /** One that asked for a permit has no use for it any more. */
-  withdraw(site: Site): void;
+  withdraw(site: Site, what: Rated): void;
   /** An operator wants the site tried now, blocked or not. */
   unblock(site: Site): void;
   /** What this thread claimed of the lane goes to this site. */
@@ -40,6 +40,9 @@ export interface QueuePort {
   /** Claimed deliveries, and octets of their content, that this thread is done with: there is room for more. */
   consumed(lane: Lane, deliveries: number, octets: number): void;
 }
+
+/** What has a rate: transactions, and connections beyond the first that a slot stands for. */
+export type Rated = "message" | "connection";
 
 export interface SiteReport {
   readonly deliveries: number;
@@ -49,7 +52,10 @@ export interface SiteReport {
 
 /** Why nothing goes to a site for now. */
 export interface Block {
+  /** For what waits in the store, and for people. */
   readonly until: Instant;
+  /** What is left of it as it is told: threads watch it by their own clocks that never go back. */
+  readonly left: Duration;
   /** What the last attempt there met. */
   readonly text: string;
 }
@@ -57,7 +63,7 @@ export interface Block {
 /** What the queue tells a mail thread. */
 export interface QueueListener {
   granted(site: Site, slots: number): void;
-  permitted(site: Site): void;
+  permitted(site: Site, what: Rated): void;
   /** Nothing goes to this site for now; what is in hand for it takes its route's next step, or is parked. */
   blocked(site: Site, block: Block): void;
   claimed(claimed: readonly Claimed[]): void;

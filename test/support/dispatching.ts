@@ -1,16 +1,16 @@
 import { octetText, utf8 } from "../../src/core/base/bytes.ts";
-import { day } from "../../src/core/base/time.ts";
+import { type Duration, day } from "../../src/core/base/time.ts";
 import type { Event } from "../../src/core/events.ts";
 import { DELIVERY_RETRY } from "../../src/core/queue/backoff.ts";
 import type { DeliveryPolicy } from "../../src/core/queue/settle.ts";
-import { FREE_TERMS } from "../../src/core/routing/site-terms.ts";
+import { FREE_TERMS, type SiteTerms } from "../../src/core/routing/site-terms.ts";
 import type { SmartHost } from "../../src/core/routing/smart-host.ts";
 import { BrokenTls } from "../../src/engine/broken-tls.ts";
 import type { Destination } from "../../src/engine/destination.ts";
 import { Dispatcher, type Fresh } from "../../src/engine/dispatcher.ts";
 import type { Entropy } from "../../src/ports/entropy.ts";
 import type { Recorder } from "../../src/ports/recorder.ts";
-import type { QueuePort, SiteReport } from "../../src/ports/queue.ts";
+import type { Block, QueuePort, SiteReport } from "../../src/ports/queue.ts";
 import type { Arrival, Settlement } from "../../src/ports/store.ts";
 import type { ConnectTarget, Socket, SocketHandler, Transport } from "../../src/ports/transport.ts";
 import { ClockWatch } from "../../src/engine/clock-watch.ts";
@@ -34,6 +34,8 @@ export class NextHop implements Transport {
   readonly recipients: number[] = [];
   readonly handlers: (SocketHandler & { connected(socket: Socket): void })[] = [];
   refuses = false;
+  /** When a connection that is closed on our side is gone. */
+  whenClosed: (call: () => void) => void = queueMicrotask;
   greeting: (address: string) => string = () => "220 hello";
   /** It offers STARTTLS, and breaks in the handshake. */
   offersTls = false;
@@ -48,6 +50,7 @@ export class NextHop implements Transport {
     let recipients = 0;
     const say = (text: string): void => queueMicrotask(() => handler.received(utf8(text)));
     const close = (): void => queueMicrotask(() => handler.closed({ kind: "ended", text: "" }));
+    const closedHere = (): void => this.whenClosed(() => handler.closed({ kind: "closed-here", text: "" }));
     const command = (line: string): void => {
       this.said.push(line);
       const verb = line.slice(0, 4);
@@ -85,8 +88,8 @@ export class NextHop implements Transport {
       pause: () => undefined,
       resume: () => undefined,
       startTls: () => queueMicrotask(() => handler.closed({ kind: "tls-failed", text: "no shared cipher" })),
-      close: () => undefined,
-      destroy: () => undefined,
+      close: () => closedHere(),
+      destroy: () => closedHere(),
     };
     queueMicrotask(() => {
       if (this.refuses || this.refusesAt(target.address))
@@ -114,6 +117,8 @@ export interface Scene {
   route: readonly string[];
   /** What the DNS says of domains; unknown where it is not here. */
   destinations: Map<string, Destination>;
+  /** Of strangers' servers. */
+  terms: SiteTerms;
   /** Sites that a permit was asked for. */
   readonly asked: string[];
   /** Lanes that were told to go to a site. */
@@ -178,6 +183,7 @@ export function scene(options: SceneOptions = {}): Scene {
     hosts: new Map([["a", site]]),
     route: [lane],
     destinations: new Map(),
+    terms: FREE_TERMS,
     asked: [],
     sited: [],
   };
@@ -196,7 +202,9 @@ export function scene(options: SceneOptions = {}): Scene {
       find: (domain) => Promise.resolve(made.destinations.get(domain) ?? { kind: "unknown", detail: "SERVFAIL" }),
     },
     exchangerPort: 25,
-    exchangerTerms: FREE_TERMS,
+    get exchangerTerms() {
+      return made.terms;
+    },
     smartHost: (name) => made.hosts.get(name),
     lanesOf: () => made.route,
     notifier: new Notifier({
@@ -227,6 +235,11 @@ export function scene(options: SceneOptions = {}): Scene {
 
 function unused(): never {
   throw new Error("no content is in a file here");
+}
+
+/** A site is blocked for so long. */
+export function blockFor(clock: FakeClock, left: Duration, text: string): Block {
+  return { until: clock.now() + left, left, text };
 }
 
 let row = 0;

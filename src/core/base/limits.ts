@@ -105,8 +105,10 @@ export const OUTBOUND = {
   strangerConnectionsPerMinute: 100,
   /** A minute of ours lasts so much longer than one, so that what meets delays on its way stays within the limit there. */
   rateSlack: 200,
-  /** Recipients in a row that a smart host does not relay for, after which it is us whom it does not serve (FIELD). */
-  denialsMax: 3,
+  /** Messages, or recipients, in a row that meet what may be their own fault, after which it is held against the site (FIELD). */
+  doubtsMax: 3,
+  /** When all is said, a peer that does not close has this long; until then the connection counts. */
+  linger: 1 * second,
   /** Addresses that are remembered as having broken TLS, and for how long. */
   brokenTlsMax: 10_000,
   brokenTlsFor: 1 * hour,
@@ -229,6 +231,8 @@ export const QUEUE = {
   inHandOctetsMax: 64 * MiB,
   /** Deliveries that one mail thread has in hand. */
   inHandDeliveriesMax: 10_000,
+  /** The queue hears of what is delivered or done with in groups of this many. */
+  reportEvery: 20,
   /** Lanes per claim, and deliveries of each. */
   lanesPerClaim: 50,
   deliveriesPerLaneClaim: 100,

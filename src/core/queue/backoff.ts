@@ -1,4 +1,4 @@
-import { type Duration, hour, minute, second } from "../base/time.ts";
+import { type Duration, type Instant, hour, minute, second } from "../base/time.ts";
 
 /** Waits between attempts; the last one repeats. */
 export interface RetryPolicy {
@@ -30,4 +30,18 @@ export function wait(policy: RetryPolicy, failures: number, chance: number): Dur
   const { schedule, jitter } = policy;
   const base = schedule[Math.min(Math.max(failures, 1), schedule.length) - 1]!;
   return Math.round(base * (1 - jitter + 2 * jitter * chance));
+}
+
+/**
+ * When a delivery is tried again whose site is blocked `until` then: its own wait goes on beside that, `attempts` being
+ * those that failed so far.
+ */
+export function dueAfterBlock(
+  until: Instant,
+  attempts: number,
+  policy: RetryPolicy,
+  now: Instant,
+  chance: number,
+): Instant {
+  return attempts === 0 ? until : Math.max(until, now + wait(policy, attempts, chance));
 }

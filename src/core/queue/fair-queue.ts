@@ -37,6 +37,20 @@ export class FairQueue<Key, Entry> {
     return entry;
   }
 
+  /** Takes those that are wanted; the others keep their places. */
+  take(isWanted: (entry: Entry) => boolean): Entry[] {
+    const taken: Entry[] = [];
+    for (const [key, row] of this.#rows) {
+      if (!row.some(isWanted)) continue;
+      taken.push(...row.filter(isWanted));
+      const left = row.filter((entry) => !isWanted(entry));
+      if (left.length === 0) this.#rows.delete(key);
+      else this.#rows.set(key, left);
+    }
+    this.#length -= taken.length;
+    return taken;
+  }
+
   /** Takes all whose key is wanted. */
   drain(isWanted: (key: Key) => boolean = () => true): Entry[] {
     const taken: Entry[] = [];

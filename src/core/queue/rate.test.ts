@@ -22,6 +22,8 @@ test("within no span are there more than the limit, and nobody waits without nee
         now = rate.freeAt(now + pause);
         rate.take(now);
         taken.push(now);
+        const left = limit - taken.filter((moment) => moment > now - 1000).length;
+        expect([rate.room(now), rate.isFresh(now), rate.isFresh(now + 1000)]).toEqual([left, false, true]);
       }
       for (const [at, end] of taken.entries()) {
         const within = taken.slice(0, at + 1).filter((moment) => moment > end - 1000);

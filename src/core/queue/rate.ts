@@ -27,9 +27,25 @@ export class Rate {
 
   /** How many may be taken now. */
   room(now: number): number {
-    let taken = 0;
-    for (const moment of this.#taken) if (moment > now - this.#span) taken++;
-    return this.#limit - taken;
+    return this.#limit - this.#taken.length + this.#over(now);
+  }
+
+  /** True where nothing was taken within the span: it is as good as new. */
+  isFresh(now: number): boolean {
+    return this.room(now) === this.#limit;
+  }
+
+  /** Those remembered that lie before the span: the oldest ones, found by halving. */
+  #over(now: number): number {
+    let low = 0;
+    let high = this.#taken.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const moment = this.#taken[(this.#oldest + middle) % this.#taken.length]!;
+      if (moment > now - this.#span) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /** Takes one, which has to be free. */

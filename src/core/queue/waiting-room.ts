@@ -32,6 +32,11 @@ export class WaitingRoom<Key, Entry> {
     return this.#queues[next].shift();
   }
 
+  /** Takes those that are wanted. */
+  take(isWanted: (entry: Entry) => boolean): Entry[] {
+    return PRIORITIES.flatMap((priority) => this.#queues[priority].take(isWanted));
+  }
+
   /** Takes all whose key is wanted. */
   drain(isWanted?: (key: Key) => boolean): Entry[] {
     return PRIORITIES.flatMap((priority) => this.#queues[priority].drain(isWanted));

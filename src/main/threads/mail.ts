@@ -130,7 +130,7 @@ class MailThread {
     listenTo(data.store, answers<StoreToMail>(), (message) => this.#fromStore(message));
     listenTo(data.queue, plain<QueueToMail>(), (message) => {
       if (message.kind === "granted") this.#dispatcher.granted(message.site, message.slots);
-      else if (message.kind === "permitted") this.#dispatcher.permitted(message.site);
+      else if (message.kind === "permitted") this.#dispatcher.permitted(message.site, message.what);
       else this.#dispatcher.blocked(message.site, message.block);
     });
   }
@@ -179,6 +179,8 @@ class MailThread {
         return this.#dispatcher.space(message.report);
       case "unblock":
         return this.#dispatcher.unblocked(message.lane);
+      case "wanted":
+        return this.#dispatcher.wanted(message.rows);
       case "pauses":
         this.#isPaused = message.inbound;
         return this.#dispatcher.pauses(message);

@@ -1,0 +1,269 @@
+import { afterEach, expect, test } from "vitest";
+import { abandonScenes, fresh, lane, scene, settle, site } from "../../test/support/dispatching.ts";
+import { FREE_TERMS } from "../core/routing/site-terms.ts";
+import type { Destination } from "./destination.ts";
+
+// What holds for the connections to one site.
+
+afterEach(abandonScenes);
+
+const mx = "mx/b.example";
+
+function hosts(...addresses: readonly string[]): Destination {
+  return {
+    kind: "hosts",
+    site: "mx.b.example",
+    hosts: addresses.map((address, preference) => ({ preference, exchange: `h${preference}`, addresses: [address] })),
+  };
+}
+
+/** A scene whose only route is these lanes. */
+function routed(...lanes: readonly string[]): ReturnType<typeof scene> {
+  const s = scene();
+  s.route = lanes;
+  return s;
+}
+
+test("TLS that breaks where it is no condition: the same address in clear, and remembered", async () => {
+  const s = scene();
+  s.hosts.set("a", { ...site, tls: "opportunistic" });
+  s.hop.offersTls = true;
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.hop.connections).toBe(2);
+  expect(s.settlements).toMatchObject([{ kind: "finish" }]);
+  s.dispatcher.abandon();
+  await settle();
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.hop.connections).toBe(3); // in clear at once
+});
+
+test("TLS that breaks where it is a condition: nothing goes in clear", async () => {
+  const s = scene();
+  s.hosts.set("a", { ...site, tls: "verify" });
+  s.hop.offersTls = true;
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.hop.connections).toBe(1);
+  expect(s.reports[0]!.failure).toMatch(/^tls-failed/);
+});
+
+test("a next hop of 7 bits gets an 8-bit message converted; one that cannot be converted fails with 5.6.3", async () => {
+  const s = scene();
+  const message = fresh();
+  const eightBit = (content: string) => ({
+    ...message,
+    envelope: { ...message.envelope, isEightBit: true },
+    content: Uint8Array.from(content, (character) => character.charCodeAt(0)),
+  });
+  s.dispatcher.take(eightBit("Content-Transfer-Encoding: 8bit\r\n\r\nMany greetings, viele Gr\xfc\xdfe\r\n"));
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.hop.contents[0]).toContain("quoted-printable");
+  expect(s.hop.contents[0]).toContain("Gr=FC=DFe");
+  s.dispatcher.take(eightBit("Subject: Gr\xfc\xdfe\r\n\r\nbody\r\n"));
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "finish" }, { kind: "finish" }]);
+  expect(s.events.at(-1)).toMatchObject({ event: "delivery.failed", cause: "needs-8bitmime" });
+  expect(s.hop.connections).toBe(1);
+});
+
+test("a smart host that has something against us, message after message: the mail waits, and the site is left alone", async () => {
+  const s = routed(lane);
+  s.hop.answer = (command) => (command === "DOT" ? "554 Sending paused for this account" : undefined);
+  for (let n = 0; n < 4; n++) s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject(Array.from({ length: 3 }, () => ({ kind: "park", lane })));
+  expect(s.reports).toMatchObject([{ failure: "account-paused: 554 Sending paused for this account" }]);
+});
+
+test.each([
+  ["refuses it in words that sound like us", "554 Your account has been suspended: phishing"],
+  ["hangs up on it", ""],
+])("one message, at which the server %s, keeps no other from its way", async (_, answer) => {
+  const s = routed(lane);
+  let isPoison = true;
+  s.hop.answer = (command) => {
+    if (command !== "DOT" || !isPoison) return undefined;
+    isPoison = false;
+    return answer;
+  };
+  for (let n = 0; n < 3; n++) s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "park", lane }, { kind: "finish" }, { kind: "finish" }]);
+  expect(s.reports.filter(({ failure }) => failure !== undefined)).toEqual([]);
+});
+
+test("where new connections have a rate each further address of an attempt waits for its permit", async () => {
+  const s = routed(mx);
+  s.destinations.set("b.example", hosts("198.51.100.1", "198.51.100.2"));
+  s.terms = { ...FREE_TERMS, limits: { ...FREE_TERMS.limits, connectionsPerMinute: 2 } };
+  s.hop.refusesAt = (address) => address === "198.51.100.1";
+  s.dispatcher.take(fresh(1, mx));
+  await settle();
+  s.dispatcher.granted("mx.b.example", 1);
+  await settle();
+  expect([s.hop.connections, s.asked]).toEqual([1, ["mx.b.example"]]);
+  s.dispatcher.permitted("mx.b.example", "connection");
+  await settle();
+  expect(s.hop.connections).toBe(2);
+  expect(s.settlements).toMatchObject([{ kind: "finish" }]);
+});
+
+test("one connection at a time: the next address is tried when the last one is closed", async () => {
+  const s = routed(mx);
+  s.destinations.set("b.example", hosts("198.51.100.1", "198.51.100.2"));
+  s.hop.greeting = (address) => (address === "198.51.100.1" ? "554 not here" : "220 hello");
+  const closing: (() => void)[] = [];
+  s.hop.whenClosed = (call) => void closing.push(call);
+  s.dispatcher.take(fresh(1, mx));
+  await settle();
+  s.dispatcher.granted("mx.b.example", 1);
+  await settle();
+  expect([s.hop.connections, closing.length]).toEqual([1, 1]);
+  closing[0]!();
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "finish" }]);
+});
+
+test("relaying denied to one recipient is that message's wait; to three in a row it is the site's", async () => {
+  const s = routed(lane);
+  s.hop.answer = (command) =>
+    command === "RCPT" ? "554 5.7.1 Relay access denied" : command === "DATA" ? "503 no" : undefined;
+  for (let n = 0; n < 4; n++) s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  await settle();
+  expect(s.settlements.filter(({ kind }) => kind === "park")).toHaveLength(3);
+  expect(s.events.filter(({ event }) => event === "delivery.failed")).toEqual([]);
+  expect(s.reports[0]!.failure).toMatch(/^relay-denied/);
+});
+
+test("the same words of a stranger's server are about the recipient", async () => {
+  const s = routed(mx);
+  s.destinations.set("b.example", hosts("198.51.100.1"));
+  s.hop.answer = (command) =>
+    command === "RCPT" ? "554 5.7.1 Relay access denied" : command === "DATA" ? "503 no" : undefined;
+  s.dispatcher.take(fresh(1, mx));
+  await settle();
+  s.dispatcher.granted("mx.b.example", 1);
+  await settle();
+  expect(s.events.find(({ event }) => event === "delivery.failed")).toMatchObject({ cause: "rcpt-refused" });
+});
+
+test("where messages have a rate each transaction waits for its permit, and the connection meanwhile", async () => {
+  const s = routed(lane);
+  s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerMinute: 2 } });
+  for (let n = 0; n < 2; n++) s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect([s.asked, s.settlements]).toEqual([[lane], []]);
+  s.dispatcher.permitted(lane, "message");
+  await settle();
+  expect(s.settlements).toHaveLength(1);
+  expect(s.asked).toHaveLength(2);
+  s.dispatcher.permitted(lane, "message");
+  await settle();
+  expect(s.settlements).toHaveLength(2);
+  expect(s.hop.connections).toBe(1);
+});
+
+test("a permit that takes longer than a connection may idle: the connection is left, and the message waits on", async () => {
+  const s = routed(lane);
+  s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerMinute: 2 } });
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.clock.advance(5001);
+  await settle();
+  expect(s.reports).toMatchObject([{ failure: undefined }]);
+  expect([s.settlements, s.asked]).toEqual([[], []]);
+  s.dispatcher.permitted(lane, "message"); // it was on its way
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.dispatcher.permitted(lane, "message");
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "finish" }]);
+});
+
+test("so many messages over one connection as its terms allow", async () => {
+  const s = routed(lane);
+  s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerConnection: 2 } });
+  for (let n = 0; n < 3; n++) s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toHaveLength(2);
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements).toHaveLength(3);
+  expect(s.hop.connections).toBe(2);
+});
+
+test("how we show ourselves: source, family and the name in EHLO are the site's", async () => {
+  const s = routed(lane);
+  s.hosts.set("a", { ...site, egress: { source: "192.0.2.7", ehloName: "out.example", family: "ipv4" } });
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.hop.targets).toMatchObject([{ source: "192.0.2.7", family: "ipv4" }]);
+  expect(s.hop.said[0]).toBe("EHLO out.example");
+});
+
+test("what an operator wants something of goes back to the store, as far as it is not on its way", async () => {
+  const s = routed(lane);
+  s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerMinute: 2 } });
+  const messages = [fresh(2), fresh(2), fresh(1)];
+  for (const message of messages) s.dispatcher.take(message);
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.asked).toHaveLength(1); // the first one has a connection, and waits for its permit
+  const [first, second, third] = messages.map(({ deliveries }) => deliveries.map(({ row }) => row));
+  s.dispatcher.wanted([first![0]!, second![1]!, third![0]!]);
+  const parked = [third![0], second![1], first![0]].map((row) => ({ kind: "park", row, lane }));
+  expect(s.settlements).toMatchObject(parked);
+  s.dispatcher.permitted(lane, "message");
+  await settle();
+  s.dispatcher.permitted(lane, "message");
+  await settle();
+  expect(s.settlements.slice(3)).toMatchObject([
+    { kind: "finish", row: first![1] },
+    { kind: "finish", row: second![0] },
+  ]);
+  expect(s.hop.recipients).toEqual([1, 1]);
+});
+
+test("what is looked for in the DNS, or connected for, is not on its way yet", async () => {
+  const s = routed(mx);
+  s.destinations.set("b.example", hosts("198.51.100.1"));
+  const [looked, connecting] = [fresh(1, mx), fresh(1, mx)];
+  s.dispatcher.take(looked);
+  s.dispatcher.wanted([looked.deliveries[0]!.row]);
+  expect(s.settlements).toMatchObject([{ kind: "park" }]);
+  s.dispatcher.take(connecting);
+  await settle();
+  s.dispatcher.granted("mx.b.example", 1);
+  s.dispatcher.wanted([connecting.deliveries[0]!.row]);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "park" }, { kind: "park" }]);
+  expect(s.hop.contents).toEqual([]);
+});
+
+test("recipients of one message whose routes have other priorities are transactions of their own", async () => {
+  const s = routed(lane);
+  const message = fresh(3);
+  const deliveries = message.deliveries.map(
+    (delivery, at) => ({ ...delivery, priority: at === 1 ? "high" : "normal" }) as const,
+  );
+  s.dispatcher.take({ ...message, deliveries });
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.hop.recipients).toEqual([1, 2]);
+});

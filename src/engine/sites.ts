@@ -1,0 +1,346 @@
+import { OUTBOUND, OUTBOUND_TIME, QUEUE } from "../core/base/limits.ts";
+import { RecentMap } from "../core/base/recent-map.ts";
+import { type Duration, minute } from "../core/base/time.ts";
+import { SITE_RETRY, wait } from "../core/queue/backoff.ts";
+import { Rate } from "../core/queue/rate.ts";
+import { PROBE_WINDOW, type Window, freshWindow, narrowed, widened } from "../core/queue/window.ts";
+import type { Lane } from "../core/routing/lane.ts";
+import type { SiteLimits } from "../core/routing/site-terms.ts";
+import type { Block, Rated, Site, SiteReport } from "../ports/queue.ts";
+import type { Clock, Timer } from "../ports/clock.ts";
+import type { Entropy } from "../ports/entropy.ts";
+import type { Recorder } from "../ports/recorder.ts";
+import type { Outlet, QueueToMail } from "./messages.ts";
+
+/** How a site fared; good to know when it is used again. */
+interface SiteRecord {
+  readonly window: Window;
+  /** Blocks in a row. */
+  readonly failures: number;
+  readonly block: SiteBlock;
+  /** It took a message, and was not blocked since. */
+  readonly isProven: boolean;
+  /** What was begun there in the last minute, where that has a bound. */
+  readonly rates: Readonly<Record<Rated, Rate | undefined>>;
+}
+
+/** By the clock that never goes back: a wall clock that is set back keeps nothing blocked. */
+interface SiteBlock {
+  readonly endsAt: number;
+  readonly text: string;
+}
+
+/** What is known of a site that is in use: all that limits connections there. */
+interface SiteState {
+  readonly name: Site;
+  window: Window;
+  failures: number;
+  block: SiteBlock;
+  isProven: boolean;
+  /** Slots given out, by mail thread. */
+  readonly slots: number[];
+  /** Connections wanted, by mail thread, those it has included. */
+  readonly wanted: number[];
+  /** Lanes with claimed deliveries that go there. */
+  readonly lanes: Set<Lane>;
+  readonly limits: SiteLimits;
+  readonly rates: SiteRecord["rates"];
+  /** Mail threads with something that waits for its permit, first come, first served. */
+  readonly asking: Readonly<Record<Rated, number[]>>;
+  /** Rings when a rate has room again, at `timerAt` by the monotonic clock. */
+  timer: Timer | undefined;
+  timerAt: number;
+}
+
+const NO_BLOCK: SiteBlock = { endsAt: Number.NEGATIVE_INFINITY, text: "" };
+
+export interface SitesParts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly recorder: Recorder;
+  readonly mails: readonly Outlet<QueueToMail>[];
+  /** The bounds of a site, as the configuration has them. */
+  limitsOf(site: Site): SiteLimits;
+  /** Whether an operator wants nothing to go there. */
+  isPaused(site: Site): boolean;
+  /** Nothing goes to a site for now. Called before the mail threads hear of it. */
+  blocked(site: Site, block: Block): void;
+}
+
+/**
+ * Every connection to a site is a slot given out here, so that windows and rates hold over all mail threads (promise P8),
+ * and one dead site costs one slot at a time and delays nobody else.
+ */
+export class Sites {
+  readonly #parts: SitesParts;
+  readonly #clock: Clock;
+  readonly #mails: readonly Outlet<QueueToMail>[];
+  readonly #sites = new Map<Site, SiteState>();
+  readonly #resting = new RecentMap<Site, SiteRecord>(QUEUE.restingSitesMax);
+  /** Sites whose turn for a slot came while all sites together had enough. */
+  readonly #hungry = new Set<SiteState>();
+  /** Slots of all sites together, and of those whose last connection failed. */
+  #slots = 0;
+  #failingSlots = 0;
+  #mayDeliver = false; // until the store has looked at the disk
+
+  constructor(parts: SitesParts) {
+    this.#parts = parts;
+    this.#clock = parts.clock;
+    this.#mails = parts.mails;
+  }
+
+  /** A mail thread could use so many connections there, those it has included. */
+  demand(name: Site, mailThread: number, connections: number): void {
+    const site = this.#site(name);
+    site.wanted[mailThread] = connections;
+    const block = this.blockOf(name);
+    if (block !== undefined && connections > site.slots[mailThread]!)
+      this.#mails[mailThread]!.say({ kind: "blocked", site: name, block });
+    this.#grant(site);
+    this.#forget(site);
+  }
+
+  /** One of its connections is gone. */
+  release(name: Site, mailThread: number, report: SiteReport): void {
+    const site = this.#site(name);
+    site.slots[mailThread]!--;
+    this.#slots--;
+    if (site.failures > 0) this.#failingSlots--;
+    this.#progress(site, report.deliveries);
+    if (report.failure !== undefined) this.#judge(site, report.failure);
+    this.#grant(site);
+    this.#forget(site);
+    this.#feedHungry();
+  }
+
+  progress(name: Site, deliveries: number): void {
+    const site = this.#site(name);
+    this.#progress(site, deliveries);
+    this.#grant(site);
+    this.#forget(site);
+  }
+
+  /** Something of a mail thread wants to begin where it has a rate. */
+  permit(name: Site, mailThread: number, what: Rated): void {
+    const site = this.#site(name);
+    site.asking[what].push(mailThread);
+    this.#permit(site, what);
+  }
+
+  withdraw(name: Site, mailThread: number, what: Rated): void {
+    const site = this.#site(name);
+    const asking = site.asking[what];
+    const at = asking.indexOf(mailThread);
+    if (at !== -1) asking.splice(at, 1);
+    this.#forget(site);
+  }
+
+  /** An operator wants it tried now. */
+  unblock(name: Site): void {
+    if (!this.#sites.has(name) && this.#resting.get(name) === undefined) return; // a lane's name, or one nobody knows
+    const site = this.#site(name);
+    site.block = NO_BLOCK;
+    this.#grant(site);
+    this.#forget(site);
+  }
+
+  /** What is claimed of the lane goes there. */
+  attach(name: Site, lane: Lane): void {
+    this.#site(name).lanes.add(lane);
+  }
+
+  detach(name: Site, lane: Lane): void {
+    const site = this.#site(name);
+    site.lanes.delete(lane);
+    this.#forget(site);
+  }
+
+  lanesOf(name: Site): Iterable<Lane> {
+    return this.#sites.get(name)?.lanes ?? [];
+  }
+
+  blockOf(name: Site): Block | undefined {
+    const found = (this.#sites.get(name) ?? this.#resting.get(name))?.block;
+    const left = (found?.endsAt ?? 0) - this.#clock.monotonic();
+    return found === undefined || left <= 0 ? undefined : { until: this.#clock.now() + left, left, text: found.text };
+  }
+
+  /** What may be given out may have changed for all. */
+  goOn(mayDeliver: boolean): void {
+    this.#mayDeliver = mayDeliver;
+    for (const site of this.#sites.values()) this.#grant(site);
+  }
+
+  #site(name: Site): SiteState {
+    let site = this.#sites.get(name);
+    if (site === undefined) {
+      const perThread = (): number[] => this.#mails.map(() => 0);
+      const limits = this.#parts.limitsOf(name);
+      const found = this.#resting.get(name) ?? freshRecord(limits);
+      this.#resting.delete(name);
+      site = {
+        name,
+        ...found,
+        limits,
+        slots: perThread(),
+        wanted: perThread(),
+        lanes: new Set(),
+        asking: { message: [], connection: [] },
+        timer: undefined,
+        timerAt: 0,
+      };
+      this.#sites.set(name, site);
+    }
+    return site;
+  }
+
+  /** A site that nobody uses rests; of how it fared the newest are remembered (promise P7). */
+  #forget(site: SiteState): void {
+    if (sum(site.slots) > 0 || sum(site.wanted) > 0 || site.lanes.size > 0) return;
+    this.#sites.delete(site.name);
+    this.#hungry.delete(site);
+    site.timer?.cancel();
+    const { window, failures, block, isProven, rates } = site;
+    const now = this.#clock.monotonic();
+    const isBusy = [rates.message, rates.connection].some((rate) => rate?.isFresh(now) === false);
+    if (failures > 0 || window.price > 1 || isBusy)
+      this.#resting.set(site.name, { window, failures, block, isProven, rates });
+  }
+
+  #progress(site: SiteState, deliveries: number): void {
+    if (deliveries === 0) return;
+    const { name, failures } = site;
+    if (failures > 0) {
+      this.#failingSlots -= sum(site.slots);
+      this.#parts.recorder.record({ event: "site.unblocked", site: name, failures });
+    }
+    site.failures = 0;
+    site.window = widened(site.window, deliveries, site.limits.connectionsMax);
+    site.isProven = true;
+  }
+
+  /** A connection failed. Where nothing else stands there, all that goes to the site waits. */
+  #judge(site: SiteState, failure: string): void {
+    const standing = sum(site.slots);
+    site.window = narrowed(site.window, standing);
+    if (standing === 0) this.#block(site, failure);
+  }
+
+  /** It has no connection now, so that what is counted of it is nothing. */
+  #block(site: SiteState, because: string): void {
+    if (this.blockOf(site.name) !== undefined) return;
+    site.failures++;
+    const { entropy, recorder } = this.#parts;
+    const left = wait(SITE_RETRY, site.failures, entropy.fraction());
+    const block = { until: this.#clock.now() + left, left, text: because };
+    site.block = { endsAt: this.#clock.monotonic() + left, text: because };
+    site.window = PROBE_WINDOW;
+    site.isProven = false;
+    recorder.record({
+      event: "site.blocked",
+      site: site.name,
+      until: new Date(block.until).toISOString(),
+      failures: site.failures,
+      text: because,
+    });
+    this.#parts.blocked(site.name, block);
+    for (const mail of this.#mails) mail.say({ kind: "blocked", site: site.name, block });
+  }
+
+  /** Slots that all sites together leave to this one. */
+  #room(site: SiteState): number {
+    const room = OUTBOUND.connectionsMax - this.#slots;
+    if (site.isProven) return room;
+    const open = room - OUTBOUND.provenReserve;
+    return site.failures === 0 ? open : Math.min(open, OUTBOUND.failingConnectionsMax - this.#failingSlots);
+  }
+
+  /** New connections that the rates leave to a site now; the timer rings when there will be more. */
+  #allowed(site: SiteState): number {
+    const { connection, message } = site.rates;
+    const now = this.#clock.monotonic();
+    // A connection is of no use before its first message may go.
+    const wait = Math.max(connection?.freeAt(now) ?? now, (message?.freeAt(now) ?? now) - OUTBOUND_TIME.idle) - now;
+    if (wait > 0) this.#ring(site, wait);
+    return wait > 0 ? 0 : (connection?.room(now) ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Both rates are looked at when it rings, so that the sooner one counts. */
+  #ring(site: SiteState, delay: Duration): void {
+    const at = this.#clock.monotonic() + delay;
+    if (site.timer !== undefined && site.timerAt <= at) return;
+    site.timer?.cancel();
+    site.timerAt = at;
+    site.timer = this.#clock.after(delay, () => {
+      site.timer = undefined;
+      this.#permit(site, "connection"); // a connection that is being made goes before a new one
+      this.#grant(site);
+      this.#permit(site, "message");
+    });
+  }
+
+  #permit(site: SiteState, what: Rated): void {
+    const rate = site.rates[what];
+    const asking = site.asking[what];
+    while (asking.length > 0) {
+      const now = this.#clock.monotonic();
+      const at = rate?.freeAt(now) ?? now;
+      if (at > now) return this.#ring(site, at - now);
+      rate?.take(now);
+      this.#mails[asking.shift()!]!.say({ kind: "permitted", site: site.name, what });
+    }
+  }
+
+  /** Gives out slots up to the window, one mail thread after the other. */
+  #grant(site: SiteState): void {
+    if (!this.#mayDeliver || this.blockOf(site.name) !== undefined || this.#parts.isPaused(site.name)) return;
+    const wanted = sum(site.wanted) - sum(site.slots);
+    if (wanted <= 0) return;
+    const room = this.#room(site);
+    let free = Math.min(room, site.window.limit - sum(site.slots), this.#allowed(site));
+    const grants = this.#mails.map(() => 0);
+    for (let isGiving = true; free > 0 && isGiving;) {
+      isGiving = false;
+      for (let thread = 0; thread < grants.length && free > 0; thread++) {
+        if (site.slots[thread]! >= site.wanted[thread]!) continue;
+        site.slots[thread]!++;
+        grants[thread]!++;
+        free--;
+        this.#slots++;
+        if (site.failures > 0) this.#failingSlots++;
+        site.rates.connection?.take(this.#clock.monotonic());
+        isGiving = true;
+      }
+    }
+    for (const [thread, slots] of grants.entries())
+      if (slots > 0) this.#mails[thread]!.say({ kind: "granted", site: site.name, slots });
+    const isShort = sum(site.wanted) > sum(site.slots);
+    if (isShort && room <= sum(grants)) this.#hungry.add(site);
+    else if (isShort && site.window.limit > sum(site.slots)) this.#allowed(site); // the timer, if nothing else
+  }
+
+  /** The one that waits longest first; each gets what it can use, and waits again at the end where that was not all. */
+  #feedHungry(): void {
+    if (this.#hungry.size === 0) return;
+    const waiting = [...this.#hungry];
+    this.#hungry.clear();
+    for (const site of waiting) {
+      if (this.#room(site) > 0) this.#grant(site);
+      else this.#hungry.add(site);
+    }
+  }
+}
+
+function freshRecord({ connectionsMax, connectionsPerMinute, messagesPerMinute }: SiteLimits): SiteRecord {
+  const rate = (most: number | undefined): Rate | undefined =>
+    most === undefined ? undefined : new Rate(most, minute + OUTBOUND.rateSlack);
+  const rates = { message: rate(messagesPerMinute), connection: rate(connectionsPerMinute) };
+  return { window: freshWindow(connectionsMax), failures: 0, block: NO_BLOCK, isProven: false, rates };
+}
+
+function sum(numbers: readonly number[]): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+}
