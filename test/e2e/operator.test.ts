@@ -40,13 +40,13 @@ const LANE = "smarthost/slow";
 
 const REFUSING: SinkOptions = { faults: NOT_NOW, chance: () => 0 };
 
-async function stage(play: (stage: Stage) => Promise<void>, slowOptions = REFUSING): Promise<void> {
+async function stage(play: (stage: Stage) => Promise<void>, slowOptions = REFUSING, slowTerms = {}): Promise<void> {
   const home = new RelayHome();
   const live = await AccountingSink.start();
   const slow = await AccountingSink.start(slowOptions);
   const port = (sink: AccountingSink): string => `smtp://127.0.0.1:${sink.port}`;
   configure(home, 1, {
-    smarthosts: { live: { url: port(live), tls: "none" }, slow: { url: port(slow), tls: "none" } },
+    smarthosts: { live: { url: port(live), tls: "none" }, slow: { url: port(slow), tls: "none", ...slowTerms } },
     routes: [{ when: { recipient: "@slow.test" }, deliver: "slow" }, { deliver: "live" }],
   });
   let port0 = 0;
@@ -192,6 +192,24 @@ test("what is in hand ends as its attempt ends, and is held where it would wait 
     },
     { faults: NOT_NOW, chance, latencyMs: 5000 },
   );
+});
+
+test("what waits in memory for its turn at a next hop with a rate is held and cancelled at once", async () => {
+  const play = async (s: Stage): Promise<void> => {
+    const ids: string[] = [];
+    for (let n = 0; n < 4; n++) ids.push((await s.send(`r${n}@slow.test`)).split(" ").at(-1)!);
+    await s.slow.until((sink) => sink.recipients().length === 1);
+    const state = async (id: string): Promise<string[]> =>
+      ((await s.command("queue", "show", id)).answer.deliveries ?? []).map((delivery) => delivery.state);
+    for (const id of ids.slice(1)) expect(await state(id)).toEqual(["in hand"]);
+    await s.command("queue", "hold", ids[1]!);
+    await s.command("queue", "cancel", ids[2]!);
+    await expect.poll(() => state(ids[1]!), { timeout: 10_000 }).toEqual(["held"]);
+    await expect.poll(() => state(ids[2]!), { timeout: 10_000 }).toEqual(["cancelled"]);
+    expect(await state(ids[3]!)).toEqual(["in hand"]);
+    expect(s.slow.recipients()).toEqual(["r0@slow.test"]);
+  };
+  await stage(play, {}, { messages_per_minute: 1 });
 });
 
 test("a next hop that is away is tried at once where an operator wants it", async () => {
