@@ -89,8 +89,10 @@ export class Aftermath {
     for (const delivery of load.deliveries) {
       const lanes = this.#lanesOf(load, delivery);
       const next = openings.next(lanes, load.lane);
-      if (next !== undefined) group(onward, next, delivery);
-      else {
+      if (next !== undefined) {
+        this.#settler.goesRound(delivery, next);
+        group(onward, next, delivery);
+      } else {
         const { clock, entropy, policy } = this.#parts;
         const until = Math.min(block.until, openings.firstToEnd(lanes)?.until ?? block.until);
         const isOwnWait = !isRetriedWithItsSite(load.lane);

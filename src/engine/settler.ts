@@ -146,8 +146,13 @@ export class Settler {
   /** An attempt failed in a way that the route's next step may do better: `lane` takes it at once. */
   movedOn(load: Load, delivery: DeliveryInHand, failure: Failure, { host, transcript }: Attempt, lane: Lane): void {
     const end = { outcome: "deferred", reply: failureText(failure), host, note: `next-step ${lane}`, transcript };
-    this.#parts.queue.settle({ kind: "note", entry: this.#entry(load, delivery, end) });
+    this.#parts.queue.settle({ kind: "move", row: delivery.row, lane, entry: this.#entry(load, delivery, end) });
     this.#recordDeferred(load, delivery, failure, undefined, "next-step");
+  }
+
+  /** Its site is blocked: `lane` takes it meanwhile, without an attempt. */
+  goesRound(delivery: DeliveryInHand, lane: Lane): void {
+    this.#parts.queue.settle({ kind: "move", row: delivery.row, lane, entry: "" });
   }
 
   /** Their site is blocked: they wait for it; what is too old ends. `text` is what the last attempt there met. */

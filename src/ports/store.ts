@@ -64,7 +64,9 @@ export type Settlement =
       readonly isTold: boolean;
     }
   /** It stays in hand; `entry` goes to history. */
-  | { readonly kind: "note"; readonly entry: string };
+  | { readonly kind: "note"; readonly entry: string }
+  /** It stays in hand, and is tried in this lane next: also after a crash, because there it may have arrived (promise P3). */
+  | { readonly kind: "move"; readonly row: DeliveryRow; readonly lane: Lane; readonly entry: string };
 
 export interface Commit {
   /** True: the deliveries stay with the thread that brought them; false: they wait in their lanes. One flag an arrival. */

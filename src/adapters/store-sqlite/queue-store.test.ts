@@ -95,6 +95,18 @@ test("what is in hand is claimed by nobody until the next start", () => {
   ]);
 });
 
+test("what went on to another lane in hand is tried there after a crash too", () => {
+  const { store } = open();
+  const [row = 0] = store.commit([{ arrivals: [held(arrival(["a", "a"]))], settlements: [] }]);
+  const moved = deliveryRow(row, 1);
+  const settle = (settlement: Settlement): void => void store.commit([{ arrivals: [], settlements: [settlement] }]);
+  settle({ kind: "move", row: moved, lane: "backup", entry: "" });
+  expect(store.recover(0, "")).toBe(2);
+  const { claimed } = store.claimLane("backup", 0, 10);
+  expect(claimed.flatMap(({ deliveries }) => deliveries.map((delivery) => delivery.row))).toEqual([moved]);
+  expect(store.claimLane("a", 0, 10).count).toBe(1);
+});
+
 test("a message goes with its last delivery, its file after the commit", () => {
   const { store, file, removed } = open();
   const [row = 0] = store.commit([{ arrivals: [held(arrival(["a", "a"], { isFile: true }))], settlements: [] }]);

@@ -46,6 +46,7 @@ interface Statements {
   readonly wakeLane: StatementSync;
   readonly finishDelivery: StatementSync;
   readonly parkDelivery: StatementSync;
+  readonly moveDelivery: StatementSync;
   readonly anyDelivery: StatementSync;
   readonly deleteMessage: StatementSync;
   readonly deleteUpload: StatementSync;
@@ -85,6 +86,7 @@ function prepare(database: DatabaseSync): Statements {
     ),
     finishDelivery: database.prepare("DELETE FROM delivery WHERE row = ?"),
     parkDelivery: database.prepare(PARK_DELIVERY),
+    moveDelivery: database.prepare(`UPDATE delivery SET lane = ? WHERE row = ? AND state = ${IN_HAND}`),
     anyDelivery: database.prepare("SELECT 1 FROM delivery WHERE row BETWEEN ? AND ? LIMIT 1"),
     deleteMessage: database.prepare("DELETE FROM message WHERE row = ? RETURNING id, content IS NULL AS is_file"),
     deleteUpload: database.prepare("DELETE FROM upload WHERE id = ?"),
@@ -366,6 +368,7 @@ export class SqliteQueueStore implements QueueStore {
   #settle(settlement: Settlement, parking: Map<Lane, Parking>, touched: Set<MessageRow>): void {
     if (settlement.entry !== "") this.#entries.push(settlement.entry);
     if (settlement.kind === "note") return;
+    if (settlement.kind === "move") return void this.#do.moveDelivery.run(settlement.lane, settlement.row);
     if (settlement.kind === "finish") {
       this.#do.finishDelivery.run(settlement.row);
       touched.add(messageRow(settlement.row));
