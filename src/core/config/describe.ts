@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { type KeyWords, configSchema } from "./schema.ts";
+import type { KeyWords } from "./fields.ts";
+import { configSchema } from "./schema.ts";
 import { unwrap } from "./shape.ts";
 
 /** One key, as the reference page shows it. */
