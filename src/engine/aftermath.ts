@@ -95,8 +95,7 @@ export class Aftermath {
       } else {
         const { clock, entropy, policy } = this.#parts;
         const until = Math.min(block.until, openings.firstToEnd(lanes)?.until ?? block.until);
-        const isOwnWait = !isRetriedWithItsSite(load.lane);
-        const tried = isOwnWait ? delivery.attempts : 0;
+        const tried = this.#triedBefore(load, lanes, delivery);
         const due = dueAfterBlock(until, tried, policy, clock.now(), entropy.fraction());
         waits.push({ delivery, lane: lanes[0] ?? load.lane, due });
       }
@@ -121,6 +120,15 @@ export class Aftermath {
   /** Its next hop is gone from the configuration, or an operator wants it to go where the routes say now. */
   reroute(load: Load): void {
     for (const delivery of load.deliveries) this.#dropWhen(this.#settler.reroute(load, delivery), load.message, 1);
+  }
+
+  /**
+   * A smart host that is away says nothing of recipients. Elsewhere their own wait goes on beside the site's; behind a first
+   * step it has begun with that one's failure, so that not the whole queue is gone through as often as a site is tried.
+   */
+  #triedBefore({ lane }: Load, lanes: readonly Lane[], { attempts }: DeliveryInHand): number {
+    if (isRetriedWithItsSite(lane)) return 0;
+    return lanes.indexOf(lane) > 0 ? Math.max(1, attempts) : attempts;
   }
 
   /** This way it cannot go, and another one is only blocked: that one is waited for, and nobody's mail fails (promise P5). */

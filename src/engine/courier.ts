@@ -1,16 +1,18 @@
 import { invariant } from "../core/base/invariant.ts";
 import { OUTBOUND_TIME } from "../core/base/limits.ts";
 import { readOptions } from "../core/mail/stored.ts";
-import { Dialogue, type Effect } from "../core/outbound/dialogue.ts";
+import type { Dialogue, Effect } from "../core/outbound/dialogue.ts";
 import type { Doubts } from "../core/outbound/doubts.ts";
 import { type LossCause, type Outcome, type Transient, loss, unsuited } from "../core/outbound/outcome.ts";
 import { Transcript } from "../core/outbound/transcript.ts";
-import type { Clock, Timer } from "../ports/clock.ts";
+import type { ServerReply } from "../core/smtp/reply-decoder.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { ContentFiles } from "../ports/content.ts";
 import type { Site } from "../ports/queue.ts";
-import type { Endpoint, SocketEnd, TlsFacts, Transport } from "../ports/transport.ts";
+import type { Endpoint, SocketEnd, TlsFacts } from "../ports/transport.ts";
 import type { BrokenTls } from "./broken-tls.ts";
-import { Leg, type LegHandler, type Place, Places } from "./leg.ts";
+import { Deadline } from "./deadline.ts";
+import { Leg, type LegHandler, type LegParts, type Place, Places } from "./leg.ts";
 import type { Load } from "./load.ts";
 import { type Outgoing, outgoing, sevenBit } from "./pipeline.ts";
 import { Shipment } from "./shipment.ts";
@@ -31,12 +33,9 @@ export interface CourierHandler {
   gone(courier: Courier, failure: Transient | undefined, load: Load | undefined): void;
 }
 
-export interface CourierParts {
-  readonly transport: Transport;
+export interface CourierParts extends Omit<LegParts, "overhear"> {
   readonly clock: Clock;
   readonly files: ContentFiles;
-  readonly ehloName: string;
-  readonly ownName?: string | undefined;
   readonly brokenTls: BrokenTls;
 }
 
@@ -68,8 +67,8 @@ export class Courier implements LegHandler {
   #shipment: Shipment | undefined;
   /** While the load at hand is looked through, to become one of 7 bits. */
   #conversion: object | undefined;
-  #timer: Timer | undefined;
-  #deadline = 0;
+  readonly #deadline: Deadline;
+  /** Of the dialogue, when the deadline was set. */
   #step = -1;
   /** The connection is being closed; what comes after it is decided once that is done, so that there is one at a time. */
   #isLeaving = false;
@@ -94,6 +93,7 @@ export class Courier implements LegHandler {
     this.#load = first;
     this.#startedAt = parts.clock.monotonic();
     this.#transcript = new Transcript(this.#startedAt);
+    this.#deadline = new Deadline(parts.clock, () => this.#expire());
     this.#places = new Places(target, parts.brokenTls);
     const place = this.#places.next();
     invariant(place !== undefined, "a target has a candidate");
@@ -178,7 +178,7 @@ export class Courier implements LegHandler {
   }
 
   drained(): void {
-    this.#deadline = this.#parts.clock.monotonic() + OUTBOUND_TIME[this.#dialogue.phase];
+    this.#deadline.set(OUTBOUND_TIME[this.#dialogue.phase]);
     this.#shipment?.drained();
   }
 
@@ -206,22 +206,12 @@ export class Courier implements LegHandler {
   }
 
   #connect(place: Place): Leg {
-    const { isImplicitTls, tls, credentials, isOurRelay, egress } = this.#target;
-    const starts = isImplicitTls || tls === "none" || place.isInClear ? "none" : tls;
-    const dialogue = new Dialogue({
-      ehloName: egress.ehloName ?? this.#parts.ehloName,
-      ownName: this.#parts.ownName,
-      tls: starts === "verify" ? "required" : starts,
-      isSecured: isImplicitTls,
-      credentials,
-      isOurRelay,
-      overhear: (reply) => this.#transcript.heard(reply, this.#parts.clock.monotonic()),
-    });
     this.#tell(
       `connecting to ${this.#placeText(place)}${place.isInClear ? ", in clear because its TLS is broken" : ""}`,
     );
     this.#step = -1;
-    return new Leg(this.#parts.transport, this.#target, place, dialogue, this);
+    const overhear = (reply: ServerReply): void => this.#transcript.heard(reply, this.#parts.clock.monotonic());
+    return new Leg({ ...this.#parts, overhear }, this.#target, place, this);
   }
 
   #lose(cause: LossCause, text: string): void {
@@ -317,8 +307,7 @@ export class Courier implements LegHandler {
     const conversion = {};
     this.#conversion = conversion;
     const isWanted = (): boolean => this.#conversion === conversion;
-    this.#deadline = this.#parts.clock.monotonic() + OUTBOUND_TIME.block;
-    this.#arm(OUTBOUND_TIME.block);
+    this.#deadline.set(OUTBOUND_TIME.block);
     const converted = await sevenBit(load.message, this.#parts.files, isWanted).catch((error: unknown) => {
       return loss("mail", "content-unreadable", String(error)); // our disk: the message waits (promise P5)
     });
@@ -383,8 +372,7 @@ export class Courier implements LegHandler {
   #leave(): void {
     if (this.#isLeaving || this.#isGone) return;
     this.#isLeaving = true;
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#deadline.cancel();
     this.#conversion = undefined;
     this.#shipment?.stop();
     this.#leg.leave();
@@ -417,23 +405,10 @@ export class Courier implements LegHandler {
   #watch(): void {
     if (this.#isLeaving || this.#isGone || this.#dialogue.step === this.#step) return;
     this.#step = this.#dialogue.step;
-    const allowed = OUTBOUND_TIME[this.#dialogue.phase];
-    const now = this.#parts.clock.monotonic();
-    const isSooner = now + allowed < this.#deadline;
-    this.#deadline = now + allowed;
-    if (this.#timer === undefined || isSooner) this.#arm(allowed);
+    this.#deadline.set(OUTBOUND_TIME[this.#dialogue.phase]);
   }
 
-  #arm(delay: number): void {
-    this.#timer?.cancel();
-    this.#timer = this.#parts.clock.after(delay, () => this.#expire());
-  }
-
-  /** The timer is not moved with every step: when it rings it looks whether the deadline moved on. */
   #expire(): void {
-    this.#timer = undefined;
-    const left = this.#deadline - this.#parts.clock.monotonic();
-    if (left > 0) return this.#arm(left);
     if (this.#conversion !== undefined) return this.#lose("content-unreadable", "it took too long to convert");
     // Idle, or its transaction waits for its permit: that may take longer than servers like to wait.
     if (this.#dialogue.isReady) return this.#quit();

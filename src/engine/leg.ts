@@ -1,6 +1,7 @@
 import { OUTBOUND, OUTBOUND_TIME } from "../core/base/limits.ts";
-import type { Dialogue } from "../core/outbound/dialogue.ts";
+import { Dialogue } from "../core/outbound/dialogue.ts";
 import type { Transient } from "../core/outbound/outcome.ts";
+import type { ServerReply } from "../core/smtp/reply-decoder.ts";
 import type { Candidate } from "../core/routing/exchangers.ts";
 import type { Socket, SocketEnd, SocketHandler, TlsFacts, Transport } from "../ports/transport.ts";
 import type { BrokenTls } from "./broken-tls.ts";
@@ -39,6 +40,14 @@ export class Places {
   }
 }
 
+export interface LegParts {
+  readonly transport: Transport;
+  readonly ehloName: string;
+  readonly ownName?: string | undefined;
+  /** Hears every reply. */
+  overhear(reply: ServerReply): void;
+}
+
 export interface LegHandler {
   connected(): void;
   received(octets: Uint8Array): void;
@@ -60,13 +69,22 @@ export class Leg implements SocketHandler {
   #isLeft = false;
   #isClosed = false;
 
-  constructor(transport: Transport, target: Target, place: Place, dialogue: Dialogue, handler: LegHandler) {
+  constructor(parts: LegParts, target: Target, place: Place, handler: LegHandler) {
     this.place = place;
-    this.dialogue = dialogue;
     this.#handler = handler;
-    const { candidate } = place;
-    const { port, isImplicitTls, tls, authorities, egress } = target;
-    this.socket = transport.connect(
+    const { candidate, isInClear } = place;
+    const { port, isImplicitTls, tls, credentials, isOurRelay, authorities, egress } = target;
+    const starts = isImplicitTls || tls === "none" || isInClear ? "none" : tls;
+    this.dialogue = new Dialogue({
+      ehloName: egress.ehloName ?? parts.ehloName,
+      ownName: parts.ownName,
+      tls: starts === "verify" ? "required" : starts,
+      isSecured: isImplicitTls,
+      credentials,
+      isOurRelay,
+      overhear: parts.overhear,
+    });
+    this.socket = parts.transport.connect(
       {
         address: candidate.address,
         host: candidate.host,
