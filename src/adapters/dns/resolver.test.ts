@@ -3,8 +3,10 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DnsServerScript } from "../../../test/support/dns-server.ts";
 import { freePort } from "../../../test/support/free-port.ts";
 import { DNS } from "../../core/base/limits.ts";
+import { SystemClock } from "../system/clock.ts";
 import { SystemEntropy } from "../system/entropy.ts";
 import { DnsResolver } from "./resolver.ts";
+import { TOO_MANY } from "./turns.ts";
 
 const OPT: OptAnswer = {
   type: "OPT",
@@ -27,11 +29,15 @@ beforeEach(async () => {
 afterEach(() => dns.close());
 
 function resolver(...servers: readonly { readonly address: string; readonly port: number }[]): DnsResolver {
-  const entropy = new SystemEntropy();
+  const system = new SystemClock();
   return new DnsResolver({
     servers: servers.length > 0 ? servers : [dns.server],
-    clock: { monotonic: () => now },
-    entropy,
+    clock: {
+      monotonic: () => now,
+      after: (delay, call) => system.after(delay, call),
+      soon: (call) => system.soon(call),
+    },
+    entropy: new SystemEntropy(),
   });
 }
 
@@ -250,19 +256,44 @@ describe("memory", () => {
   });
 });
 
-test("only so many questions are under way, the others wait, and all are answered", async () => {
+test("more than there are turns for at a time wait for them, and all are answered", async () => {
   dns.otherwise = { records: [], soa: 60 };
   const found = resolver();
-  const names = Array.from({ length: DNS.underWayMax * 3 }, (_, at) => `h${at}.example`);
+  const names = Array.from({ length: DNS.youngMax * 2 }, (_, at) => `h${at}.example`);
   const answers = await Promise.all(names.map((name) => found.addresses(name, 4)));
   expect(answers.every((answer) => answer.kind === "absent")).toBe(true);
 });
 
-test("beyond those that wait, a lookup fails at once", async () => {
-  dns.otherwise = { records: [], soa: 60 };
+test("thousands of domains whose servers are silent delay no others, and those that end for it are not asked anew", async () => {
+  dns.otherwise = { silence: true };
   const found = resolver();
-  const names = Array.from({ length: DNS.underWayMax + DNS.waitingMax + 1 }, (_, at) => `h${at}.example`);
-  const answers = await Promise.all(names.map((name) => found.addresses(name, 4)));
-  expect(answers.pop()).toEqual({ kind: "failed", text: "too many lookups wait already" });
-  expect(answers.every((answer) => answer.kind === "absent")).toBe(true);
+  const silent = Array.from({ length: 6000 }, (_, at) => found.exchangers(`silent${at}.example`));
+  const waits = Array.from({ length: 100 }, async (_, at) => {
+    dns.mx(`d${at}.example`, [10, `h${at}.example`]).a(`h${at}.example`, "192.0.2.1");
+    const started = performance.now();
+    const answers = [await found.exchangers(`d${at}.example`), await found.addresses(`h${at}.example`, 4)];
+    expect(answers.map(({ kind }) => kind)).toEqual(["found", "found"]);
+    return performance.now() - started;
+  });
+  const sorted = (await Promise.all(waits)).toSorted((a, b) => a - b);
+  expect(sorted[95]).toBeLessThan(2000);
+  const ended = silent.map(async (answer, at) => ({ at, answer: await answer }));
+  const { at, answer } = await Promise.any(
+    ended.map(async (one) => {
+      const it = await one;
+      return it.answer.kind === "failed" && it.answer.text.endsWith(TOO_MANY.slow) ? it : Promise.reject(new Error());
+    }),
+  );
+  const asked = dns.asked.filter((question) => question === `MX silent${at}.example`).length;
+  expect(asked).toBe(1);
+  expect(await found.exchangers(`silent${at}.example`)).toEqual(answer);
+  expect(dns.asked.filter((question) => question === `MX silent${at}.example`)).toHaveLength(1);
+}, 20_000);
+
+test("beyond those that wait, a lookup fails at once", async () => {
+  dns.otherwise = { silence: true };
+  const found = resolver();
+  const names = Array.from({ length: DNS.youngMax + DNS.waitingMax + 1 }, (_, at) => `h${at}.example`);
+  const first = await Promise.race(names.map((name) => found.addresses(name, 4)));
+  expect(first).toEqual({ kind: "failed", text: TOO_MANY.waiting });
 });

@@ -8,6 +8,7 @@ import type { Entropy } from "../../ports/entropy.ts";
 import type { Answer, Resolver } from "../../ports/resolver.ts";
 import { type DnsServer, askByTcp, askByUdp, serverText } from "./ask.ts";
 import { type Question, type Response, decodeResponse, encodeQuery, plainName } from "./message.ts";
+import { TOO_MANY, Turns } from "./turns.ts";
 
 /** Records as they came; what they are is the caller's to check. */
 type Found = Answer<unknown>;
@@ -23,10 +24,15 @@ type Reading =
   | { readonly kind: "answer"; readonly found: Found; readonly ttl: Duration }
   | { readonly kind: "alias"; readonly target: string; readonly ttl: Duration };
 
+interface Resolved {
+  readonly found: Found;
+  readonly ttl: Duration;
+}
+
 export interface DnsResolverParts {
   /** Asked in this order, the next one where one fails; at least one. */
   readonly servers: readonly DnsServer[];
-  readonly clock: Pick<Clock, "monotonic">;
+  readonly clock: Pick<Clock, "monotonic" | "after" | "soon">;
   readonly entropy: Entropy;
 }
 
@@ -38,13 +44,13 @@ export class DnsResolver implements Resolver {
   readonly #parts: DnsResolverParts;
   readonly #remembered = new RecentMap<string, Remembered>(DNS.rememberedMax);
   readonly #underWay = new Map<string, Promise<Found>>();
-  readonly #waiting: (() => void)[] = [];
-  #asking = 0;
+  readonly #turns: Turns;
   /** The server that answered last. */
   #preferred = 0;
 
   constructor(parts: DnsResolverParts) {
     this.#parts = parts;
+    this.#turns = new Turns(parts.clock);
   }
 
   async exchangers(domain: string): Promise<Answer<MxRecord>> {
@@ -73,27 +79,19 @@ export class DnsResolver implements Resolver {
   }
 
   async #inTurn(question: Question, key: string): Promise<Found> {
-    if (this.#asking < DNS.underWayMax) this.#asking++;
-    else if (this.#waiting.length >= DNS.waitingMax) return { kind: "failed", text: "too many lookups wait already" };
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      const { found, ttl } = await this.#resolve(question);
-      this.#remembered.set(key, { found, until: this.#parts.clock.monotonic() + ttl });
-      return found;
-    } finally {
-      const next = this.#waiting.shift(); // takes over this turn
-      if (next === undefined) this.#asking--;
-      else next();
-    }
+    const resolved = await this.#turns.run((ended) => this.#resolve(question, ended));
+    if (resolved === undefined) return { kind: "failed", text: TOO_MANY.waiting };
+    this.#remembered.set(key, { found: resolved.found, until: this.#parts.clock.monotonic() + resolved.ttl });
+    return resolved.found;
   }
 
   /** Follows aliases that the server did not follow itself. */
-  async #resolve(question: Question): Promise<{ readonly found: Found; readonly ttl: Duration }> {
+  async #resolve(question: Question, ended: AbortSignal): Promise<Resolved> {
     let ttl: Duration = DNS.ttlMax;
     let { name } = question;
     for (let aliases = 0; aliases <= DNS.aliasesMax; aliases++) {
       const asked = { ...question, name };
-      const response = await this.#ask(asked);
+      const response = await this.#ask(asked, ended);
       if (typeof response === "string") return { found: { kind: "failed", text: response }, ttl: DNS.ttlFailed };
       const reading = read(response, asked);
       ttl = Math.min(ttl, reading.ttl);
@@ -105,7 +103,7 @@ export class DnsResolver implements Resolver {
   }
 
   /** A response that says something, or what was wrong with the last server. */
-  async #ask(question: Question): Promise<Response | string> {
+  async #ask(question: Question, ended: AbortSignal): Promise<Response | string> {
     const { servers } = this.#parts;
     const first = this.#preferred; // others may move it meanwhile
     let trouble = "";
@@ -113,7 +111,7 @@ export class DnsResolver implements Resolver {
       const number = (first + at) % servers.length;
       const server = servers[number]!;
       try {
-        const response = await this.#askServer(server, question);
+        const response = await this.#askServer(server, question, ended);
         trouble = troubleOf(response);
         if (trouble === "") {
           this.#preferred = number;
@@ -123,24 +121,25 @@ export class DnsResolver implements Resolver {
         trouble = (error as Error).message;
       }
       trouble = `${question.type} of ${question.name}: ${serverText(server)}: ${trouble}`;
+      if (ended.aborted) break;
     }
     return trouble;
   }
 
-  async #askServer(server: DnsServer, question: Question): Promise<Response> {
-    const response = await this.#exchange(server, question, true);
+  async #askServer(server: DnsServer, question: Question, ended: AbortSignal): Promise<Response> {
+    const response = await this.#exchange(server, question, true, ended);
     // RFC 6891 section 7: a server that is too old for EDNS says so in one of these ways.
     const isTooOld = response.code === "FORMERR" || response.code === "NOTIMP";
-    return isTooOld ? this.#exchange(server, question, false) : response;
+    return isTooOld ? this.#exchange(server, question, false, ended) : response;
   }
 
-  async #exchange(server: DnsServer, question: Question, hasEdns: boolean): Promise<Response> {
+  async #exchange(server: DnsServer, question: Question, hasEdns: boolean, ended: AbortSignal): Promise<Response> {
     const [high, low] = this.#parts.entropy.octets(2);
     const id = high! * 256 + low!;
     const query = encodeQuery(id, question, hasEdns);
     const reader = (octets: Uint8Array): Response | undefined => decodeResponse(octets, id, question);
-    const response = await askByUdp(server, query, DNS.attempt, reader);
-    return response.isTruncated ? askByTcp(server, query, DNS.tcp, reader) : response;
+    const response = await askByUdp(server, query, { timeout: DNS.attempt, ended }, reader);
+    return response.isTruncated ? askByTcp(server, query, { timeout: DNS.tcp, ended }, reader) : response;
   }
 }
 
