@@ -99,6 +99,8 @@ export const OUTBOUND = {
   exchangersMax: 8,
   /** Addresses that one attempt tries (FIELD). */
   addressesPerAttemptMax: 5,
+  /** Of these, addresses of one host, so that the next host has its turn too. */
+  addressesPerHostMax: 3,
   /** Messages over one connection to a stranger's server (FIELD). */
   messagesPerStrangerConnectionMax: 100,
   /** New connections to the servers of strangers, a minute and site (FIELD). */
