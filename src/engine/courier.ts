@@ -38,6 +38,7 @@ export interface CourierParts {
 
 const LOSSES: Readonly<Record<SocketEnd["kind"], LossCause>> = {
   "connect-failed": "connect-failed",
+  "source-unusable": "source-unusable",
   "tls-failed": "tls-failed",
   reset: "connection-lost",
   ended: "connection-lost",
