@@ -41,6 +41,7 @@ export interface CourierParts extends Omit<LegParts, "overhear"> {
 
 const LOSSES: Readonly<Record<SocketEnd["kind"], LossCause>> = {
   "connect-failed": "connect-failed",
+  "source-unusable": "source-unusable",
   "tls-failed": "tls-failed",
   reset: "connection-lost",
   ended: "connection-lost",

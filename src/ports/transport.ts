@@ -15,9 +15,9 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Why a socket is gone. `text` is the system's or TLS library's word, for operators; never sent to a peer. */
+/** Why a socket is gone; `source-unusable`: nothing can come from `ConnectTarget.source`. `text` is the system's or TLS library's word, for operators; never sent to a peer. */
 export interface SocketEnd {
-  readonly kind: "ended" | "reset" | "connect-failed" | "tls-failed" | "closed-here";
+  readonly kind: "ended" | "reset" | "connect-failed" | "source-unusable" | "tls-failed" | "closed-here";
   readonly text: string;
 }
 

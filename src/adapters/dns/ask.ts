@@ -13,6 +13,13 @@ export function serverText({ address, port }: DnsServer): string {
   return net.isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
+/** How long an answer is waited for. */
+export interface Patience {
+  readonly timeout: Duration;
+  /** Ends it sooner, with a reason. */
+  readonly ended: AbortSignal;
+}
+
 /** Takes what came; undefined where it is not the answer that is waited for. */
 type Reader<Found> = (octets: Uint8Array) => Found | undefined;
 
@@ -23,12 +30,15 @@ type Reader<Found> = (octets: Uint8Array) => Found | undefined;
 export function askByUdp<Found>(
   server: DnsServer,
   query: Uint8Array,
-  timeout: Duration,
+  { timeout, ended }: Patience,
   read: Reader<Found>,
 ): Promise<Found> {
+  ended.throwIfAborted();
   const socket = createSocket(net.isIPv6(server.address) ? "udp6" : "udp4");
   const { promise, resolve, reject } = Promise.withResolvers<Found>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout);
+  const end = (): void => reject(ended.reason as Error);
+  ended.addEventListener("abort", end);
   socket.on("error", reject);
   socket.on("message", (octets) => {
     const found = read(octets);
@@ -40,6 +50,7 @@ export function askByUdp<Found>(
   socket.connect(server.port, server.address);
   return promise.finally(() => {
     clearTimeout(timer);
+    ended.removeEventListener("abort", end);
     socket.close();
   });
 }
@@ -50,12 +61,15 @@ const LENGTH_OCTETS = 2; // RFC 1035 section 4.2.2
 export function askByTcp<Found>(
   server: DnsServer,
   query: Uint8Array,
-  timeout: Duration,
+  { timeout, ended }: Patience,
   read: Reader<Found>,
 ): Promise<Found> {
+  ended.throwIfAborted();
   const socket = net.connect({ host: server.address, port: server.port, noDelay: true });
   const { promise, resolve, reject } = Promise.withResolvers<Found>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms over TCP`)), timeout);
+  const end = (): void => reject(ended.reason as Error);
+  ended.addEventListener("abort", end);
   let came = Buffer.alloc(0);
   const length = Buffer.alloc(LENGTH_OCTETS);
   length.writeUInt16BE(query.length);
@@ -73,6 +87,7 @@ export function askByTcp<Found>(
   });
   return promise.finally(() => {
     clearTimeout(timer);
+    ended.removeEventListener("abort", end);
     socket.destroy();
   });
 }

@@ -38,6 +38,10 @@ export interface Response {
   /** It did not fit: the same has to be asked over TCP. */
   readonly isTruncated: boolean;
   readonly records: readonly ResourceRecord[];
+  /** It has records in its answer, of whatever class. */
+  readonly hasAnswer: boolean;
+  /** It names other servers, and says nothing of absence (RFC 2308 section 2.2). */
+  readonly isReferral: boolean;
   /** How long absence may be believed (RFC 2308 section 5); undefined where the zone does not say. */
   readonly absentTtl: Duration | undefined;
 }
@@ -81,15 +85,22 @@ export function decodeResponse(octets: Uint8Array, id: number, question: Questio
   const [asked, ...others] = packet.questions ?? [];
   // RFC 1035 section 4.1.1: a server that cannot read the question may leave it out, and then says that it failed.
   const isUnread = asked === undefined && code !== "NOERROR" && code !== "NXDOMAIN";
-  const isOurs = asked?.type === question.type && plainName(asked.name) === question.name && others.length === 0;
+  const isOurs =
+    asked?.type === question.type &&
+    asked.class === "IN" &&
+    plainName(asked.name) === question.name &&
+    others.length === 0;
   if (!isUnread && !isOurs) return undefined;
   const flags = packet.flags ?? 0;
+  const { answers = [], authorities = [] } = packet;
   return {
     code,
     isInformed: (flags & (RECURSION_AVAILABLE | AUTHORITATIVE_ANSWER)) !== 0,
     isTruncated: (flags & TRUNCATED_RESPONSE) !== 0,
-    records: (packet.answers ?? []).flatMap(resourceRecord),
-    absentTtl: absentTtl(packet.authorities ?? []),
+    records: answers.flatMap(resourceRecord),
+    hasAnswer: answers.length > 0,
+    isReferral: authorities.some(({ type }) => type === "NS") && !authorities.some(({ type }) => type === "SOA"),
+    absentTtl: absentTtl(authorities),
   };
 }
 
@@ -101,7 +112,7 @@ function responseCode(packet: ReturnType<typeof decode>): string {
 }
 
 function resourceRecord(answer: Answer): ResourceRecord[] {
-  if (answer.type === "OPT" || !("data" in answer)) return [];
+  if (answer.type === "OPT" || !("data" in answer) || answer.class !== "IN") return [];
   const { name, type, ttl = 0, data } = answer;
   return [{ name: plainName(name), type, ttl: ttl * second, data }];
 }

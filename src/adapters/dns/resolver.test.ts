@@ -1,10 +1,13 @@
-import { type OptAnswer, RECURSION_AVAILABLE, decode, encode } from "dns-packet";
+import { type Answer, type OptAnswer, RECURSION_AVAILABLE, TRUNCATED_RESPONSE, decode, encode } from "dns-packet";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DnsServerScript } from "../../../test/support/dns-server.ts";
 import { freePort } from "../../../test/support/free-port.ts";
 import { DNS } from "../../core/base/limits.ts";
+import { SystemClock } from "../system/clock.ts";
 import { SystemEntropy } from "../system/entropy.ts";
+import { decodeResponse } from "./message.ts";
 import { DnsResolver } from "./resolver.ts";
+import { TOO_MANY } from "./turns.ts";
 
 const OPT: OptAnswer = {
   type: "OPT",
@@ -27,11 +30,15 @@ beforeEach(async () => {
 afterEach(() => dns.close());
 
 function resolver(...servers: readonly { readonly address: string; readonly port: number }[]): DnsResolver {
-  const entropy = new SystemEntropy();
+  const system = new SystemClock();
   return new DnsResolver({
     servers: servers.length > 0 ? servers : [dns.server],
-    clock: { monotonic: () => now },
-    entropy,
+    clock: {
+      monotonic: () => now,
+      after: (delay, call) => system.after(delay, call),
+      soon: (call) => system.soon(call),
+    },
+    entropy: new SystemEntropy(),
   });
 }
 
@@ -185,6 +192,116 @@ describe("no answer", () => {
   });
 });
 
+describe("what a server does not say is not taken for absence", () => {
+  const cname = (name: string, data: string): Answer => ({ type: "CNAME", name, ttl: 60, data });
+  const a = (name: string): Answer => ({ type: "A", name, ttl: 60, data: "192.0.2.1" });
+  const soa: Answer = {
+    type: "SOA",
+    name: "example",
+    ttl: 60,
+    data: { mname: "ns.example", rname: "x.example", serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 60 },
+  };
+  const ns: Answer = { type: "NS", name: "example", ttl: 60, data: "ns.example" };
+  const chain = Array.from({ length: DNS.aliasesMax + 1 }, (_, at) => cname(`h${at}.example`, `h${at + 1}.example`));
+  const NXDOMAIN = 3;
+
+  interface Said {
+    readonly flags?: number;
+    readonly answers?: readonly Answer[];
+    readonly authorities?: readonly Answer[];
+  }
+
+  async function answerTo(name: string, { flags = RECURSION_AVAILABLE, answers = [], authorities = [] }: Said) {
+    dns.on("A", name, {
+      octets: (query) => [
+        encode({
+          type: "response",
+          id: query.id!,
+          flags,
+          questions: query.questions!,
+          answers: [...answers],
+          authorities: [...authorities],
+        }),
+      ],
+    });
+    return resolver().addresses(name, 4);
+  }
+
+  test.each<[string, Said, string]>([
+    [
+      "aliases that go round within one answer",
+      { answers: [cname("h0.example", "h1.example"), cname("h1.example", "h0.example")] },
+      "stands for another",
+    ],
+    [
+      "the same beside an SOA record",
+      { answers: [cname("h0.example", "h0.example")], authorities: [soa] },
+      "stands for",
+    ],
+    [
+      "the same beside NXDOMAIN",
+      { flags: RECURSION_AVAILABLE | NXDOMAIN, answers: [cname("h0.example", "h0.example")] },
+      "stands for",
+    ],
+    ["a chain that is too long", { answers: [...chain, a(`h${chain.length}.example`)] }, "stands for another"],
+    ["records of other names", { answers: [a("other.example")] }, "what was not asked"],
+    ["a record of another class", { answers: [{ ...a("h0.example"), class: "CH" } as Answer] }, "what was not asked"],
+    ["a referral (RFC 2308 section 2.2)", { authorities: [ns] }, "refers"],
+    [
+      "NXDOMAIN and records of the name",
+      { flags: RECURSION_AVAILABLE | NXDOMAIN, answers: [a("h0.example")] },
+      "contradicts",
+    ],
+    [
+      "NXDOMAIN at the end of an alias, from a server that does not know",
+      { flags: NXDOMAIN, answers: [cname("h0.example", "gone.example")] },
+      "no recursion",
+    ],
+    [
+      "what is cut off over TCP too",
+      { flags: RECURSION_AVAILABLE | TRUNCATED_RESPONSE, answers: [a("h0.example")] },
+      "cut off",
+    ],
+  ])("%s", async (_, said, text) => {
+    const found = await answerTo("h0.example", said);
+    expect(found).toMatchObject({ kind: "failed", text: expect.stringContaining(text) as string });
+  });
+
+  test.each<[string, Said, boolean]>([
+    ["NXDOMAIN without an SOA record (RFC 2308 section 2.1)", { flags: RECURSION_AVAILABLE | NXDOMAIN }, false],
+    ["nothing at all (RFC 2308 section 2.2, type 3)", {}, true],
+    ["an SOA record beside NS records", { authorities: [soa, ns] }, true],
+    ["another name's records beside an SOA record", { answers: [a("other.example")], authorities: [soa] }, true],
+    ["other records of the name", { answers: [{ type: "TXT", name: "h0.example", ttl: 60, data: "x" }] }, true],
+    [
+      "NXDOMAIN is about the last name of the aliases (RFC 6604 section 3)",
+      {
+        flags: RECURSION_AVAILABLE | NXDOMAIN,
+        answers: [cname("h0.example", "gone.example")],
+        authorities: [soa],
+      },
+      false,
+    ],
+    [
+      "nothing at the end of the aliases (RFC 2308 section 2.2)",
+      { answers: [cname("h0.example", "empty.example")], authorities: [soa] },
+      true,
+    ],
+  ])("but this is: %s", async (_, said, hasName) => {
+    expect(await answerTo("h0.example", said)).toEqual({ kind: "absent", hasName });
+  });
+
+  test("an answer to a question of another class is not ours", () => {
+    const message = encode({
+      type: "response",
+      id: 1,
+      flags: 0,
+      questions: [{ type: "A", name: "h.example", class: "CH" }],
+    });
+    expect(decodeResponse(message, 1, { type: "A", name: "h.example" })).toBeUndefined();
+  });
+});
+
 test("what is not the answer is waited past: another id, another question, no message at all", async () => {
   dns.on("A", "h.example", {
     octets: (query) => {
@@ -250,19 +367,44 @@ describe("memory", () => {
   });
 });
 
-test("only so many questions are under way, the others wait, and all are answered", async () => {
+test("more than there are turns for at a time wait for them, and all are answered", async () => {
   dns.otherwise = { records: [], soa: 60 };
   const found = resolver();
-  const names = Array.from({ length: DNS.underWayMax * 3 }, (_, at) => `h${at}.example`);
+  const names = Array.from({ length: DNS.youngMax * 2 }, (_, at) => `h${at}.example`);
   const answers = await Promise.all(names.map((name) => found.addresses(name, 4)));
   expect(answers.every((answer) => answer.kind === "absent")).toBe(true);
 });
 
-test("beyond those that wait, a lookup fails at once", async () => {
-  dns.otherwise = { records: [], soa: 60 };
+test("thousands of domains whose servers are silent delay no others, and those that end for it are not asked anew", async () => {
+  dns.otherwise = { silence: true };
   const found = resolver();
-  const names = Array.from({ length: DNS.underWayMax + DNS.waitingMax + 1 }, (_, at) => `h${at}.example`);
-  const answers = await Promise.all(names.map((name) => found.addresses(name, 4)));
-  expect(answers.pop()).toEqual({ kind: "failed", text: "too many lookups wait already" });
-  expect(answers.every((answer) => answer.kind === "absent")).toBe(true);
+  const silent = Array.from({ length: 6000 }, (_, at) => found.exchangers(`silent${at}.example`));
+  const waits = Array.from({ length: 100 }, async (_, at) => {
+    dns.mx(`d${at}.example`, [10, `h${at}.example`]).a(`h${at}.example`, "192.0.2.1");
+    const started = performance.now();
+    const answers = [await found.exchangers(`d${at}.example`), await found.addresses(`h${at}.example`, 4)];
+    expect(answers.map(({ kind }) => kind)).toEqual(["found", "found"]);
+    return performance.now() - started;
+  });
+  const sorted = (await Promise.all(waits)).toSorted((a, b) => a - b);
+  expect(sorted[95]).toBeLessThan(2000);
+  const ended = silent.map(async (answer, at) => ({ at, answer: await answer }));
+  const { at, answer } = await Promise.any(
+    ended.map(async (one) => {
+      const it = await one;
+      return it.answer.kind === "failed" && it.answer.text.endsWith(TOO_MANY.slow) ? it : Promise.reject(new Error());
+    }),
+  );
+  const asked = dns.asked.filter((question) => question === `MX silent${at}.example`).length;
+  expect(asked).toBe(1);
+  expect(await found.exchangers(`silent${at}.example`)).toEqual(answer);
+  expect(dns.asked.filter((question) => question === `MX silent${at}.example`)).toHaveLength(1);
+}, 20_000);
+
+test("beyond those that wait, a lookup fails at once", async () => {
+  dns.otherwise = { silence: true };
+  const found = resolver();
+  const names = Array.from({ length: DNS.youngMax + DNS.waitingMax + 1 }, (_, at) => `h${at}.example`);
+  const first = await Promise.race(names.map((name) => found.addresses(name, 4)));
+  expect(first).toEqual({ kind: "failed", text: TOO_MANY.waiting });
 });

@@ -13,7 +13,11 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
 
+/** Codes of bind(2) and connect(2) for an address that is not of this machine, of another family, or of no use for the way. */
+const NO_SOURCE: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EINVAL"]);
+
 interface SystemError extends Error {
+  readonly syscall?: unknown;
   readonly code?: unknown;
   readonly reason?: unknown;
 }
@@ -25,6 +29,16 @@ export function errorText(error: SystemError): string {
   if (!UNTRUSTED.has(String(error.code))) return text;
   const [what] = error.message.split(";", 1); // Node advises on its own options behind it
   return `the certificate is of no authority that is trusted here (${what}); smarthosts.NAME.tls_ca can name one`;
+}
+
+/** What is wrong with the address that a connection to `address` was to come from; undefined where it is something else. */
+export function sourceTrouble(error: SystemError, source: string, address: string): string | undefined {
+  const isOurs = error.syscall === "bind" || error.syscall === "connect";
+  if (!isOurs || !NO_SOURCE.has(String(error.code))) return undefined;
+  const isForeign = error.syscall === "bind" && error.code === "EADDRNOTAVAIL";
+  const what = isForeign ? "is no address of this machine" : `does not lead to ${address}`;
+  const advice = "smarthosts.NAME.source or delivery.source has to name another one, or none";
+  return `the source address ${source} ${what} (${error.message}); ${advice}`;
 }
 
 /** Only names of the certificate's subjectAltName count (RFC 9525 section 2): anybody may write anything into a CN. */

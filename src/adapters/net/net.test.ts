@@ -87,6 +87,26 @@ describe("the end", () => {
     expect(end.text).toContain("no-such-host.invalid");
   });
 
+  test.each([
+    // TEST-NET-3 (RFC 5737) is nobody's; ours cannot be left for the rest of the world; the family is another one.
+    ["203.0.113.7", "127.0.0.1", "is no address of this machine (bind EADDRNOTAVAIL 203.0.113.7)"],
+    ["2001:db8::7", "::1", "is no address of this machine (bind EADDRNOTAVAIL 2001:db8::7)"],
+    ["127.0.0.1", "203.0.113.7", "does not lead to 203.0.113.7 (connect EINVAL 203.0.113.7:"],
+    ["127.0.0.1", "::1", "does not lead to ::1 (bind EINVAL 127.0.0.1)"],
+  ])("from %s to %s the source is at fault", async (source, address, text) => {
+    const witness = connect(await listen(() => undefined), { address, source });
+    const end = await witness.end();
+    expect(end.kind).toBe("source-unusable");
+    expect(end.text).toContain(`the source address ${source} ${text}`);
+    expect(end.text).toContain("smarthosts.NAME.source or delivery.source");
+    expect(witness.calls).toEqual(["closed"]);
+  });
+
+  test("where nobody listens the source is not at fault", async () => {
+    const end = await connect(await freePort(), { source: "127.0.0.2" }).end();
+    expect(end.kind).toBe("connect-failed");
+  });
+
   test("nobody answers", async () => {
     const witness = new Witness();
     const socket = new NetSocket(new net.Socket(), witness, undefined, () => undefined);

@@ -65,6 +65,7 @@ export class NetSocket implements Socket {
   readonly #raw: net.Socket;
   readonly #handler: SocketHandler;
   readonly #role: TlsRole | undefined;
+  readonly #sourceTrouble: (error: Error) => string | undefined;
   #stream: net.Socket;
   #phase: Phase = "connecting";
   readonly #opened: (tls: TlsFacts | undefined) => void;
@@ -88,6 +89,8 @@ export class NetSocket implements Socket {
     if (this.#phase === "open") this.#handler.drained();
   };
   readonly #onError = (error: Error): void => {
+    const trouble = this.#phase === "connecting" ? this.#sourceTrouble(error) : undefined;
+    if (trouble !== undefined) this.#end ??= { kind: "source-unusable", text: trouble };
     this.#fail(errorText(error));
   };
   readonly #onEnd = (): void => {
@@ -101,18 +104,23 @@ export class NetSocket implements Socket {
     this.#handler.closed(this.#end ?? { kind: "ended", text: "the connection is gone" });
   };
 
-  /** `opened` is called once: when the connection stands, or after the handshake where TLS comes first. */
+  /**
+   * `opened` is called once: when the connection stands, or after the handshake where TLS comes first. `sourceTrouble` says
+   * what an error that comes before has against the address that the connection comes from.
+   */
   constructor(
     raw: net.Socket,
     handler: SocketHandler,
     role: TlsRole | undefined,
     opened: (tls: TlsFacts | undefined) => void,
+    sourceTrouble: (error: Error) => string | undefined = () => undefined,
   ) {
     this.#raw = raw;
     this.#stream = raw;
     this.#handler = handler;
     this.#role = role;
     this.#opened = opened;
+    this.#sourceTrouble = sourceTrouble;
     // `drained` hangs on the stream's own mark; it has to be reached before ours is.
     invariant(raw.writableHighWaterMark <= INBOUND.pendingOutputMax, "the stream says when it is full");
     // Stays to the end, whatever else comes and goes: an error without a listener ends the process.

@@ -2,7 +2,7 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import { OUTBOUND } from "../../core/base/limits.ts";
 import type { ConnectTarget, Socket, SocketHandler, TlsFacts, Transport } from "../../ports/transport.ts";
-import { identityError } from "./error-text.ts";
+import { identityError, sourceTrouble } from "./error-text.ts";
 import { NetSocket, type TlsRole } from "./socket.ts";
 import { clientContext } from "./tls-context.ts";
 
@@ -26,7 +26,13 @@ export class NetTransport implements Transport {
       ...(source === undefined ? {} : { localAddress: source }),
       ...(family === "any" ? {} : { family: family === "ipv4" ? 4 : 6 }),
     });
-    const socket = new NetSocket(raw, handler, this.#clientRole(target), (facts) => handler.connected(socket, facts));
+    const socket = new NetSocket(
+      raw,
+      handler,
+      this.#clientRole(target),
+      (facts) => handler.connected(socket, facts),
+      (error) => (source === undefined ? undefined : sourceTrouble(error, source, address)),
+    );
     socket.standsWithin(target.connectTimeout);
     raw.once("connect", () => socket.stands(target.isImplicitTls));
     return socket;

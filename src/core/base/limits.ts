@@ -99,6 +99,8 @@ export const OUTBOUND = {
   exchangersMax: 8,
   /** Addresses that one attempt tries (FIELD). */
   addressesPerAttemptMax: 5,
+  /** Of these, addresses of one host, so that the next host has its turn too. */
+  addressesPerHostMax: 3,
   /** Messages over one connection to a stranger's server (FIELD). */
   messagesPerStrangerConnectionMax: 100,
   /** New connections to the servers of strangers, a minute and site (FIELD). */
@@ -149,9 +151,18 @@ export const DNS = {
   tcp: 5 * second,
   /** Octets of an answer that a datagram may have (RFC 9715 section 3.1; the DNS flag day's figure). */
   datagramOctetsMax: 1232,
-  /** Lookups under way in one thread; further ones wait their turn. */
-  underWayMax: 200,
-  waitingMax: 5000,
+  /**
+   * Lookups under way in one thread, a socket each: so many in their first moment, and so many that take longer because
+   * somebody says nothing. A server that is asked for the first time has mostly answered within that moment, and 1,000 in
+   * half a second are 2,000 silent ones a second; more a thread has no time for (0.2 ms each).
+   */
+  youngMax: 1000,
+  youngFor: 500,
+  slowMax: 1500,
+  /** Lookups that begin before the thread looks after something else: some milliseconds. */
+  startsPerTurn: 20,
+  /** Lookups that wait their turn: as many as a thread has deliveries in hand. */
+  waitingMax: 10_000,
   /** Names that stand for other names, one after the other. */
   aliasesMax: 8,
   /** Answers that one thread remembers. */

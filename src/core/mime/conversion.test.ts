@@ -200,6 +200,132 @@ test.each([
   expect(converted(message)).toBe(`impossible: ${why}`);
 });
 
+const leaf = (type: string, encoding: string, ...body: readonly string[]): string =>
+  lines("MIME-Version: 1.0", `Content-Type: ${type}`, `Content-Transfer-Encoding: ${encoding}`, "", ...body);
+
+describe("what must not be given base64 or quoted-printable", () => {
+  test.each([
+    [
+      "message/partial (RFC 2046 section 5.2.2.1)",
+      leaf("message/partial; id=x; number=1", "8bit", "\xe9"),
+      "message/partial",
+    ],
+    [
+      "message/external-body (section 5.2.3)",
+      leaf("message/external-body; access-type=x", "8bit", "\xe9"),
+      "message/external-body",
+    ],
+    ["a report for programs (RFC 3464)", leaf("message/delivery-status", "8bit", "X: \xe9"), "message/delivery-status"],
+    ["a multipart without a boundary", leaf("multipart/mixed", "8bit", "\xe9"), "multipart/mixed"],
+    [
+      "a multipart with one that is too long",
+      leaf(`multipart/mixed; boundary=${"b".repeat(71)}`, "8bit", "\xe9"),
+      "multipart/mixed",
+    ],
+    ["a long line in one", leaf("message/partial; id=x", "7bit", "x".repeat(999)), "message/partial"],
+  ])("%s", (_, message, type) => {
+    expect(converted(message)).toBe(`impossible: a part of it is ${type}, which stays as it is (RFC 2045 section 6.4)`);
+  });
+
+  test("those of international mail may be (RFC 6533 section 4)", () => {
+    const found = converted(leaf("message/global-delivery-status", "8bit", "X: \xe9"));
+    expect(found).toContain("Content-Transfer-Encoding: base64\r\n");
+    expect(decoded(found)).toBe("X: \xe9\r\n");
+  });
+
+  test("in 7 bits they stay, and lose an encoding that says more", () => {
+    const message = leaf("message/partial; id=x", "8bit", "Subject: x", "", "plain");
+    expect(converted(message)).toBe(message.replace("8bit", "7bit"));
+  });
+});
+
+describe("a header that says two things", () => {
+  const twice = (first: string, second: string, body: string): string =>
+    lines(
+      "MIME-Version: 1.0",
+      "Content-Type: text/plain",
+      `Content-Transfer-Encoding: ${first}`,
+      `Content-Transfer-Encoding: ${second}`,
+      "",
+      body,
+    );
+  const why = "impossible: a part of it says in two ways what it is";
+
+  test("the same twice is once", () => {
+    expect(converted(twice("8bit", "8Bit", "a caf\xe9"))).toBe(
+      leaf("text/plain", "8bit", "a caf\xe9").replace("8bit", "quoted-printable").replace("\xe9", "=E9"),
+    );
+  });
+
+  test("two encodings: nobody knows what the octets mean", () => {
+    expect(converted(twice("8bit", "base64", "\xe9"))).toBe(why);
+    expect(converted(twice("base64", "8bit", "\xe9"))).toBe(why);
+  });
+
+  test("in 7 bits it stays to the octet, so that either way of reading it stays", () => {
+    const message = twice("base64", "8bit", "cGxhaW4=");
+    expect(converted(message)).toBe(message);
+  });
+
+  test("two types: one of them may be a signature's", () => {
+    const message = (body: string): string =>
+      lines("Content-Type: multipart/signed; boundary=b", "Content-Type: text/plain", "", "--b", "", body, "--b--");
+    expect(converted(message("\xe9"))).toBe(why);
+    expect(converted(message("plain"))).toBe(message("plain"));
+  });
+});
+
+test("an encoding that nobody knows is not taken off", () => {
+  expect(converted(leaf("text/plain", "x-uuencode", "begin 644 x", "\xe9"))).toBe(
+    "impossible: a part of it says that it is x-uuencode, and is not",
+  );
+  const message = leaf("text/plain", "x-uuencode", "begin 644 x", "#86)C", "`", "end");
+  expect(converted(message)).toBe(message);
+});
+
+test("uuencoded text is text: its octets come back", () => {
+  const body = lines("caf\xe9", "begin 644 x", "#86)C ", "`", "end");
+  const found = converted(leaf("text/plain", "8bit", body).slice(0, -2));
+  expect(found).toContain("quoted-printable");
+  expect(decoded(found)).toBe(body);
+});
+
+test.each(["8bit", "binary"])("S/MIME in one piece is a leaf, whose %s octets come back", (encoding) => {
+  const body = "0\x82\x01\x00\xff".repeat(50);
+  const found = converted(leaf("application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m", encoding, body));
+  expect(found).toContain("Content-Transfer-Encoding: base64\r\n");
+  expect(decoded(found)).toBe(`${body}\r\n`);
+});
+
+test("a multipart without an end has its last part converted to its end", () => {
+  const message = lines(
+    "MIME-Version: 1.0",
+    "Content-Type: multipart/mixed; boundary=b",
+    "",
+    "--b",
+    "Content-Type: text/plain",
+    "",
+    "a\xe9",
+    "",
+  );
+  expect(converted(message)).toBe(
+    message
+      .replace("text/plain\r\n", "text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n")
+      .replace("a\xe9", "a=E9"),
+  );
+});
+
+test("parts inside parts with the same boundary: each part on its own, whoever is meant to have it", () => {
+  const part = lines("--b", "Content-Type: text/plain", "", "a caf\xe9");
+  const message = `${lines("Content-Type: multipart/mixed; boundary=b", "", "--b", "Content-Type: multipart/mixed; boundary=b", "")}${part}--b--\r\n${part}--b--\r\n`;
+  const found = converted(message);
+  expect(found.match(/^a caf=E9\r$/gm)).toHaveLength(2);
+  expect(found.match(/^--b(--)?\r$/gm)).toHaveLength(5);
+  expect(
+    converted(message.replace("multipart/mixed; boundary=b\r\n\r\n--b", "multipart/signed; boundary=b\r\n\r\n--b")),
+  ).toBe("impossible: it is signed, and would not be any more");
+});
+
 test("a signed part beside a raw one: the signed one keeps its octets", () => {
   const signed = lines(
     "Content-Type: multipart/signed; boundary=s",

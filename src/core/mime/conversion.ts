@@ -1,7 +1,7 @@
 import { LF, isAscii, octetText, utf8 } from "../base/bytes.ts";
 import { MIME } from "../base/limits.ts";
 import { Base64Encoder, type BodyEncoder, QuotedPrintableEncoder } from "./encoders.ts";
-import type { Entity } from "./entity.ts";
+import { type Entity, isPlain } from "./entity.ts";
 import { type MimeVisitor, MimeWalker } from "./walker.ts";
 
 /** What becomes of one leaf. */
@@ -74,8 +74,10 @@ export class ConversionPlanner implements MimeVisitor {
   #treatment({ entity, isSigned, octets, eightBit, hasLongLine }: Leaf): Treatment {
     if (eightBit === 0 && !hasLongLine) return "as-is";
     if (isSigned) this.#why ??= "it is signed, and would not be any more";
-    if (entity.encoding === "quoted-printable" || entity.encoding === "base64")
-      this.#why ??= `a part of it says that it is ${entity.encoding}, and is not`;
+    if (entity.isAmbiguous) this.#why ??= "a part of it says in two ways what it is";
+    if (!isPlain(entity)) this.#why ??= `a part of it says that it is ${entity.encoding}, and is not`;
+    if (isComposite(entity))
+      this.#why ??= `a part of it is ${entity.type}, which stays as it is (RFC 2045 section 6.4)`;
     const isReadable = entity.type.startsWith("text/") && eightBit <= octets * READABLE_SHARE;
     return isReadable && entity.encoding !== "binary" ? "quoted-printable" : "base64";
   }
@@ -110,7 +112,7 @@ export class Converter implements MimeVisitor {
     const treatment = entity.kind === "leaf" ? this.#leaves[++this.#leaf]! : "as-is";
     this.#encoder = encoderOf(treatment);
     const isOpen = entity.encoding === "8bit" || entity.encoding === "binary";
-    if (isSigned || (treatment === "as-is" && !isOpen)) this.#out([octets]);
+    if (isSigned || (treatment === "as-is" && (!isOpen || entity.isAmbiguous))) this.#out([octets]);
     else this.#out([relabelled(octets, treatment === "as-is" ? "7bit" : treatment, isMessage)]);
     return true;
   }
@@ -132,6 +134,15 @@ export class Converter implements MimeVisitor {
   between(octets: Uint8Array): void {
     this.#out([octets]);
   }
+}
+
+/**
+ * What has parts or a header in it may not be encoded, also where it is not looked into: a fragment of a message
+ * (RFC 2046 section 5.2.2.1), a multipart without a boundary. For international mail that was loosened (RFC 6532
+ * section 3.5, RFC 6533).
+ */
+function isComposite({ type }: Entity): boolean {
+  return type.startsWith("multipart/") || (type.startsWith("message/") && !type.startsWith("message/global"));
 }
 
 function encoderOf(treatment: Treatment): BodyEncoder | undefined {

@@ -36,10 +36,9 @@ export class Transcript {
     return undefined;
   }
 
-  heard(reply: ServerReply, now: number): void {
-    const { code, status, lines } = reply;
-    const prefix = status === undefined ? `${code}` : `${code} ${status}`;
-    this.#add({ at: now, who: "S", text: `${prefix} ${lines.join(" / ")}` });
+  /** As the server said it, its lines behind one another; an enhanced code stands in them. */
+  heard({ code, lines }: ServerReply, now: number): void {
+    this.#add({ at: now, who: "S", text: `${code} ${lines.join(" / ")}` });
   }
 
   /** Empty where nothing was said. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { seeded } from "../../../test/support/chance.ts";
 import { OUTBOUND } from "../base/limits.ts";
-import { type Exchangers, type MxRecord, exchangersOf } from "./exchangers.ts";
+import { type Exchangers, type MxRecord, candidatesOf, exchangersOf } from "./exchangers.ts";
 
 const mx = (...records: readonly [number, string][]): MxRecord[] =>
   records.map(([preference, exchange]) => ({ preference, exchange }));
@@ -50,4 +50,28 @@ test("of a thousand records some are looked at, and ours counts wherever it stan
   const found = exchangersOf(mx(...many), nobody, seeded(3));
   expect(found.kind === "hosts" && found.hosts.length).toBe(OUTBOUND.exchangersMax);
   expect(names(exchangersOf(mx(...many, [10, "relay.example"]), us, seeded(3)))).toBe("ourselves");
+});
+
+describe("what one attempt tries", () => {
+  const host = (preference: number, exchange: string, ...addresses: readonly string[]) => ({
+    preference,
+    exchange,
+    addresses,
+  });
+  const tried = (...hosts: readonly ReturnType<typeof host>[]): string =>
+    candidatesOf(hosts, () => 0)
+      .map(({ host: name, address }) => `${name}/${address}`)
+      .join(" ");
+
+  test("each address once, by the name of the host that is preferred", () => {
+    expect(tried(host(20, "b", "1", "2"), host(10, "a", "1", "1"), host(30, "c", "2", "3"))).toBe("a/1 b/2 c/3");
+  });
+
+  test("an address that two hosts share does not count twice against the most of a host, or of all", () => {
+    expect(tried(host(10, "a", "1", "2", "3", "4"), host(20, "b", "1", "2", "3", "5", "6", "7", "8"))).toBe(
+      "a/1 a/2 a/3 b/5 b/6",
+    );
+    expect(OUTBOUND.addressesPerHostMax).toBe(3);
+    expect(OUTBOUND.addressesPerAttemptMax).toBe(5);
+  });
 });

@@ -50,17 +50,18 @@ function inOrder<Host extends MxRecord>(hosts: readonly Host[], chance: () => nu
   return shuffled(hosts, chance).toSorted((one, other) => one.preference - other.preference);
 }
 
-/** Addresses of one host that an attempt tries, so that the next host has its turn too. */
-const PER_HOST_MAX = 3;
-
 /**
  * What one attempt tries, in this order: lower preferences first, equal ones in random order, so that load spreads; at
- * most `OUTBOUND.addressesPerAttemptMax`. `chance` is in [0, 1).
+ * most `OUTBOUND.addressesPerAttemptMax`, and none twice, whatever names it has. `chance` is in [0, 1).
  */
 export function candidatesOf(hosts: readonly ExchangeHost[], chance: () => number): Candidate[] {
+  const seen = new Set<string>();
   return inOrder(hosts, chance)
     .flatMap(({ exchange, addresses }) =>
-      addresses.slice(0, PER_HOST_MAX).map((address) => ({ host: exchange, address })),
+      addresses
+        .filter((address) => !seen.has(address) && seen.add(address))
+        .slice(0, OUTBOUND.addressesPerHostMax)
+        .map((address) => ({ host: exchange, address })),
     )
     .slice(0, OUTBOUND.addressesPerAttemptMax);
 }
