@@ -200,7 +200,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     fields: {
       descriptors: "What the process may have.",
       sessions: "What all listeners together may have.",
-      connections: "To next hops, at most.",
+      connections: "To next hops, and to name servers of one thread, at most.",
     },
   },
   "space.low": {

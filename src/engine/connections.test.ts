@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { abandonScenes, fresh, lane, scene, settle, site } from "../../test/support/dispatching.ts";
 import { FREE_TERMS } from "../core/routing/site-terms.ts";
 import type { Destination } from "./destination.ts";
@@ -13,6 +13,7 @@ function hosts(...addresses: readonly string[]): Destination {
   return {
     kind: "hosts",
     site: "mx.b.example",
+    order: addresses.map((_, at) => `h${at}`).join(">"),
     hosts: addresses.map((address, preference) => ({ preference, exchange: `h${preference}`, addresses: [address] })),
   };
 }
@@ -266,4 +267,54 @@ test("recipients of one message whose routes have other priorities are transacti
   s.dispatcher.granted(lane, 1);
   await settle();
   expect(s.hop.recipients).toEqual([1, 2]);
+});
+
+describe("domains that share their servers and want them in another order", () => {
+  const other = "mx/c.example";
+  const reversed = (...addresses: readonly string[]): Destination => {
+    const same = hosts(...addresses);
+    if (same.kind !== "hosts") throw new Error("hosts");
+    const turned = same.hosts.map((host, at) => ({ ...host, preference: addresses.length - at }));
+    return { ...same, order: "h1>h0", hosts: turned };
+  };
+  const addresses = ["198.51.100.1", "198.51.100.2"] as const;
+
+  test("each goes to its own first, and what limits them is shared", async () => {
+    const s = routed(mx, other);
+    s.destinations.set("b.example", hosts(...addresses));
+    s.destinations.set("c.example", reversed(...addresses));
+    for (let n = 0; n < 2; n++) for (const name of [mx, other]) s.dispatcher.take(fresh(1, name));
+    await settle();
+    expect(s.demands.at(-1)).toBe(4); // of one site
+    s.dispatcher.granted("mx.b.example", 2);
+    await settle();
+    expect(s.hop.targets.map(({ address }) => address)).toEqual(addresses);
+    expect(s.settlements).toHaveLength(4);
+    expect(s.hop.connections).toBe(2);
+  });
+
+  test("one connection at a time: it makes room, and none waits for all mail of the other", async () => {
+    const s = routed(mx, other);
+    s.terms = { ...FREE_TERMS, limits: { ...FREE_TERMS.limits, connectionsMax: 1 } };
+    s.destinations.set("b.example", hosts(...addresses));
+    s.destinations.set("c.example", reversed(...addresses));
+    for (let n = 0; n < 3; n++) s.dispatcher.take(fresh(1, mx));
+    s.dispatcher.take(fresh(1, other));
+    await settle();
+    s.dispatcher.granted("mx.b.example", 1);
+    await settle();
+    expect([s.settlements.length, s.reports.length]).toEqual([1, 1]);
+    s.dispatcher.granted("mx.b.example", 1);
+    await settle();
+    expect(s.hop.targets.map(({ address }) => address)).toEqual(addresses);
+    s.dispatcher.granted("mx.b.example", 1);
+    await settle();
+    expect(s.settlements).toHaveLength(4);
+    s.dispatcher.take(fresh(1, other)); // the connection that stands is of the first order, and idle
+    await settle();
+    expect(s.reports).toHaveLength(3);
+    s.dispatcher.granted("mx.b.example", 1);
+    await settle();
+    expect(s.settlements).toHaveLength(5);
+  });
 });

@@ -112,9 +112,13 @@ test("a private network that is permitted", async () => {
   expect(destination.kind).toBe("hosts");
 });
 
-test("domains with the same hosts are one site, in whatever order they stand", async () => {
-  const one = await find("one.example", zone("one.example MX 1 a", "one.example MX 2 b", "a A 8.8.8.8"));
-  const other = await find("two.example", zone("two.example MX 5 b", "two.example MX 5 a", "b A 8.8.8.8"));
-  expect(one).toMatchObject({ site: "a,b" });
+test("domains with the same hosts are one site, in whatever order; what wants them in one order may share connections", async () => {
+  const hosts = ["a A 8.8.8.8", "b A 8.8.4.4", "c A 1.1.1.1"];
+  const ask = (...records: readonly string[]): Promise<Destination> =>
+    find(D, zone(...records.map((record) => `${D} MX ${record}`), ...hosts));
+  expect(await ask("1 a", "2 b", "2 c")).toMatchObject({ site: "a,b,c", order: "a>b,c" });
+  expect(await ask("10 c", "10 b", "5 a")).toMatchObject({ site: "a,b,c", order: "a>b,c" });
+  expect(await ask("2 a", "1 b", "1 c")).toMatchObject({ site: "a,b,c", order: "b,c>a" });
+});
   expect(other).toMatchObject({ site: "a,b" });
 });

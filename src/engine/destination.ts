@@ -10,8 +10,11 @@ import type { Answer, Resolver } from "../ports/resolver.ts";
 
 /** Where mail for a domain goes, as the DNS has it now. */
 export type Destination =
-  /** Each with an address at least. Domains of one `site` share their hosts, and what limits them. */
-  | { readonly kind: "hosts"; readonly site: string; readonly hosts: readonly ExchangeHost[] }
+  /**
+   * Each with an address at least. Domains of one `site` share their hosts, and what limits them; those that want them in
+   * one `order` may share connections too.
+   */
+  | { readonly kind: "hosts"; readonly site: string; readonly order: string; readonly hosts: readonly ExchangeHost[] }
   /** Permanent, and about the address; `status` is of RFC 3463. */
   | { readonly kind: "refused"; readonly status: "5.1.2" | "5.1.10" | "5.4.4" | "5.4.6"; readonly detail: string }
   /** It may be known later. */
@@ -74,7 +77,7 @@ export class DestinationFinder {
     if (this.#parts.isUs(address)) return refused("5.4.6", `${address} is ours: mail would come back to us`);
     const obstacle = obstacleTo(address, this.#parts.permitted);
     const hosts = [{ preference: 0, exchange: address, addresses: [address] }];
-    if (obstacle === undefined) return { kind: "hosts", site: `[${address}]`, hosts };
+    if (obstacle === undefined) return { kind: "hosts", site: `[${address}]`, order: "", hosts };
     return barredFrom([{ address, obstacle }]);
   }
 
@@ -110,7 +113,7 @@ export class DestinationFinder {
     }));
     const reachable = open.filter(({ addresses }) => addresses.length > 0);
     if (reachable.length === 0) return nowhere(domain, records, usable, barred);
-    return { kind: "hosts", site: siteOf(records), hosts: reachable };
+    return { kind: "hosts", site: siteOf(records), order: orderOf(reachable), hosts: reachable };
   }
 }
 
@@ -156,4 +159,12 @@ function inTurn(first: readonly string[], second: readonly string[]): string[] {
 function siteOf(records: readonly MxRecord[]): string {
   const names = records.map(({ exchange }) => exchange).filter((name) => name !== "");
   return [...new Set(names)].toSorted().slice(0, OUTBOUND.exchangersMax).join(",");
+}
+
+/** The same for all domains that want the same hosts tried before others: RFC 5321 section 5.1 leaves only equals to us. */
+function orderOf(hosts: readonly ExchangeHost[]): string {
+  const preferences = [...new Set(hosts.map(({ preference }) => preference))].toSorted((one, other) => one - other);
+  const equals = (of: number): string[] =>
+    hosts.filter(({ preference }) => preference === of).map(({ exchange }) => exchange);
+  return preferences.map((preference) => equals(preference).toSorted().join(",")).join(">");
 }

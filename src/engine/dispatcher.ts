@@ -8,7 +8,7 @@ import type { Pauses } from "../core/queue/pause.ts";
 import { PRIORITIES, type Priority } from "../core/queue/priority.ts";
 import { type Lane, type NextHop, parseLane } from "../core/routing/lane.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
-import { FREE_TERMS, type SiteTerms } from "../core/routing/site-terms.ts";
+import { FREE_TERMS, type SiteLimits, type SiteTerms } from "../core/routing/site-terms.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Block, QueueListener, QueuePort, Rated, Site } from "../ports/queue.ts";
 import type { Claimed, DeliveryRow, MessageRow, SpaceReport, WishInHand } from "../ports/store.ts";
@@ -50,9 +50,6 @@ export interface Fresh {
     readonly priority: Priority;
   }[];
 }
-
-/** Of a site that nothing goes to any more. */
-const NOWHERE: Aim = { limits: FREE_TERMS.limits, target: () => undefined };
 
 /**
  * A mail thread's part of the queue: has messages in hand (fresh ones from memory, others claimed from the store), finds
@@ -119,7 +116,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
   }
 
   granted(site: Site, slots: number): void {
-    const pool = this.#pools.get(site) ?? this.#newPool(site, NOWHERE);
+    const pool = this.#pools.get(site) ?? this.#newPool(site, FREE_TERMS.limits);
     pool.granted(slots);
     this.#work(pool);
     pool.returnSlots();
@@ -198,10 +195,11 @@ export class Dispatcher implements CourierHandler, QueueListener {
   // What couriers say.
 
   idle(courier: Courier): void {
-    const load = this.#mayStart() ? this.#pool(courier).next() : undefined;
+    const pool = this.#pool(courier);
+    const load = this.#mayStart() ? pool.next(courier) : undefined;
     if (load !== undefined) return courier.send(load);
     this.#inHand.report(true);
-    if (this.#isStopping) courier.close();
+    if (this.#isStopping || pool.hasWaiting) courier.close(); // what waits wants other connections
     return undefined;
   }
 
@@ -269,6 +267,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const found = this.#parts.smartHost(name);
     if (found === undefined) return this.#reroute(load);
     return this.#toSite(load, load.lane, {
+      order: "",
       limits: found.limits,
       target: () => {
         const host = this.#parts.smartHost(name); // at every attempt, so that a repaired one acts at once
@@ -290,12 +289,12 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#locating.delete(lane);
     switch (destination.kind) {
       case "hosts": {
-        const { hosts, site } = destination;
+        const { hosts, site, order } = destination;
         this.#openings.sited(lane, site);
         const { exchangerPort, exchangerTerms, entropy, queue } = this.#parts;
         if (loads.some(({ message }) => message.claimedFrom === lane)) queue.sited(lane, site);
         const target = (): Target => exchangerTarget(hosts, exchangerPort, exchangerTerms, () => entropy.fraction());
-        for (const load of loads) this.#toSite(load, site, { limits: exchangerTerms.limits, target });
+        for (const load of loads) this.#toSite(load, site, { order, limits: exchangerTerms.limits, target });
         return;
       }
       case "refused":
@@ -329,9 +328,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
       this.#aftermath.wait(load, block);
       return this.#inHand.report(true);
     }
-    const pool = this.#pools.get(site) ?? this.#newPool(site, aim);
-    pool.aim(aim);
-    pool.add(load);
+    const pool = this.#pools.get(site) ?? this.#newPool(site, aim.limits);
+    pool.add({ ...load, order: aim.order }, aim);
     return this.#work(pool);
   }
 
@@ -341,8 +339,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
     else pool.addFirst(load);
   }
 
-  #newPool(site: Site, aim: Aim): Pool {
-    const pool = new Pool(this.#parts, site, aim, this);
+  #newPool(site: Site, limits: SiteLimits): Pool {
+    const pool = new Pool(this.#parts, site, limits, this);
     this.#pools.set(site, pool);
     return pool;
   }

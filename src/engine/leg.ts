@@ -34,6 +34,7 @@ export class Places {
 
   /** After one that did not come as far as a session: the same one in clear, where TLS is what broke, or the next one. */
   after({ candidate, isInClear }: Place, failure: Transient): Place | undefined {
+    if (failure.cause === "source-unusable") return undefined; // wherever we go
     if (failure.cause !== "tls-failed" || isInClear || !this.#isTlsOptional) return this.next();
     this.#brokenTls.remember(candidate.address);
     return { candidate, isInClear: true };

@@ -35,6 +35,8 @@ export interface DeliveryInHand {
 export interface Load {
   readonly message: MessageInHand;
   readonly lane: Lane;
+  /** What its site's connections have to have in common to carry it: the order in which its servers are tried. */
+  readonly order?: string;
   /** Of all its deliveries. */
   readonly priority: Priority;
   readonly deliveries: readonly DeliveryInHand[];

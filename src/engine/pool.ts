@@ -15,11 +15,22 @@ export interface PoolParts extends CourierParts {
   readonly queue: Pick<QueuePort, "demand" | "release" | "progress" | "permit" | "withdraw">;
 }
 
-/** Where a site's connections go. */
+/** Where connections to a site go. */
 export interface Aim {
+  /** In which order its servers are tried: loads of one order may share a connection. */
+  readonly order: string;
   readonly limits: SiteLimits;
   /** As known at the time; undefined where the configuration has it no more. */
   target(): Target | undefined;
+}
+
+/** One order of a site's servers: what waits for it, and the connections that were made in it. */
+interface Way {
+  /** As it was found out last. */
+  aim: Aim;
+  /** Each priority and each lane has its turns. */
+  readonly waiting: WaitingRoom<Lane, Load>;
+  readonly couriers: Set<Courier>;
 }
 
 const RATED: readonly Rated[] = ["message", "connection"];
@@ -29,9 +40,9 @@ export class Pool {
   readonly site: Site;
   readonly #parts: PoolParts;
   readonly #handler: CourierHandler;
-  /** Loads that wait for a connection: each priority and each lane has its turns. */
-  readonly #waiting = new WaitingRoom<Lane, Load>();
-  readonly #couriers = new Set<Courier>();
+  /** By order; a smart host has one. The first is the next to have a new connection. */
+  readonly #ways = new Map<string, Way>();
+  readonly #couriers = new Map<Courier, Way>();
   /** Connections that wait for a permit, first come, first served. */
   readonly #asking: Readonly<Record<Rated, Set<Courier>>> = { message: new Set(), connection: new Set() };
   readonly #doubts = new Doubts();
@@ -39,18 +50,18 @@ export class Pool {
   #demanded = 0;
   /** Deliveries not yet told to the queue. */
   #delivered = 0;
-  #aim: Aim;
+  #limits: SiteLimits;
 
-  constructor(parts: PoolParts, site: Site, aim: Aim, handler: CourierHandler) {
+  constructor(parts: PoolParts, site: Site, limits: SiteLimits, handler: CourierHandler) {
     this.#parts = parts;
     this.site = site;
-    this.#aim = aim;
+    this.#limits = limits;
     this.#handler = handler;
   }
 
   get isEmpty(): boolean {
     const isAtRest = this.#slots === 0 && this.#demanded === 0 && this.#delivered === 0;
-    return isAtRest && this.#waiting.length === 0 && this.#couriers.size === 0;
+    return isAtRest && !this.hasWaiting && this.#couriers.size === 0;
   }
 
   get hasCouriers(): boolean {
@@ -58,30 +69,33 @@ export class Pool {
   }
 
   get hasWaiting(): boolean {
-    return this.#waiting.length > 0;
+    return this.#ways.values().some(({ waiting }) => waiting.length > 0);
   }
 
   /** What was found out later goes. */
-  aim(aim: Aim): void {
-    this.#aim = aim;
-  }
-
-  add(load: Load): void {
-    this.#waiting.push(load.priority, load.lane, load);
+  add(load: Load, aim: Aim): void {
+    this.#limits = aim.limits;
+    const way = this.#way(aim.order, aim);
+    way.aim = aim;
+    way.waiting.push(load.priority, load.lane, load);
   }
 
   /** It was to go before all that waits now. */
   addFirst(load: Load): void {
-    this.#waiting.unshift(load.priority, load.lane, load);
+    const nowhere: Aim = { order: "", limits: this.#limits, target: () => undefined };
+    this.#way(load.order ?? "", nowhere).waiting.unshift(load.priority, load.lane, load);
   }
 
-  next(): Load | undefined {
-    return this.#waiting.shift();
+  /** None where the connection has to make room for one of another order. */
+  next(courier: Courier): Load | undefined {
+    const own = this.#couriers.get(courier);
+    const isOtherBare = this.#ways.values().some((way) => way.waiting.length > 0 && way.couriers.size === 0);
+    return isOtherBare ? undefined : own?.waiting.shift();
   }
 
   /** Takes what waits, of all lanes or of some; no connection is wanted for it any more. */
   drain(isWanted?: (lane: Lane) => boolean): Load[] {
-    const taken = this.#waiting.drain(isWanted);
+    const taken = [...this.#ways.values()].flatMap(({ waiting }) => waiting.drain(isWanted));
     if (this.#demanded > this.#wanted) this.#demand(this.#wanted);
     return taken;
   }
@@ -89,8 +103,8 @@ export class Pool {
   /** Takes the loads that have some of these deliveries, as far as their transactions have not begun. */
   recall(rows: ReadonlySet<DeliveryRow>): Load[] {
     const has = ({ deliveries }: Load): boolean => deliveries.some(({ row }) => rows.has(row));
-    const atHand = [...this.#couriers].flatMap((courier) => courier.recall(has) ?? []);
-    const taken = [...atHand, ...this.#waiting.take(has)];
+    const atHand = [...this.#couriers.keys()].flatMap((courier) => courier.recall(has) ?? []);
+    const taken = [...atHand, ...[...this.#ways.values()].flatMap(({ waiting }) => waiting.take(has))];
     if (this.#demanded > this.#wanted) this.#demand(this.#wanted);
     return taken;
   }
@@ -101,17 +115,20 @@ export class Pool {
    */
   work(): Load[] {
     const astray: Load[] = [];
-    for (const courier of this.#couriers) {
-      if (this.#waiting.length === 0) break;
-      if (courier.isReady) courier.send(this.#waiting.shift()!);
+    for (const [courier, { waiting }] of this.#couriers) {
+      const load = courier.isReady ? waiting.shift() : undefined;
+      if (load !== undefined) courier.send(load);
     }
-    while (this.#waiting.length > 0 && this.#couriers.size < this.#slots) {
-      const target = this.#aim.target();
-      const load = this.#waiting.shift()!;
+    this.#makeRoom();
+    while (this.#couriers.size < this.#slots) {
+      const way = this.#nextWay();
+      if (way === undefined) break;
+      const target = way.aim.target();
+      const load = way.waiting.shift()!;
       if (target === undefined) astray.push(load);
-      else this.#couriers.add(new Courier(this.#parts, this.site, target, this.#doubts, this.#handler, load));
+      else this.#connect(way, target, load);
     }
-    if (this.#waiting.length > 0 && this.#wanted > this.#demanded) this.#demand(this.#wanted);
+    if (this.hasWaiting && this.#wanted > this.#demanded) this.#demand(this.#wanted);
     return astray;
   }
 
@@ -121,7 +138,7 @@ export class Pool {
 
   /** Whether a transaction may begin, or a connection be made, at once; if not, `permitted` follows. */
   may(what: Rated, courier: Courier): boolean {
-    const { messagesPerMinute, connectionsPerMinute } = this.#aim.limits;
+    const { messagesPerMinute, connectionsPerMinute } = this.#limits;
     if ((what === "message" ? messagesPerMinute : connectionsPerMinute) === undefined) return true;
     const asking = this.#asking[what];
     if (!asking.has(courier)) this.#parts.queue.permit(this.site, what);
@@ -144,7 +161,10 @@ export class Pool {
 
   /** A connection is gone. */
   gone(courier: Courier, failure: Transient | undefined, isStopping: boolean): void {
+    const way = this.#couriers.get(courier);
     this.#couriers.delete(courier);
+    way?.couriers.delete(courier);
+    this.#forgetIdle();
     for (const what of RATED) if (this.#asking[what].delete(courier)) this.#parts.queue.withdraw(this.site, what);
     this.#release(failure, isStopping ? this.#couriers.size : this.#wanted);
   }
@@ -158,12 +178,49 @@ export class Pool {
 
   /** Says QUIT to connections that carry nothing, or ends all of them. */
   close(which: "ready" | "all"): void {
-    for (const courier of this.#couriers) if (which === "all" || courier.isReady) courier.close();
+    for (const courier of this.#couriers.keys()) if (which === "all" || courier.isReady) courier.close();
+  }
+
+  #way(order: string, aim: Aim): Way {
+    const found = this.#ways.get(order);
+    if (found !== undefined) return found;
+    const way = { aim, waiting: new WaitingRoom<Lane, Load>(), couriers: new Set<Courier>() };
+    this.#ways.set(order, way);
+    return way;
+  }
+
+  /** Of those with something that waits, each in its turn. */
+  #nextWay(): Way | undefined {
+    const found = this.#ways.entries().find(([, { waiting }]) => waiting.length > 0);
+    if (found === undefined) return undefined;
+    const [order, way] = found;
+    this.#ways.delete(order);
+    this.#ways.set(order, way);
+    return way;
+  }
+
+  /** A connection without work leaves where the site may have no other for what waits. */
+  #makeRoom(): void {
+    if (!this.hasWaiting || this.#slots < this.#limits.connectionsMax) return;
+    for (const courier of this.#couriers.keys()) if (courier.isReady) courier.close();
+  }
+
+  #connect(way: Way, target: Target, load: Load): void {
+    const courier = new Courier(this.#parts, this.site, target, this.#doubts, this.#handler, load);
+    this.#couriers.set(courier, way);
+    way.couriers.add(courier);
+  }
+
+  #forgetIdle(): void {
+    for (const [order, { waiting, couriers }] of this.#ways)
+      if (waiting.length === 0 && couriers.size === 0) this.#ways.delete(order);
   }
 
   /** Connections that would have work. */
   get #wanted(): number {
-    return Math.min(this.#aim.limits.connectionsMax, this.#couriers.size + this.#waiting.length);
+    let waiting = 0;
+    for (const way of this.#ways.values()) waiting += way.waiting.length;
+    return Math.min(this.#limits.connectionsMax, this.#couriers.size + waiting);
   }
 
   #demand(connections: number): void {

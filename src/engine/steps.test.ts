@@ -13,6 +13,7 @@ function hosts(...addresses: readonly string[]): Destination {
   return {
     kind: "hosts",
     site: "mx.b.example",
+    order: addresses.map((_, at) => `h${at}`).join(">"),
     hosts: addresses.map((address, preference) => ({ preference, exchange: `h${preference}`, addresses: [address] })),
   };
 }

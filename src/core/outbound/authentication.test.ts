@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Authentication, chooseMechanism, secretsOf, withoutSecrets } from "./authentication.ts";
+import { Authentication, chooseMechanism } from "./authentication.ts";
 
 const credentials = { username: "user", password: "secret" };
 
@@ -38,17 +38,4 @@ test("after five challenges nothing more is said", () => {
   const exchange = new Authentication("PLAIN", credentials);
   const responses = Array.from({ length: 6 }, () => exchange.response());
   expect(responses.map((r) => r !== undefined)).toEqual([true, true, true, true, true, false]);
-});
-
-test("a server that quotes what we sent shows no password", () => {
-  const credentials = { username: "us", password: "SmartSecret" };
-  const quoted = [
-    "5.7.8 bad: AUTH PLAIN AHVzAFNtYXJ0U2VjcmV0",
-    "5.7.8 unknown command U21hcnRTZWNyZXQ=",
-    "5.7.8 no SmartSecret here",
-  ];
-  const reply = { kind: "reply", code: 535, status: "5.7.8", lines: quoted } as const;
-  const shown = withoutSecrets(reply, secretsOf(credentials)).lines.join("\n");
-  expect(shown).not.toMatch(/AHVzAFNt|U21hcnRT|SmartSecret/);
-  expect(shown.match(/\[redacted\]/g)).toHaveLength(3);
 });

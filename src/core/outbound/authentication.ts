@@ -1,6 +1,5 @@
 import { utf8 } from "../base/bytes.ts";
 import { OUTBOUND } from "../base/limits.ts";
-import type { ServerReply } from "../smtp/reply-decoder.ts";
 import { type Mechanism, type PasswordAttempt, encodeBase64, plainResponse } from "../smtp/sasl.ts";
 
 /** PLAIN before LOGIN: it is a standard, and one round trip. Undefined where the server offers neither. */
@@ -35,21 +34,4 @@ export class Authentication {
     if (challenge === 2) return `${encodeBase64(utf8(this.#credentials.password))}\r\n`;
     return undefined;
   }
-}
-
-const SECRET_CHARACTERS_MIN = 4; // shorter ones are in every text
-const REDACTED = "[redacted]";
-
-/** Everything that an AUTH exchange sends and that must never be shown. */
-export function secretsOf(credentials: PasswordAttempt): readonly string[] {
-  const { password } = credentials;
-  const sent = [plainResponse(credentials), encodeBase64(utf8(password)), password];
-  return sent.filter((secret) => secret.length >= SECRET_CHARACTERS_MIN);
-}
-
-/** Some servers quote the line that they refuse, and that may be our password. */
-export function withoutSecrets(reply: ServerReply, secrets: readonly string[]): ServerReply {
-  if (!reply.lines.some((line) => secrets.some((secret) => line.includes(secret)))) return reply;
-  const lines = reply.lines.map((line) => secrets.reduce((text, secret) => text.replaceAll(secret, REDACTED), line));
-  return { ...reply, lines };
 }

@@ -1,7 +1,7 @@
 import { invariant } from "../base/invariant.ts";
 import { ReplyDecoder, type ServerReply } from "../smtp/reply-decoder.ts";
 import type { PasswordAttempt } from "../smtp/sasl.ts";
-import { Authentication, chooseMechanism, secretsOf, withoutSecrets } from "./authentication.ts";
+import { Authentication, chooseMechanism } from "./authentication.ts";
 import { QUIT_COMMAND, STARTTLS_COMMAND, type Transaction, helloCommand } from "./commands.ts";
 import { Exchange, unsuitedTo } from "./exchange.ts";
 import { type Features, NO_FEATURES, parseFeatures } from "./features.ts";
@@ -16,6 +16,7 @@ import {
   refusedSession,
   trouble,
 } from "./outcome.ts";
+import { Redaction } from "./redaction.ts";
 
 export interface DialogueSettings {
   readonly ehloName: string;
@@ -79,7 +80,7 @@ const CLOSE: Effect = { kind: "close" };
  */
 export class Dialogue {
   readonly #settings: DialogueSettings;
-  readonly #secrets: readonly string[] | undefined;
+  readonly #redaction: Redaction | undefined;
   readonly #decoder = new ReplyDecoder();
   #state: State = "greeting";
   #isSecured: boolean;
@@ -98,7 +99,7 @@ export class Dialogue {
 
   constructor(settings: DialogueSettings) {
     this.#settings = settings;
-    this.#secrets = settings.credentials === undefined ? undefined : secretsOf(settings.credentials);
+    this.#redaction = settings.credentials === undefined ? undefined : new Redaction(settings.credentials);
     this.#isSecured = settings.isSecured;
   }
 
@@ -193,7 +194,7 @@ export class Dialogue {
   }
 
   #hear(said: ServerReply): void {
-    const reply = this.#secrets === undefined ? said : withoutSecrets(said, this.#secrets);
+    const reply = (this.#state === "auth" ? this.#redaction?.clearAll(said) : this.#redaction?.clear(said)) ?? said;
     this.#settings.overhear?.(reply);
     if (this.#isAtEase()) return this.#finish(); // the answer to QUIT, or one to nothing
     if (reply.code === 421) return this.#end(closing(this.phase, reply));
