@@ -46,7 +46,7 @@ export interface LegParts {
   readonly ehloName: string;
   readonly ownName?: string | undefined;
   /** Hears every reply. */
-  overhear(reply: ServerReply): void;
+  readonly overhear: (reply: ServerReply) => void;
 }
 
 export interface LegHandler {
