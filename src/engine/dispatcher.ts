@@ -201,6 +201,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
   stop(): Promise<void> {
     this.#isStopping = true;
     for (const pool of this.#pools.values()) pool.close("ready");
+    this.#settler.flush();
     return new Promise((resolve) => {
       this.#whenQuiet = resolve;
       this.#checkQuiet();

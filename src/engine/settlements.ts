@@ -106,8 +106,8 @@ export class Settlements {
       ...said,
       isPassedOn: false,
       settle: (told) => {
-        const about = { id: message.id, recipient, lane, cause, reply };
-        this.#recorder.record({ event: "delivery.failed", ...about, attempts, dsn: told });
+        const about = { id: message.id, recipient, lane, cause, reply, dsn: told };
+        this.#recorder.record({ event: "delivery.failed", ...about, attempts });
         if (message.envelope.identity === MAILER_DAEMON) this.#recorder.record({ event: "dsn.refused", ...about });
         const note = cause === "expired" ? `expired; ${told}` : told;
         const end = { outcome: "failed", reply, host, note, transcript };

@@ -21,7 +21,7 @@ export interface SettlerParts {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly recorder: Recorder;
-  readonly notifier: Pick<Notifier, "notice" | "report" | "delayAfter">;
+  readonly notifier: Pick<Notifier, "notice" | "parts" | "report" | "delayAfter">;
   readonly ages: Pick<ClockWatch, "receivedByNow">;
   readonly policy: DeliveryPolicy;
   /** What the routes say now: the lanes in the order of the route's steps, none where no route takes it. */
@@ -60,8 +60,13 @@ export class Settler {
   constructor(parts: SettlerParts) {
     this.#parts = parts;
     this.#settlements = new Settlements(parts);
-    const { queue, notifier } = parts;
-    this.#teller = new Teller({ queue, notifier, expiresAt: (message) => this.#expiresAt(message) });
+    const { clock, queue, notifier } = parts;
+    this.#teller = new Teller({ clock, queue, notifier, expiresAt: (message) => this.#expiresAt(message) });
+  }
+
+  /** What is gathered for reports is recorded at once, now and from now on: nobody waits for a stop. */
+  flush(): void {
+    this.#teller.flush();
   }
 
   /** What follows from the outcome of an attempt; `attempts` has it included. */
@@ -89,12 +94,8 @@ export class Settler {
         failed.push(this.#settlements.failed(load, delivery, said, cause, attempt));
       }
     }
-    const { message } = load;
-    return all([
-      this.#wait(load, waits),
-      this.#teller.tell(message, "failed", failed),
-      this.#teller.tell(message, "relayed", relayed),
-    ]);
+    const delayed = this.#wait(load, waits);
+    return this.#teller.tell(load.message, fates.length, { failed, delayed, relayed });
   }
 
   /** The site failed before the load could begin. History gets an entry for each delivery, the log one line for all. */
@@ -162,32 +163,25 @@ export class Settler {
       const said = { status: EXPIRED, remoteHost: "", diagnostic };
       return { delivery, lane, due: Math.min(due, end), because, text, end: undefined, ...said };
     });
-    return this.#wait(load, waiting);
+    return this.#teller.tell(load.message, waits.length, { delayed: this.#wait(load, waiting) });
   }
 
   /** They end without an attempt. */
   #expire(load: Load, deliveries: readonly DeliveryInHand[], diagnostic: string): Promise<void> | undefined {
     const said = { status: EXPIRED, remoteHost: "", diagnostic };
     const ended = deliveries.map((delivery) => this.#settlements.failed(load, delivery, said, "expired", NO_ATTEMPT));
-    return this.#teller.tell(load.message, "failed", ended);
+    return this.#teller.tell(load.message, ended.length, { failed: ended });
   }
 
-  /** Parks them; who is to hear of delays is told of the first that is one. */
-  #wait(load: Load, waits: readonly Waiting[]): Promise<void> | undefined {
+  /** Parks them, but for those whose sender may have to hear of the delay, once. */
+  #wait(load: Load, waits: readonly Waiting[]): Telling[] {
     const { notifier, ages, clock, queue } = this.#parts;
-    const { message } = load;
-    const isLate = clock.now() - ages.receivedByNow(message.receivedAt) >= notifier.delayAfter;
+    const isLate = clock.now() - ages.receivedByNow(load.message.receivedAt) >= notifier.delayAfter;
     const late: Telling[] = [];
     for (const waiting of waits) {
       if (isLate && !waiting.delivery.isTold) late.push(this.#settlements.delayed(load, waiting));
       else queue.settle(this.#settlements.parked(load, waiting));
     }
-    return this.#teller.tell(message, "delayed", late);
+    return late;
   }
-}
-
-/** Undefined where all of it is done already. */
-function all(settling: readonly (Promise<void> | undefined)[]): Promise<void> | undefined {
-  const open = settling.filter((one) => one !== undefined);
-  return open.length === 0 ? undefined : Promise.all(open).then(() => undefined);
 }

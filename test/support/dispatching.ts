@@ -250,7 +250,7 @@ export function fresh(recipients = 1, name = lane): Fresh {
   }));
   return {
     row,
-    id: "0".repeat(14),
+    id: String(row).padStart(14, "0"),
     receivedAt: START,
     octets: 5,
     envelope,
