@@ -1,11 +1,11 @@
-import { DSN, QUEUE } from "../core/base/limits.ts";
+import { DSN } from "../core/base/limits.ts";
 import type { Instant } from "../core/base/time.ts";
 import { SILENCE } from "../core/dsn/notice.ts";
 import type { Action } from "../core/dsn/report.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { QueuePort } from "../ports/queue.ts";
-import type { Settlement } from "../ports/store.ts";
+import { type Settlement, deliveryRow, messageRow } from "../ports/store.ts";
 import type { MessageInHand } from "./load.ts";
 import type { Fared, Notifier } from "./notifier.ts";
 import { Turns } from "./turns.ts";
@@ -142,6 +142,6 @@ export class Teller {
  * alone, that makes one report more.
  */
 function isWhole({ claimedFrom }: MessageInHand, { failed, delayed }: Gathering): boolean {
-  const isFirst = ({ delivery }: Telling): boolean => delivery.row % QUEUE.deliveriesPerMessageMax === 0;
+  const isFirst = ({ delivery }: Telling): boolean => delivery.row === deliveryRow(messageRow(delivery.row), 0);
   return claimedFrom === undefined || failed.some(isFirst) || delayed.some(isFirst);
 }
