@@ -4,6 +4,7 @@ import { mimeFaults, parseReport } from "../../test/support/report-reader.ts";
 import { octetText, utf8 } from "../core/base/bytes.ts";
 import { DSN, KiB } from "../core/base/limits.ts";
 import { hour } from "../core/base/time.ts";
+import { sevenBitObstacle } from "../core/dsn/returned.ts";
 import type { Event } from "../core/events.ts";
 import { HeaderExaminer } from "../core/mail/header.ts";
 import { type Mailbox, parseMailbox } from "../core/mail/path.ts";
@@ -132,6 +133,38 @@ test("what goes back: all of a small message to who asked and is trusted, else i
   expect(await returned(message({ ret: "full" }, large))).toBe(header);
   const told = await notifier.report(message({ ret: "full" }), "relayed", [fared({ status: "2.0.0" })]);
   expect(octetText(parseReport(told.report!.content!).returned!)).toBe(header);
+});
+
+test("RET=FULL of what a server of 7 bits could not get: the header alone, and why; not where it needs 8 bits anyway", async () => {
+  const { notifier, events } = scene();
+  const signed = (text: string): string =>
+    [
+      `${HEADER}Content-Type: multipart/signed; boundary=s\r\n\r\n--s`,
+      `Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${text}`,
+      "--s\r\nContent-Type: application/pgp-signature\r\n\r\nsignature\r\n--s--\r\n",
+    ].join("\r\n");
+  const told = async (from: string, content: string): Promise<string> => {
+    const { note, report } = await notifier.report(message({ ret: "full", from }, content), "failed", [fared()]);
+    expect(sevenBitObstacle(report!.content!) === undefined).toBe(from === "app@example.com");
+    return note.slice(note.indexOf(report!.id) + 14);
+  };
+  const why = ", with the header alone: a server of 7 bits could not get all of the message:";
+  expect(await told("app@example.com", signed("plain"))).toBe("");
+  expect(await told("app@example.com", signed("gr\u00fc\u00dfe"))).toBe(
+    `${why} it is signed, and would not be any more`,
+  );
+  expect(await told("app@example.com", `X: gr\u00fc\r\n${HEADER}\r\nbody\r\n`)).toBe(
+    `${why} a header in it has characters beyond ASCII`,
+  );
+  expect(await told("app@example.com", `${HEADER}\r\ngr\u00fc\u00dfe\r\n`)).toBe("");
+  expect(await told("gr\u00fcn@example.com", signed("gr\u00fc\u00dfe"))).toBe("");
+  expect(events.map((event) => "returned" in event && event.returned)).toEqual([
+    "whole",
+    "header: it is signed, and would not be any more",
+    "header: a header in it has characters beyond ASCII",
+    "whole",
+    "whole",
+  ]);
 });
 
 test("a header that is too long ends with a whole line", async () => {
