@@ -113,6 +113,17 @@ test("ENVID and ORCPT come back as the sender wrote them", () => {
   expect(blocks(of)[1]!["Original-Recipient"]).toBe("rfc822; Bob@X");
 });
 
+test("the part for programs has 7 bits, whatever a client said: it may not be encoded", () => {
+  const said = {
+    envelopeId: "Q+FC",
+    recipients: [recipient({ originalRecipient: "rfc822;+FC@x", diagnostic: "\u00fc" })],
+  };
+  expect(parts(report(said)).parts[1]).toMatch(
+    /^Content-Type: message\/delivery-status\r\nContent-Transfer-Encoding: 7bit\r\n/,
+  );
+  expect(blocks(report(said))[0]).toMatchObject({ "Original-Envelope-Id": "Q\\u{fc}" });
+});
+
 test("where no server was reached, the words are ours", () => {
   const of = report({ recipients: [recipient({ remoteHost: "", diagnostic: "no such domain", status: "5.1.2" })] });
   expect(blocks(of)[1]).toMatchObject({ "Diagnostic-Code": "x-waypost; no such domain" });

@@ -166,7 +166,7 @@ function statusPart(report: Report): Uint8Array[] {
     field("Reporting-MTA", `dns; ${hostname}`) +
       (envelopeId === undefined
         ? ""
-        : field("Original-Envelope-Id", printable(decodeXtext(envelopeId) ?? envelopeId))) +
+        : field("Original-Envelope-Id", programText(decodeXtext(envelopeId) ?? envelopeId, isUtf8))) +
       field("Arrival-Date", dateTime(arrivedAt)),
     ...recipients.map((recipient) => statusBlock(report, recipient)),
   ];
@@ -180,7 +180,7 @@ function statusBlock(
   recipient: ReportedRecipient,
 ): string {
   const { address, originalRecipient, status, remoteHost, diagnostic, lastAttempt } = recipient;
-  const ascii = (text: string): string => (isUtf8 ? printable(text, DSN.diagnosticMax) : asciiText(text));
+  const ascii = (text: string): string => programText(text, isUtf8);
   const original = originalRecipient === undefined ? undefined : originalRecipientText(originalRecipient);
   return [
     ...(original === undefined ? [] : [field("Original-Recipient", ascii(original))]),
@@ -203,6 +203,11 @@ function mtaName(host: string): string {
 
 function isPlain(text: string): boolean {
   return /^[\x20-\x7e]*$/.test(text);
+}
+
+/** A part for programs has 7 bits, and may not be encoded (RFC 3464 section 2.1.1), but for international mail. */
+function programText(text: string, isUtf8: boolean): string {
+  return isUtf8 ? printable(text, DSN.diagnosticMax) : asciiText(text);
 }
 
 function asciiText(text: string): string {
