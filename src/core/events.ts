@@ -143,6 +143,7 @@ export interface EventCatalogue {
     readonly lane: string;
     readonly cause: string;
     readonly reply: string;
+    readonly dsn: string;
   };
   "clock.jumped": { readonly byMs: number };
 }
@@ -363,7 +364,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       attempts: "This one included.",
       cause: "What failed; `expired` where the last of many attempts failed for now.",
       reply: "What the next hop said.",
-      dsn: "Whether the sender was told, and if not, why.",
+      dsn: "Whether the sender was told, or postmaster where there is none, and if not, why.",
     },
   },
   "delivery.rerouted": {
@@ -378,7 +379,8 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   },
   "dsn.queued": {
     level: "info",
-    description: "A report of delivery status waits to go to the sender of a message.",
+    description:
+      "A report of delivery status waits to go to the sender of a message, or to postmaster, where it has none.",
     fields: {
       id: "Of the report.",
       about: "Id of the message.",
@@ -386,12 +388,14 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       to: "Its sender; postmaster, where it has none.",
       recipients: "How many it is about.",
       lane: "The queue that the report is in.",
-      returned: "What goes back of the message: `header`, `whole`, or `nothing` and why.",
+      returned:
+        "What goes back of the message: `whole`, `header` or `nothing`; where it should be more, why it is not.",
     },
   },
   "dsn.unplaced": {
     level: "warn",
-    description: "A sender is not told, because no route takes a report to it. A route for `sender: <>` would.",
+    description:
+      "A sender, or postmaster, is not told, because no route takes a report there. A route for `sender: <>` would.",
     fields: {
       about: "Id of the message.",
       action: "`failed`, `delayed` or `relayed`.",
@@ -402,7 +406,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   "dsn.suppressed": {
     level: "warn",
     description:
-      "One address got as many reports of one mail thread as an hour allows, and gets no more: it may be forged, or an application sends to addresses that do not exist. History says of each recipient that its sender was not told. Told once an hour and address.",
+      "One address was told of as many messages by one mail thread as an hour allows, and is told of no others: it may be forged, or an application sends to addresses that do not exist. History says of each recipient that nobody was told. Told once an hour and address.",
     fields: {
       about: "Id of the message whose report is the first that is left out.",
       to: "The address.",
@@ -412,13 +416,14 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   "dsn.refused": {
     level: "warn",
     description:
-      "A report of ours could not be delivered; there is no report about it. Where a smart host refuses the null sender, name another one in a route for `sender: <>`.",
+      "A report of ours could not be delivered. Whom it was for is not told of that; postmaster is, where the configuration has one and the report was not for postmaster itself. Where a smart host refuses the null sender, name another one in a route for `sender: <>`.",
     fields: {
       id: "Of the report.",
       recipient: "Whom it was for.",
       lane: "The next hop's queue.",
       cause: "What failed; `expired` where its time is over.",
       reply: "What the next hop said.",
+      dsn: "Whether postmaster was told, and if not, why.",
     },
   },
   "clock.jumped": {

@@ -7,7 +7,8 @@ import type { Block } from "../ports/queue.ts";
 import type { InHand } from "./in-hand.ts";
 import { type DeliveryInHand, type Load, type MessageInHand, group } from "./load.ts";
 import type { Openings } from "./openings.ts";
-import { type Attempt, type Fate, Settler, type SettlerParts, type Wait } from "./settler.ts";
+import type { Attempt } from "./settlements.ts";
+import { type Fate, Settler, type SettlerParts, type Wait } from "./settler.ts";
 
 export interface AftermathParts extends SettlerParts {
   readonly openings: Openings;
@@ -44,6 +45,7 @@ export class Aftermath {
   /** From now on what is interrupted stays in hand, to be tried after the next start. */
   stop(): void {
     this.#isStopping = true;
+    this.#settler.flush();
   }
 
   /** One outcome a delivery, in order. Answers with what goes again at once; what the route's next step takes is on its way. */
@@ -69,7 +71,8 @@ export class Aftermath {
       }
     }
     this.#dropWhen(this.#settler.settle(load, fates, attempt), load.message, fates.length);
-    if (waits.length > 0) this.#dropWhen(this.#settler.waitForSite(load, OTHER_WAY, waits), load.message, waits.length);
+    if (waits.length > 0)
+      this.#dropWhen(this.#settler.waitForSite(load, { text: OTHER_WAY }, waits), load.message, waits.length);
     this.#goOn(load.message, onward);
     return again;
   }
@@ -100,8 +103,7 @@ export class Aftermath {
         waits.push({ delivery, lane: lanes[0] ?? load.lane, due });
       }
     }
-    if (waits.length > 0)
-      this.#dropWhen(this.#settler.waitForSite(load, block.text, waits), load.message, waits.length);
+    if (waits.length > 0) this.#dropWhen(this.#settler.waitForSite(load, block, waits), load.message, waits.length);
     this.#goOn(load.message, onward);
   }
 

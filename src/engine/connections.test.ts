@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { abandonScenes, fresh, lane, scene, settle, site } from "../../test/support/dispatching.ts";
+import { abandonScenes, blockFor, fresh, lane, scene, settle, site } from "../../test/support/dispatching.ts";
+import { day } from "../core/base/time.ts";
 import { FREE_TERMS } from "../core/routing/site-terms.ts";
 import type { Destination } from "./destination.ts";
 
@@ -317,4 +318,19 @@ describe("domains that share their servers and want them in another order", () =
     await settle();
     expect(s.settlements).toHaveLength(5);
   });
+});
+
+test("a source that is not this machine's: no other address is tried, and nobody's mail ends with it", async () => {
+  const s = routed(mx);
+  s.destinations.set("b.example", hosts("198.51.100.1", "198.51.100.2"));
+  s.hop.sourceIsForeign = true;
+  s.dispatcher.take(fresh(1, mx));
+  await settle();
+  s.dispatcher.granted("mx.b.example", 1);
+  await settle();
+  expect(s.hop.connections).toBe(1);
+  expect(s.reports).toMatchObject([{ failure: expect.stringMatching(/^source-unusable/) as string, isOurs: true }]);
+  s.clock.advance(6 * day);
+  s.dispatcher.blocked("mx.b.example", { ...blockFor(s.clock, 5000, "source-unusable: no"), isOurs: true });
+  expect(s.settlements.at(-1)).toMatchObject({ kind: "park", lane: mx });
 });

@@ -20,7 +20,8 @@ import { type DeliveryInHand, type Load, type MessageInHand, group } from "./loa
 import { InHand } from "./in-hand.ts";
 import { Openings } from "./openings.ts";
 import { type Aim, Pool } from "./pool.ts";
-import { type Attempt, NO_ATTEMPT, type SettlerParts } from "./settler.ts";
+import { type Attempt, NO_ATTEMPT } from "./settlements.ts";
+import type { SettlerParts } from "./settler.ts";
 import { type Target, exchangerTarget, smartHostTarget } from "./target.ts";
 
 export interface DispatcherParts extends CourierParts, SettlerParts {

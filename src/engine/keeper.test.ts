@@ -2,14 +2,15 @@ import { expect, test } from "vitest";
 import { EMPTY_ARRIVAL as arrival } from "../../test/support/arrival.ts";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { StorageError } from "../ports/content.ts";
-import { QUEUE } from "../core/base/limits.ts";
+import { DSN, QUEUE } from "../core/base/limits.ts";
+import { day } from "../core/base/time.ts";
 import type { Pause } from "../core/queue/pause.ts";
 import type { Commit, LaneClaim, QueueStore } from "../ports/store.ts";
 import { Keeper } from "./keeper.ts";
 import type { StoreToControl, StoreToMail, StoreToQueue } from "./messages.ts";
 
 /** A keeper on a store that writes down what it is asked, with a line for each transaction. */
-function scene(): {
+function scene({ expire } = { expire: 5000 }): {
   readonly keeper: Keeper;
   readonly clock: FakeClock;
   readonly asked: string[];
@@ -64,8 +65,8 @@ function scene(): {
       asked.push(`${action} ${rows.join()}`);
       return { changed: rows.length, inHand: 1, lanes: ["a"] };
     },
-    wakeOverdue: (before, after, now) => {
-      asked.push(`overdue since ${now - before} behind ${after}`);
+    wakeOverdue: (before, senders, after, now) => {
+      asked.push(`overdue since ${now - before} behind ${after} of ${senders}`);
       return after < 300 ? after + 100 : undefined;
     },
     unblock: (lane) => {
@@ -85,7 +86,7 @@ function scene(): {
     mails: mails.map((list) => ({ say: (message) => void list.push(message) })),
     queue: { say: (message) => void queue.push(message) },
     control: { say: (message) => void control.push(message) },
-    expire: 5000,
+    expire,
     full: () => void asked.push("full"),
   });
   return Object.assign(s, { keeper, clock, asked, mails, queue, control });
@@ -225,5 +226,19 @@ test("what is too old is looked for now and then, step by step, from the oldest 
   s.clock.advance(QUEUE.overdueEvery);
   for (let n = 0; n < 10; n++) s.clock.runSoon();
   const steps = s.asked.filter((what) => what.startsWith("overdue"));
-  expect(steps).toEqual([0, 100, 200, 300].map((row) => `overdue since 5000 behind ${row}`));
+  expect(steps).toEqual([0, 100, 200, 300].map((row) => `overdue since 5000 behind ${row} of all`));
+});
+
+test("mail of the null sender is looked for at its own age, in steps of its own", () => {
+  const s = scene({ expire: 5 * day });
+  s.keeper.start();
+  s.clock.advance(QUEUE.overdueEvery);
+  for (let n = 0; n < 10; n++) s.clock.runSoon();
+  const steps = s.asked.filter((what) => what.startsWith("overdue"));
+  expect(steps.filter((what) => what.endsWith("all"))).toEqual(
+    [0, 100, 200, 300].map((row) => `overdue since ${5 * day} behind ${row} of all`),
+  );
+  expect(steps.filter((what) => what.endsWith("null"))).toEqual(
+    [0, 100, 200, 300].map((row) => `overdue since ${DSN.lifeMax} behind ${row} of null`),
+  );
 });

@@ -2,12 +2,13 @@ import { unreachable } from "../core/base/invariant.ts";
 import { QUEUE, STORE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
 import { type Duration, type Instant, second } from "../core/base/time.ts";
+import { expiresAt } from "../core/queue/ageing.ts";
 import { type Pauses, pausesOf } from "../core/queue/pause.ts";
 import { lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
-import type { Commit, DeliveryRow, LaneClaim, MessageRow, QueueStore, SpaceReport } from "../ports/store.ts";
+import type { Commit, DeliveryRow, LaneClaim, MessageRow, QueueStore, Senders, SpaceReport } from "../ports/store.ts";
 import type {
   ControlToStore,
   MailToStore,
@@ -34,7 +35,16 @@ type Order =
   | QueueToStore
   | ControlToStore
   /** A step of a look for what is too old; so many messages more in this look. */
-  | { readonly kind: "overdue"; readonly left: number };
+  | { readonly kind: "overdue"; readonly look: Look; readonly left: number };
+
+/** A look for what is too old, which goes on where it ended the last time. */
+interface Look {
+  readonly senders: Senders;
+  /** The life of their messages. */
+  readonly age: Duration;
+  /** The message behind which the next step begins. */
+  after: MessageRow;
+}
 
 /** What an order brought, to be told once it is durable. */
 type Brought =
@@ -85,12 +95,15 @@ export class Keeper {
   #isFailing = false; // the orders failed, until they are tried again
   #isScheduled = false;
   #wake: Instant | undefined;
-  readonly #expire: Duration;
-  /** The message behind which the next look for overdue mail begins. */
-  #overdueAfter: MessageRow = 0;
+  readonly #looks: readonly Look[];
 
   constructor({ store, clock, mails, queue, control, full, expire }: KeeperParts) {
-    this.#expire = expire;
+    // The second one is a walk of its own: what lies between the two ages must not hold up the first.
+    const ofNobody = expiresAt(0, expire, "");
+    this.#looks = [
+      { senders: "all", age: expire, after: 0 },
+      ...(ofNobody < expire ? [{ senders: "null" as const, age: ofNobody, after: 0 }] : []),
+    ];
     this.#store = store;
     this.#clock = clock;
     this.#mails = mails;
@@ -115,18 +128,18 @@ export class Keeper {
    */
   #lookForOverdue(): void {
     this.#clock.after(QUEUE.overdueEvery, () => {
-      this.#orders.push({ kind: "overdue", left: QUEUE.overduePerLook });
+      for (const look of this.#looks) this.#orders.push({ kind: "overdue", look, left: QUEUE.overduePerLook });
       this.#schedule();
       this.#lookForOverdue();
     });
   }
 
-  #wakeOverdue(left: number): void {
+  #wakeOverdue(look: Look, left: number): void {
     const now = this.#clock.now();
-    const after = this.#store.wakeOverdue(now - this.#expire, this.#overdueAfter, now);
-    this.#overdueAfter = after ?? 0;
+    const after = this.#store.wakeOverdue(now - look.age, look.senders, look.after, now);
+    look.after = after ?? 0;
     if (after === undefined || left <= QUEUE.overduePerStep) return;
-    this.#orders.push({ kind: "overdue", left: left - QUEUE.overduePerStep });
+    this.#orders.push({ kind: "overdue", look, left: left - QUEUE.overduePerStep });
     this.#schedule();
   }
 
@@ -223,7 +236,7 @@ export class Keeper {
         this.#store.forget(order.row);
         return undefined;
       case "overdue":
-        this.#wakeOverdue(order.left);
+        this.#wakeOverdue(order.look, order.left);
         return undefined;
       case "act":
         return this.#act(order);

@@ -4,6 +4,7 @@ import { mimeFaults, parseReport } from "../../test/support/report-reader.ts";
 import { octetText, utf8 } from "../core/base/bytes.ts";
 import { DSN, KiB } from "../core/base/limits.ts";
 import { hour } from "../core/base/time.ts";
+import { sevenBitObstacle } from "../core/dsn/returned.ts";
 import type { Event } from "../core/events.ts";
 import { HeaderExaminer } from "../core/mail/header.ts";
 import { type Mailbox, parseMailbox } from "../core/mail/path.ts";
@@ -68,6 +69,9 @@ function message(envelope: Partial<StoredEnvelope> = {}, content = `${HEADER}\r\
   };
 }
 
+let messages = 0;
+const another = (of: MessageInHand): MessageInHand => ({ ...of, id: `${++messages}`.padStart(14, "0") });
+
 const inFile = (envelope: Partial<StoredEnvelope> = {}): MessageInHand => ({
   ...message(envelope),
   content: undefined,
@@ -129,6 +133,38 @@ test("what goes back: all of a small message to who asked and is trusted, else i
   expect(await returned(message({ ret: "full" }, large))).toBe(header);
   const told = await notifier.report(message({ ret: "full" }), "relayed", [fared({ status: "2.0.0" })]);
   expect(octetText(parseReport(told.report!.content!).returned!)).toBe(header);
+});
+
+test("RET=FULL of what a server of 7 bits could not get: the header alone, and why; not where it needs 8 bits anyway", async () => {
+  const { notifier, events } = scene();
+  const signed = (text: string): string =>
+    [
+      `${HEADER}Content-Type: multipart/signed; boundary=s\r\n\r\n--s`,
+      `Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n${text}`,
+      "--s\r\nContent-Type: application/pgp-signature\r\n\r\nsignature\r\n--s--\r\n",
+    ].join("\r\n");
+  const told = async (from: string, content: string): Promise<string> => {
+    const { note, report } = await notifier.report(message({ ret: "full", from }, content), "failed", [fared()]);
+    expect(sevenBitObstacle(report!.content!) === undefined).toBe(from === "app@example.com");
+    return note.slice(note.indexOf(report!.id) + 14);
+  };
+  const why = ", with the header alone: a server of 7 bits could not get all of the message:";
+  expect(await told("app@example.com", signed("plain"))).toBe("");
+  expect(await told("app@example.com", signed("gr\u00fc\u00dfe"))).toBe(
+    `${why} it is signed, and would not be any more`,
+  );
+  expect(await told("app@example.com", `X: gr\u00fc\r\n${HEADER}\r\nbody\r\n`)).toBe(
+    `${why} a header in it has characters beyond ASCII`,
+  );
+  expect(await told("app@example.com", `${HEADER}\r\ngr\u00fc\u00dfe\r\n`)).toBe("");
+  expect(await told("gr\u00fcn@example.com", signed("gr\u00fc\u00dfe"))).toBe("");
+  expect(events.map((event) => "returned" in event && event.returned)).toEqual([
+    "whole",
+    "header: it is signed, and would not be any more",
+    "header: a header in it has characters beyond ASCII",
+    "whole",
+    "whole",
+  ]);
 });
 
 test("a header that is too long ends with a whole line", async () => {
@@ -220,11 +256,11 @@ test("reports go by routes for the null sender", async () => {
   expect(report.deliveries).toMatchObject([{ lane: "smarthost/reports" }]);
 });
 
-test("a hundred thousand messages with a forged sender make a thousand reports an hour, and one event", async () => {
+test("a hundred thousand messages with a forged sender are told of in a thousand reports an hour, and in one event", async () => {
   const { notifier, clock, events } = scene();
   const notes = new Map<string, number>();
   const tell = async (from: string): Promise<boolean> => {
-    const { note, report } = await notifier.report(message({ from }), "failed", [fared()]);
+    const { note, report } = await notifier.report(another(message({ from })), "failed", [fared()]);
     if (report === undefined) notes.set(note, (notes.get(note) ?? 0) + 1);
     return report !== undefined;
   };
@@ -236,6 +272,40 @@ test("a hundred thousand messages with a forged sender make a thousand reports a
   expect(events.filter(({ event }) => event === "dsn.suppressed")).toMatchObject([{ limit: DSN.perSenderMax }]);
   clock.advance(hour);
   expect(await tell("victim@example.com")).toBe(true);
+});
+
+test("of a message that its sender was told of all else is told, however much that is; of successes so many", async () => {
+  const { notifier } = scene();
+  const first = message();
+  const isTold = async (of: MessageInHand, action: "failed" | "delayed" | "relayed", row = 1): Promise<boolean> => {
+    const one = fared();
+    const { report } = await notifier.report(of, action, [{ ...one, delivery: { ...one.delivery, row } }], 0);
+    return report !== undefined;
+  };
+  expect(await isTold(first, "failed")).toBe(true);
+  for (let n = 1; n < DSN.perSenderMax; n++) await notifier.report(another(first), "failed", [fared()]);
+  expect(await isTold(another(first), "failed")).toBe(false);
+  expect([await isTold(first, "failed"), await isTold(first, "delayed")]).toEqual([true, true]);
+  let relayed = 0;
+  for (let row = 0; row < DSN.successesPerSenderMax + 10; row++) if (await isTold(first, "relayed", row)) relayed++;
+  expect(relayed).toBe(DSN.successesPerSenderMax);
+});
+
+test("a report is about so many recipients that no server finds it too large", async () => {
+  const { notifier } = scene();
+  const all = Array.from({ length: 1000 }, (_, n) =>
+    fared({ recipient: `r${n}@b.example`, diagnostic: `550 ${"\u00fc".repeat(n)}` }),
+  );
+  const parts = notifier.parts(message(), "failed", all);
+  expect(parts.flat()).toEqual(all);
+  expect(parts.length).toBeGreaterThan(5);
+  const sizes: number[] = [];
+  for (const part of parts) sizes.push((await written(notifier, message(), part)).content!.length);
+  expect(Math.max(...sizes)).toBeLessThan(DSN.aboutOctetsMax + 4 * KiB);
+  expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThan(DSN.aboutOctetsMax - 32 * KiB);
+  expect(notifier.parts(message(), "failed", [])).toEqual([]);
+  const worst = fared({ diagnostic: "\u202e".repeat(10_000), remoteHost: "\u202e".repeat(1000) });
+  expect(notifier.parts(message({ isUtf8: true }), "failed", [worst, worst, worst])).toHaveLength(1);
 });
 
 test("a message without a sender: nobody is told, or postmaster is, a few times an hour, and never of its own notices", async () => {
@@ -250,8 +320,8 @@ test("a message without a sender: nobody is told, or postmaster is, a few times 
   expect(report!.deliveries).toMatchObject([{ recipient: "admin@example.org" }]);
   const envelope = envelopeOf(report!);
   expect(envelope).toMatchObject({ from: "", isNotice: true });
-  expect(notifier.notice(message(envelope), "failed", never.delivery, false)).toBe("null-sender");
-  for (let n = 0; n < 100; n++) await notifier.report(nobody, "failed", [never]);
+  expect(notifier.notice(message(envelope), "failed", never.delivery, false)).toBe("to-postmaster");
+  for (let n = 0; n < 100; n++) await notifier.report(another(nobody), "failed", [never]);
   expect(events.filter(({ event }) => event === "dsn.queued")).toHaveLength(DSN.doubleBouncesMax);
   expect(events.filter(({ event }) => event === "dsn.suppressed")).toHaveLength(1);
 });

@@ -1,15 +1,22 @@
-import { concatBytes, isAscii, utf8 } from "../core/base/bytes.ts";
+import { isAscii } from "../core/base/bytes.ts";
 import { DSN } from "../core/base/limits.ts";
 import type { Instant } from "../core/base/time.ts";
 import { Allowance } from "../core/dsn/allowance.ts";
 import { type Notice, noticeOf } from "../core/dsn/notice.ts";
-import { type Action, type Report, type Returned, reportContent, reportSubject } from "../core/dsn/report.ts";
-import { hasWholeHeader, headerOf } from "../core/dsn/returned.ts";
+import {
+  type Action,
+  type Report,
+  type ReportedRecipient,
+  type Returned,
+  octetsAbout,
+  reportContent,
+  reportSubject,
+} from "../core/dsn/report.ts";
+import { sevenBitObstacle } from "../core/dsn/returned.ts";
 import { messageId } from "../core/mail/message-id.ts";
 import { type Mailbox, parseMailbox } from "../core/mail/path.ts";
 import { MAILER_DAEMON, type StoredEnvelope, readOptions, storeOptions } from "../core/mail/stored.ts";
 import { ownReceivedField } from "../core/mail/trace.ts";
-import { isTrusted } from "../core/policy/identity.ts";
 import { type DelayNotice, delayPolicy } from "../core/queue/ageing.ts";
 import { lastWord } from "../core/queue/reason.ts";
 import { type Route, type Way, wayFor } from "../core/routing/route.ts";
@@ -19,6 +26,7 @@ import type { Entropy } from "../ports/entropy.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import type { Arrival } from "../ports/store.ts";
 import type { DeliveryInHand, MessageInHand } from "./load.ts";
+import { headerOfMessage, wholeMessage } from "./returned-content.ts";
 
 export interface NotifierParts {
   readonly clock: Clock;
@@ -54,7 +62,12 @@ interface Addressee {
   readonly address: string;
 }
 
-type Content = { readonly returned: Returned | undefined; readonly why: string };
+/** A report as it is sent; `lacks` says what of the message does not go back with it although it should. */
+interface Written {
+  readonly content: Uint8Array;
+  readonly carries: string;
+  readonly lacks: string;
+}
 
 /**
  * Writes reports of delivery status (RFC 3464): who is told, what goes back of the message, where the report is queued.
@@ -62,8 +75,9 @@ type Content = { readonly returned: Returned | undefined; readonly why: string }
  */
 export class Notifier {
   readonly #parts: NotifierParts;
-  readonly #bySender = new Allowance(DSN.perSenderMax, DSN.allowedPer, DSN.sendersCounted);
-  readonly #toPostmaster = new Allowance(DSN.doubleBouncesMax, DSN.allowedPer, 1);
+  readonly #bySender = allowance(DSN.perSenderMax, DSN.sendersCounted);
+  readonly #ofSuccess = allowance(DSN.successesPerSenderMax, DSN.sendersCounted);
+  readonly #toPostmaster = allowance(DSN.doubleBouncesMax, 1);
   readonly #delays: ReturnType<typeof delayPolicy>;
 
   constructor(parts: NotifierParts) {
@@ -81,13 +95,31 @@ export class Notifier {
     const { notify } = readOptions(options);
     const tellsDelays = this.#delays.tellsAll;
     const notice = noticeOf({ action, reversePath: envelope.from, notify, isPassedOn, tellsDelays });
-    if (notice !== "null-sender" || action !== "failed" || this.#parts.postmaster === undefined) return notice;
-    return envelope.isNotice === true ? "null-sender" : "report";
+    if (notice !== "null-sender" || action !== "failed") return notice;
+    if (envelope.isNotice === true) return "to-postmaster";
+    return this.#parts.postmaster === undefined ? "null-sender" : "report";
+  }
+
+  /** Recipients that fared alike, in parts that each make a report of a bounded size. */
+  parts<Each extends Fared>(message: MessageInHand, action: Action, fared: readonly Each[]): Each[][] {
+    const { isUtf8 } = message.envelope;
+    const parts: Each[][] = [];
+    let octets = Number.POSITIVE_INFINITY;
+    for (const one of fared) {
+      const more = octetsAbout({ action, audience: "sender", isUtf8, triedUntil: 0 }, this.#recipient(one, 0));
+      if (octets + more > DSN.aboutOctetsMax) {
+        parts.push([]);
+        octets = 0;
+      }
+      parts.at(-1)!.push(one);
+      octets += more;
+    }
+    return parts;
   }
 
   /**
-   * One report about recipients that fared alike in one attempt, at least one; all of them are to be told of
-   * (`notice`). `triedUntil` is for delays.
+   * One report about recipients that fared alike, at least one and not more than `parts` says; all of them are to be told
+   * of (`notice`). `triedUntil` is for delays.
    */
   async report(message: MessageInHand, action: Action, fared: readonly Fared[], triedUntil?: Instant): Promise<Told> {
     const addressee = this.#addressee(message.envelope);
@@ -100,15 +132,12 @@ export class Notifier {
       this.#parts.recorder.record({ event: "dsn.unplaced", ...about });
       return { note: `${audience} not told: no route takes a report to <${address}>`, report: undefined };
     }
-    if (!this.#mayTell(addressee, message.id))
+    if (!this.#mayTell(addressee, message, action, fared))
       return { note: `${audience} not told: too many reports went there in this hour`, report: undefined };
-    const content = await this.#content(message, action);
-    const { returned } = content;
-    const report = this.#compose(message, action, fared, triedUntil, addressee, returned);
-    const arrival = this.#arrival(report, path, way, audience === "postmaster");
-    const carries = returned === undefined ? `nothing: ${content.why}` : returned.kind;
+    const report = this.#compose(message, action, fared, triedUntil, addressee);
+    const { content, carries, lacks } = await this.#write(message, report, path);
+    const arrival = this.#arrival(report, content, path, way, audience === "postmaster");
     this.#parts.recorder.record({ event: "dsn.queued", id: arrival.id, ...about, lane, returned: carries });
-    const lacks = returned === undefined ? `, without its header: ${content.why}` : "";
     return { note: `${audience} told in report ${arrival.id}${lacks}`, report: arrival };
   }
 
@@ -124,13 +153,18 @@ export class Notifier {
   }
 
   /** A sender that was forged in a hundred thousand messages must not get as many reports. */
-  #mayTell({ audience, address }: Addressee, about: string): boolean {
-    const allowance = audience === "sender" ? this.#bySender : this.#toPostmaster;
-    const allowed = allowance.take(address.toLowerCase(), this.#parts.clock.monotonic());
-    if (allowed === "first-refusal") {
-      const limit = audience === "sender" ? DSN.perSenderMax : DSN.doubleBouncesMax;
-      this.#parts.recorder.record({ event: "dsn.suppressed", about, to: address, limit });
-    }
+  #mayTell({ audience, address }: Addressee, { id }: MessageInHand, action: Action, fared: readonly Fared[]): boolean {
+    const key = address.toLowerCase();
+    const now = this.#parts.clock.monotonic();
+    const [counts, limit, what] =
+      audience === "postmaster"
+        ? [this.#toPostmaster, DSN.doubleBouncesMax, id]
+        : action === "relayed"
+          ? [this.#ofSuccess, DSN.successesPerSenderMax, `${id} ${fared[0]!.delivery.row}`]
+          : [this.#bySender, DSN.perSenderMax, id];
+    const allowed = counts.take(key, what, now);
+    if (allowed === "first-refusal")
+      this.#parts.recorder.record({ event: "dsn.suppressed", about: id, to: address, limit });
     return allowed === "yes";
   }
 
@@ -140,8 +174,7 @@ export class Notifier {
     fared: readonly Fared[],
     triedUntil: Instant | undefined,
     { audience, address }: Addressee,
-    returned: Returned | undefined,
-  ): Report {
+  ): Omit<Report, "returned"> {
     const { clock, entropy, hostname } = this.#parts;
     const now = clock.now();
     const { envelope, receivedAt } = message;
@@ -155,23 +188,46 @@ export class Notifier {
       envelopeId: envelope.envelopeId,
       subject: envelope.subject,
       arrivedAt: receivedAt,
-      recipients: fared.map(({ delivery, status, remoteHost, diagnostic }) => ({
-        address: delivery.recipient,
-        originalRecipient: readOptions(delivery.options).originalRecipient,
-        status,
-        remoteHost,
-        diagnostic,
-        lastAttempt: now,
-      })),
+      recipients: fared.map((one) => this.#recipient(one, now)),
       triedUntil,
       isUtf8: envelope.isUtf8,
-      returned,
     };
   }
 
-  #arrival(report: Report, path: Mailbox, { lanes, priority }: Way, isNotice: boolean): Arrival {
+  #recipient({ delivery, status, remoteHost, diagnostic }: Fared, lastAttempt: Instant): ReportedRecipient {
+    const { originalRecipient } = readOptions(delivery.options);
+    return { address: delivery.recipient, originalRecipient, status, remoteHost, diagnostic, lastAttempt };
+  }
+
+  /**
+   * The sender's next hop may take 7 bits only, and a report that does not get there is lost: what could not be converted
+   * stays here, and the header alone goes back.
+   */
+  async #write(message: MessageInHand, report: Omit<Report, "returned">, path: Mailbox): Promise<Written> {
+    const written = (returned: Returned | undefined): Uint8Array => reportContent({ ...report, returned });
+    const whole = wholeMessage(message, report.action);
+    const asWhole = whole === undefined ? undefined : written(whole);
+    // Such an address needs a server of 8 bits anyway.
+    const why = asWhole === undefined || path.isInternational ? undefined : sevenBitObstacle(asWhole);
+    if (asWhole !== undefined && why === undefined) return { content: asWhole, carries: "whole", lacks: "" };
+    const header = await headerOfMessage(message, this.#parts.files);
+    // Our disk: the sender is told all the same (promise P5).
+    if (typeof header === "string")
+      return { content: written(undefined), carries: `nothing: ${header}`, lacks: `, without its header: ${header}` };
+    const content = written(header);
+    if (why === undefined) return { content, carries: "header", lacks: "" };
+    const lacks = `, with the header alone: a server of 7 bits could not get all of the message: ${why}`;
+    return { content, carries: `header: ${why}`, lacks };
+  }
+
+  #arrival(
+    report: Omit<Report, "returned">,
+    content: Uint8Array,
+    path: Mailbox,
+    { lanes, priority }: Way,
+    isNotice: boolean,
+  ): Arrival {
     const { id, now, hostname } = report;
-    const content = reportContent(report);
     const envelope: StoredEnvelope = {
       from: "",
       identity: MAILER_DAEMON,
@@ -201,37 +257,8 @@ export class Notifier {
       ],
     };
   }
+}
 
-  /** RFC 3461 section 4.3: all of it only with a failure, to who asked for it, and where it is small. */
-  async #content(message: MessageInHand, action: Action): Promise<Content> {
-    const { envelope, content } = message;
-    const prefix = utf8(envelope.prefix);
-    const isAsked = action === "failed" && envelope.ret === "full" && isTrusted(envelope.identity);
-    if (isAsked && content !== undefined && prefix.length + content.length <= DSN.returnedOctetsMax)
-      return { returned: { kind: "whole", octets: concatBytes([prefix, content]) }, why: "" };
-    try {
-      const start = content ?? (await this.#start(message.id));
-      const octets = headerOf(concatBytes([prefix, start]), DSN.returnedOctetsMax);
-      return { returned: { kind: "header", octets }, why: "" };
-    } catch (error) {
-      // Our disk: the sender is told all the same (promise P5).
-      return { returned: undefined, why: error instanceof Error ? error.message : String(error) };
-    }
-  }
-
-  /** Content in a file: as much of it as has the header. */
-  async #start(id: string): Promise<Uint8Array> {
-    const reader = this.#parts.files.open(id);
-    try {
-      let start: Uint8Array = new Uint8Array(0);
-      while (start.length < DSN.returnedOctetsMax && !hasWholeHeader(start)) {
-        const piece = await reader.read();
-        if (piece === undefined) break;
-        start = concatBytes([start, piece]);
-      }
-      return start;
-    } finally {
-      reader.close();
-    }
-  }
+function allowance(most: number, addressesMax: number): Allowance {
+  return new Allowance(most, DSN.allowedPer, addressesMax, DSN.reportedKept);
 }

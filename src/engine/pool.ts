@@ -8,7 +8,7 @@ import type { QueuePort, Rated, Site } from "../ports/queue.ts";
 import type { DeliveryRow } from "../ports/store.ts";
 import { Courier, type CourierHandler, type CourierParts } from "./courier.ts";
 import type { Load } from "./load.ts";
-import { failureText } from "./settler.ts";
+import { failureText } from "./settlements.ts";
 import type { Target } from "./target.ts";
 
 export interface PoolParts extends CourierParts {
@@ -236,6 +236,7 @@ export class Pool {
     this.#parts.queue.release(this.site, {
       deliveries,
       failure: failure === undefined ? undefined : failureText(failure),
+      isOurs: failure?.scope === "source",
     });
   }
 }

@@ -468,6 +468,15 @@ test("a site's own bound of connections holds whatever it takes", () => {
   expect(granted(s.mails[0]!)).toBe(2);
 });
 
+test("a block that is this machine's doing says so, at once and whoever asks", () => {
+  const s = scene();
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  s.fromMail({ kind: "release", site: lane, report: { deliveries: 0, failure: "source-unusable", isOurs: true } });
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  const blocks = s.mails[0]!.flatMap((message) => (message.kind === "blocked" ? [message.block.isOurs] : []));
+  expect(blocks).toEqual([true, true]);
+});
+
 test("a wall clock that is set back keeps nothing blocked", () => {
   const s = scene();
   s.fromMail({ kind: "demand", site: lane, connections: 1 });

@@ -12,7 +12,7 @@ import {
 } from "../../test/support/dispatching.ts";
 import { START } from "../../test/support/fake-clock.ts";
 import { parseReport } from "../../test/support/report-reader.ts";
-import { DSN } from "../core/base/limits.ts";
+import { DSN, KiB } from "../core/base/limits.ts";
 import { day, hour, minute } from "../core/base/time.ts";
 import { type Mailbox, parseMailbox } from "../core/mail/path.ts";
 import { type StoredEnvelope, storeOptions } from "../core/mail/stored.ts";
@@ -170,7 +170,11 @@ test("postmaster hears of it, and not of what fails on the way to postmaster", a
   expect(s.arrived).toHaveLength(1);
   expect(s.settlements.map((one) => entryOf(one).note)).toEqual([
     `postmaster told in report ${notice.id}`,
-    "nobody told: the message has no sender",
+    "nobody told: it was the notice to postmaster",
+  ]);
+  expect(s.events.filter(({ event }) => event === "dsn.refused")).toMatchObject([
+    { recipient: "r0@b.example", dsn: `postmaster told in report ${notice.id}` },
+    { recipient: "r0@b.example", dsn: "nobody told: it was the notice to postmaster" },
   ]);
 });
 
@@ -242,6 +246,7 @@ test("who was told is not told again; a blocked lane delays too", async () => {
     },
   ]);
   s.dispatcher.blocked(lane, blockFor(s.clock, 5000, "connect-failed: refused"));
+  s.clock.advance(DSN.gatherFor);
   await settle();
   expect(addressesOf(s, 0)).toEqual(["r1@b.example"]);
   expect(s.settlements).toMatchObject([
@@ -278,6 +283,117 @@ test("no route for the report: the end is recorded without it, and says so", asy
   await attempt(s, fresh());
   expect(s.arrived).toEqual([]);
   expect(entryOf(s.settlements[0]!).note).toBe("sender not told: no route takes a report to <s@a.example>");
+});
+
+const NXDOMAIN = { kind: "refused", status: "5.1.2", detail: "there is no such domain" } as const;
+
+/** A message to one recipient of each of so many domains. */
+function toDomains(s: Scene, count: number): Fresh {
+  const message = fresh(count);
+  const deliveries = message.deliveries.map((delivery, n) => ({
+    ...delivery,
+    lane: `mx/d${n}.example`,
+    recipient: `r@d${n}.example`,
+  }));
+  for (let n = 0; n < count; n++) s.destinations.set(`d${n}.example`, NXDOMAIN);
+  return { ...message, deliveries };
+}
+
+function claim(s: Scene, { deliveries, ...message }: Fresh, at: readonly number[], receivedAt = START): void {
+  const found = at.map((n) => ({ ...deliveries[n]!, attempts: 3, isTold: false, wish: "none" as const }));
+  s.dispatcher.claimed([
+    { message: { ...message, receivedAt, envelope: JSON.stringify(message.envelope) }, deliveries: found },
+  ]);
+}
+
+test("a message to 1,200 domains that do not exist: each recipient in one of a few reports, at once", async () => {
+  const s = scene();
+  s.dispatcher.take(toDomains(s, 1200));
+  for (let n = 0; n < 5; n++) await settle();
+  const told = s.arrived.flatMap((_, at) => addressesOf(s, at));
+  expect(told.toSorted()).toEqual(Array.from({ length: 1200 }, (_, n) => `r@d${n}.example`).toSorted());
+  expect(s.settlements.map(({ kind }) => kind)).toEqual(Array.from({ length: 1200 }, () => "finish"));
+  expect(s.arrived.length).toBeLessThan(8);
+  for (const { octets } of s.arrived) expect(octets).toBeLessThan(DSN.aboutOctetsMax + 4 * KiB);
+  expect(s.events.filter(({ event }) => event === "dsn.suppressed")).toEqual([]);
+});
+
+test("what fails within a second of the first is told with it; what fails later is told apart; nothing is ended before", async () => {
+  const s = scene();
+  const [found, lookUp] = [new Map<string, () => void>(), s.destinations];
+  const message = toDomains(s, 4);
+  for (let n = 0; n < 4; n++) lookUp.delete(`d${n}.example`);
+  lookUp.get = (domain) => {
+    const wait = new Promise<typeof NXDOMAIN>((resolve) => found.set(domain, () => resolve(NXDOMAIN)));
+    return wait as never; // the finder gives it on as it is
+  };
+  const fail = async (n: number): Promise<void> => {
+    found.get(`d${n}.example`)!();
+    await settle();
+  };
+  s.dispatcher.take(message);
+  await settle();
+  await fail(0);
+  s.clock.advance(DSN.gatherFor - 1);
+  await fail(2);
+  expect({ told: s.arrived.length, ended: s.settlements.length }).toEqual({ told: 0, ended: 0 });
+  s.clock.advance(1);
+  await settle();
+  expect(addressesOf(s, 0)).toEqual(["r@d0.example", "r@d2.example"]);
+  expect(s.settlements).toHaveLength(2);
+  await fail(1);
+  expect(s.arrived).toHaveLength(1);
+  await fail(3); // nothing else of it is in hand
+  expect(addressesOf(s, 1)).toEqual(["r@d1.example", "r@d3.example"]);
+  expect(s.settlements).toHaveLength(4);
+});
+
+test("what is claimed lane by lane and too old is told together; a message to one is told of at once", async () => {
+  const s = scene();
+  const [many, one] = [toDomains(s, 5), toDomains(s, 1)];
+  for (const n of [3, 1, 2, 4]) claim(s, many, [n], START - 5 * day);
+  await settle();
+  expect(s.arrived).toEqual([]);
+  claim(s, one, [0], START - 5 * day);
+  await settle();
+  expect(s.arrived.map((_, at) => addressesOf(s, at))).toEqual([["r@d0.example"]]);
+  s.clock.advance(DSN.gatherFor);
+  await settle();
+  expect(addressesOf(s, 1)).toEqual([3, 1, 2, 4].map((n) => `r@d${n}.example`));
+  expect(s.settlements).toHaveLength(5);
+});
+
+test("failures and delays of a message are gathered apart; a success is recorded at once", async () => {
+  const s = answering([undefined, "550 5.1.1 nobody", "450 4.2.1 later"]);
+  const message = withOptions(fresh(3), [SUCCESS, "", DELAY]);
+  const other = { ...message.deliveries[0]!, row: message.deliveries[0]!.row + 3, lane: "mx/slow.example" };
+  const slow = new Promise<never>(() => undefined);
+  s.destinations.get = () => slow as never;
+  const late = { ...message, receivedAt: START - 4 * hour, deliveries: [...message.deliveries, other] };
+  await attempt(s, late);
+  expect(s.settlements.map((one) => entryOf(one).recipient)).toEqual(["r0@b.example"]);
+  expect(reportOf(s, 0).recipients).toMatchObject([{ action: "relayed" }]);
+  s.clock.advance(DSN.gatherFor);
+  await settle();
+  expect(s.arrived.map((_, at) => reportOf(s, at).recipients)).toMatchObject([
+    [{ action: "relayed" }],
+    [{ action: "failed", "final-recipient": "rfc822; r1@b.example" }],
+    [{ action: "delayed", "final-recipient": "rfc822; r2@b.example" }],
+  ]);
+  expect(s.settlements).toHaveLength(3);
+});
+
+test("a stop does not wait for what might be gathered", async () => {
+  const s = scene();
+  const message = toDomains(s, 5);
+  claim(s, message, [1], START - 5 * day);
+  await settle();
+  expect(s.arrived).toEqual([]);
+  const stopped = s.dispatcher.stop();
+  claim(s, message, [2], START - 5 * day);
+  await stopped;
+  expect(s.arrived.map((_, at) => addressesOf(s, at))).toEqual([["r@d1.example"], ["r@d2.example"]]);
+  expect(s.settlements).toHaveLength(2);
 });
 
 test("a delivery stays in hand until its report is written, and the stop waits for it", async () => {

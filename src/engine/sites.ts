@@ -25,9 +25,8 @@ interface SiteRecord {
 }
 
 /** By the clock that never goes back: a wall clock that is set back keeps nothing blocked. */
-interface SiteBlock {
+interface SiteBlock extends Pick<Block, "text" | "isOurs"> {
   readonly endsAt: number;
-  readonly text: string;
 }
 
 /** What is known of a site that is in use: all that limits connections there. */
@@ -108,7 +107,7 @@ export class Sites {
     this.#slots--;
     if (site.failures > 0) this.#failingSlots--;
     this.#progress(site, report.deliveries);
-    if (report.failure !== undefined) this.#judge(site, report.failure);
+    if (report.failure !== undefined) this.#judge(site, { text: report.failure, isOurs: report.isOurs === true });
     this.#grant(site);
     this.#forget(site);
     this.#feedHungry();
@@ -163,7 +162,9 @@ export class Sites {
   blockOf(name: Site): Block | undefined {
     const found = (this.#sites.get(name) ?? this.#resting.get(name))?.block;
     const left = (found?.endsAt ?? 0) - this.#clock.monotonic();
-    return found === undefined || left <= 0 ? undefined : { until: this.#clock.now() + left, left, text: found.text };
+    if (found === undefined || left <= 0) return undefined;
+    const { text, isOurs } = found;
+    return { until: this.#clock.now() + left, left, text, ...(isOurs === true && { isOurs }) };
   }
 
   /** What may be given out may have changed for all. */
@@ -221,20 +222,20 @@ export class Sites {
   }
 
   /** A connection failed. Where nothing else stands there, all that goes to the site waits. */
-  #judge(site: SiteState, failure: string): void {
+  #judge(site: SiteState, failure: Pick<Block, "text" | "isOurs">): void {
     const standing = sum(site.slots);
     site.window = narrowed(site.window, standing);
     if (standing === 0) this.#block(site, failure);
   }
 
   /** It has no connection now, so that what is counted of it is nothing. */
-  #block(site: SiteState, because: string): void {
+  #block(site: SiteState, failure: Pick<Block, "text" | "isOurs">): void {
     if (this.blockOf(site.name) !== undefined) return;
     site.failures++;
     const { entropy, recorder } = this.#parts;
     const left = wait(SITE_RETRY, site.failures, entropy.fraction());
-    const block = { until: this.#clock.now() + left, left, text: because };
-    site.block = { endsAt: this.#clock.monotonic() + left, text: because };
+    site.block = { ...failure, endsAt: this.#clock.monotonic() + left };
+    const block = this.blockOf(site.name)!;
     site.window = PROBE_WINDOW;
     site.isProven = false;
     recorder.record({
@@ -242,7 +243,7 @@ export class Sites {
       site: site.name,
       until: new Date(block.until).toISOString(),
       failures: site.failures,
-      text: because,
+      text: failure.text,
     });
     this.#parts.blocked(site.name, block);
     for (const mail of this.#mails) mail.say({ kind: "blocked", site: site.name, block });

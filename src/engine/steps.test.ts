@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { abandonScenes, blockFor, fresh, lane, scene, settle, site } from "../../test/support/dispatching.ts";
+import { DSN } from "../core/base/limits.ts";
 import type { Destination } from "./destination.ts";
 
 // Where deliveries go: the servers of a domain, and the steps of a route.
@@ -181,9 +182,10 @@ test("what an operator wants of a claimed delivery: its end, told to its sender,
       ],
     },
   ]);
+  s.clock.advance(DSN.gatherFor);
   await settle();
   expect(s.settlements).toMatchObject([
-    { kind: "park", row: 4097, lane: backup, attempts: 3, due: s.clock.now() },
+    { kind: "park", row: 4097, lane: backup, attempts: 3, due: message.receivedAt },
     { kind: "finish", row: 4096 },
   ]);
   expect(s.arrived).toHaveLength(1);

@@ -48,6 +48,8 @@ export interface SiteReport {
   readonly deliveries: number;
   /** Set where the site itself failed: nothing can be sent there for now. */
   readonly failure: string | undefined;
+  /** It failed through this machine's doing: nobody's mail ends with that, however old it gets (promise P5). */
+  readonly isOurs?: boolean;
 }
 
 /** Why nothing goes to a site for now. */
@@ -58,6 +60,8 @@ export interface Block {
   readonly left: Duration;
   /** What the last attempt there met. */
   readonly text: string;
+  /** This machine's doing. */
+  readonly isOurs?: boolean;
 }
 
 /** What the queue tells a mail thread. */

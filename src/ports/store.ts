@@ -125,6 +125,9 @@ export interface Acted {
   readonly lanes: readonly Lane[];
 }
 
+/** The null sender's mail has a shorter life than that of others. */
+export type Senders = "all" | "null";
+
 /**
  * The queue store: unfinished mail only. Synchronous as an embedded store is; one writer. Failures are `StorageError`.
  */
@@ -143,10 +146,11 @@ export interface QueueStore {
   /** Gives a lane back: it wakes when its next delivery is due, but not before `blockedUntil`. */
   rest(lane: Lane, blockedUntil: Instant): void;
   /**
-   * Some of the messages behind row `after` that were received at `before` or earlier: lanes in which something of them is
-   * due wake now, blocked or not, for a mail thread to end it: a retry is never planned beyond an end. Answers the row to go on behind; undefined where nothing more is so old.
+   * Some of the messages behind row `after` that were received at `before` or earlier, of these senders: lanes in which
+   * something of them is due wake now, blocked or not, for a mail thread to end it: a retry is never planned beyond an end.
+   * Answers the row to go on behind; undefined where nothing more is so old.
    */
-  wakeOverdue(before: Instant, after: MessageRow, now: Instant): MessageRow | undefined;
+  wakeOverdue(before: Instant, senders: Senders, after: MessageRow, now: Instant): MessageRow | undefined;
   /** History has these: everything in the outbox up to and including `row`. */
   forget(row: number): void;
   /** When the first lane wakes; undefined where none will. */

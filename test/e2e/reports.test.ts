@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
+import { DnsServerScript } from "../support/dns-server.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
 import { mimeFaults, parseReport } from "../support/report-reader.ts";
 import { type HopAnswer, type HopMessage, ScriptedHop, addressIn } from "../support/scripted-hop.ts";
@@ -55,16 +56,21 @@ interface Letter {
   readonly from?: string;
   /** What follows `RCPT TO:`. */
   readonly to: readonly string[];
+  readonly header?: string;
+  /** With the empty line before it, where it has a header of its own. */
   readonly body?: string;
 }
 
 /** Answers the relay's id of the message. */
-async function send(port: number, { from = "<app@example.com>", to, body = "body\r\n" }: Letter): Promise<string> {
+async function send(
+  port: number,
+  { from = "<app@example.com>", to, header = `${HEADER}\r\n`, body = "body\r\n" }: Letter,
+): Promise<string> {
   const session = await SourceSession.connect({ port });
   await session.expect(250, `MAIL FROM:${from}`);
   for (const recipient of to) await session.expect(250, `RCPT TO:${recipient}`);
   await session.expect(354, "DATA");
-  const reply = await session.expect(250, `${HEADER}\r\n${body}.`);
+  const reply = await session.expect(250, `${header}${body}.`);
   await session.quit();
   return reply.split(" ").at(-1)!;
 }
@@ -249,7 +255,7 @@ test("a message without a sender: no report, and history says why; with a postma
       "b@example.net": `failed: postmaster told in report ${String(refused["id"])}`,
     });
     expect(await ends(home, String(refused["id"]), 1)).toEqual({
-      "admin@example.org": "failed: nobody told: the message has no sender",
+      "admin@example.org": "failed: nobody told: it was the notice to postmaster",
     });
     expect(hop.commands.filter(({ line }) => line.startsWith("MAIL"))).toHaveLength(2);
   });
@@ -327,6 +333,85 @@ test("RET=FULL: a small message comes back whole, of one in a file its header", 
     expect(whole!.endsWith(`${HEADER}\r\nbody\r\n`)).toBe(true);
     expect(header!.endsWith(HEADER)).toBe(true);
   });
+});
+
+const SIGNED = [
+  'Content-Type: multipart/signed; micalg=sha-256; protocol="application/pgp-signature"; boundary=s',
+  "Content-Transfer-Encoding: 8bit",
+  "",
+  "--s",
+  "Content-Type: text/plain; charset=utf-8",
+  "Content-Transfer-Encoding: 8bit",
+  "",
+  "gr\u00fc\u00dfe",
+  "--s",
+  "Content-Type: application/pgp-signature",
+  "",
+  "signature",
+  "--s--",
+  "",
+].join("\r\n");
+
+test("RET=FULL where the sender's server takes 7 bits only: whole what gets through, of the rest the header, and why", async () => {
+  const answer: HopAnswer = (line) =>
+    line.startsWith("EHLO") ? "250 hop.test" : line.includes("@example.net") ? "550 5.1.1 nobody" : undefined;
+  await scene({ answer }, async ({ home, relay, hop, port }) => {
+    const returned = async (header: string, body: string): Promise<{ whole: string; note: string; told: unknown }> => {
+      const before = hop.reports.length;
+      const from = "<app@example.com> RET=FULL BODY=8BITMIME";
+      const id = await send(port, { from, to: ["<b@example.net>"], header, body });
+      const ended = await ends(home, id, 1);
+      expect(hop.reports).toHaveLength(before + 1);
+      const message = hop.reports.at(-1)!;
+      expect(message.content.every((octet) => octet < 0x80)).toBe(true);
+      const whole = Buffer.from(read(message).returned!).toString("latin1");
+      const told = relay.events("dsn.queued").at(-1)!["returned"];
+      return { whole, note: ended["b@example.net"]!.replace(/report \S{14}/, "report ID"), told };
+    };
+    const why = "it is signed, and would not be any more";
+    const signed = await returned(`${HEADER}MIME-Version: 1.0\r\n`, SIGNED);
+    expect(signed.whole).toMatch(/^Received: from source\.test/);
+    expect(signed.whole).toContain(HEADER);
+    expect(signed.whole).not.toContain("--s");
+    expect(signed).toMatchObject({
+      told: `header: ${why}`,
+      note: `failed: sender told in report ID, with the header alone: a server of 7 bits could not get all of the message: ${why}`,
+    });
+    const raw = await returned(`${HEADER}X-Raw: gr\u00fc\u00dfe\r\n`, "\r\nbody\r\n");
+    expect(raw.whole).toContain("X-Raw: gr=C3=BC=C3=9Fe"); // the part as quoted-printable
+    expect(raw.told).toBe("header: a header in it has characters beyond ASCII");
+    const eight = await returned(HEADER, "\r\ngr\u00fc\u00dfe to all of you\r\n");
+    expect(eight.whole).toContain("gr=C3=BC=C3=9Fe");
+    expect(eight).toMatchObject({ told: "whole", note: "failed: sender told in report ID" });
+    const seven = await returned(HEADER, "\r\nplain\r\n");
+    expect(seven.whole.endsWith(`${HEADER}\r\nplain\r\n`)).toBe(true);
+    expect(seven.told).toBe("whole");
+  });
+});
+
+test("one message to 300 domains that do not exist: a handful of reports, and each recipient in one", async () => {
+  const dns = await DnsServerScript.start();
+  const config = {
+    dns: { servers: [`127.0.0.1:${dns.port}`] },
+    routes: [{ when: { sender: "<>" }, deliver: "hop" }, { deliver: "mx" }],
+  };
+  try {
+    await scene({ answer: () => undefined, config }, async ({ home, hop, port }) => {
+      const addresses = Array.from({ length: 300 }, (_, n) => `u@d${n}.test`);
+      const id = await send(port, { to: addresses.map((address) => `<${address}>`) });
+      const ended = await ends(home, id, 300);
+      const reports = hop.reports.map(read);
+      expect(reports.flatMap(whom).toSorted()).toEqual(addresses.toSorted());
+      expect(reports.length).toBeLessThanOrEqual(5);
+      for (const { recipients } of reports)
+        expect(recipients.every(({ status }) => status === "5.1.2" || status === "5.4.4")).toBe(true);
+      const told = new Set(Object.values(ended));
+      expect([...told].every((note) => note.startsWith("failed: sender told in report "))).toBe(true);
+      expect(told.size).toBe(reports.length);
+    });
+  } finally {
+    dns.close();
+  }
 });
 
 test("a next hop that is away until the message expires: its sender is told, and what was met", async () => {

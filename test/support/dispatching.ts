@@ -34,6 +34,8 @@ export class NextHop implements Transport {
   readonly recipients: number[] = [];
   readonly handlers: (SocketHandler & { connected(socket: Socket): void })[] = [];
   refuses = false;
+  /** We cannot connect from the address that we are to connect from. */
+  sourceIsForeign = false;
   /** When a connection that is closed on our side is gone. */
   whenClosed: (call: () => void) => void = queueMicrotask;
   greeting: (address: string) => string = () => "220 hello";
@@ -92,6 +94,7 @@ export class NextHop implements Transport {
       destroy: () => closedHere(),
     };
     queueMicrotask(() => {
+      if (this.sourceIsForeign) return handler.closed({ kind: "source-unusable", text: "not ours" });
       if (this.refuses || this.refusesAt(target.address))
         return handler.closed({ kind: "connect-failed", text: "refused" });
       handler.connected(socket);
@@ -263,7 +266,7 @@ export function fresh(recipients = 1, name = lane): Fresh {
   }));
   return {
     row,
-    id: "0".repeat(14),
+    id: String(row).padStart(14, "0"),
     receivedAt: START,
     octets: 5,
     envelope,

@@ -360,13 +360,13 @@ test("a lane in which mail is too old wakes although it is blocked, as often as 
   store.pause({ kind: "lane", lane: "smarthost/paused" }, 5000);
   const places: (number | undefined)[] = [];
   for (let after: number | undefined = 0; after !== undefined;) {
-    after = store.wakeOverdue(2000, after, 10_000);
+    after = store.wakeOverdue(2000, "all", after, 10_000);
     places.push(after);
   }
   expect(places).toEqual([100, 200, 252, undefined]);
   const taken: string[] = [];
   for (let look = 0; look < 4; look++) {
-    for (let after: number | undefined = 0; after !== undefined;) after = store.wakeOverdue(2000, after, 10_000);
+    for (let after: number | undefined = 0; after !== undefined;) after = store.wakeOverdue(2000, "all", after, 10_000);
     for (const { lane, count } of store.claimDue(10_000, 50, 100)) {
       taken.push(`${lane} ${count}`);
       store.rest(lane, far); // its site is still blocked
@@ -374,6 +374,24 @@ test("a lane in which mail is too old wakes although it is blocked, as often as 
   }
   expect(taken).toEqual(["mx/dead.example 100", "mx/dead.example 100", "mx/dead.example 50"]);
   expect(store.nextWake()).toBe(far);
+});
+
+test("where only the null sender's mail is too old, only its lanes wake", () => {
+  const { store } = open();
+  const far = 1e12;
+  const options = { at: 1000, due: 5000 };
+  const others = Array.from({ length: 250 }, () => parked(arrival(["mx/dead.example"], options)));
+  const report = { ...arrival(["smarthost/away"], options), envelope: '{"from":"","identity":"mailer-daemon"}' };
+  const young = { ...arrival(["smarthost/other"], { at: 9000, due: 5000 }), envelope: '{"from":""}' };
+  store.commit([{ arrivals: [...others, parked(report), parked(young)], settlements: [] }]);
+  for (const lane of ["mx/dead.example", "smarthost/away", "smarthost/other"]) store.rest(lane, far);
+  const places: (number | undefined)[] = [];
+  for (let after: number | undefined = 0; after !== undefined;) {
+    after = store.wakeOverdue(2000, "null", after, 10_000);
+    places.push(after);
+  }
+  expect(places).toEqual([100, 200, 251, undefined]);
+  expect(store.claimDue(10_000, 50, 100).map(({ lane, count }) => [lane, count])).toEqual([["smarthost/away", 1]]);
 });
 
 test("of a claim each priority has its share, and the others what one has no use for", () => {

@@ -199,13 +199,21 @@ export const DSN = {
   shownSubjectMax: 200,
   /** Octets of the message that go back with a report; of a longer one its header does, cut here. */
   returnedOctetsMax: 64 * KiB,
+  /** Octets of what one report says about its recipients: of more there are several reports, that no server finds too large. */
+  aboutOctetsMax: 256 * KiB,
+  /** What fails of a message within this of the first, in one mail thread, is in one report; it stays in hand so long. */
+  gatherFor: 1 * second,
   /** Reports of one mail thread that are being made or recorded; further ends of deliveries wait for their turn. */
   underWayMax: 64,
-  /** Reports of one mail thread to one address in `allowedPer`: a forged sender is no target (ATTACKS 16-17). */
+  /** Messages of one sender whose reports one mail thread makes in `allowedPer`: a forged sender is no target (ATTACKS 16-17). */
   perSenderMax: 1000,
-  /** Notices of one mail thread to postmaster in `allowedPer`: what fails does so in crowds, and a few tell of it. */
+  /** Notices of success, likewise; each is one's own, for they do not wait for each other. */
+  successesPerSenderMax: 1000,
+  /** Messages of one mail thread that postmaster hears of in `allowedPer`: what fails does so in crowds, and a few tell of it. */
   doubleBouncesMax: 20,
   allowedPer: 1 * hour,
+  /** Messages that were reported, so that all later reports of them are let through. */
+  reportedKept: 10_000,
   /** Addresses whose reports are counted; one that is busy is not forgotten for those that are not. */
   sendersCounted: 10_000,
   /** A message without a sender is not worth more (FIELD). */
@@ -307,6 +315,8 @@ export const CONFIG_FILES = {
 export const STOP = {
   /** What is under way gets this long: service managers kill after 90 s, container runtimes after 10 s unless told. */
   drain: 30 * second,
+  /** What was ended in the middle is told of within this. */
+  abandon: 3 * second,
   /** What one thread gets: the drain, and time to record its ends. */
   thread: 35 * second,
   /** What the reader of the log gets to take the last lines. */

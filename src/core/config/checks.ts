@@ -1,17 +1,33 @@
 // What concerns several keys at once. Each check takes the sections it needs and is left out while one of them is not
 // valid, so that one slip does not hide the others.
 
+import { invariant } from "../base/invariant.ts";
 import { isIpv4, isIpv6 } from "../mail/domain.ts";
 import type { Argon2Parameters } from "../policy/password-hash.ts";
-import { isLoopback, isWideOpen } from "../policy/network.ts";
+import { type Network, addressOctets, contains, isLoopback, isWideOpen, parseNetwork } from "../policy/network.ts";
+import { domainLane } from "../routing/lane.ts";
+import { type Route, type Way, wayFor } from "../routing/route.ts";
 import { listenText } from "./config.ts";
 import { type ConfigIssue, type ConfigPath, configPathText, issue } from "./issue.ts";
 import { nearest } from "./nearest.ts";
 import { type ConfigSections, OPEN_TO_EVERYONE } from "./schema.ts";
+import { durationText } from "./values.ts";
 
 /** A section that is not there is not valid; `tls: undefined` is a valid way of having none. */
 export type SomeSections = { readonly [Key in keyof ConfigSections]?: ConfigSections[Key] | undefined };
 type Check = (sections: SomeSections) => readonly ConfigIssue[];
+
+function knownNetwork(text: string): Network {
+  const network = parseNetwork(text);
+  invariant(!("kind" in network), "a network of ours is well-formed");
+  return network;
+}
+
+const V4_MAPPED = knownNetwork("::ffff:0:0/96");
+/** What connections to which stay on this machine, in both forms of an IPv4 address. */
+const OWN_NETWORKS = ["127.0.0.0/8", "0.0.0.0/8", "::1/128", "::/128", "::ffff:127.0.0.0/104", "::ffff:0:0/104"].map(
+  knownNetwork,
+);
 
 type ListenerSection = ConfigSections["listeners"][number];
 type SmartHostSection = ConfigSections["smarthosts"][string];
@@ -133,15 +149,34 @@ function checkDelivery({ delivery }: SomeSections): ConfigIssue[] {
 }
 
 /** Mail to ourselves would come back to us (promise P5: such a slip must not become a bounce for every sender). */
-function checkOurselves({ hostname, listeners, smarthosts = {} }: SomeSections): ConfigIssue[] {
+function checkOurselves({ hostname, listeners = [], smarthosts = {} }: SomeSections): ConfigIssue[] {
   return Object.entries(smarthosts).flatMap(([name, { url }]) => {
-    const isOurListener = listeners?.some(
-      ({ listen }) =>
-        listen.port === url.port && (listen.host === url.host || (isLoopback(url.host) && isEverywhere(listen.host))),
-    );
-    if (url.host !== hostname && isOurListener !== true) return [];
+    const isOurListener = listeners.some(({ listen }) => listen.port === url.port && reaches(url.host, listen.host));
+    if (url.host !== hostname && !isOurListener) return [];
     return [issue(["smarthosts", name, "url"], "is this relay itself: mail would come back to it")];
   });
+}
+
+/** Whether a connection to `host` gets to who listens at `address`, as far as that is known without a lookup. */
+function reaches(host: string, address: string): boolean {
+  const targets = (THIS_MACHINE.get(host) ?? [host]).map(plainAddress);
+  if (targets.includes(plainAddress(address))) return true;
+  return isEverywhere(address) && targets.some(isLoopback);
+}
+
+/** Connections to the address of nobody in particular are made to the machine's own. */
+const THIS_MACHINE: ReadonlyMap<string, readonly string[]> = new Map([
+  ["localhost", ["127.0.0.1", "::1"]],
+  ["0.0.0.0", ["127.0.0.1"]],
+  ["::", ["::1"]],
+]);
+
+/** One text for each address: `::ffff:192.0.2.1` is 192.0.2.1 (RFC 4291 section 2.5.5.2). */
+function plainAddress(text: string): string {
+  const octets = addressOctets(text);
+  if (octets === undefined || octets.length === 4) return text;
+  if (contains(V4_MAPPED, octets)) return octets.slice(12).join(".");
+  return octets.every((octet, at) => octet === (at === 15 ? 1 : 0)) ? "::1" : octets.join(":");
 }
 
 function isEverywhere(host: string): boolean {
@@ -239,6 +274,67 @@ function warnOfUnequalHashes({ credentials = [] }: SomeSections): ConfigIssue[] 
   ];
 }
 
+/** A notice to postmaster is mail from the null sender like any other. */
+function warnOfPostmaster({ postmaster, hostname, routes = [] }: SomeSections): ConfigIssue[] {
+  if (postmaster === undefined || postmaster.domain.kind !== "domain" || routes.length === 0) return [];
+  const way = (among: typeof routes): Way | undefined => wayFor(among.map(toRoute), { kind: "null" }, postmaster);
+  if (way(routes) === undefined)
+    return [issue(["postmaster"], "no route takes mail from the null sender to this address: nothing arrives there")];
+  if (postmaster.domain.ascii !== hostname) return [];
+  // A route that names the domain, and a server for it, is meant.
+  const named = way(routes.filter(({ when }) => when?.recipient !== undefined));
+  if (named !== undefined && named.lanes[0] !== domainLane(hostname)) return [];
+  return [
+    issue(
+      ["postmaster"],
+      "its domain is this relay's own name: without a route to another server mail would come back",
+    ),
+  ];
+}
+
+function toRoute({ when, deliver, priority }: ConfigSections["routes"][number]): Route {
+  const steps = deliver.map((name) =>
+    name === "mx" ? ({ kind: "mx" } as const) : ({ kind: "smarthost", name } as const),
+  );
+  return { recipient: when?.recipient, sender: when?.sender, priority, steps };
+}
+
+function warnOfRetry({ retry }: SomeSections): ConfigIssue[] {
+  if (retry === undefined) return [];
+  const { schedule, expire, delay_notice: notice } = retry;
+  const issues: ConfigIssue[] = [];
+  if (schedule[0]! > expire)
+    issues.push(
+      issue(
+        ["retry"],
+        `the first wait of schedule (${durationText(schedule[0]!)}) is longer than expire (${durationText(expire)}): what is not taken at once is tried only once more, when its time is over`,
+      ),
+    );
+  if (typeof notice === "number" && notice >= expire)
+    issues.push(
+      issue(
+        ["retry", "delay_notice"],
+        `is never sent: no message waits for longer than expire (${durationText(expire)})`,
+      ),
+    );
+  return issues;
+}
+
+function warnOfPrivateNetworks({ delivery }: SomeSections): ConfigIssue[] {
+  if (delivery === undefined) return [];
+  return delivery.private_networks.flatMap((network, index) => {
+    const place = ["delivery", "private_networks", index];
+    if (OWN_NETWORKS.some((own) => contains(own, network.octets) || contains(network, own.octets)))
+      return issue(
+        place,
+        `${network.text} holds this machine itself: whoever controls a domain's records could have mail sent to what listens here`,
+      );
+    if (isWideOpen(network))
+      return issue(place, `${network.text} holds the networks of others: mail could be sent to any machine in them`);
+    return [];
+  });
+}
+
 const WARNINGS: readonly Check[] = [
   warnOfClearPasswords,
   warnOfOpenRelay,
@@ -246,6 +342,9 @@ const WARNINGS: readonly Check[] = [
   warnOfUselessCredentials,
   warnOfRoutes,
   warnOfUnequalHashes,
+  warnOfPostmaster,
+  warnOfRetry,
+  warnOfPrivateNetworks,
 ];
 
 export function findErrors(sections: SomeSections): readonly ConfigIssue[] {

@@ -255,6 +255,85 @@ describe("warnings", () => {
   });
 });
 
+describe("warnings of what cannot work", () => {
+  const smarthosts = { a: { url: "smtp://a.example" } };
+  const access = { networks: ["127.0.0.0/8"] };
+  const routes = [{ deliver: "a" }];
+  const warningsOf = (input: object): readonly string[] => valid({ smarthosts, access, routes, ...input }).warnings;
+
+  test.each([
+    ["admin@example.org", routes, []],
+    ["admin@example.org", [{ when: { recipient: "@x.example" }, deliver: "a" }], ["no route"]],
+    ["admin@example.org", [{ when: { sender: "@example.org" }, deliver: "a" }], ["no route"]],
+    ["admin@example.org", [{ when: { sender: "<>" }, deliver: "a" }], []],
+    ["admin@RELAY.example.com", [{ deliver: "mx" }], ["its domain is this relay's own name"]],
+    ["admin@relay.example.com", routes, ["its domain is this relay's own name"]],
+    ["admin@relay.example.com", [{ when: { recipient: "@relay.example.com" }, deliver: "a" }], []],
+    ["admin@relay.example.com", [{ when: { recipient: "@*.example.com" }, deliver: "mx" }], ["its domain is"]],
+    ["admin@example.com", [{ deliver: "mx" }], []],
+  ])("postmaster %s with the routes %j: %j", (postmaster, found, warnings) => {
+    expect(warningsOf({ postmaster, routes: found })).toEqual(
+      warnings.map((text) => expect.stringContaining(`postmaster: ${text}`) as string),
+    );
+  });
+
+  test("a notice of delays that is never sent, a retry that never is", () => {
+    expect(warningsOf({ retry: { delay_notice: "4h", expire: "4h" } })).toEqual([
+      "retry.delay_notice: is never sent: no message waits for longer than expire (4h)",
+    ]);
+    expect(warningsOf({ retry: { delay_notice: "4h", expire: "5h" } })).toEqual([]);
+    expect(warningsOf({ retry: { delay_notice: "never", expire: "5h" } })).toEqual([]);
+    expect(warningsOf({ retry: { schedule: ["6h", "1m"], expire: "5h" } })).toEqual([
+      "retry: the first wait of schedule (6h) is longer than expire (5h): what is not taken at once is tried only once more, when its time is over",
+    ]);
+    expect(warningsOf({ retry: { schedule: ["5h"], expire: "5h" } })).toEqual([]);
+    expect(warningsOf({ retry: { expire: "1m" } })).toEqual([expect.stringMatching(/^retry: the first wait of .*2m/)]);
+  });
+
+  test.each([
+    ["10.0.0.0/8", ""],
+    ["fd00::/8", ""],
+    ["192.168.1.7", ""],
+    ["0.0.0.0/0", "this machine"],
+    ["::/0", "this machine"],
+    ["0.0.0.0/1", "this machine"],
+    ["127.0.0.0/8", "this machine"],
+    ["127.0.0.2", "this machine"],
+    ["0.0.0.0", "this machine"],
+    ["::1", "this machine"],
+    ["::ffff:127.0.0.1", "this machine"],
+    ["::ffff:0:0/96", "this machine"],
+    ["128.0.0.0/1", "the networks of others"],
+    ["::ffff:10.0.0.0/104", "the networks of others"],
+  ])("delivery to the network %s, which holds %j", (network, what) => {
+    expect(warningsOf({ delivery: { private_networks: ["10.0.0.0/8", network] } })).toEqual(
+      what === "" ? [] : [expect.stringMatching(new RegExp(`^delivery\\.private_networks\\[1\\]: .* holds ${what}`))],
+    );
+  });
+});
+
+test.each([
+  ["127.0.0.1:2525", "smtp://localhost:2525"],
+  ["[::1]:2525", "smtp://localhost:2525"],
+  ["0.0.0.0:2525", "smtp://localhost:2525"],
+  ["127.0.0.1:2525", "smtp://0.0.0.0:2525"],
+  ["0.0.0.0:2525", "smtp://0.0.0.0:2525"],
+  ["[::]:2525", "smtp://0.0.0.0:2525"],
+  ["[::]:2525", "smtp://[::]:2525"],
+  ["[::1]:2525", "smtp://[::]:2525"],
+  ["[::1]:2525", "smtp://[0:0:0:0:0:0:0:1]:2525"],
+  ["127.0.0.1:2525", "smtp://[::ffff:127.0.0.1]:2525"],
+  ["0.0.0.0:2525", "smtp://[::ffff:127.0.0.9]:2525"],
+  ["192.0.2.1:2525", "smtp://[::ffff:192.0.2.1]:2525"],
+  ["[2001:db8::1]:2525", "smtp://[2001:db8:0::1]:2525"],
+])("with a listener at %s the smart host %s is ourselves; at another port or address it is not", (listen, url) => {
+  const told = (at: string, to: string): readonly string[] =>
+    errorsWith({ listeners: [{ listen: at, tls: "none" }], smarthosts: { a: { url: to } } });
+  expect(told(listen, url)).toEqual(["smarthosts.a.url: is this relay itself: mail would come back to it"]);
+  expect(told(listen, url.replace("2525", "2526"))).toEqual([]);
+  expect(told("192.0.2.9:2525", url)).toEqual([]);
+});
+
 describe("errors", () => {
   test("all of them are told", () => {
     expect(

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { utf8 } from "../base/bytes.ts";
-import { hour } from "../base/time.ts";
+import { mimeFaults } from "../../../test/support/report-reader.ts";
+import { day, hour, minute } from "../base/time.ts";
 import { type Report, type ReportedRecipient, reportContent } from "./report.ts";
 
 const NOW = Date.UTC(2026, 10, 22, 7, 30);
@@ -112,6 +113,17 @@ test("ENVID and ORCPT come back as the sender wrote them", () => {
   expect(blocks(of)[1]!["Original-Recipient"]).toBe("rfc822; Bob@X");
 });
 
+test("the part for programs has 7 bits, whatever a client said: it may not be encoded", () => {
+  const said = {
+    envelopeId: "Q+FC",
+    recipients: [recipient({ originalRecipient: "rfc822;+FC@x", diagnostic: "\u00fc" })],
+  };
+  expect(parts(report(said)).parts[1]).toMatch(
+    /^Content-Type: message\/delivery-status\r\nContent-Transfer-Encoding: 7bit\r\n/,
+  );
+  expect(blocks(report(said))[0]).toMatchObject({ "Original-Envelope-Id": "Q\\u{fc}" });
+});
+
 test("where no server was reached, the words are ours", () => {
   const of = report({ recipients: [recipient({ remoteHost: "", diagnostic: "no such domain", status: "5.1.2" })] });
   expect(blocks(of)[1]).toMatchObject({ "Diagnostic-Code": "x-waypost; no such domain" });
@@ -130,6 +142,29 @@ test("a delay says how long it goes on, and that there is nothing to do", () => 
   expect(parts(of).parts[0]).toContain("tried for another 4 days, to:");
   expect(parts(of).parts[0]).toContain("do not send it again");
   expect(blocks(of)[1]).toMatchObject({ Action: "delayed", "Will-Retry-Until": "Thu, 26 Nov 2026 11:30:00 +0000" });
+});
+
+test.each([
+  [1, "1 minute"],
+  [89 * 1000, "1 minute"],
+  [90 * 1000, "2 minutes"],
+  [minute * 119, "119 minutes"],
+  [2 * hour, "2 hours"],
+  [47.9 * hour, "48 hours"],
+  [2 * day, "2 days"],
+])("a delay of %i ms more is shown as %s", (span, shown) => {
+  const of = report({ action: "delayed" });
+  const text = parts({ ...of, triedUntil: of.now + span }).parts[0]!;
+  expect(text.replaceAll("\r\n", " ")).toContain(`tried for another ${shown}, to:`);
+});
+
+test("a subject of encoded words is shown decoded, and nothing that hides in it acts", () => {
+  const subject = "=?utf-8?B?UmVjaG51bmcgZsO8cg==?= =?utf-8?Q?_Gr=C3=BC=C3=9Fe?=";
+  expect(parts(report({ subject })).parts[0]!.replaceAll("\r\n", " ")).toContain('"Rechnung f\u00fcr Gr\u00fc\u00dfe"');
+  const nasty = "=?utf-8?Q?a=0D=0ABcc:_x=1B[31m=E2=80=AEb?=";
+  const text = parts(report({ subject: nasty })).parts[0]!.replaceAll("\r\n", " ");
+  expect(text).toContain('"a\\x0d\\x0aBcc: x\\x1b[31m\\u{202e}b"');
+  expect(mimeFaults(reportContent(report({ subject: nasty })))).toEqual([]);
 });
 
 test("what was handed on to a server without reports is relayed", () => {
@@ -155,6 +190,9 @@ test("what postmaster reads of a message without a sender", () => {
   expect(header).toContain("To: <admin@example.com>\r\n");
   expect(header).toContain("Subject: Undelivered: a message without a sender did not");
   expect(found[0]).toContain("about a message without a");
+  expect(found[0]).toContain("this goes to you as postmaster");
+  expect(found[0]).toContain("There is no such mailbox.\r\n");
+  expect(found[0]).not.toContain("send the message again"); // whoever wrote it does not read this
 });
 
 test("addresses beyond ASCII make it a report of RFC 6533", () => {

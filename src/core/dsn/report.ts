@@ -7,6 +7,7 @@ import { isIpv4, isIpv6 } from "../mail/domain.ts";
 import type { MessageId } from "../mail/message-id.ts";
 import { addressLiteral } from "../mail/trace.ts";
 import { decodeXtext } from "../smtp/xtext.ts";
+import { decodeWords } from "./encoded-word.ts";
 import { explanationOf } from "./explanation.ts";
 import { field, paragraph } from "./text.ts";
 
@@ -77,6 +78,16 @@ export function reportContent(report: Report): Uint8Array {
   return concatBytes(octets);
 }
 
+const SEPARATORS = 4; // an empty line in either part
+
+/** How much of a report one recipient takes. */
+export function octetsAbout(
+  report: Pick<Report, "action" | "audience" | "triedUntil" | "isUtf8">,
+  one: ReportedRecipient,
+): number {
+  return utf8(about(report, one)).length + utf8(statusBlock(report, one)).length + SEPARATORS;
+}
+
 function headerText(report: Report, boundary: string): string {
   const { id, now, hostname, to } = report;
   return [
@@ -92,16 +103,19 @@ function headerText(report: Report, boundary: string): string {
   ].join("");
 }
 
-const WHOSE = { sender: "your message", postmaster: "a message without a sender, who could be told," } as const;
+const WHOSE = { sender: "your message", postmaster: "a message without a sender" } as const;
 
 /** For people: what happened, to whom, and what to do. */
 function explanationPart(report: Report): Uint8Array[] {
   const { audience, hostname, subject, arrivedAt, recipients } = report;
-  const title = subject === "" ? "" : ` "${printable(subject, DSN.shownSubjectMax)}"`;
+  const title = subject === "" ? "" : ` "${printable(decodeWords(subject), DSN.shownSubjectMax)}"`;
   const text = [
     paragraph(`This is the mail relay at ${hostname}, about ${WHOSE[audience]}${title} of ${dateTime(arrivedAt)}.`),
     paragraph(opening(report)),
     ...recipients.map((recipient) => about(report, recipient)),
+    ...(audience === "postmaster"
+      ? [paragraph("It has no sender who could be told; this goes to you as postmaster.")]
+      : []),
     ...(report.action === "delayed" ? [paragraph("You do not have to do anything; do not send it again.")] : []),
     ...(report.returned === undefined ? [paragraph("Its header is not attached: it could not be read here.")] : []),
   ].join("\r\n");
@@ -124,17 +138,22 @@ function opening({ action, now, triedUntil }: Report): string {
 }
 
 function spanText(span: Duration): string {
-  const [unit, name] = span >= 2 * day ? [day, "days"] : span >= 2 * hour ? [hour, "hours"] : [minute, "minutes"];
-  return `${Math.max(1, Math.round(span / unit))} ${name}`;
+  const [unit, name] = span >= 2 * day ? [day, "day"] : span >= 2 * hour ? [hour, "hour"] : [minute, "minute"];
+  const count = Math.max(1, Math.round(span / unit));
+  return `${count} ${name}${count === 1 ? "" : "s"}`;
 }
 
-function about({ action }: Report, { address, status, remoteHost, diagnostic }: ReportedRecipient): string {
+function about(
+  { action, audience }: Pick<Report, "action" | "audience">,
+  { address, status, remoteHost, diagnostic }: ReportedRecipient,
+): string {
   const said = printable(diagnostic, DSN.shownDiagnosticMax);
   const quote = said === "" ? "" : remoteHost === "" ? said : `${printable(remoteHost)} said: ${said}`;
   const lines = [paragraph(`<${printable(address)}>`, 2)];
   if (action === "failed") {
     const { what, advice } = explanationOf(status);
-    lines.push(paragraph(`${what} ${advice}`, 6));
+    // Advice is for who wrote the message.
+    lines.push(paragraph(audience === "sender" ? `${what} ${advice}` : what, 6));
   }
   if (quote !== "") lines.push(paragraph(quote, 6));
   return lines.join("");
@@ -147,7 +166,7 @@ function statusPart(report: Report): Uint8Array[] {
     field("Reporting-MTA", `dns; ${hostname}`) +
       (envelopeId === undefined
         ? ""
-        : field("Original-Envelope-Id", printable(decodeXtext(envelopeId) ?? envelopeId))) +
+        : field("Original-Envelope-Id", programText(decodeXtext(envelopeId) ?? envelopeId, isUtf8))) +
       field("Arrival-Date", dateTime(arrivedAt)),
     ...recipients.map((recipient) => statusBlock(report, recipient)),
   ];
@@ -156,9 +175,12 @@ function statusPart(report: Report): Uint8Array[] {
   return [utf8(`${field("Content-Type", type)}${cte(isAscii(octets) ? "7bit" : "8bit")}\r\n`), octets];
 }
 
-function statusBlock({ action, triedUntil, isUtf8 }: Report, recipient: ReportedRecipient): string {
+function statusBlock(
+  { action, triedUntil, isUtf8 }: Pick<Report, "action" | "triedUntil" | "isUtf8">,
+  recipient: ReportedRecipient,
+): string {
   const { address, originalRecipient, status, remoteHost, diagnostic, lastAttempt } = recipient;
-  const ascii = (text: string): string => (isUtf8 ? printable(text, DSN.diagnosticMax) : asciiText(text));
+  const ascii = (text: string): string => programText(text, isUtf8);
   const original = originalRecipient === undefined ? undefined : originalRecipientText(originalRecipient);
   return [
     ...(original === undefined ? [] : [field("Original-Recipient", ascii(original))]),
@@ -181,6 +203,11 @@ function mtaName(host: string): string {
 
 function isPlain(text: string): boolean {
   return /^[\x20-\x7e]*$/.test(text);
+}
+
+/** A part for programs has 7 bits, and may not be encoded (RFC 3464 section 2.1.1), but for international mail. */
+function programText(text: string, isUtf8: boolean): string {
+  return isUtf8 ? printable(text, DSN.diagnosticMax) : asciiText(text);
 }
 
 function asciiText(text: string): string {

@@ -1,4 +1,5 @@
-import { CR, LF } from "../base/bytes.ts";
+import { CR, LF, isAscii } from "../base/bytes.ts";
+import { ConversionPlanner } from "../mime/conversion.ts";
 
 /** Where the first empty line starts, which ends the header; -1 where there is none. */
 function emptyLine(octets: Uint8Array): number {
@@ -22,4 +23,13 @@ export function headerOf(octets: Uint8Array, octetsMax: number): Uint8Array {
   const header = end === -1 ? octets : octets.subarray(0, end);
   if (header.length <= octetsMax) return header;
   return header.subarray(0, header.lastIndexOf(LF, octetsMax - 1) + 1);
+}
+
+/** Why a report with this content could not go to a server without 8BITMIME; undefined where it could. */
+export function sevenBitObstacle(content: Uint8Array): string | undefined {
+  if (isAscii(content)) return undefined;
+  const planner = new ConversionPlanner();
+  planner.push(content);
+  const conversion = planner.end();
+  return conversion.kind === "impossible" ? conversion.why : undefined;
 }

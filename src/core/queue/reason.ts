@@ -10,6 +10,8 @@ export const REASONS = {
     "the connection ended after the final dot, so that the next hop may have it already; it is tried again by schedule",
   "soft-bounce": "the next hop refused it for good, and `soft_bounce` is set: it is tried again by schedule",
   "content-unreadable": "its content could not be read from the data folder; it is tried again by schedule",
+  "source-unusable":
+    "the `source` to connect from is no address of this machine: change it, or give the machine that address; it is tried again by schedule",
   "lane-blocked": "the next hop cannot be reached or refuses us; all mail for it waits",
   "next-step": "this next hop did not take it for now; the route's next step is tried at once",
   unresolved: "the DNS gave no answer; it is tried again by schedule",

@@ -83,7 +83,7 @@ test.each<[string, Outcome, object]>([
   [
     "an address that is not ours is about us",
     loss("connect", "source-unusable", ""),
-    { ...RETRY, because: "next-hop-refused" },
+    { ...RETRY, because: "source-unusable" },
   ],
 ])("%s", (_, outcome, decision) => {
   expect(settle(outcome, TRIED, POLICY, NOW, CHANCE)).toEqual(decision);
@@ -126,14 +126,17 @@ test("at the end of its life too, what is delivered is delivered, what is refuse
   });
 });
 
-test("our own disk ends nobody's message, however long it takes (promise P5)", () => {
-  const late = { attempts: 9, expiresAt: NOW - 1 };
-  expect(settle(UNREADABLE, late, POLICY, NOW, CHANCE)).toEqual({
-    kind: "retry",
-    due: NOW + wait(DELIVERY_RETRY, 9, CHANCE),
-    because: "content-unreadable",
-  });
-});
+test.each([UNREADABLE, loss("connect", "source-unusable", "")])(
+  "this machine ends nobody's message, however long it takes (promise P5): $cause",
+  (outcome) => {
+    const late = { attempts: 9, expiresAt: NOW - 1 };
+    expect(settle(outcome, late, POLICY, NOW, CHANCE)).toEqual({
+      kind: "retry",
+      due: NOW + wait(DELIVERY_RETRY, 9, CHANCE),
+      because: outcome.cause,
+    });
+  },
+);
 
 test.each<[string, Outcome]>([
   ["550", refused("rcpt", "rcpt-refused", "recipient", reply(550), false)],

@@ -36,8 +36,9 @@ export function settle(outcome: Outcome, tried: Tried, policy: DeliveryPolicy, n
   if (outcome.kind === "permanent" && !policy.isSoftBounce) return { kind: "failed" };
   const planned = now + wait(policy, tried.attempts, chance);
   if (outcome.cause === "too-many-recipients") return { kind: "again" };
-  // What our disk does not give back is no sender's fault: it waits for us, however long (promise P5).
-  if (outcome.cause === "content-unreadable") return { kind: "retry", due: planned, because: outcome.cause };
+  // What this machine does not give is no sender's fault: it waits for us, however long (promise P5).
+  if (outcome.cause === "content-unreadable" || outcome.cause === "source-unusable")
+    return { kind: "retry", due: planned, because: outcome.cause };
   if (now >= tried.expiresAt) return { kind: "expired" };
   const { due, because } = waitFor(outcome, planned, policy, now, chance);
   return { kind: "retry", due: Math.min(due, tried.expiresAt), because };

@@ -15,6 +15,7 @@ import { SystemEntropy } from "../../adapters/system/entropy.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
 import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
 import { unreachable } from "../../core/base/invariant.ts";
+import type { Duration } from "../../core/base/time.ts";
 import { INBOUND_TIME, LOGS, SESSIONS, STOP } from "../../core/base/limits.ts";
 import type { Listener } from "../../core/config/config.ts";
 import { NO_SPACE, NOT_STORED, PAUSED, SHUTTING_DOWN, TOO_MANY_SESSIONS } from "../../core/inbound/trouble.ts";
@@ -161,11 +162,9 @@ class MailThread {
       for (const session of this.#sessions) session.shutDown(SHUTTING_DOWN);
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     }
-    await Promise.race([
-      quiet,
-      new Promise((resolve) => setTimeout(resolve, Math.max(0, deadline - this.#clock.monotonic()))),
-    ]);
+    await within(quiet, deadline - this.#clock.monotonic());
     this.#dispatcher.abandon();
+    await within(quiet, STOP.abandon); // what ended has its reports written
     await this.#client.settled();
     this.#ages.stop();
   }
@@ -265,6 +264,10 @@ class MailThread {
     );
     return serverContext(files.certificate, files.key, ticketKeys);
   }
+}
+
+function within(work: Promise<void>, most: Duration): Promise<void> {
+  return Promise.race([work, new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, most)))]);
 }
 
 async function main(data: MailThreadData): Promise<void> {
