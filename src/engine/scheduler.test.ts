@@ -28,10 +28,11 @@ function scene(
   const events: Event[] = [];
   const timers: { at: number; call: () => void }[] = [];
   const s = { now: 1_000_000, setBack: 0 };
+  let looks = 0;
   const scheduler = new Scheduler({
     clock: {
       now: () => s.now - s.setBack,
-      monotonic: () => s.now,
+      monotonic: () => s.now + (looks += 1e-6), // it counts fractions of a millisecond
       soon: (call) => call(),
       after: (delay, call) => {
         const timer = { at: s.now + delay, call };
@@ -475,6 +476,8 @@ test("a block that is this machine's doing says so, at once and whoever asks", (
   s.fromMail({ kind: "demand", site: lane, connections: 1 });
   const blocks = s.mails[0]!.flatMap((message) => (message.kind === "blocked" ? [message.block.isOurs] : []));
   expect(blocks).toEqual([true, true]);
+  for (const message of s.mails[0]!)
+    if (message.kind === "blocked") expect(Number.isInteger(message.block.until)).toBe(true); // as the store wants it
 });
 
 test("a wall clock that is set back keeps nothing blocked", () => {

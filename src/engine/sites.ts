@@ -161,7 +161,7 @@ export class Sites {
 
   blockOf(name: Site): Block | undefined {
     const found = (this.#sites.get(name) ?? this.#resting.get(name))?.block;
-    const left = (found?.endsAt ?? 0) - this.#clock.monotonic();
+    const left = Math.ceil((found?.endsAt ?? 0) - this.#clock.monotonic());
     if (found === undefined || left <= 0) return undefined;
     const { text, isOurs } = found;
     return { until: this.#clock.now() + left, left, text, ...(isOurs === true && { isOurs }) };
