@@ -3,6 +3,7 @@ import { type LoadedConfig, loadConfig } from "../adapters/config-file/load.ts";
 import { checkNamedFiles } from "../adapters/config-file/named-files.ts";
 import { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
 import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
+import { warnOfSources } from "../adapters/system/own-addresses.ts";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -129,7 +130,7 @@ async function verdictOn(
   switch (loaded.kind) {
     case "loaded": {
       const { errors, warnings } = await checkNamedFiles(loaded.config, Date.now());
-      return { errors, warnings: [...loaded.warnings, ...warnings] };
+      return { errors, warnings: [...loaded.warnings, ...warnings, ...warnOfSources(loaded.config)] };
     }
     case "invalid":
       return { errors: loaded.errors, warnings: [] };

@@ -50,12 +50,11 @@ interface Statements {
   readonly move: StatementSync;
   readonly settle: StatementSync;
   readonly message: StatementSync;
-  readonly wakeLane: StatementSync;
   readonly leaveLane: StatementSync;
   readonly dropLane: StatementSync;
 }
 
-function prepare(database: DatabaseSync, wakeLane: StatementSync): Statements {
+function prepare(database: DatabaseSync): Statements {
   return {
     find: database.prepare("SELECT row, state, wish, lane, due, attempts, recipient, last FROM delivery WHERE row = ?"),
     remove: database.prepare("DELETE FROM delivery WHERE row = ?"),
@@ -63,7 +62,6 @@ function prepare(database: DatabaseSync, wakeLane: StatementSync): Statements {
     move: database.prepare("UPDATE delivery SET state = ?, wish = ?, due = ?, last = ? WHERE row = ?"),
     settle: database.prepare("UPDATE delivery SET lane = ?, due = ?, attempts = ?, last = ?, told = ? WHERE row = ?"),
     message: database.prepare("SELECT id, received_at, octets, envelope FROM message WHERE row = ?"),
-    wakeLane,
     leaveLane: database.prepare("UPDATE lane SET backlog = backlog - ? WHERE name = ?"),
     // One that is served is dropped by whoever serves it; one that is blocked has something to say.
     dropLane: database.prepare(
@@ -104,7 +102,8 @@ interface LaneChange {
 }
 
 export interface ActionParts {
-  readonly wakeLane: StatementSync;
+  /** `count` deliveries more wait in the lane, the first of them until `due`. */
+  readonly wakeLane: (lane: Lane, due: Instant, count: number) => void;
   /** Ends the message where it has no delivery left. */
   readonly endMessage: (message: MessageRow) => void;
   /** To history. */
@@ -117,7 +116,7 @@ export class OperatorActions {
   readonly #parts: ActionParts;
 
   constructor(database: DatabaseSync, parts: ActionParts) {
-    this.#do = prepare(database, parts.wakeLane);
+    this.#do = prepare(database);
     this.#parts = parts;
   }
 
@@ -214,7 +213,7 @@ export class OperatorActions {
         this.#do.leaveLane.run(-change.gained, lane);
         this.#do.dropLane.run(lane, now);
       } else {
-        this.#do.wakeLane.run(lane, change.due, change.gained);
+        this.#parts.wakeLane(lane, change.due, change.gained);
         due.push(lane);
       }
     }

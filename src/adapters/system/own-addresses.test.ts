@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { FREE_TERMS } from "../../core/routing/site-terms.ts";
+import { warnOfSources } from "./own-addresses.ts";
+
+const from = (source: string | undefined) => ({ ...FREE_TERMS, egress: { ...FREE_TERMS.egress, source } });
+const delivery = { permitsLiterals: false, privateNetworks: [], port: 25 };
+
+test("a source that is not this machine's is named with its key; one that is, or none, is not", () => {
+  const own = { smartHosts: [], delivery: { ...delivery, ...from("127.0.0.9") } };
+  expect(warnOfSources(own)).toEqual([]);
+  expect(warnOfSources({ ...own, delivery: { ...delivery, ...from(undefined) } })).toEqual([]);
+  expect(warnOfSources({ ...own, delivery: { ...delivery, ...from("192.0.2.9") } })).toEqual([
+    "delivery.source: 192.0.2.9 is no address of this machine now: what is to be sent from there waits",
+  ]);
+});

@@ -1,0 +1,21 @@
+import os from "node:os";
+import type { Config } from "../../core/config/config.ts";
+
+/** Whether connections can come from it now; all of 127.0.0.0/8 is this machine's. */
+function isHere(address: string): boolean {
+  if (address.startsWith("127.")) return true;
+  return Object.values(os.networkInterfaces()).some((found) => found?.some((own) => own.address === address) === true);
+}
+
+/** A line for each `source` that is no address of this machine: it may get it later, but mail waits until then. */
+export function warnOfSources({ smartHosts, delivery }: Pick<Config, "smartHosts" | "delivery">): string[] {
+  const sources = [
+    ...smartHosts.map(({ name, egress }) => [`smarthosts.${name}.source`, egress.source] as const),
+    ["delivery.source", delivery.egress.source] as const,
+  ];
+  return sources.flatMap(([key, source]) =>
+    source === undefined || isHere(source)
+      ? []
+      : [`${key}: ${source} is no address of this machine now: what is to be sent from there waits`],
+  );
+}
