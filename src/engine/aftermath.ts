@@ -1,7 +1,7 @@
 import type { Failure, Outcome } from "../core/outbound/outcome.ts";
 import { dueAfterBlock } from "../core/queue/backoff.ts";
 import type { Reason } from "../core/queue/reason.ts";
-import { isAboutTheWay, movesOn } from "../core/routing/fallback.ts";
+import { movesOn, otherSteps } from "../core/routing/fallback.ts";
 import { type Lane, isRetriedWithItsSite } from "../core/routing/lane.ts";
 import type { Block } from "../ports/queue.ts";
 import type { InHand } from "./in-hand.ts";
@@ -18,8 +18,6 @@ export interface AftermathParts extends SettlerParts {
   /** What was recorded late is recorded now. */
   settled(): void;
 }
-
-const OTHER_WAY = "one step of its route cannot take it, and the others cannot be reached";
 
 /**
  * What becomes of deliveries that a mail thread has in hand: they end, wait, or take another step of their route. What
@@ -58,21 +56,20 @@ export class Aftermath {
       const outcome = outcomes[at]!;
       if (this.#isStopping && isStopped(outcome)) continue; // no attempt: it stays in hand until the next start
       const decision = this.#settler.decide(load.message, delivery.attempts + 1, outcome);
-      const wait = this.#wayToWaitFor(load, delivery, outcome);
       if (isStale || decision.kind === "again") again.push(delivery);
       else if (outcome.kind === "delivered" || !this.#moveOn(load, delivery, outcome, attempt, onward)) {
+        delivery.attempts++;
+        const wait = this.#wayToWaitFor(load, delivery, outcome, attempt);
         if (wait !== undefined) {
           waits.push(wait);
           continue;
         }
-        delivery.attempts++;
         const lane = decision.kind === "retry" ? this.#firstLane(load, delivery) : load.lane;
         fates.push({ delivery, outcome, decision, lane });
       }
     }
     this.#dropWhen(this.#settler.settle(load, fates, attempt), load.message, fates.length);
-    if (waits.length > 0)
-      this.#dropWhen(this.#settler.waitForSite(load, { text: OTHER_WAY }, waits), load.message, waits.length);
+    if (waits.length > 0) this.#dropWhen(this.#settler.waitForStep(load, waits), load.message, waits.length);
     this.#goOn(load.message, onward);
     return again;
   }
@@ -133,12 +130,23 @@ export class Aftermath {
     return lanes.indexOf(lane) > 0 ? Math.max(1, attempts) : attempts;
   }
 
-  /** This way it cannot go, and another one is only blocked: that one is waited for, and nobody's mail fails (promise P5). */
-  #wayToWaitFor(load: Load, delivery: DeliveryInHand, outcome: Outcome): Wait | undefined {
-    if (outcome.kind !== "permanent" || !isAboutTheWay(outcome)) return undefined;
+  /**
+   * This way it cannot go, and another one is only blocked or paused: that one is waited for, and nobody's mail fails
+   * (promise P5).
+   */
+  #wayToWaitFor(load: Load, delivery: DeliveryInHand, outcome: Outcome, attempt: Attempt): Wait | undefined {
+    if (outcome.kind !== "permanent") return undefined;
     const lanes = this.#lanesOf(load, delivery);
-    const block = this.#parts.openings.firstToEnd(lanes.filter((lane) => lane !== load.lane));
-    return block === undefined ? undefined : { delivery, lane: lanes[0]!, due: block.until };
+    const which = otherSteps(outcome);
+    const others = lanes.filter((_, at) => which === "all" || (which === "before" && at < lanes.indexOf(load.lane)));
+    const { openings, clock, entropy, policy } = this.#parts;
+    const shut = others.filter((lane) => lane !== load.lane);
+    const block = openings.firstToEnd(shut);
+    if (block === undefined && !shut.some((lane) => openings.isPaused(lane))) return undefined;
+    this.#settler.cannotTake(load, delivery, outcome, attempt);
+    const now = clock.now();
+    const due = dueAfterBlock(block?.until ?? now, delivery.attempts, policy, now, entropy.fraction());
+    return { delivery, lane: lanes[0]!, due };
   }
 
   /** True where the route's next step takes it. */

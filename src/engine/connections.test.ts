@@ -1,5 +1,16 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { abandonScenes, blockFor, fresh, lane, scene, settle, site } from "../../test/support/dispatching.ts";
+import {
+  abandonScenes,
+  blockFor,
+  fresh,
+  hosts,
+  lane,
+  mx,
+  routed,
+  scene,
+  settle,
+  site,
+} from "../../test/support/dispatching.ts";
 import { day } from "../core/base/time.ts";
 import { FREE_TERMS } from "../core/routing/site-terms.ts";
 import type { Destination } from "./destination.ts";
@@ -7,24 +18,6 @@ import type { Destination } from "./destination.ts";
 // What holds for the connections to one site.
 
 afterEach(abandonScenes);
-
-const mx = "mx/b.example";
-
-function hosts(...addresses: readonly string[]): Destination {
-  return {
-    kind: "hosts",
-    site: "mx.b.example",
-    order: addresses.map((_, at) => `h${at}`).join(">"),
-    hosts: addresses.map((address, preference) => ({ preference, exchange: `h${preference}`, addresses: [address] })),
-  };
-}
-
-/** A scene whose only route is these lanes. */
-function routed(...lanes: readonly string[]): ReturnType<typeof scene> {
-  const s = scene();
-  s.route = lanes;
-  return s;
-}
 
 test("TLS that breaks where it is no condition: the same address in clear, and remembered", async () => {
   const s = scene();
@@ -292,6 +285,32 @@ describe("domains that share their servers and want them in another order", () =
     expect(s.hop.targets.map(({ address }) => address)).toEqual(addresses);
     expect(s.settlements).toHaveLength(4);
     expect(s.hop.connections).toBe(2);
+  });
+
+  test("one load of another order takes one connection of many, and is next to have it", async () => {
+    const s = routed(mx, other);
+    s.destinations.set("b.example", hosts(...addresses));
+    s.destinations.set("c.example", reversed(...addresses));
+    const release: (() => void)[] = [];
+    s.hop.whenDone = (call) => void release.push(call);
+    for (let n = 0; n < 40; n++) s.dispatcher.take(fresh(1, mx));
+    await settle();
+    s.dispatcher.granted("mx.b.example", 10);
+    await settle();
+    s.dispatcher.take(fresh(1, other));
+    await settle();
+    for (const done of release.splice(0)) done();
+    await settle();
+    expect(s.reports).toHaveLength(1);
+    s.dispatcher.granted("mx.b.example", 1);
+    await settle();
+    expect(s.hop.targets.at(-1)).toMatchObject({ address: addresses[1] });
+    for (let rounds = 0; rounds < 5; rounds++) {
+      for (const done of release.splice(0)) done();
+      await settle();
+    }
+    expect(s.hop.contents).toHaveLength(41);
+    expect(s.hop.connections).toBe(11);
   });
 
   test("one connection at a time: it makes room, and none waits for all mail of the other", async () => {

@@ -3,8 +3,8 @@ import { MemoryFiles } from "../../test/support/engine.ts";
 import { settle } from "../../test/support/dispatching.ts";
 import { FakeClock, START } from "../../test/support/fake-clock.ts";
 import { octetText, utf8 } from "../core/base/bytes.ts";
-import { OUTBOUND_TIME } from "../core/base/limits.ts";
-import { second } from "../core/base/time.ts";
+import { OUTBOUND, OUTBOUND_TIME } from "../core/base/limits.ts";
+import { minute, second } from "../core/base/time.ts";
 import { Doubts } from "../core/outbound/doubts.ts";
 import type { Outcome, Phase, Transient } from "../core/outbound/outcome.ts";
 import type { ConnectTarget, Socket, SocketHandler, Transport } from "../ports/transport.ts";
@@ -117,6 +117,7 @@ interface Kind {
   readonly isFollowed?: boolean;
   /** The content is in a file, and goes out piece by piece. */
   readonly isLarge?: boolean;
+  readonly pieces?: number;
   /** It is 8-bit and in a file, and the server takes 7 bits. */
   readonly isConverted?: boolean;
   readonly answers?: Readonly<Record<string, string>>;
@@ -153,14 +154,14 @@ function load(isLarge: boolean, isEightBit = false): Load {
 /** An attempt that goes on until the server falls silent. */
 async function attempt(
   falls: string,
-  { isLarge = false, isConverted = false, isFollowed = false, answers = {} }: Kind = {},
+  { isLarge = false, pieces = 4, isConverted = false, isFollowed = false, answers = {} }: Kind = {},
 ): Promise<Attempt> {
   const clock = new FakeClock();
   const hop = new SilentHop(clock, falls, answers);
   const files = new MemoryFiles();
   files.files.set(
     "m",
-    Array.from({ length: 4 }, () => utf8("a line of content\r\n")),
+    Array.from({ length: pieces }, () => utf8("a line of content\r\n")),
   );
   hop.takesContent = falls !== "block";
   const found: Omit<Attempt, "courier"> = { clock, hop, outcomes: [], ends: [], idles: [], reads: [] };
@@ -312,8 +313,32 @@ describe("an attempt at a silent server ends when the time of the phase is over"
   });
 });
 
-describe("a server of 7 bits that hangs up while a message is converted for it", () => {
-  test("that was an attempt, and the rest of the content is nobody's business", async () => {
+test("a transaction has hours, however often the peer takes a little of it", async () => {
+  const a = await attempt("block", { isLarge: true, pieces: 200 });
+  let minutes = 0;
+  for (; a.outcomes.length === 0 && minutes < 200; minutes++) {
+    a.clock.advance(minute);
+    a.hop.handler!.drained();
+    await settle();
+  }
+  expect(Math.abs(minutes - OUTBOUND.transactionTime / minute)).toBeLessThan(5);
+  expect(a.outcomes).toMatchObject([[{ kind: "transient", cause: "timed-out", isPossibleDuplicate: false }]]);
+});
+
+describe("a server of 7 bits that ends the session while a message is converted for it", () => {
+  test.each(["421 4.4.2 timeout\r\n", "250 what\r\n", "no reply\r\n"])(
+    "with %j: that was an attempt too",
+    async (said) => {
+      const a = await attempt("nothing", { isConverted: true });
+      a.hop.handler!.received(utf8(said));
+      await settle();
+      a.clock.runSoon();
+      expect(a.outcomes).toMatchObject([[{ kind: "transient", cause: "connection-lost", phase: "mail" }]]);
+      expect(a.ends).toEqual([undefined]);
+    },
+  );
+
+  test("by hanging up: that was an attempt, and the rest of the content is nobody's business", async () => {
     const a = await attempt("nothing", { isConverted: true });
     expect(a.reads).toHaveLength(1);
     a.hop.handler!.closed({ kind: "ended", text: "" });

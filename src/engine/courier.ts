@@ -1,5 +1,5 @@
 import { invariant } from "../core/base/invariant.ts";
-import { OUTBOUND_TIME } from "../core/base/limits.ts";
+import { OUTBOUND, OUTBOUND_TIME } from "../core/base/limits.ts";
 import { readOptions } from "../core/mail/stored.ts";
 import type { Dialogue, Effect } from "../core/outbound/dialogue.ts";
 import type { Doubts } from "../core/outbound/doubts.ts";
@@ -82,6 +82,7 @@ export class Courier implements LegHandler {
   /** What the site did to the session itself. */
   #failure: Transient | undefined;
   #transactions = 0;
+  #transactionEndsAt = 0;
   #startedAt = 0;
   #transcript: Transcript;
 
@@ -160,6 +161,11 @@ export class Courier implements LegHandler {
     return load;
   }
 
+  /** Nothing of a load is on its way. */
+  get isUnbegun(): boolean {
+    return !this.#isBegun;
+  }
+
   /** Says QUIT where there is time for it. */
   close(): void {
     if (this.#isGone) return;
@@ -179,7 +185,7 @@ export class Courier implements LegHandler {
   }
 
   drained(): void {
-    this.#deadline.set(OUTBOUND_TIME[this.#dialogue.phase]);
+    this.#deadline.set(this.#allowed());
     this.#shipment?.drained();
   }
 
@@ -217,16 +223,16 @@ export class Courier implements LegHandler {
 
   #lose(cause: LossCause, text: string): void {
     if (this.#isLeaving || this.#isGone) return;
-    this.#giveUpConversion(cause, text);
+    if (cause !== "stopped-here") this.#giveUpConversion(cause, text);
     const leg = this.#leg;
     this.#apply(this.#dialogue.lost(cause, text));
     if (this.#leg === leg) this.#leave(); // else it goes on elsewhere by now
   }
 
-  /** The connection ended while its load was made ready for it: that was an attempt, or it could go on for ever. */
+  /** The session ended while its load was made ready for it: that was an attempt, or it could go on for ever. */
   #giveUpConversion(cause: LossCause, text: string): void {
     const load = this.#load;
-    if (this.#conversion === undefined || load === undefined || cause === "stopped-here") return;
+    if (this.#conversion === undefined || load === undefined) return;
     const outcome = loss("mail", cause, text);
     this.#unload();
     this.#handler.done(
@@ -298,6 +304,7 @@ export class Courier implements LegHandler {
 
   #begin(load: Load): void {
     this.#isBegun = true;
+    this.#transactionEndsAt = this.#parts.clock.monotonic() + OUTBOUND.transactionTime;
     const plain = outgoing(load.message, this.#parts.files);
     if (!plain.isEightBit || this.#dialogue.features.eightBitMime) return this.#offer(load, plain);
     return void this.#convert(load);
@@ -374,6 +381,7 @@ export class Courier implements LegHandler {
     if (this.#isLeaving || this.#isGone) return;
     this.#isLeaving = true;
     this.#deadline.cancel();
+    if (!this.#isStopped) this.#giveUpConversion("connection-lost", "the server ended the session before its turn");
     this.#conversion = undefined;
     this.#shipment?.stop();
     this.#leg.leave();
@@ -406,7 +414,14 @@ export class Courier implements LegHandler {
   #watch(): void {
     if (this.#isLeaving || this.#isGone || this.#dialogue.step === this.#step) return;
     this.#step = this.#dialogue.step;
-    this.#deadline.set(OUTBOUND_TIME[this.#dialogue.phase]);
+    this.#deadline.set(this.#allowed());
+  }
+
+  /** For what is waited for now. After the final dot it has its time, whatever was before. */
+  #allowed(): number {
+    const { phase } = this.#dialogue;
+    if (!this.#isBegun || phase === "finalDot") return OUTBOUND_TIME[phase];
+    return Math.max(0, Math.min(OUTBOUND_TIME[phase], this.#transactionEndsAt - this.#parts.clock.monotonic()));
   }
 
   #expire(): void {

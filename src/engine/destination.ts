@@ -113,7 +113,7 @@ export class DestinationFinder {
     }));
     const reachable = open.filter(({ addresses }) => addresses.length > 0);
     if (reachable.length === 0) return nowhere(domain, records, usable, barred);
-    return { kind: "hosts", site: siteOf(records), order: orderOf(reachable), hosts: reachable };
+    return { kind: "hosts", site: siteOf(records), order: orderOf(records), hosts: reachable };
   }
 }
 
@@ -162,9 +162,10 @@ function siteOf(records: readonly MxRecord[]): string {
 }
 
 /** The same for all domains that want the same hosts tried before others: RFC 5321 section 5.1 leaves only equals to us. */
-function orderOf(hosts: readonly ExchangeHost[]): string {
-  const preferences = [...new Set(hosts.map(({ preference }) => preference))].toSorted((one, other) => one - other);
+function orderOf(records: readonly MxRecord[]): string {
+  const preferences = [...new Set(records.map(({ preference }) => preference))].toSorted((one, other) => one - other);
   const equals = (of: number): string[] =>
-    hosts.filter(({ preference }) => preference === of).map(({ exchange }) => exchange);
-  return preferences.map((preference) => equals(preference).toSorted().join(",")).join(">");
+    records.filter(({ preference }) => preference === of).map(({ exchange }) => exchange);
+  const ranks = preferences.slice(0, OUTBOUND.exchangersMax).map((preference) => equals(preference).toSorted());
+  return ranks.map((names) => names.slice(0, OUTBOUND.exchangersMax).join(",")).join(">");
 }

@@ -1,8 +1,20 @@
 import { afterEach, expect, test } from "vitest";
-import { abandonScenes, blockFor, fresh, lane, scene, settle } from "../../test/support/dispatching.ts";
+import { abandonScenes, blockFor, fresh, lane, scene, settle, site } from "../../test/support/dispatching.ts";
 import { QUEUE } from "../core/base/limits.ts";
 
 afterEach(abandonScenes);
+
+/** Once, when the first transaction has begun. */
+function whenBegun(s: ReturnType<typeof scene>, call: () => void): void {
+  let isCalled = false;
+  s.hop.answer = (command) => {
+    if (command === "MAIL" && !isCalled) {
+      isCalled = true;
+      call();
+    }
+    return undefined;
+  };
+}
 
 test("a message goes when a slot is granted, and over the same connection the next one", async () => {
   const s = scene();
@@ -250,23 +262,61 @@ test("a next hop that is gone from the configuration: the routes choose another,
 test("stopping starts nothing new and resolves when nothing is under way", async () => {
   const s = scene();
   s.dispatcher.take(fresh());
+  let stopped = Promise.resolve();
+  whenBegun(s, () => {
+    stopped = s.dispatcher.stop();
+    s.dispatcher.take(fresh());
+  });
   s.dispatcher.granted(lane, 1);
-  const stopped = s.dispatcher.stop();
-  s.dispatcher.take(fresh());
   await settle();
   await stopped;
   expect(s.settlements).toHaveLength(1);
   expect(s.hop.connections).toBe(1);
 });
 
+test("what has a connection, or waits for its turn on one, has not begun: a pause parks it, a stop and a full disk leave it", async () => {
+  const rated = (): ReturnType<typeof scene> => {
+    const s = scene();
+    s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerMinute: 2 } });
+    s.dispatcher.take(fresh());
+    s.dispatcher.granted(lane, 1);
+    return s;
+  };
+  const paused = rated();
+  await settle();
+  paused.dispatcher.pauses({ outbound: true, lanes: [] });
+  paused.dispatcher.permitted(lane, "message");
+  const stopping = rated();
+  await settle();
+  const stopped = stopping.dispatcher.stop();
+  stopping.dispatcher.permitted(lane, "message");
+  const full = rated();
+  await settle();
+  full.dispatcher.space({ freeOctets: 0, mayAccept: false, mayDeliver: false });
+  full.dispatcher.permitted(lane, "message");
+  await settle();
+  await stopped;
+  expect([paused, stopping, full].map(({ hop }) => hop.contents)).toEqual([[], [], []]);
+  expect(paused.settlements).toMatchObject([{ kind: "park", lane }]);
+  expect([stopping, full].map(({ settlements }) => settlements)).toEqual([[], []]);
+  full.dispatcher.space({ freeOctets: 1e9, mayAccept: true, mayDeliver: true });
+  full.dispatcher.granted(lane, 1);
+  await settle();
+  full.dispatcher.permitted(lane, "message");
+  await settle();
+  expect(full.settlements).toMatchObject([{ kind: "finish" }]);
+});
+
 test("where an operator pauses a lane what waits is parked, what is on its way ends, and what comes waits in the store", async () => {
   const s = scene();
   s.dispatcher.take(fresh());
   s.dispatcher.take(fresh());
+  whenBegun(s, () => {
+    s.dispatcher.pauses({ outbound: false, lanes: [lane] });
+    expect(s.settlements).toMatchObject([{ kind: "park", due: s.clock.now(), attempts: 0 }]);
+    expect(JSON.parse((s.settlements[0] as { last: string }).last)).toMatchObject({ because: "paused" });
+  });
   s.dispatcher.granted(lane, 1);
-  s.dispatcher.pauses({ outbound: false, lanes: [lane] });
-  expect(s.settlements).toMatchObject([{ kind: "park", due: s.clock.now(), attempts: 0 }]);
-  expect(JSON.parse((s.settlements[0] as { last: string }).last)).toMatchObject({ because: "paused" });
   await settle();
   expect(s.settlements.slice(1)).toMatchObject([{ kind: "finish" }]);
   const { isInHand, places } = s.dispatcher.admits(1, [[lane], ["smarthost/b"]]);

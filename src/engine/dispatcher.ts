@@ -125,7 +125,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
   }
 
   permitted(site: Site, what: Rated): void {
-    this.#pools.get(site)?.permitted(what);
+    this.#pools.get(site)?.permitted(what, this.#mayStart());
   }
 
   blocked(site: Site, block: Block): void {
@@ -137,11 +137,12 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#tidy(pool);
   }
 
-  /** What waits in memory for a connection is parked where it is paused; what is on its way goes on. */
+  /** What has not begun is parked where it is paused; what is on its way goes on. */
   pauses(paused: Omit<Pauses, "inbound">): void {
     this.#openings.pause(paused);
     for (const pool of this.#pools.values()) {
-      for (const load of pool.drain((lane) => this.#openings.isPaused(lane))) this.#aftermath.putBack(load, "paused");
+      for (const load of pool.recall(({ lane }) => this.#openings.isPaused(lane)))
+        this.#aftermath.putBack(load, "paused");
       this.#tidy(pool);
     }
     this.#inHand.report(true);
@@ -151,7 +152,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
   wanted(rows: readonly DeliveryRow[]): void {
     const wanted = new Set(rows);
     for (const pool of this.#pools.values()) {
-      for (const load of pool.recall(wanted).toReversed()) {
+      const has = ({ deliveries }: Load): boolean => deliveries.some(({ row }) => wanted.has(row));
+      for (const load of pool.recall(has).toReversed()) {
         const rest = this.#withoutWanted(load, wanted);
         if (rest !== undefined) pool.addFirst(rest);
       }
@@ -181,7 +183,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
   stop(): Promise<void> {
     this.#isStopping = true;
     this.#aftermath.stop();
-    for (const pool of this.#pools.values()) pool.close("ready");
+    for (const pool of this.#pools.values()) pool.close("unbegun");
     return new Promise((resolve) => {
       this.#whenQuiet = resolve;
       this.#checkQuiet();
@@ -200,7 +202,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const load = this.#mayStart() ? pool.next(courier) : undefined;
     if (load !== undefined) return courier.send(load);
     this.#inHand.report(true);
-    if (this.#isStopping || pool.hasWaiting) courier.close(); // what waits wants other connections
+    if (this.#isStopping || (this.#mayStart() && pool.hasWaiting)) courier.close(); // what waits wants another one
     return undefined;
   }
 

@@ -242,3 +242,16 @@ test("mail of the null sender is looked for at its own age, in steps of its own"
     [0, 100, 200, 300].map((row) => `overdue since ${DSN.lifeMax} behind ${row} of null`),
   );
 });
+
+test("a look for what is too old goes on step by step; while the store fails it is one, and stays where it was", () => {
+  const s = scene();
+  s.keeper.start();
+  s.fails = true;
+  s.clock.advance(30 * QUEUE.overdueEvery);
+  s.asked.length = 0;
+  s.fails = false;
+  s.clock.advance(2000);
+  for (let turns = 0; turns < 9; turns++) s.clock.runSoon();
+  const steps = s.asked.filter((line) => line.startsWith("overdue"));
+  expect(steps).toEqual([0, 100, 200, 300].map((row) => `overdue since 5000 behind ${row} of all`));
+});

@@ -44,6 +44,7 @@ interface Look {
   readonly age: Duration;
   /** The message behind which the next step begins. */
   after: MessageRow;
+  isUnderWay: boolean;
 }
 
 /** What an order brought, to be told once it is durable. */
@@ -56,7 +57,9 @@ type Brought =
       /** Of these some are in mail threads' hands. */
       readonly wanted: readonly DeliveryRow[];
     }
-  | { readonly kind: "pauses"; readonly answer: StoreToControl; readonly pauses: Pauses };
+  | { readonly kind: "pauses"; readonly answer: StoreToControl; readonly pauses: Pauses }
+  /** Where the look is now; undefined at its end. */
+  | { readonly kind: "overdue"; readonly look: Look; readonly left: number; readonly after: MessageRow | undefined };
 
 export interface KeeperParts {
   readonly store: QueueStore;
@@ -101,8 +104,8 @@ export class Keeper {
     // The second one is a walk of its own: what lies between the two ages must not hold up the first.
     const ofNobody = expiresAt(0, expire, "");
     this.#looks = [
-      { senders: "all", age: expire, after: 0 },
-      ...(ofNobody < expire ? [{ senders: "null" as const, age: ofNobody, after: 0 }] : []),
+      { senders: "all", age: expire, after: 0, isUnderWay: false },
+      ...(ofNobody < expire ? [{ senders: "null" as const, age: ofNobody, after: 0, isUnderWay: false }] : []),
     ];
     this.#store = store;
     this.#clock = clock;
@@ -128,17 +131,27 @@ export class Keeper {
    */
   #lookForOverdue(): void {
     this.#clock.after(QUEUE.overdueEvery, () => {
-      for (const look of this.#looks) this.#orders.push({ kind: "overdue", look, left: QUEUE.overduePerLook });
+      for (const look of this.#looks) {
+        if (look.isUnderWay) continue; // the disk keeps it
+        look.isUnderWay = true;
+        this.#orders.push({ kind: "overdue", look, left: QUEUE.overduePerLook });
+      }
       this.#schedule();
       this.#lookForOverdue();
     });
   }
 
-  #wakeOverdue(look: Look, left: number): void {
+  #wakeOverdue({ look, left }: Extract<Order, { kind: "overdue" }>): Brought {
     const now = this.#clock.now();
     const after = this.#store.wakeOverdue(now - look.age, look.senders, look.after, now);
+    return { kind: "overdue", look, left, after };
+  }
+
+  /** A step is done: only now, for what is not durable is done again. */
+  #lookOn({ look, left, after }: Extract<Brought, { kind: "overdue" }>): void {
     look.after = after ?? 0;
-    if (after === undefined || left <= QUEUE.overduePerStep) return;
+    look.isUnderWay = after !== undefined && left > QUEUE.overduePerStep;
+    if (!look.isUnderWay) return;
     this.#orders.push({ kind: "overdue", look, left: left - QUEUE.overduePerStep });
     this.#schedule();
   }
@@ -180,7 +193,9 @@ export class Keeper {
         brought: orders.flatMap((order) => this.#obey(order) ?? []),
       }));
       this.#tellCommitted(group, rows);
-      for (const one of brought) if (one.kind !== "claims") this.#tellOperator(one);
+      for (const one of brought)
+        if (one.kind === "overdue") this.#lookOn(one);
+        else if (one.kind !== "claims") this.#tellOperator(one);
       if (orders.length > 0 || group.some(({ commit }) => parks(commit))) this.#tellWake();
       for (const one of brought) if (one.kind === "claims") this.#handOut(one);
     } catch (error) {
@@ -236,8 +251,7 @@ export class Keeper {
         this.#store.forget(order.row);
         return undefined;
       case "overdue":
-        this.#wakeOverdue(order.look, order.left);
-        return undefined;
+        return this.#wakeOverdue(order);
       case "act":
         return this.#act(order);
       case "pause":
@@ -270,7 +284,7 @@ export class Keeper {
   }
 
   /** The threads hear before the lanes wake. */
-  #tellOperator(brought: Exclude<Brought, HandOut>): void {
+  #tellOperator(brought: Extract<Brought, { kind: "answer" | "pauses" }>): void {
     if (brought.kind === "pauses") this.#tellPauses(brought.pauses);
     else {
       for (const lane of brought.unblocked) this.#tellAll({ kind: "unblock", lane });

@@ -1,3 +1,4 @@
+import { invariant } from "../core/base/invariant.ts";
 import { QUEUE } from "../core/base/limits.ts";
 import { Doubts } from "../core/outbound/doubts.ts";
 import type { Transient } from "../core/outbound/outcome.ts";
@@ -5,7 +6,6 @@ import { WaitingRoom } from "../core/queue/waiting-room.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { SiteLimits } from "../core/routing/site-terms.ts";
 import type { QueuePort, Rated, Site } from "../ports/queue.ts";
-import type { DeliveryRow } from "../ports/store.ts";
 import { Courier, type CourierHandler, type CourierParts } from "./courier.ts";
 import type { Load } from "./load.ts";
 import { failureText } from "./settlements.ts";
@@ -43,6 +43,8 @@ export class Pool {
   /** By order; a smart host has one. The first is the next to have a new connection. */
   readonly #ways = new Map<string, Way>();
   readonly #couriers = new Map<Courier, Way>();
+  /** They make room for connections of another order. */
+  readonly #leaving = new Set<Courier>();
   /** Connections that wait for a permit, first come, first served. */
   readonly #asking: Readonly<Record<Rated, Set<Courier>>> = { message: new Set(), connection: new Set() };
   readonly #doubts = new Doubts();
@@ -82,15 +84,19 @@ export class Pool {
 
   /** It was to go before all that waits now. */
   addFirst(load: Load): void {
-    const nowhere: Aim = { order: "", limits: this.#limits, target: () => undefined };
-    this.#way(load.order ?? "", nowhere).waiting.unshift(load.priority, load.lane, load);
+    const way = this.#ways.get(load.order ?? "");
+    invariant(way !== undefined, "what comes back was added");
+    way.waiting.unshift(load.priority, load.lane, load);
   }
 
-  /** None where the connection has to make room for one of another order. */
+  /** None where the connection is of no use any more, or has to make room for one of another order. */
   next(courier: Courier): Load | undefined {
-    const own = this.#couriers.get(courier);
-    const isOtherBare = this.#ways.values().some((way) => way.waiting.length > 0 && way.couriers.size === 0);
-    return isOtherBare ? undefined : own?.waiting.shift();
+    if (this.#leaving.has(courier)) return undefined;
+    if (this.#mustMakeRoom()) {
+      this.#leaving.add(courier);
+      return undefined;
+    }
+    return this.#couriers.get(courier)?.waiting.shift();
   }
 
   /** Takes what waits, of all lanes or of some; no connection is wanted for it any more. */
@@ -100,11 +106,10 @@ export class Pool {
     return taken;
   }
 
-  /** Takes the loads that have some of these deliveries, as far as their transactions have not begun. */
-  recall(rows: ReadonlySet<DeliveryRow>): Load[] {
-    const has = ({ deliveries }: Load): boolean => deliveries.some(({ row }) => rows.has(row));
-    const atHand = [...this.#couriers.keys()].flatMap((courier) => courier.recall(has) ?? []);
-    const taken = [...atHand, ...[...this.#ways.values()].flatMap(({ waiting }) => waiting.take(has))];
+  /** Takes the loads that are wanted, as far as their transactions have not begun. */
+  recall(isWanted: (load: Load) => boolean): Load[] {
+    const atHand = [...this.#couriers.keys()].flatMap((courier) => courier.recall(isWanted) ?? []);
+    const taken = [...atHand, ...[...this.#ways.values()].flatMap(({ waiting }) => waiting.take(isWanted))];
     if (this.#demanded > this.#wanted) this.#demand(this.#wanted);
     return taken;
   }
@@ -115,11 +120,12 @@ export class Pool {
    */
   work(): Load[] {
     const astray: Load[] = [];
-    for (const [courier, { waiting }] of this.#couriers) {
-      const load = courier.isReady ? waiting.shift() : undefined;
+    for (const courier of this.#couriers.keys()) {
+      const load = courier.isReady ? this.next(courier) : undefined;
       if (load !== undefined) courier.send(load);
+      // What waits is of another order.
+      else if (courier.isReady && this.hasWaiting && this.#couriers.size >= this.#slots) courier.close();
     }
-    this.#makeRoom();
     while (this.#couriers.size < this.#slots) {
       const way = this.#nextWay();
       if (way === undefined) break;
@@ -146,12 +152,14 @@ export class Pool {
     return false;
   }
 
-  permitted(what: Rated): void {
+  /** `mayGoOn`: false where nothing may begin by now; the connection ends, and its load comes back. */
+  permitted(what: Rated, mayGoOn: boolean): void {
     const asking = this.#asking[what];
     const [courier] = asking;
     if (courier === undefined) return; // who asked went while it was on its way
     asking.delete(courier);
-    courier.proceed();
+    if (mayGoOn) courier.proceed();
+    else courier.close();
   }
 
   /** What came too late to be of use goes back. */
@@ -163,6 +171,7 @@ export class Pool {
   gone(courier: Courier, failure: Transient | undefined, isStopping: boolean): void {
     const way = this.#couriers.get(courier);
     this.#couriers.delete(courier);
+    this.#leaving.delete(courier);
     way?.couriers.delete(courier);
     this.#forgetIdle();
     for (const what of RATED) if (this.#asking[what].delete(courier)) this.#parts.queue.withdraw(this.site, what);
@@ -176,9 +185,9 @@ export class Pool {
     this.#delivered = 0;
   }
 
-  /** Says QUIT to connections that carry nothing, or ends all of them. */
-  close(which: "ready" | "all"): void {
-    for (const courier of this.#couriers.keys()) if (which === "all" || courier.isReady) courier.close();
+  /** Ends connections that carry nothing yet, or all of them; what they were to carry comes back. */
+  close(which: "unbegun" | "all"): void {
+    for (const courier of this.#couriers.keys()) if (which === "all" || courier.isUnbegun) courier.close();
   }
 
   #way(order: string, aim: Aim): Way {
@@ -189,9 +198,10 @@ export class Pool {
     return way;
   }
 
-  /** Of those with something that waits, each in its turn. */
+  /** Of those with something that waits, each in its turn; those without a connection first. */
   #nextWay(): Way | undefined {
-    const found = this.#ways.entries().find(([, { waiting }]) => waiting.length > 0);
+    const waiting = [...this.#ways].filter(([, way]) => way.waiting.length > 0);
+    const found = waiting.find(([, { couriers }]) => couriers.size === 0) ?? waiting[0];
     if (found === undefined) return undefined;
     const [order, way] = found;
     this.#ways.delete(order);
@@ -199,10 +209,12 @@ export class Pool {
     return way;
   }
 
-  /** A connection without work leaves where the site may have no other for what waits. */
-  #makeRoom(): void {
-    if (!this.hasWaiting || this.#slots < this.#limits.connectionsMax) return;
-    for (const courier of this.#couriers.keys()) if (courier.isReady) courier.close();
+  /** Some order has loads and no connection, there is no slot for one, and too few make room for it yet. */
+  #mustMakeRoom(): boolean {
+    if (this.#ways.size < 2 || this.#couriers.size < this.#slots) return false;
+    let bare = 0;
+    for (const { waiting, couriers } of this.#ways.values()) if (waiting.length > 0 && couriers.size === 0) bare++;
+    return bare > this.#leaving.size;
   }
 
   #connect(way: Way, target: Target, load: Load): void {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
+import { OUTBOUND, OUTBOUND_TIME, QUEUE } from "../core/base/limits.ts";
 import type { Event } from "../core/events.ts";
 import type { Step } from "../core/routing/route.ts";
 import { FREE_TERMS, type SiteLimits } from "../core/routing/site-terms.ts";
@@ -515,4 +515,33 @@ test("of sites at rest only those are remembered that have something to be remem
   s.fromMail({ kind: "demand", site: "mx0.example", connections: 1 });
   s.fromMail({ kind: "permit", site: "mx0.example", what: "message" });
   expect(s.mails[0]!.map(({ kind }) => kind)).not.toContain("permitted");
+});
+
+test("no more connections than messages that may go soon", () => {
+  const s = scene(1, () => [], { messagesPerMinute: 1 });
+  s.fromMail({ kind: "demand", site: lane, connections: 20 });
+  expect(granted(s.mails[0]!)).toBe(1);
+  s.fromMail({ kind: "permit", site: lane, what: "message" });
+  s.fromMail({ kind: "release", site: lane, report: { deliveries: 1, failure: undefined } });
+  s.pass(60_000 + OUTBOUND.rateSlack - OUTBOUND_TIME.idle - 2);
+  expect(granted(s.mails[0]!)).toBe(1);
+  s.pass(3);
+  expect(granted(s.mails[0]!)).toBe(2);
+});
+
+test("nothing is permitted while its end could not be recorded, or an operator paused it", () => {
+  const s = scene(1, () => [], { messagesPerMinute: 9 });
+  const permitted = (): number => s.mails[0]!.filter(({ kind }) => kind === "permitted").length;
+  const space = (mayDeliver: boolean): void =>
+    s.fromStore({ kind: "space", report: { freeOctets: 0, mayAccept: mayDeliver, mayDeliver } });
+  space(false);
+  s.fromMail({ kind: "permit", site: lane, what: "message" });
+  expect(permitted()).toBe(0);
+  space(true);
+  expect(permitted()).toBe(1);
+  s.fromStore({ kind: "pauses", inbound: false, outbound: false, lanes: [lane] });
+  s.fromMail({ kind: "permit", site: lane, what: "message" });
+  expect(permitted()).toBe(1);
+  s.fromStore({ kind: "pauses", inbound: false, outbound: false, lanes: [] });
+  expect(permitted()).toBe(2);
 });

@@ -109,6 +109,17 @@ export class Settler {
     this.#settlements.deferred(load, delivery, failure, undefined, "next-step");
   }
 
+  /** This next hop cannot take it, and another step of its route may; what follows is `waitForStep`. */
+  cannotTake(load: Load, delivery: DeliveryInHand, failure: Failure, attempt: Attempt): void {
+    this.#parts.queue.settle(this.#settlements.noted(load, delivery, failure, attempt, "other-step"));
+    this.#settlements.deferred(load, delivery, failure, undefined, "other-step");
+  }
+
+  /** They wait for a step of their route that cannot be reached now. */
+  waitForStep(load: Load, waits: readonly Wait[]): Promise<void> | undefined {
+    return this.#waitOrExpire(load, "other-step", "", waits, this.#expiresAt(load.message));
+  }
+
   /** Its site is blocked: `lane` takes it meanwhile, without an attempt. */
   goesRound({ row }: DeliveryInHand, lane: Lane): void {
     this.#parts.queue.settle({ kind: "move", row, lane, entry: "" });

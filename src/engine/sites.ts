@@ -170,7 +170,11 @@ export class Sites {
   /** What may be given out may have changed for all. */
   goOn(mayDeliver: boolean): void {
     this.#mayDeliver = mayDeliver;
-    for (const site of this.#sites.values()) this.#grant(site);
+    for (const site of this.#sites.values()) {
+      this.#permit(site, "connection"); // a connection that is being made goes before a new one
+      this.#grant(site);
+      this.#permit(site, "message");
+    }
   }
 
   #site(name: Site): SiteState {
@@ -264,7 +268,10 @@ export class Sites {
     // A connection is of no use before its first message may go.
     const wait = Math.max(connection?.freeAt(now) ?? now, (message?.freeAt(now) ?? now) - OUTBOUND_TIME.idle) - now;
     if (wait > 0) this.#ring(site, wait);
-    return wait > 0 ? 0 : (connection?.room(now) ?? Number.POSITIVE_INFINITY);
+    if (wait > 0) return 0;
+    // Nor is one for which there is no message: what stands there takes those that may go first.
+    const messages = (message?.room(now + OUTBOUND_TIME.idle) ?? Number.POSITIVE_INFINITY) - sum(site.slots);
+    return Math.max(0, Math.min(connection?.room(now) ?? Number.POSITIVE_INFINITY, messages));
   }
 
   /** Both rates are looked at when it rings, so that the sooner one counts. */
@@ -275,13 +282,14 @@ export class Sites {
     site.timerAt = at;
     site.timer = this.#clock.after(delay, () => {
       site.timer = undefined;
-      this.#permit(site, "connection"); // a connection that is being made goes before a new one
+      this.#permit(site, "connection");
       this.#grant(site);
       this.#permit(site, "message");
     });
   }
 
   #permit(site: SiteState, what: Rated): void {
+    if (!this.#mayDeliver || this.#parts.isPaused(site.name)) return;
     const rate = site.rates[what];
     const asking = site.asking[what];
     while (asking.length > 0) {

@@ -1,31 +1,21 @@
 import { afterEach, expect, test } from "vitest";
-import { abandonScenes, blockFor, fresh, lane, scene, settle, site } from "../../test/support/dispatching.ts";
+import {
+  abandonScenes,
+  backup,
+  blockFor,
+  fresh,
+  hosts,
+  lane,
+  mx,
+  routed,
+  settle,
+} from "../../test/support/dispatching.ts";
 import { DSN } from "../core/base/limits.ts";
-import type { Destination } from "./destination.ts";
+import { minute } from "../core/base/time.ts";
 
 // Where deliveries go: the servers of a domain, and the steps of a route.
 
 afterEach(abandonScenes);
-
-const mx = "mx/b.example";
-const backup = "smarthost/backup";
-
-function hosts(...addresses: readonly string[]): Destination {
-  return {
-    kind: "hosts",
-    site: "mx.b.example",
-    order: addresses.map((_, at) => `h${at}`).join(">"),
-    hosts: addresses.map((address, preference) => ({ preference, exchange: `h${preference}`, addresses: [address] })),
-  };
-}
-
-/** A scene whose only route is these lanes. */
-function routed(...lanes: readonly string[]): ReturnType<typeof scene> {
-  const s = scene();
-  s.route = lanes;
-  s.hosts.set("backup", { ...site, name: "backup", host: "backup.example" });
-  return s;
-}
 
 test("mail by MX goes to the servers that the DNS names, and to the next address where one is dead", async () => {
   const s = routed(mx);
@@ -194,26 +184,49 @@ test("what an operator wants of a claimed delivery: its end, told to its sender,
 
 test("this way it cannot go, and the other one is only blocked: it waits for that, and nobody's mail fails", async () => {
   const s = routed(lane, backup);
-  const until = s.clock.now() + 5000;
   s.dispatcher.blocked(backup, blockFor(s.clock, 5000, "away"));
   s.hop.answer = (command) => (command === "EHLO" ? "250-x\r\n250 SIZE 1" : undefined);
   s.dispatcher.take(fresh());
   s.dispatcher.granted(lane, 1);
   await settle();
-  expect(s.settlements).toMatchObject([{ kind: "park", lane, due: until }]);
+  // By its own schedule, with the attempt in history: it would be tried in vain as often as the other site is.
+  expect(s.settlements).toMatchObject([
+    { kind: "note", entry: expect.stringMatching(/"note":"other-step".*connecting to/) as string },
+    { kind: "park", lane, due: s.clock.now() + 2 * minute, attempts: 1 },
+  ]);
   expect(s.arrived).toEqual([]);
+});
+
+test("an operator's pause of another step that would take it fails nothing", async () => {
+  const s = routed(lane, backup);
+  s.dispatcher.pauses({ outbound: false, lanes: [backup] });
+  s.hop.answer = (command) => (command === "EHLO" ? "250-x\r\n250 SIZE 1" : undefined);
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.settlements.at(-1)).toMatchObject({ kind: "park", lane });
+  expect(s.arrived).toEqual([]);
+});
+
+test("a domain that is not is not tried at the steps behind it, and so they are not waited for", async () => {
+  const s = routed(mx, backup);
+  s.dispatcher.blocked(backup, blockFor(s.clock, 5000, "away"));
+  s.destinations.set("b.example", { kind: "refused", status: "5.1.2", detail: "there is no domain b.example" });
+  s.dispatcher.take(fresh(1, mx));
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "finish" }]);
 });
 
 test("a later step that knows of no such domain ends nothing while the first one is only blocked", async () => {
   const s = routed(lane, mx);
-  const until = s.clock.now() + 5000;
   s.dispatcher.blocked(lane, blockFor(s.clock, 5000, "away"));
   s.destinations.set("b.example", { kind: "refused", status: "5.1.2", detail: "there is no domain b.example" });
   s.dispatcher.take(fresh());
   await settle();
   expect(s.settlements).toMatchObject([
     { kind: "move", lane: mx },
-    { kind: "park", lane, due: until },
+    { kind: "note" },
+    { kind: "park", lane, attempts: 1 },
   ]);
   s.clock.advance(5001);
   s.hosts.delete("a"); // nothing but the second step is left to answer

@@ -28,7 +28,7 @@ const fails = (at: string, answer: string): Case => ({ host: { script: says(at, 
 
 /** The cases of each row of the table; a row with several is what all of them do. */
 const CASES: Readonly<Record<string, readonly Case[]>> = {
-  "no connection": [{ isAway: true }],
+  "no connection, or none from our `source` address": [{ isAway: true }, { keys: { source: "192.0.2.77" } }],
   "TLS that is a condition fails": [{ keys: { tls: "verify" } }, { keys: { tls: "verify" }, host: { certificate } }],
   "4yz or 5yz to the connection, greeting or EHLO": [
     fails("CONNECT", "421 4.3.2 too busy"),
@@ -59,6 +59,7 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   "4yz to DATA or to the content": [fails("DATA", "451 4.3.0 later"), fails("CONTENT", "451 4.3.0 later")],
   "5yz to DATA or to the content": [fails("DATA", "554 5.3.0 no"), fails("CONTENT", "554 5.6.0 no")],
   "the connection ends after the final dot, unanswered": [fails("CONTENT", "close")],
+  "421 after the final dot": [fails("CONTENT", "421 4.3.2 going")],
 };
 
 /** Rows that need the DNS; test/e2e/mx.test.ts and the units of `engine` show them. */

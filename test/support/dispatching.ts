@@ -38,6 +38,8 @@ export class NextHop implements Transport {
   sourceIsForeign = false;
   /** When a connection that is closed on our side is gone. */
   whenClosed: (call: () => void) => void = queueMicrotask;
+  /** When what it was sent is answered. */
+  whenDone: (call: () => void) => void = (call) => call();
   greeting: (address: string) => string = () => "220 hello";
   /** It offers STARTTLS, and breaks in the handshake. */
   offersTls = false;
@@ -83,7 +85,7 @@ export class NextHop implements Transport {
           recipients = 0;
           const said = this.answer("DOT", connection);
           if (said === "") close();
-          else say(`${said ?? "250 kept"}\r\n`);
+          else this.whenDone(() => say(`${said ?? "250 kept"}\r\n`));
         } else for (const line of text.trimEnd().split("\r\n")) command(line);
         return true;
       },
@@ -238,6 +240,28 @@ export function scene(options: SceneOptions = {}): Scene {
 
 function unused(): never {
   throw new Error("no content is in a file here");
+}
+
+/** A domain whose servers `destinations` has. */
+export const mx = "mx/b.example";
+export const backup = "smarthost/backup";
+
+/** The servers of `mx`, one an address, in this order. */
+export function hosts(...addresses: readonly string[]): Destination {
+  return {
+    kind: "hosts",
+    site: "mx.b.example",
+    order: addresses.map((_, at) => `h${at}`).join(">"),
+    hosts: addresses.map((address, preference) => ({ preference, exchange: `h${preference}`, addresses: [address] })),
+  };
+}
+
+/** A scene whose only route is these lanes. */
+export function routed(...lanes: readonly string[]): Scene {
+  const s = scene();
+  s.route = lanes;
+  s.hosts.set("backup", { ...site, name: "backup", host: "backup.example" });
+  return s;
 }
 
 /** A site is blocked for so long. */

@@ -109,6 +109,11 @@ export const OUTBOUND = {
   rateSlack: 200,
   /** Messages, or recipients, in a row that meet what may be their own fault, after which it is held against the site (FIELD). */
   doubtsMax: 3,
+  /**
+   * A transaction up to the final dot, however often the peer shows that it is alive: each of a hundred recipients may
+   * take the minutes that RFC 5321 section 4.5.3.2 gives it, and each piece of content too.
+   */
+  transactionTime: 2 * hour,
   /** When all is said, a peer that does not close has this long; until then the connection counts. */
   linger: 1 * second,
   /** Addresses that are remembered as having broken TLS, and for how long. */

@@ -412,3 +412,12 @@ describe("whatever a message is", () => {
     );
   });
 });
+
+test("a header of nothing but opened comments costs a moment, not minutes", () => {
+  const header = `Content-Transfer-Encoding: ${"((((((((((((\r\n ".repeat(15_000)}\r\n\r\n`;
+  const started = performance.now();
+  const planner = new ConversionPlanner();
+  planner.push(Uint8Array.from(`${header}gr\xfc\xdfe\r\n`, (character) => character.charCodeAt(0)));
+  planner.end();
+  expect(performance.now() - started).toBeLessThan(2000);
+});

@@ -26,12 +26,20 @@ function fieldsOf(header: string, name: string): string[] {
 }
 
 function encodingOf(field: string): string {
-  return (
-    field
-      .replace(/\(.*?\)/g, "")
-      .trim()
-      .toLowerCase() || "7bit"
-  );
+  return withoutComments(field).trim().toLowerCase() || "7bit";
+}
+
+/** By one look at each character: a regular expression looks at `((((` as often as there are parentheses. */
+function withoutComments(field: string): string {
+  let text = "";
+  for (let at = 0; at < field.length;) {
+    const opens = field.indexOf("(", at);
+    const closes = opens === -1 ? -1 : field.indexOf(")", opens);
+    if (closes === -1) return text + field.slice(at);
+    text += field.slice(at, opens);
+    at = closes + 1;
+  }
+  return text;
 }
 
 /** The body is as it is: not encoded (RFC 2045 section 6.2). */

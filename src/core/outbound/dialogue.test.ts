@@ -126,7 +126,7 @@ describe.each(WORLDS.map((w) => [name(w), w] as const))("%s", (_, world) => {
     ["dot 5yz", { DOT: "554 5.6.0 spam\r\n" }, "permanent message content-refused 5.6.0 finalDot", "reusable"],
     ["dot 552", { DOT: "552 5.3.4 big\r\n" }, "permanent message content-refused 5.3.4 finalDot", "reusable"],
     ["dot 530", { DOT: "530 log in\r\n" }, "transient site auth-required 4.7.0 finalDot", "reusable"],
-    ["dot 421", { DOT: "421 going\r\n" }, "transient session service-closing 4.3.2 finalDot", "close"],
+    ["dot 421", { DOT: "421 going\r\n" }, "transient session service-closing 4.3.2 finalDot in doubt", "close"],
     ["dot 3yz", { DOT: "354 more\r\n" }, "transient session protocol-error 4.5.0 finalDot in doubt", "close"],
     ["dot close", { DOT: CLOSE }, "transient session connection-lost 4.4.2 finalDot in doubt", "close"],
     ["dot silence", { DOT: SILENCE }, "transient session timed-out 4.4.2 finalDot in doubt", "close"],
@@ -815,4 +815,17 @@ test("property: whatever comes, there are effects, one end, and each recipient h
     ),
     { numRuns: 2000 },
   );
+});
+
+test("a password that is a word of the reply hides it from people, not from what it means", () => {
+  const credentials = { username: "user", password: "relay" };
+  const dialogue = new Dialogue({ ehloName: "us", tls: "none", isSecured: true, credentials, isOurRelay: true });
+  const say = (text: string): readonly Effect[] => dialogue.receive(utf8(`${text}\r\n`));
+  for (const text of ["220 hi", "250-hi\r\n250 AUTH PLAIN", "235 welcome"]) say(text);
+  dialogue.transact(transaction(1));
+  say("250 ok");
+  const [done] = say("554 5.7.1 relay access denied");
+  expect(done).toMatchObject({
+    outcomes: [{ kind: "transient", cause: "relay-denied", reply: { lines: ["5.7.1 [redacted] access denied"] } }],
+  });
 });

@@ -88,6 +88,8 @@ export class Dialogue {
   #step = 0;
   #ehloRefusal: ServerReply | undefined;
   #authentication: Authentication | undefined;
+  /** The last answer to AUTH, which may quote what it answers. */
+  #toAuth: ServerReply | undefined;
   #exchange: Exchange | undefined;
   #needsReset = false;
   #effects: Effect[] = [];
@@ -193,11 +195,11 @@ export class Dialogue {
     return this.#taken();
   }
 
-  #hear(said: ServerReply): void {
-    const reply = (this.#state === "auth" ? this.#redaction?.clearAll(said) : this.#redaction?.clear(said)) ?? said;
-    this.#settings.overhear?.(reply);
+  #hear(reply: ServerReply): void {
+    if (this.#state === "auth") this.#toAuth = reply;
+    this.#settings.overhear?.(this.#shown(reply));
     if (this.#isAtEase()) return this.#finish(); // the answer to QUIT, or one to nothing
-    if (reply.code === 421) return this.#end(closing(this.phase, reply));
+    if (reply.code === 421) return this.#end(closing(this.phase, reply, this.#isInDoubt()));
     if (this.#due !== undefined && this.#due !== SEND_CONTENT) return this.#end(this.#astray(reply));
     switch (this.#state) {
       case "greeting":
@@ -408,6 +410,28 @@ export class Dialogue {
     if (this.#effects.length === 0) return NOTHING;
     const effects = this.#effects;
     this.#effects = [];
-    return effects;
+    return this.#redaction === undefined ? effects : effects.map((effect) => this.#cleared(effect));
+  }
+
+  /** What leaves here may be shown. What a reply means was read from it as it came: a password may be any word. */
+  #cleared(effect: Effect): Effect {
+    if (effect.kind === "done")
+      return { ...effect, outcomes: effect.outcomes.map((outcome) => this.#clearedOutcome(outcome)) };
+    return effect.kind === "failed" ? { ...effect, outcome: this.#clearedOutcome(effect.outcome) } : effect;
+  }
+
+  #clearedOutcome<Any extends Outcome>(outcome: Any): Any {
+    if (outcome.reply === undefined)
+      return outcome.kind === "delivered"
+        ? outcome
+        : { ...outcome, detail: this.#redaction!.clearText(outcome.detail) };
+    const reply = this.#shown(outcome.reply);
+    return reply === outcome.reply ? outcome : { ...outcome, reply };
+  }
+
+  #shown(reply: ServerReply): ServerReply {
+    const redaction = this.#redaction;
+    if (redaction === undefined) return reply;
+    return reply === this.#toAuth ? redaction.clearAll(reply) : redaction.clear(reply);
   }
 }

@@ -154,9 +154,9 @@ export function delivered(reply: ServerReply, isDsnPassedOn: boolean): Delivered
   return { kind: "delivered", reply, isDsnPassedOn };
 }
 
-/** 421: the server is going, whatever was asked. */
-export function closing(phase: Phase, reply: ServerReply): Transient {
-  return transientReply(phase, "service-closing", "session", reply);
+/** 421: the server is going, whatever was asked. After the final dot that is no answer to it (ATTACKS row 17). */
+export function closing(phase: Phase, reply: ServerReply, isPossibleDuplicate = false): Transient {
+  return { ...transientReply(phase, "service-closing", "session", reply), isPossibleDuplicate };
 }
 
 /** A refusal of the session (greeting, EHLO, STARTTLS, AUTH): 5yz is about us and the whole site, 4yz about this connection. */

@@ -25,13 +25,16 @@ export class Redaction {
 
   /** For an answer to AUTH: also where it is encoded otherwise, or broken. */
   clearAll(reply: ServerReply): ServerReply {
-    let lines = reply.lines.map((line) => {
-      const cleared = this.#cleared(line);
-      return this.#hides(cleared) ? redacted(cleared) : cleared;
-    });
+    let lines = reply.lines.map((line) => this.clearText(line));
     // Broken over lines it is in none of them.
     if (this.#hides(lines.map((line) => line.replace(ENHANCED, "")).join(""))) lines = lines.map(redacted);
     return lines.every((line, at) => line === reply.lines[at]) ? reply : { ...reply, lines };
+  }
+
+  /** Any text of ours that may quote the server. */
+  clearText(text: string): string {
+    const cleared = this.#cleared(text);
+    return this.#hides(cleared) ? redacted(cleared) : cleared;
   }
 
   #cleared(line: string): string {

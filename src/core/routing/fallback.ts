@@ -28,7 +28,11 @@ export function movesOn(failure: Failure): boolean {
   return true;
 }
 
-/** True where another step, if there is one, would do better: this one cannot take the mail, and judged nobody. */
-export function isAboutTheWay(failure: Failure): boolean {
-  return UNSUITED.has(failure.cause) || UNROUTABLE.has(failure.cause);
+/**
+ * Which other steps would do better, if they can be reached: all, where this one cannot take the mail and judged nobody;
+ * those before it, where the DNS knows of nobody, for those behind it are not tried then; none otherwise.
+ */
+export function otherSteps(failure: Failure): "all" | "before" | "none" {
+  if (UNSUITED.has(failure.cause)) return "all";
+  return UNROUTABLE.has(failure.cause) ? "before" : "none";
 }
