@@ -2,6 +2,7 @@ import type { Instant } from "../core/base/time.ts";
 import type { QueueAction } from "../core/queue/action.ts";
 import { REASONS, type Reason } from "../core/queue/reason.ts";
 import type { SelectionTexts } from "../core/queue/selection.ts";
+import type { SiteStanding } from "../core/queue/site-standing.ts";
 
 // What the surfaces (command line, later HTTP API and console) may ask and say. They reach the engine through nothing else.
 
@@ -30,6 +31,9 @@ export interface StatusReport {
   /** At most 20: those that are blocked first, then those where most waits. */
   readonly lanes: readonly LaneReport[];
   readonly lanesLeftOut: number;
+  /** Where mail waits for a limit of its site, at most 20, and those of the lanes that are blocked; undefined: not known. */
+  readonly sites?: readonly SiteStanding[];
+  readonly sitesLeftOut?: number;
 }
 
 export interface PauseReport {

@@ -32,6 +32,7 @@ interface Answer {
   readonly after?: string;
   readonly isChange?: boolean;
   readonly paused?: readonly { readonly target: string }[];
+  readonly sites?: readonly { readonly site: string; readonly connections: number }[];
   readonly deliveries?: readonly { readonly id: string; readonly state: string; readonly reason: string }[];
 }
 
@@ -210,6 +211,48 @@ test("what waits in memory for its turn at a next hop with a rate is held and ca
     expect(s.slow.recipients()).toEqual(["r0@slow.test"]);
   };
   await stage(play, {}, { messages_per_minute: 1 });
+});
+
+/** What `status` says of the slow next hop, and `queue show` and `queue list` of a message that waits for it. */
+async function explained(s: Stage, id: string): Promise<unknown[]> {
+  const pages = [
+    ["queue", "show", id],
+    ["queue", "list"],
+  ].map(async (args) => (await s.command(...args)).answer.deliveries?.find((delivery) => delivery.id === id)?.reason);
+  const { output } = await runCommand(["status", "--config", s.home.configFile], { cwd: s.home.folder });
+  return [...(await Promise.all(pages)), output.split("\n").filter((line) => line.startsWith(`  ${LANE}: `))];
+}
+
+const IN_HAND = "in-hand: a mail thread has it: it is being sent, or waits for a connection to its next hop";
+
+test("what waits in memory says for which rate of its next hop, and when it may go", async () => {
+  const play = async (s: Stage): Promise<void> => {
+    for (let n = 0; n < 2; n++) await s.send(`r${n}@slow.test`);
+    const id = (await s.send("last@slow.test")).split(" ").at(-1)!;
+    await s.slow.until((sink) => sink.recipients().length === 1);
+    const limit = "1 of 1 messages this minute, the next in \\d+ s";
+    const reason: unknown = expect.stringMatching(new RegExp(`^${IN_HAND}; ${LANE}: ${limit}$`));
+    expect(await explained(s, id)).toEqual([
+      reason,
+      reason,
+      [expect.stringMatching(new RegExp(`^  ${LANE}: ${limit}$`))],
+    ]);
+    const sites = (await s.command("status")).answer.sites;
+    expect(sites).toMatchObject([{ site: LANE, messages: { begun: 1, limit: 1, nextAt: expect.any(Number) } }]);
+  };
+  await stage(play, {}, { messages_per_minute: 1 });
+});
+
+test("what waits in memory says that all connections to its next hop are used; where nothing is, nothing is said", async () => {
+  const play = (reason: string, lines: readonly string[]) => async (s: Stage) => {
+    await s.send("first@slow.test");
+    const id = (await s.send("last@slow.test")).split(" ").at(-1)!;
+    await expect.poll(() => explained(s, id), { timeout: 10_000 }).toEqual([reason, reason, lines]);
+  };
+  const slow = { latencyMs: 8000 };
+  const used = `${LANE}: 1 of 1 connections`;
+  await stage(play(`${IN_HAND}; ${used}`, [`  ${used}`]), slow, { connections: 1 });
+  await stage(play(IN_HAND, []), slow);
 });
 
 test("a next hop that is away is tried at once where an operator wants it", async () => {

@@ -8,15 +8,16 @@ import { OutboxReader } from "../../adapters/store-sqlite/outbox-reader.ts";
 import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
-import type { ControlToStore, StoreToControl } from "../../engine/messages.ts";
+import type { ControlToQueue, ControlToStore, QueueToControl, StoreToControl } from "../../engine/messages.ts";
 import { OperatorClient } from "../../engine/operator-client.ts";
+import { QueueView } from "../../engine/queue-view.ts";
 import { Historian } from "../historian.ts";
 import { type ControlThreadData, dataPaths } from "../plan.ts";
 import { QueueOperator } from "../queue-operator.ts";
 import { StoreOperator } from "../store-operator.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
-function main({ plan, store }: ControlThreadData): void {
+function main({ plan, store, queue: queueThread }: ControlThreadData): void {
   const paths = dataPaths(plan.config.data);
   const recorder = threadRecorder(plan);
   const clock = new SystemClock();
@@ -34,12 +35,14 @@ function main({ plan, store }: ControlThreadData): void {
   const client = new OperatorClient(toStore, clock.now());
   listenTo(store, plain<StoreToControl>(), (message) => client.fromStore(message));
   const operator = new StoreOperator(plan, queue, new HistoryReader(paths.history));
+  const view = new QueueView(operator, outletTo(queueThread, plain<ControlToQueue>()), clock);
+  listenTo(queueThread, plain<QueueToControl>(), (message) => view.fromQueue(message));
   const smartHosts = plan.config.smartHosts.map(({ name }) => name);
   const changes = new QueueOperator({ queue, client, recorder, clock, smartHosts });
   const answers: Answers = {
-    status: () => operator.status(),
-    list: (query) => operator.list(query),
-    show: (id) => operator.show(id),
+    status: () => view.status(),
+    list: (query) => view.list(query),
+    show: (id) => view.show(id),
     act: (request) => changes.act(request),
     pause: (request) => changes.pause(request),
   };

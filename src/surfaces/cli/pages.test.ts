@@ -17,6 +17,7 @@ test("status says which lanes it leaves out", () => {
     freeOctets: 2e9,
     neededOctets: 1e9,
     lanes: [lane],
+    sites: [],
   };
   expect(statusLines({ ...status, lanesLeftOut: 7 }, 1000).slice(-2)).toEqual([
     "  smarthost/a: 3 waiting, blocked; one connection tries again in 1 min",
@@ -33,6 +34,40 @@ test("status says which lanes it leaves out", () => {
     "Queue: 3 waiting, 0 in hand, 2 held",
     "Paused: smarthost/a, since 1 min ago: waypost resume smarthost/a",
   ]);
+});
+
+test("status says what mail in hand waits for, and where that is not known; what a DNS server said is escaped", () => {
+  const free = { wanted: 1, newConnections: undefined, isCrowdedOut: false, isDiskFull: false };
+  const used = { site: "smarthost/slow", connections: 2, window: 2, connectionsMax: 2, messages: undefined };
+  const blocked = { ...free, ...used, site: "mx\u001b[31m", block: { until: 5000, text: "no\nway" } };
+  const status = {
+    version: "1.2.3",
+    hostname: "relay.test",
+    startedAt: 0,
+    listeners: [],
+    waiting: 0,
+    inHand: 3,
+    held: 0,
+    paused: [],
+    oldest: undefined,
+    freeOctets: 2e9,
+    neededOctets: 1e9,
+    lanes: [],
+    lanesLeftOut: 0,
+  };
+  const sites = [
+    { ...free, ...used, block: undefined, messages: { begun: 30, limit: 30, nextAt: 13_000 } },
+    blocked,
+    { ...free, ...used, connections: 1, block: undefined },
+  ];
+  expect(statusLines({ ...status, sites, sitesLeftOut: 4 }, 1000).slice(2)).toEqual([
+    "Mail waits for its next hop:",
+    "  smarthost/slow: 2 of 2 connections; 30 of 30 messages this minute, the next in 12 s",
+    "  mx\\x1b[31m: blocked, one connection tries again in 4 s: no\\x0away",
+    "  and 4 more next hops",
+  ]);
+  expect(statusLines({ ...status, sites: [] }, 1000)).toHaveLength(2);
+  expect(statusLines(status, 1000).at(-1)).toMatch(/^What mail in hand waits for is not known/);
 });
 
 test("the sink says by which id the relay knows a message", () => {

@@ -1,29 +1,13 @@
 import { MiB } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
-import { type Duration, type Instant, day, hour, minute, second } from "../../core/base/time.ts";
+import { span } from "../../core/base/span.ts";
+import type { Instant } from "../../core/base/time.ts";
 import type { QueueAction } from "../../core/queue/action.ts";
 import type { Outcome } from "../../core/outbound/outcome.ts";
+import { limitsMet } from "../../core/queue/site-standing.ts";
 import type { DeliveryReport, MessageReport, PauseChange, QueuePage, StatusReport } from "../../engine/operator.ts";
 
 // What the commands print for people. Everything that a peer may have said goes through `printable`.
-
-/** `3 h 12 min`, the two largest units. */
-export function span(duration: Duration): string {
-  const parts: string[] = [];
-  let left = Math.max(0, duration);
-  for (const [unit, name] of [
-    [day, "d"],
-    [hour, "h"],
-    [minute, "min"],
-    [second, "s"],
-  ] as const) {
-    const count = Math.floor(left / unit);
-    left -= count * unit;
-    if (count > 0 || (unit === second && parts.length === 0)) parts.push(`${count} ${name}`);
-    if (parts.length === 2) break;
-  }
-  return parts.join(" ");
-}
 
 function when(at: Instant, now: Instant): string {
   return at > now ? `in ${span(at - now)}` : `${span(now - at)} ago`;
@@ -53,7 +37,7 @@ export function queueLines(page: QueuePage, now: Instant, isFiltered = false): s
 function standing(delivery: DeliveryReport, now: Instant): string {
   const lane = printable(delivery.lane);
   const text = delivery.text === "" ? "" : `: ${printable(delivery.text)}`;
-  if (delivery.state === "in hand") return `${lane}: ${delivery.reason}`;
+  if (delivery.state === "in hand") return `${lane}: ${printable(delivery.reason)}`; // may name servers
   if (delivery.state === "held") return `${lane}: since ${when(delivery.at, now)}; ${delivery.reason}${text}`;
   if (delivery.state !== "waiting") return `${lane}: ${delivery.state} ${when(delivery.at, now)}${text}`;
   const attempts = delivery.attempts === 1 ? "1 attempt" : `${delivery.attempts} attempts`;
@@ -107,7 +91,20 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
       return `  ${printable(lane)}: ${waiting} waiting${blocked}${wakes}`;
     }),
     ...(status.lanesLeftOut === 0 ? [] : [`  and ${status.lanesLeftOut} more lanes: waypost queue list`]),
+    ...siteLines(status, now),
   ];
+}
+
+function siteLines({ sites, sitesLeftOut = 0 }: StatusReport, now: Instant): string[] {
+  if (sites === undefined)
+    return ["What mail in hand waits for is not known: the queue thread did not answer in time."];
+  const lines = sites.flatMap((standing) => {
+    const met = limitsMet(standing, now);
+    return met.length === 0 ? [] : [`  ${printable(`${standing.site}: ${met.join("; ")}`)}`];
+  });
+  if (lines.length === 0) return [];
+  const rest = sitesLeftOut === 0 ? [] : [`  and ${sitesLeftOut} more next hops`];
+  return ["Mail waits for its next hop:", ...lines, ...rest];
 }
 
 const DONE: Readonly<Record<QueueAction, string>> = {
