@@ -105,7 +105,12 @@ test("each action does what it says to the mail that is meant, while other mail 
       ((await s.command("queue", "show", id)).answer.deliveries ?? []).map(({ state }) => state).toSorted();
 
     const held = await waiting(s, "held@slow.test");
-    expect((await s.command("queue", "hold", held)).answer).toEqual({ action: "hold", changed: 1, inHand: 0 });
+    expect((await s.command("queue", "hold", held)).answer).toEqual({
+      action: "hold",
+      changed: 1,
+      inHand: 0,
+      hasMatch: true,
+    });
     expect(await show(held)).toEqual(["held"]);
     const list = (await s.command("queue", "list", "--held", "--lane", LANE)).answer;
     expect(list.deliveries).toMatchObject([{ id: held, state: "held", reason: expect.stringMatching(/^held: /) }]);
@@ -285,7 +290,23 @@ test("what is wrong is said, with what to do; nothing is touched", async () => {
       expect.stringContaining("which mail? name an ID, or one of --lane"),
     ]);
     expect(await wrong(`queue cancel ${id} --all`)).toEqual([64, expect.stringContaining("more than one selection")]);
-    expect(await wrong("queue cancel --lane slow")).toEqual([64, expect.stringContaining("takes smarthost/NAME")]);
+    expect(await wrong("queue cancel --lane slow")).toEqual([
+      64,
+      expect.stringContaining("takes smarthost/NAME or mx/DOMAIN"),
+    ]);
+    const nearest =
+      "waypost: smarthost/solw: neither the configuration nor the queue has such a smart host; did you mean smarthost/slow?";
+    for (const text of ["queue hold --lane smarthost/solw", "pause smarthost/solw"])
+      expect(await wrong(text)).toEqual([64, nearest]);
+    expect(await wrong(`queue hold ${id} --recipient b@slow.test`)).toEqual([
+      1,
+      expect.stringContaining("no such recipient"),
+    ]);
+    const nothing = { changed: 0, inHand: 0, hasMatch: false };
+    for (const text of ["--lane smarthost/live", "--lane mx/b.test", "--sender nobody@b.test"]) {
+      const { code, answer } = await s.command("queue", "hold", ...text.split(" "));
+      expect({ code, answer }).toEqual({ code: 0, answer: { action: "hold", ...nothing } });
+    }
     expect(await wrong("queue list --sender x")).toEqual([64, expect.stringContaining("--sender x is neither")]);
     expect(await wrong("queue hold 00000000000000")).toEqual([1, expect.stringContaining("no message 00000000000000")]);
     expect(await wrong("pause slow")).toEqual([64, expect.stringContaining("neither inbound nor outbound nor a lane")]);

@@ -175,6 +175,24 @@ test.each(["expire", "reroute"] as const)("%s: parked or held it is handed out f
   expect(again.find(({ row }) => row === parked)).toMatchObject({ wish: "none" });
 });
 
+test("reroute: the reason says that it was an operator, and that it was not", () => {
+  const [asked = 0, gone = 0, expired = 0] = arrive(["a", "a", "a"]);
+  store.act("reroute", [asked], NOW);
+  store.act("expire", [expired], NOW);
+  claim();
+  const last = JSON.stringify({ because: "rerouted", text: "", at: 5000 });
+  const rerouted = (row: number): Settlement => ({ ...park(row, "b", 50), last }) as Settlement;
+  settle(rerouted(asked), rerouted(gone), rerouted(expired));
+  expect([asked, gone, expired].map((row) => stateOf(row).reason)).toEqual([
+    "rerouted-by-operator",
+    "rerouted",
+    "rerouted",
+  ]);
+  expect(claim()).toHaveLength(3);
+  settle(park(asked, "b", 60));
+  expect(stateOf(asked)).toMatchObject({ reason: "next-hop-refused", text: "450 not now" });
+});
+
 test.each(["expire", "reroute"] as const)("%s: what is in hand is due as soon as it is parked", (wish) => {
   const [row = 0] = arrive(["a"], { isInHand: true });
   expect(store.act(wish, [row], NOW)).toEqual({ changed: 0, inHand: 1, lanes: [] });

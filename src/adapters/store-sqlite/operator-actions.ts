@@ -4,7 +4,7 @@ import { QUEUE } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
 import type { StoredEnvelope } from "../../core/mail/stored.ts";
 import { type Effect, type QueueAction, type Standing, type Wish, effectOf } from "../../core/queue/action.ts";
-import { type LastWord, lastWord } from "../../core/queue/reason.ts";
+import { type LastWord, type Reason, lastWord } from "../../core/queue/reason.ts";
 import type { Lane } from "../../core/routing/lane.ts";
 import type { HistoryEntry } from "../../ports/history.ts";
 import {
@@ -25,10 +25,18 @@ const HANDED_OUT = 10;
 /** Takes a delivery into the hands of a mail thread, its wish with it. */
 export const TAKE_DELIVERY = `UPDATE delivery SET state = ${IN_HAND}, wish = wish + ${HANDED_OUT} * (wish > 0) WHERE row = ?`;
 
-/** Parks a delivery, unless an operator wanted something of it since it was claimed: then no row changes. */
+const REROUTING = HANDED_OUT + WISHES.indexOf("reroute");
+const [BY_ROUTES, BY_OPERATOR] = ["rerouted", "rerouted-by-operator"] as const satisfies readonly Reason[];
+
+/**
+ * Parks a delivery, unless an operator wanted something of it since it was claimed: then no row changes. The wish that it
+ * was claimed with says who wanted it rerouted.
+ */
 export const PARK_DELIVERY = `
-  UPDATE delivery SET state = ${PARKED}, wish = 0, lane = ?, due = ?, attempts = ?, last = ?, told = ?
-  WHERE row = ? AND (wish = 0 OR wish > ${HANDED_OUT})`;
+  UPDATE delivery SET state = ${PARKED}, wish = 0, lane = ?1, due = ?2, attempts = ?3, told = ?5,
+    last = CASE WHEN wish = ${REROUTING} AND ?4 ->> '$.because' = '${BY_ROUTES}'
+      THEN json_set(?4, '$.because', '${BY_OPERATOR}') ELSE ?4 END
+  WHERE row = ?6 AND (wish = 0 OR wish > ${HANDED_OUT})`;
 
 /** The wish of a parked delivery that is claimed. */
 export function wishToHandOut(code: number): WishInHand {

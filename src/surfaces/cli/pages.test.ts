@@ -30,6 +30,16 @@ test("status says which lanes it leaves out", () => {
     "Disk: 5 MiB free; mail is refused with 452 until there are 954 MiB",
   );
   const paused = [{ target: "smarthost/a", since: 1000 }];
+  const due = { ...lane, blockedUntil: undefined, wakeAt: 0 }; // as `expire` leaves it
+  const dueLine = (change: object): string | undefined =>
+    statusLines({ ...status, lanesLeftOut: 0, lanes: [due], ...change }, 1000).find((line) =>
+      line.includes("3 waiting,"),
+    );
+  expect(dueLine({ waiting: 4 })).toBe("  smarthost/a: 3 waiting, due now");
+  for (const target of ["outbound", "smarthost/a"])
+    expect(dueLine({ waiting: 4, paused: [{ target, since: 0 }] })).toBe(
+      "  smarthost/a: 3 waiting, due when it is resumed",
+    );
   expect(statusLines({ ...status, lanesLeftOut: 0, held: 2, paused }, 61_000).slice(1, 3)).toEqual([
     "Queue: 3 waiting, 0 in hand, 2 held",
     "Paused: smarthost/a, since 1 min ago: waypost resume smarthost/a",
@@ -78,8 +88,14 @@ test("the sink says by which id the relay knows a message", () => {
 });
 
 test("what an action did, and what it could not do yet", () => {
-  expect(actionLines("hold", { changed: 0, inHand: 0 })).toEqual(["Nothing to hold there."]);
-  expect(actionLines("cancel", { changed: 1, inHand: 2 })).toEqual([
+  const nothing = { changed: 0, inHand: 0, hasMatch: false };
+  expect(actionLines("hold", { ...nothing, hasMatch: true })).toEqual([
+    "Nothing to hold there: all of it is held already.",
+  ]);
+  const noMatch = "Nothing in the queue is like that; nothing was changed.";
+  expect(actionLines("hold", nothing)).toEqual([noMatch]);
+  expect(actionLines("hold", { ...nothing, nearest: "mx/b.test" })).toEqual([`${noMatch} Did you mean mx/b.test?`]);
+  expect(actionLines("cancel", { changed: 1, inHand: 2, hasMatch: true })).toEqual([
     "1 delivery cancelled",
     "2 deliveries in hand of the relay now: cancelled where they would wait again",
   ]);
@@ -107,6 +123,23 @@ test("what is held says since when; a page that looked through a lot says where 
   expect(queueLines({ deliveries: [held], after: undefined }, 2000)[1]).toBe(
     "    smarthost/a: since 1 s ago; held: an operator holds it: 450 not now",
   );
+  const lineOf = (change: Partial<DeliveryReport>): string | undefined =>
+    queueLines(
+      { deliveries: [{ ...held, state: "waiting", reason: "", text: "", ...change }], after: undefined },
+      2000,
+    )[1];
+  const isPaused = true;
+  expect([
+    lineOf({ at: 0 }),
+    lineOf({ at: 0, isPaused }),
+    lineOf({ at: 9000 }),
+    lineOf({ at: 9000, isPaused }),
+  ]).toEqual([
+    "    smarthost/a: 1 attempt, due now",
+    "    smarthost/a: 1 attempt, due when it is resumed",
+    "    smarthost/a: 1 attempt, next in 7 s",
+    "    smarthost/a: 1 attempt, next in 7 s, if it is resumed by then",
+  ]);
   expect(queueLines({ deliveries: [], after: undefined }, 0)).toEqual(["The queue is empty."]);
   expect(queueLines({ deliveries: [], after: "7" }, 0, true)).toEqual([
     "Nothing in the queue is like that so far. There is more: --after 7",
@@ -144,4 +177,14 @@ test("an attempt with what was said in it, when asked for; what a server said is
     "      +3 S: 450 not\\x1b[31m now",
   ]);
   expect(messageLines(message, 1000, false).at(-1)).toMatch(/attempt 1\): 450 not now; next-hop-refused$/);
+  const second = { ...attempt, recipient: "s@b.test", transcript: "", transcriptOf: "r\u001b@b.test" };
+  const both = { ...message, history: [attempt, second] };
+  expect(messageLines(both, 1000, true).at(-1)).toBe("      same attempt as <r\\x1b@b.test>");
+  expect(messageLines(both, 1000, false).at(-1)).not.toContain("same attempt");
+  const cancelled: DeliveryReport = { ...attempt, state: "cancelled", transcript: "", text: "", reason: "a note" };
+  expect(messageLines({ ...message, deliveries: [cancelled], history: [cancelled] }, 1000, true).slice(-3)).toEqual([
+    "  <r@b.test>  smarthost/a: taken out of the queue by the operator 1 s ago",
+    "Attempts",
+    "  1970-01-01T00:00:00.000Z  <r@b.test>  taken out of the queue by the operator after 1 attempt; its sender was not told",
+  ]);
 });

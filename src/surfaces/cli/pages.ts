@@ -5,7 +5,14 @@ import type { Instant } from "../../core/base/time.ts";
 import type { QueueAction } from "../../core/queue/action.ts";
 import type { Outcome } from "../../core/outbound/outcome.ts";
 import { limitsMet } from "../../core/queue/site-standing.ts";
-import type { DeliveryReport, MessageReport, PauseChange, QueuePage, StatusReport } from "../../engine/operator.ts";
+import type {
+  ActionReport,
+  DeliveryReport,
+  MessageReport,
+  PauseChange,
+  QueuePage,
+  StatusReport,
+} from "../../engine/operator.ts";
 
 // What the commands print for people. Everything that a peer may have said goes through `printable`.
 
@@ -39,11 +46,20 @@ function standing(delivery: DeliveryReport, now: Instant): string {
   const text = delivery.text === "" ? "" : `: ${printable(delivery.text)}`;
   if (delivery.state === "in hand") return `${lane}: ${printable(delivery.reason)}`; // may name servers
   if (delivery.state === "held") return `${lane}: since ${when(delivery.at, now)}; ${delivery.reason}${text}`;
+  if (delivery.state === "cancelled") return `${lane}: ${CANCELLED} ${when(delivery.at, now)}`;
   if (delivery.state !== "waiting") return `${lane}: ${delivery.state} ${when(delivery.at, now)}${text}`;
-  const attempts = delivery.attempts === 1 ? "1 attempt" : `${delivery.attempts} attempts`;
-  const next = delivery.at <= now ? "due now" : `next ${when(delivery.at, now)}`;
+  const attempts = attemptsText(delivery.attempts);
+  const next = dueText(delivery.at, now, delivery.isPaused === true);
   const reason = delivery.reason === "" ? "" : `; ${delivery.reason}`;
   return `${lane}: ${attempts}, ${next}${reason}${text}`;
+}
+
+const CANCELLED = "taken out of the queue by the operator";
+
+/** What was to go at once has an early time, or none. */
+function dueText(at: Instant, now: Instant, isPaused: boolean): string {
+  if (at > now) return `next ${when(at, now)}${isPaused ? ", if it is resumed by then" : ""}`;
+  return isPaused ? "due when it is resumed" : "due now";
 }
 
 /** `hasTranscripts`: with what was said in each attempt. */
@@ -62,11 +78,19 @@ export function messageLines(message: MessageReport, now: Instant, hasTranscript
   ];
 }
 
+function attemptsText(attempts: number): string {
+  return attempts === 1 ? "1 attempt" : `${attempts} attempts`;
+}
+
 function attemptLines(attempt: DeliveryReport, hasTranscripts: boolean): string[] {
-  const { at, recipient, state, attempts, text, reason, transcript } = attempt;
+  const { at, recipient, state, attempts, text, reason, transcript, transcriptOf } = attempt;
   const because = reason === "" ? "" : `; ${printable(reason)}`;
-  const what = `${state} (attempt ${attempts}): ${printable(text)}${because}`;
-  const said = hasTranscripts && transcript !== "" ? transcript.split("\n") : [];
+  const what =
+    state === "cancelled"
+      ? `${CANCELLED} after ${attemptsText(attempts)}; its sender was not told`
+      : `${state} (attempt ${attempts}): ${printable(text)}${because}`;
+  const elsewhere = transcriptOf === undefined ? [] : [`same attempt as <${transcriptOf}>`];
+  const said = !hasTranscripts ? [] : transcript === "" ? elsewhere : transcript.split("\n");
   return [
     `  ${new Date(at).toISOString()}  <${printable(recipient)}>  ${what}`,
     ...said.map((line) => `      ${printable(line)}`),
@@ -87,7 +111,8 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
     ...status.lanes.map(({ lane, waiting, wakeAt, blockedUntil }) => {
       const blocked =
         blockedUntil === undefined ? "" : `, blocked; one connection tries again ${when(blockedUntil, now)}`;
-      const wakes = blockedUntil !== undefined || wakeAt === undefined ? "" : `, next due ${when(wakeAt, now)}`;
+      const isPaused = status.paused.some(({ target }) => target === lane || target === "outbound");
+      const wakes = blockedUntil !== undefined || wakeAt === undefined ? "" : `, ${dueText(wakeAt, now, isPaused)}`;
       return `  ${printable(lane)}: ${waiting} waiting${blocked}${wakes}`;
     }),
     ...(status.lanesLeftOut === 0 ? [] : [`  and ${status.lanesLeftOut} more lanes: waypost queue list`]),
@@ -125,14 +150,29 @@ const NOTED: Readonly<Record<QueueAction, string>> = {
   reroute: "routed anew where they would wait again",
 };
 
+const NEEDLESS: Readonly<Record<QueueAction, string>> = {
+  hold: "all of it is held already",
+  release: "none of it is held",
+  retry: "all of it is held; release lets it go",
+  cancel: "it ended meanwhile",
+  expire: "it ended meanwhile",
+  reroute: "it ended meanwhile",
+};
+
 /** What an action did. */
 export function actionLines(
   action: QueueAction,
-  { changed, inHand }: { readonly changed: number; readonly inHand: number },
+  { changed, inHand, hasMatch, nearest }: Omit<ActionReport, "after">,
 ): string[] {
   const noted = inHand === 0 ? [] : [`${count(inHand)} in hand of the relay now: ${NOTED[action]}`];
-  if (changed === 0 && inHand === 0) return [`Nothing to ${action} there.`];
+  if (changed === 0 && inHand === 0)
+    return [hasMatch ? `Nothing to ${action} there: ${NEEDLESS[action]}.` : noMatch(nearest)];
   return [...(changed === 0 ? [] : [`${count(changed)} ${DONE[action]}`]), ...noted];
+}
+
+function noMatch(nearest: string | undefined): string {
+  const meant = nearest === undefined ? "" : ` Did you mean ${printable(nearest)}?`;
+  return `Nothing in the queue is like that; nothing was changed.${meant}`;
 }
 
 function count(deliveries: number): string {
