@@ -75,10 +75,18 @@ test("a recipient without a transcript says whose attempt it shared, and none wh
     entry(5, 1003, "192.0.2.2:25", ""),
     entry(6, 9000, "192.0.2.1:25", ""),
     entry(7, 1003, "", ""),
+    entry(8, 20_000, "192.0.2.1:25", ""), // what was due first goes first
+    entry(9, 20_000, "192.0.2.1:25", "+0 once more"),
   ];
   const operator = new StoreOperator({ facts: FACTS, queue: reader, history: { find: () => entries }, clock, space });
-  const told = operator.show(ID)?.history.map(({ transcriptOf }) => transcriptOf);
-  expect(told).toEqual([undefined, "r1", undefined, "r3", undefined, undefined, undefined]);
+  const told = operator
+    .show(ID)
+    ?.history.flatMap(({ recipient, transcriptOf: of }) => (of === undefined ? [] : [[recipient, of]]));
+  expect(told).toEqual([
+    ["r2", "r1"],
+    ["r4", "r3"],
+    ["r8", "r9"],
+  ]);
   reader.close();
   store.close();
   fs.rmSync(folder, { recursive: true });

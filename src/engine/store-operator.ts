@@ -159,12 +159,16 @@ function endedOf(entries: readonly HistoryEntry[]): Ended[] {
   });
 }
 
-/** The entry that has the transcript of this one's attempt: of the attempt's first recipient. */
+/**
+ * The entry that has the transcript of this one's attempt: of the attempt's first recipient. Where a message with many
+ * recipients took several transactions at a time, it is the last one before; undefined where none is surely the one.
+ */
 function tellerOf({ row, lane, host, at }: HistoryEntry, told: readonly HistoryEntry[]): HistoryEntry | undefined {
-  return told
-    .filter((other) => other.lane === lane && other.host === host && other.row < row)
-    .filter((other) => Math.abs(other.at - at) <= ATTEMPT_APART)
-    .toSorted((one, other) => other.row - one.row)[0];
+  const near = told.filter(
+    (other) => other.lane === lane && other.host === host && Math.abs(other.at - at) <= ATTEMPT_APART,
+  );
+  if (near.length === 1) return near[0];
+  return near.filter((other) => other.row < row).toSorted((one, other) => other.row - one.row)[0];
 }
 
 function ended(entry: HistoryEntry): Ended {

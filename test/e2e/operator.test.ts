@@ -1,3 +1,4 @@
+import { createSocket } from "node:dgram";
 import { expect, test } from "vitest";
 import { AccountingSink, NO_FAULTS, type SinkOptions } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
@@ -258,6 +259,46 @@ test("what waits in memory says that all connections to its next hop are used; w
   const used = `${LANE}: 1 of 1 connections`;
   await stage(play(`${IN_HAND}; ${used}`, [`  ${used}`]), slow, { connections: 1 });
   await stage(play(IN_HAND, []), slow);
+});
+
+test("what is claimed for a domain says that its servers are looked up", async () => {
+  const home = new RelayHome();
+  const silent = createSocket("udp4");
+  await new Promise<void>((resolve) => void silent.bind(0, "127.0.0.1", resolve));
+  const dns = { servers: [`127.0.0.1:${silent.address().port}`] };
+  configure(home, 1, { smarthosts: {}, dns, routes: [{ deliver: "mx" }] });
+  const relay = new RelayProcess(home);
+  try {
+    const port = (await relay.ports())[PLAIN]!;
+    const command = async (...args: string[]): Promise<string> =>
+      (await runCommand([...args, "--config", home.configFile], { cwd: home.folder })).output;
+    await command("pause", "mx/B.Test");
+    const session = await SourceSession.connect({ port });
+    await session.send({ ...factory.make(500, 1), recipients: ["a@b.test"] });
+    await session.quit();
+    expect(await command("queue", "list")).toMatch(/ mx\/b\.test: 0 attempts, due when it is resumed; paused: /);
+    await command("resume", "mx/b.test");
+    await expect
+      .poll(() => command("queue", "list"), { timeout: 5000 })
+      .toContain("; the servers of its domain are being looked up\n");
+  } finally {
+    await relay.stop();
+    silent.close();
+    home.remove();
+  }
+});
+
+test("recipients of one attempt say where its transcript is", async () => {
+  await stage(async (s) => {
+    const id = await waiting(s, "one@slow.test", "two@slow.test");
+    const shown = async (): Promise<string> =>
+      (await runCommand(["queue", "show", id, "--transcript", "--config", s.home.configFile], { cwd: s.home.folder }))
+        .output;
+    await expect
+      .poll(shown, { timeout: 10_000 })
+      .toMatch(/<two@slow\.test> .*\n {6}same attempt as <one@slow\.test>\n/);
+    expect(await shown()).toMatch(/<one@slow\.test> .*\n {6}\+\d+ /);
+  });
 });
 
 test("a next hop that is away is tried at once where an operator wants it", async () => {

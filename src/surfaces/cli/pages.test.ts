@@ -77,6 +77,13 @@ test("status says what mail in hand waits for, and where that is not known; what
     "  and 4 more next hops",
   ]);
   expect(statusLines({ ...status, sites: [] }, 1000)).toHaveLength(2);
+  const lane = { lane: "smarthost/slow", waiting: 3, wakeAt: undefined, blockedUntil: 5000 };
+  const dead = { ...blocked, site: "smarthost/slow" };
+  expect(statusLines({ ...status, sites: [dead], lanes: [lane] }, 1000).slice(2)).toEqual([
+    "  smarthost/slow: 3 waiting, blocked",
+    "Mail waits for its next hop:",
+    "  smarthost/slow: blocked, one connection tries again in 4 s: no\\x0away",
+  ]);
   expect(statusLines(status, 1000).at(-1)).toMatch(/^What mail in hand waits for is not known/);
 });
 

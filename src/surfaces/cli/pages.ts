@@ -109,8 +109,10 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
     ),
     ...spaceLines(status),
     ...status.lanes.map(({ lane, waiting, wakeAt, blockedUntil }) => {
-      const blocked =
-        blockedUntil === undefined ? "" : `, blocked; one connection tries again ${when(blockedUntil, now)}`;
+      const isExplained = status.sites?.some(({ site, block }) => site === lane && block !== undefined) === true;
+      const again =
+        isExplained || blockedUntil === undefined ? "" : `; one connection tries again ${when(blockedUntil, now)}`;
+      const blocked = blockedUntil === undefined ? "" : `, blocked${again}`;
       const isPaused = status.paused.some(({ target }) => target === lane || target === "outbound");
       const wakes = blockedUntil !== undefined || wakeAt === undefined ? "" : `, ${dueText(wakeAt, now, isPaused)}`;
       return `  ${printable(lane)}: ${waiting} waiting${blocked}${wakes}`;
