@@ -107,3 +107,11 @@ test("a page without anything in hand asks nobody", async () => {
   expect(await view.list(QUERY)).toMatchObject({ deliveries: [{ reason: "in-hand: x" }] });
   expect(asked).toEqual([]);
 });
+
+test("a page of many lanes asks about some", async () => {
+  const { view, asked, timers } = scene(Array.from({ length: 150 }, (_, n) => delivery(`smarthost/${n}`)));
+  const page = view.list(QUERY);
+  expect(asked[0]!.lanes).toHaveLength(CONTROL.lanesAsked);
+  timers[0]!.call();
+  expect(await page).toMatchObject({ deliveries: { length: 150 } });
+});

@@ -561,3 +561,19 @@ test("what is claimed of a domain says that its servers are looked up, and then 
   s.fromMail({ kind: "consumed", lane: "mx/b.test", deliveries: 2, octets: 0 });
   expect(s.standings(["mx/b.test"]).lanes).toEqual([]);
 });
+
+test("a disk without room, and the bound of all connections, are what a site waits for", () => {
+  const s = scene();
+  const full = { freeOctets: 0, mayAccept: false, mayDeliver: false };
+  s.fromStore({ kind: "space", report: full });
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  expect(s.standings([], 20).busiest).toMatchObject([{ site: lane, isDiskFull: true, isCrowdedOut: false }]);
+  s.fromStore({ kind: "space", report: { ...full, mayDeliver: true } });
+  expect(s.standings([], 20).busiest).toEqual([]);
+  // What nobody proved leaves a part of all connections to others.
+  const open = OUTBOUND.connectionsMax - OUTBOUND.provenReserve;
+  for (let n = 0; n < open; n++) s.fromMail({ kind: "demand", site: `smarthost/${n}`, connections: 1 });
+  expect(s.standings([], 20).busiest).toMatchObject([
+    { site: `smarthost/${open - 1}`, connections: 0, wanted: 1, isCrowdedOut: true },
+  ]);
+});

@@ -147,6 +147,8 @@ test("what is held says since when; a page that looked through a lot says where 
     "    smarthost/a: 1 attempt, next in 7 s",
     "    smarthost/a: 1 attempt, next in 7 s, if it is resumed by then",
   ]);
+  const lookalike = lineOf({ state: "in hand", reason: "in-hand: x; mx.\u001b[31m: 1 of 1 connections" });
+  expect(lookalike).toBe("    smarthost/a: in-hand: x; mx.\\x1b[31m: 1 of 1 connections");
   expect(queueLines({ deliveries: [], after: undefined }, 0)).toEqual(["The queue is empty."]);
   expect(queueLines({ deliveries: [], after: "7" }, 0, true)).toEqual([
     "Nothing in the queue is like that so far. There is more: --after 7",
