@@ -1,6 +1,7 @@
 import type { Instant } from "../core/base/time.ts";
 import type { QueueAction } from "../core/queue/action.ts";
 import type { Pauses, PauseTarget } from "../core/queue/pause.ts";
+import type { SiteStanding } from "../core/queue/site-standing.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Block, Rated, Site, SiteReport } from "../ports/queue.ts";
 import type { Claimed, Commit, DeliveryRow, MessageRow, SpaceReport } from "../ports/store.ts";
@@ -82,6 +83,31 @@ export type StoreToControl =
   /** `isChange` is false where it was so already. */
   | { readonly kind: "paused"; readonly number: number; readonly isChange: boolean }
   | { readonly kind: "not-done"; readonly number: number; readonly reason: "full" | "failed"; readonly text: string };
+
+/** What the control thread asks of the queue: where these lanes stand, and which sites hold most mail back. */
+export interface ControlToQueue {
+  readonly kind: "standings";
+  readonly number: number;
+  readonly lanes: readonly Lane[];
+  /** Sites at most. */
+  readonly busiest: number;
+}
+
+export interface QueueToControl {
+  readonly kind: "standings";
+  readonly number: number;
+  /** Those of the lanes that the queue knows something of. */
+  readonly lanes: readonly LaneStanding[];
+  /** Sites where mail waits for a limit, those that want most connections first. */
+  readonly busiest: readonly SiteStanding[];
+  readonly leftOut: number;
+}
+
+export interface LaneStanding {
+  readonly lane: Lane;
+  /** Undefined while the lane's servers are being looked up. */
+  readonly site: SiteStanding | undefined;
+}
 
 export interface ClaimedLane {
   readonly lane: Lane;

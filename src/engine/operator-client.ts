@@ -1,30 +1,30 @@
 import { invariant } from "../core/base/invariant.ts";
+import { CONTROL } from "../core/base/limits.ts";
+import { span } from "../core/base/span.ts";
 import type { QueueAction } from "../core/queue/action.ts";
 import type { PauseTarget } from "../core/queue/pause.ts";
+import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
 import type { DeliveryRow } from "../ports/store.ts";
 import type { ControlToStore, Outlet, StoreToControl } from "./messages.ts";
+import { Questions } from "./questions.ts";
 
 type Done = Exclude<StoreToControl, { kind: "not-done" }>;
-
-interface Waiting {
-  readonly resolve: (done: Done) => void;
-  readonly reject: (error: StorageError) => void;
-}
 
 /** The control thread's end of what an operator does: the store thread does it, step by step. */
 export class OperatorClient {
   readonly #store: Outlet<ControlToStore>;
-  readonly #waiting = new Map<number, Waiting>();
-  #number: number;
+  readonly #questions: Questions<StoreToControl>;
 
-  /** Questions are numbered from `first` on: not where an earlier control thread was, whose answers may still come. */
-  constructor(store: Outlet<ControlToStore>, first: number) {
+  constructor(store: Outlet<ControlToStore>, clock: Pick<Clock, "now" | "after">) {
     this.#store = store;
-    this.#number = first;
+    this.#questions = new Questions(clock, CONTROL.storePatience);
   }
 
-  /** One step, at most `QUEUE.deliveriesPerAction`. Durable when it resolves; rejects with `StorageError`, and nothing is done. */
+  /**
+   * One step, at most `QUEUE.deliveriesPerAction`. Durable when it resolves; rejects with `StorageError`, and nothing is
+   * done, or the store did not say so in time.
+   */
   async act(
     action: QueueAction,
     rows: readonly DeliveryRow[],
@@ -34,7 +34,7 @@ export class OperatorClient {
     return done;
   }
 
-  /** False where it was so already. Durable when it resolves; rejects with `StorageError`. */
+  /** False where it was so already. Durable when it resolves; rejects with `StorageError`, as above. */
   async pause(target: PauseTarget, isPaused: boolean): Promise<boolean> {
     const done = await this.#ask((number) => ({ kind: "pause", number, target, isPaused }));
     invariant(done.kind === "paused", "a pause is answered as one");
@@ -42,17 +42,17 @@ export class OperatorClient {
   }
 
   fromStore(message: StoreToControl): void {
-    const waiting = this.#waiting.get(message.number);
-    this.#waiting.delete(message.number);
-    if (message.kind === "not-done") waiting?.reject(new StorageError(message.reason, message.text));
-    else waiting?.resolve(message);
+    this.#questions.answered(message.number, message);
   }
 
-  #ask(order: (number: number) => ControlToStore): Promise<Done> {
-    const number = this.#number++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(number, { resolve, reject });
-      this.#store.say(order(number));
-    });
+  async #ask(order: (number: number) => ControlToStore): Promise<Done> {
+    const answer = await this.#questions.ask((number) => this.#store.say(order(number)));
+    if (answer === undefined)
+      throw new StorageError(
+        "failed",
+        `the store did not answer within ${span(CONTROL.storePatience)}, its disk may hang: the last step may be done or not`,
+      );
+    if (answer.kind === "not-done") throw new StorageError(answer.reason, answer.text);
+    return answer;
   }
 }

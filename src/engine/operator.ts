@@ -2,6 +2,7 @@ import type { Instant } from "../core/base/time.ts";
 import type { QueueAction } from "../core/queue/action.ts";
 import { REASONS, type Reason } from "../core/queue/reason.ts";
 import type { SelectionTexts } from "../core/queue/selection.ts";
+import type { SiteStanding } from "../core/queue/site-standing.ts";
 
 // What the surfaces (command line, later HTTP API and console) may ask and say. They reach the engine through nothing else.
 
@@ -30,6 +31,9 @@ export interface StatusReport {
   /** At most 20: those that are blocked first, then those where most waits. */
   readonly lanes: readonly LaneReport[];
   readonly lanesLeftOut: number;
+  /** Where mail waits for a limit of its site, at most 20, and those of the lanes that are blocked; undefined: not known. */
+  readonly sites?: readonly SiteStanding[];
+  readonly sitesLeftOut?: number;
 }
 
 export interface PauseReport {
@@ -54,6 +58,10 @@ export interface DeliveryReport {
   readonly text: string;
   /** Of an attempt: what was said, a line each; empty where there was none, or another recipient's entry has it. */
   readonly transcript: string;
+  /** Of an attempt without one: the recipient of the same attempt whose entry has it. */
+  readonly transcriptOf?: string;
+  /** It waits, and goes when its lane, or all deliveries, are resumed. */
+  readonly isPaused?: true;
 }
 
 export interface MessageReport {
@@ -95,8 +103,9 @@ export interface Refusal {
 export interface ActionRequest {
   readonly action: QueueAction;
   readonly selection: SelectionTexts;
-  /** Where to go on, as the report before said. */
+  /** Where to go on, and whether something was found so far, as the report before said. */
   readonly after?: string | undefined;
+  readonly hasMatch?: boolean;
 }
 
 export interface ActionReport {
@@ -104,6 +113,10 @@ export interface ActionReport {
   readonly changed: number;
   /** Deliveries in hand of a mail thread: it is noted for when they would wait again, or they are tried already. */
   readonly inHand: number;
+  /** Whether anything in the queue is meant, changed or not. */
+  readonly hasMatch: boolean;
+  /** A lane with mail that may have been meant, where nothing is. */
+  readonly nearest?: string;
   /** Set where there is more: ask again with it. */
   readonly after: string | undefined;
 }

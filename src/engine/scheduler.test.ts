@@ -3,7 +3,7 @@ import { OUTBOUND, OUTBOUND_TIME, QUEUE } from "../core/base/limits.ts";
 import type { Event } from "../core/events.ts";
 import type { Step } from "../core/routing/route.ts";
 import { FREE_TERMS, type SiteLimits } from "../core/routing/site-terms.ts";
-import type { ClaimedLane, MailToQueue, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
+import type { ClaimedLane, MailToQueue, QueueToControl, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
 import { Scheduler } from "./scheduler.ts";
 
 /** A scheduler whose clock, mail threads and store are lists. */
@@ -21,6 +21,7 @@ function scene(
   timers: { at: number; call: () => void }[];
   fromMail(message: MailToQueue, thread?: number): void;
   fromStore(message: StoreToQueue): void;
+  standings(lanes: readonly string[], busiest?: number): QueueToControl;
   pass(ms: number): void;
 } {
   const mails = Array.from({ length: mailThreads }, (): QueueToMail[] => []);
@@ -55,6 +56,8 @@ function scene(
     timers,
     fromMail: (message: MailToQueue, thread = 0) => scheduler.fromMail(thread, message),
     fromStore: (message: StoreToQueue) => scheduler.fromStore(message),
+    standings: (lanes: readonly string[], busiest = 0) =>
+      scheduler.fromControl({ kind: "standings", number: 7, lanes, busiest }),
     pass(ms: number) {
       s.now += ms;
       const due = timers.filter(({ at }) => at <= s.now);
@@ -544,4 +547,74 @@ test("nothing is permitted while its end could not be recorded, or an operator p
   expect(permitted()).toBe(1);
   s.fromStore({ kind: "pauses", inbound: false, outbound: false, lanes: [] });
   expect(permitted()).toBe(2);
+});
+
+test("an operator hears what limits a site: its connections, its rates, its block; where nothing does, nothing", () => {
+  const s = scene(2, () => [], { connectionsMax: 2, messagesPerMinute: 2, connectionsPerMinute: 3 });
+  expect(s.standings([lane, "mx/b.test"], 20)).toEqual({
+    kind: "standings",
+    number: 7,
+    lanes: [],
+    busiest: [],
+    leftOut: 0,
+  });
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  const used = { begun: 1, limit: 3, nextAt: undefined };
+  const standing = { site: lane, connections: 1, window: 2, connectionsMax: 2, wanted: 1, newConnections: used };
+  expect(s.standings([lane]).lanes).toMatchObject([{ lane, site: { ...standing, block: undefined } }]);
+  expect(s.standings([], 20).busiest).toEqual([]);
+
+  s.fromMail({ kind: "demand", site: lane, connections: 2 }, 1);
+  for (let n = 0; n < 2; n++) s.fromMail({ kind: "permit", site: lane, what: "message" });
+  const messages = { begun: 2, limit: 2, nextAt: 1_000_000 + 60_000 + OUTBOUND.rateSlack };
+  expect(s.standings([], 20).busiest).toMatchObject([{ site: lane, connections: 2, wanted: 3, messages }]);
+  s.pass(60_000 + OUTBOUND.rateSlack);
+  expect(s.standings([lane]).lanes).toMatchObject([{ site: { messages: { begun: 0, limit: 2, nextAt: undefined } } }]);
+
+  for (const thread of [0, 1]) s.fromMail({ kind: "demand", site: lane, connections: 0 }, thread);
+  s.fromMail(released("connect: refused"));
+  s.fromMail(released("connect: refused"), 1);
+  // It rests, and is still known.
+  const block = { until: expect.any(Number), text: "connect: refused" };
+  expect(s.standings([lane]).lanes).toMatchObject([{ lane, site: { connections: 0, wanted: 0, block } }]);
+});
+
+test("of many sites the busiest are told, and how many are not", () => {
+  const s = scene(1, () => [], { connectionsMax: 1 });
+  for (let n = 1; n <= 30; n++) s.fromMail({ kind: "demand", site: `smarthost/${n}`, connections: n });
+  const { busiest, leftOut } = s.standings([], 20);
+  expect([busiest[0], busiest.at(-1)]).toMatchObject([{ site: "smarthost/30" }, { site: "smarthost/11" }]);
+  expect([busiest.length, leftOut]).toEqual([20, 10]);
+});
+
+test("what is claimed of a domain says that its servers are looked up, and then where they stand", () => {
+  const s = scene(1, () => [], { connectionsMax: 1 });
+  s.fromStore({ kind: "wake", at: s.now });
+  s.fromStore({
+    kind: "claimed",
+    isDue: true,
+    lanes: [{ lane: "mx/b.test", count: 2, octets: 0, hasMore: false }],
+  });
+  expect(s.standings(["mx/b.test", "mx/c.test"]).lanes).toEqual([{ lane: "mx/b.test", site: undefined }]);
+  s.fromMail({ kind: "sited", lane: "mx/b.test", site: "mail.b.test" });
+  s.fromMail({ kind: "demand", site: "mail.b.test", connections: 1 });
+  expect(s.standings(["mx/b.test"]).lanes).toMatchObject([{ lane: "mx/b.test", site: { site: "mail.b.test" } }]);
+  s.fromMail({ kind: "consumed", lane: "mx/b.test", deliveries: 2, octets: 0 });
+  expect(s.standings(["mx/b.test"]).lanes).toEqual([]);
+});
+
+test("a disk without room, and the bound of all connections, are what a site waits for", () => {
+  const s = scene();
+  const full = { freeOctets: 0, mayAccept: false, mayDeliver: false };
+  s.fromStore({ kind: "space", report: full });
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  expect(s.standings([], 20).busiest).toMatchObject([{ site: lane, isDiskFull: true, isCrowdedOut: false }]);
+  s.fromStore({ kind: "space", report: { ...full, mayDeliver: true } });
+  expect(s.standings([], 20).busiest).toEqual([]);
+  // What nobody proved leaves a part of all connections to others.
+  const open = OUTBOUND.connectionsMax - OUTBOUND.provenReserve;
+  for (let n = 0; n < open; n++) s.fromMail({ kind: "demand", site: `smarthost/${n}`, connections: 1 });
+  expect(s.standings([], 20).busiest).toMatchObject([
+    { site: `smarthost/${open - 1}`, connections: 0, wanted: 1, isCrowdedOut: true },
+  ]);
 });

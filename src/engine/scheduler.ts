@@ -8,7 +8,17 @@ import type { Clock, Timer } from "../ports/clock.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import type { Block, Site } from "../ports/queue.ts";
-import type { ClaimedLane, MailToQueue, Outlet, QueueToMail, QueueToStore, StoreToQueue } from "./messages.ts";
+import type {
+  ClaimedLane,
+  ControlToQueue,
+  LaneStanding,
+  MailToQueue,
+  Outlet,
+  QueueToControl,
+  QueueToMail,
+  QueueToStore,
+  StoreToQueue,
+} from "./messages.ts";
 import { Sites } from "./sites.ts";
 
 /** What the scheduler knows of a lane that the store leaves to it. Lanes at rest are rows in the store only. */
@@ -126,6 +136,27 @@ export class Scheduler {
       default:
         unreachable(message);
     }
+  }
+
+  /** What it knows of why mail waits. Changes nothing. */
+  fromControl({ number, lanes, busiest }: ControlToQueue): QueueToControl {
+    const { sites, leftOut } = this.#sites.busiest(busiest);
+    return {
+      kind: "standings",
+      number,
+      lanes: lanes.flatMap((lane) => this.#standing(lane) ?? []),
+      busiest: sites,
+      leftOut,
+    };
+  }
+
+  /** Of a domain's lane only what is claimed of it is known: what goes from a mail thread's memory asks nobody here. */
+  #standing(name: Lane): LaneStanding | undefined {
+    const lane = this.#lanes.get(name);
+    const site = isRetriedWithItsSite(name) ? name : lane?.site;
+    if (site === undefined) return lane !== undefined && lane.claimed > 0 ? { lane: name, site: undefined } : undefined;
+    const standing = this.#sites.standing(site);
+    return standing === undefined ? undefined : { lane: name, site: standing };
   }
 
   #lane(name: Lane): LaneState {

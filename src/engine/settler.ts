@@ -154,8 +154,9 @@ export class Settler {
     const [found] = this.#parts.lanesOf(envelope.from, recipient);
     const now = clock.now();
     if (found !== undefined && (found !== load.lane || delivery.wish === "reroute")) {
-      queue.settle(this.#settlements.set(delivery, found, now, "rerouted"));
-      recorder.record({ event: "delivery.rerouted", id, recipient, lane: found, reason: "rerouted" });
+      const reason = delivery.wish === "reroute" ? "rerouted-by-operator" : "rerouted";
+      queue.settle(this.#settlements.set(delivery, found, now, reason));
+      recorder.record({ event: "delivery.rerouted", id, recipient, lane: found, reason });
       return undefined;
     }
     recorder.record({ event: "delivery.rerouted", id, recipient, lane: load.lane, reason: "no-route" });

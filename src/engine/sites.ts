@@ -3,6 +3,7 @@ import { RecentMap } from "../core/base/recent-map.ts";
 import { type Duration, minute } from "../core/base/time.ts";
 import { SITE_RETRY, wait } from "../core/queue/backoff.ts";
 import { Rate } from "../core/queue/rate.ts";
+import { type RateStanding, type SiteStanding, limitsMet } from "../core/queue/site-standing.ts";
 import { PROBE_WINDOW, type Window, freshWindow, narrowed, widened } from "../core/queue/window.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { SiteLimits } from "../core/routing/site-terms.ts";
@@ -167,6 +168,52 @@ export class Sites {
     return { until: this.#clock.now() + left, left, text, ...(isOurs === true && { isOurs }) };
   }
 
+  /** For an operator. Undefined where nothing is known of it. */
+  standing(name: Site): SiteStanding | undefined {
+    const site = this.#sites.get(name);
+    if (site !== undefined) return this.#standing(site);
+    const rested = this.#resting.get(name);
+    return rested === undefined
+      ? undefined
+      : this.#standing({ name, ...rested, limits: this.#parts.limitsOf(name), slots: [], wanted: [] });
+  }
+
+  /** Sites where mail waits for something, those that want most connections first. */
+  busiest(most: number): { readonly sites: readonly SiteStanding[]; readonly leftOut: number } {
+    if (most === 0) return { sites: [], leftOut: 0 };
+    const now = this.#clock.now();
+    const found = this.#sites
+      .values()
+      .map((site) => this.#standing(site))
+      .filter((standing) => limitsMet(standing, now).length > 0)
+      .toArray()
+      .toSorted((one, other) => other.wanted - one.wanted);
+    return { sites: found.slice(0, most), leftOut: Math.max(0, found.length - most) };
+  }
+
+  #standing(site: Pick<SiteState, keyof SiteRecord | "name" | "limits" | "slots" | "wanted">): SiteStanding {
+    const { name, limits, rates } = site;
+    const now = this.#clock.monotonic();
+    const rateOf = (rate: Rate | undefined, limit: number | undefined): RateStanding | undefined => {
+      if (rate === undefined || limit === undefined) return undefined;
+      const left = Math.ceil(rate.freeAt(now) - now);
+      return { begun: limit - rate.room(now), limit, nextAt: left > 0 ? this.#clock.now() + left : undefined };
+    };
+    const block = this.blockOf(name);
+    return {
+      site: name,
+      connections: sum(site.slots),
+      window: site.window.limit,
+      connectionsMax: limits.connectionsMax,
+      wanted: sum(site.wanted),
+      newConnections: rateOf(rates.connection, limits.connectionsPerMinute),
+      messages: rateOf(rates.message, limits.messagesPerMinute),
+      block: block === undefined ? undefined : { until: block.until, text: block.text },
+      isCrowdedOut: this.#room(site) <= 0,
+      isDiskFull: !this.#mayDeliver,
+    };
+  }
+
   /** What may be given out may have changed for all. */
   goOn(mayDeliver: boolean): void {
     this.#mayDeliver = mayDeliver;
@@ -254,7 +301,7 @@ export class Sites {
   }
 
   /** Slots that all sites together leave to this one. */
-  #room(site: SiteState): number {
+  #room(site: Pick<SiteRecord, "isProven" | "failures">): number {
     const room = OUTBOUND.connectionsMax - this.#slots;
     if (site.isProven) return room;
     const open = room - OUTBOUND.provenReserve;

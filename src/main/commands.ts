@@ -4,6 +4,7 @@ import { checkNamedFiles } from "../adapters/config-file/named-files.ts";
 import { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
 import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { warnOfSources } from "../adapters/system/own-addresses.ts";
+import { SystemClock } from "../adapters/system/clock.ts";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -26,6 +27,7 @@ import type {
   Refusal,
   StatusReport,
 } from "../engine/operator.ts";
+import { StoreOperator } from "../engine/store-operator.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import {
   actionLines,
@@ -49,7 +51,6 @@ import { ProcessLog } from "./process-log.ts";
 import { run } from "./run.ts";
 import { sendTestMessage } from "./send.ts";
 import { SinkFolder } from "./sink.ts";
-import { StoreOperator } from "./store-operator.ts";
 import { tryMode } from "./try-mode.ts";
 import { VERSION } from "./version.ts";
 
@@ -208,13 +209,14 @@ function accepted<Answer extends object>(answer: Answer | Refusal): Answer {
 async function actOnQueue(folder: string, action: QueueAction, selection: SelectionTexts): Promise<ActionReport> {
   let changed = 0;
   let inHand = 0;
+  let hasMatch = false;
   for (let after: string | undefined; ;) {
-    const request: ActionRequest = { action, selection, after };
+    const request: ActionRequest = { action, selection, after, hasMatch };
     const report = await tell<ActionReport>(folder, "/queue/actions", request);
     changed += report.changed;
     inHand += report.inHand;
-    after = report.after;
-    if (after === undefined) return { changed, inHand, after };
+    ({ after, hasMatch } = report);
+    if (after === undefined) return { ...report, changed, inHand };
   }
 }
 
@@ -241,10 +243,12 @@ function listPath({ limit, after, held, lane, sender, recipientDomain }: QueueLi
 }
 
 function readStopped<Answer>(paths: ReturnType<typeof dataPaths>, read: (operator: StoreOperator) => Answer): Answer {
-  const facts = { version: VERSION, startedAt: 0, config: { hostname: "", data: "", listeners: [] } };
+  const facts = { version: VERSION, startedAt: 0, config: { hostname: "", listeners: [] } };
   const reader = new QueueReader(paths.queue);
   try {
-    return read(new StoreOperator(facts, reader, new HistoryReader(paths.history)));
+    const history = new HistoryReader(paths.history);
+    const space = (): { freeOctets: number; neededOctets: number } => ({ freeOctets: 0, neededOctets: 0 }); // for status only
+    return read(new StoreOperator({ facts, queue: reader, history, clock: new SystemClock(), space }));
   } finally {
     reader.close();
   }
@@ -297,9 +301,10 @@ export const commands: Commands = {
     const selection = selectionOf(id, options);
     const parsed = parseSelection(selection);
     if ("wrong" in parsed) throw new CommandFailure(printable(parsed.wrong), EXIT.usage);
-    const { changed, inHand } = await actOnQueue(await dataFolder(options), action, selection);
-    if (options.json === true) console.log(JSON.stringify({ action, changed, inHand }));
-    else print(actionLines(action, { changed, inHand }));
+    const { changed, inHand, hasMatch, nearest } = await actOnQueue(await dataFolder(options), action, selection);
+    const done = { changed, inHand, hasMatch, ...(nearest === undefined ? {} : { nearest }) };
+    if (options.json === true) console.log(JSON.stringify({ action, ...done }));
+    else print(actionLines(action, done));
   },
   async pause(target, isPaused, options) {
     const request: PauseRequest = { target, isPaused };

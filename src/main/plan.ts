@@ -31,6 +31,7 @@ export interface QueueThreadData {
   readonly plan: RelayPlan;
   readonly mails: readonly MessagePort[];
   readonly store: MessagePort;
+  readonly control: MessagePort;
 }
 
 export interface StoreThreadData {
@@ -43,6 +44,7 @@ export interface StoreThreadData {
 export interface ControlThreadData {
   readonly plan: RelayPlan;
   readonly store: MessagePort;
+  readonly queue: MessagePort;
 }
 
 /** What a thread tells the main thread. */

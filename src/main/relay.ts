@@ -91,6 +91,7 @@ export class Relay {
     const mailQueue = channels(mailThreads);
     const queueStore = new MessageChannel();
     const controlStore = new MessageChannel();
+    const controlQueue = new MessageChannel();
     const { recovered = 0 } = await this.#thread("store", {
       plan,
       mails: mailStore.map(({ port2 }) => port2),
@@ -101,6 +102,7 @@ export class Relay {
       plan,
       mails: mailQueue.map(({ port2 }) => port2),
       store: queueStore.port1,
+      control: controlQueue.port2,
     } satisfies QueueThreadData);
     if (mailThreads > 1) for (const { listen } of config.listeners) await checkFree(listen);
     const sessions = sharedSessions(config.listeners.length);
@@ -119,7 +121,10 @@ export class Relay {
       this.#ports = ports;
     }
     const listeners = config.listeners.map((listener, at) => ({ ...listener, listen: addresses[at]! }));
-    this.#startControl({ ...plan, config: { ...config, listeners } }, controlStore.port1);
+    this.#startControl(
+      { ...plan, config: { ...config, listeners } },
+      { store: controlStore.port1, queue: controlQueue.port1 },
+    );
     this.#options.recorder.record({
       event: "relay.started",
       version,
@@ -132,29 +137,24 @@ export class Relay {
   }
 
   /** The one thread that mail can do without: started again whenever it ends, later and later. */
-  #startControl(plan: RelayPlan, store: MessagePort, failures = 0): void {
-    // Its messages to and from the store go through here, so that the channel outlives it.
-    const channel = new MessageChannel();
-    channel.port2.on("message", (message: unknown) => store.postMessage(message));
-    store.removeAllListeners("message");
-    store.on("message", (message: unknown) => channel.port2.postMessage(message));
-    for (const port of [channel.port2, store]) port.unref();
+  #startControl(plan: RelayPlan, others: ControlPorts, failures = 0): void {
     const startedAt = performance.now();
-    this.#control = watchedThread("control", { plan, store: channel.port1 } satisfies ControlThreadData, {
+    const data: ControlThreadData = { plan, store: lead(others.store), queue: lead(others.queue) };
+    this.#control = watchedThread("control", data, {
       log: this.#options.log,
       ended: (text) => {
         if (this.#isStopping) return;
         const isSteady = performance.now() - startedAt > CONTROL.steadyAfter;
-        this.#restartControl(plan, store, text, isSteady ? 1 : failures + 1);
+        this.#restartControl(plan, others, text, isSteady ? 1 : failures + 1);
       },
     });
   }
 
-  #restartControl(plan: RelayPlan, store: MessagePort, text: string, failures: number): void {
+  #restartControl(plan: RelayPlan, others: ControlPorts, text: string, failures: number): void {
     const retryMs = wait(CONTROL_RETRY, failures, 0);
     this.#options.recorder.record({ event: "control.failed", text, retryMs });
     setTimeout(() => {
-      if (!this.#isStopping) this.#startControl(plan, store, failures);
+      if (!this.#isStopping) this.#startControl(plan, others, failures);
     }, retryMs).unref();
   }
 
@@ -181,6 +181,22 @@ export class Relay {
     await Promise.all([...this.#threads, ...control].map((thread) => thread.terminate()));
     this.#lock.release();
   }
+}
+
+/** What the control thread talks to. */
+interface ControlPorts {
+  readonly store: MessagePort;
+  readonly queue: MessagePort;
+}
+
+/** Messages to and from `other` go through here, so that its channel outlives the thread that has the end answered here. */
+function lead(other: MessagePort): MessagePort {
+  const channel = new MessageChannel();
+  channel.port2.on("message", (message: unknown) => other.postMessage(message));
+  other.removeAllListeners("message");
+  other.on("message", (message: unknown) => channel.port2.postMessage(message));
+  for (const port of [channel.port2, other]) port.unref();
+  return channel.port1;
 }
 
 function channels(count: number): MessageChannel[] {

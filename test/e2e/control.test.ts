@@ -73,6 +73,7 @@ test("a control thread that cannot start is told each time, started again later 
       rmdirSync(inTheWay(home));
       await expect.poll(async () => (await command(home, "status")).code, { timeout: 15_000 }).toBe(0);
       expect(await command(home, "pause", "inbound")).toMatchObject({ code: 0 }); // the store's answers find it too
+      expect((await command(home, "status")).output).toContain('"sites":[]'); // and the queue thread's
       expect(await relay.stop()).toEqual({ code: 0, signal: null });
     },
   );

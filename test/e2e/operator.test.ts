@@ -1,3 +1,4 @@
+import { createSocket } from "node:dgram";
 import { expect, test } from "vitest";
 import { AccountingSink, NO_FAULTS, type SinkOptions } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
@@ -32,6 +33,7 @@ interface Answer {
   readonly after?: string;
   readonly isChange?: boolean;
   readonly paused?: readonly { readonly target: string }[];
+  readonly sites?: readonly { readonly site: string; readonly connections: number }[];
   readonly deliveries?: readonly { readonly id: string; readonly state: string; readonly reason: string }[];
 }
 
@@ -104,7 +106,12 @@ test("each action does what it says to the mail that is meant, while other mail 
       ((await s.command("queue", "show", id)).answer.deliveries ?? []).map(({ state }) => state).toSorted();
 
     const held = await waiting(s, "held@slow.test");
-    expect((await s.command("queue", "hold", held)).answer).toEqual({ action: "hold", changed: 1, inHand: 0 });
+    expect((await s.command("queue", "hold", held)).answer).toEqual({
+      action: "hold",
+      changed: 1,
+      inHand: 0,
+      hasMatch: true,
+    });
     expect(await show(held)).toEqual(["held"]);
     const list = (await s.command("queue", "list", "--held", "--lane", LANE)).answer;
     expect(list.deliveries).toMatchObject([{ id: held, state: "held", reason: expect.stringMatching(/^held: /) }]);
@@ -212,6 +219,88 @@ test("what waits in memory for its turn at a next hop with a rate is held and ca
   await stage(play, {}, { messages_per_minute: 1 });
 });
 
+/** What `status` says of the slow next hop, and `queue show` and `queue list` of a message that waits for it. */
+async function explained(s: Stage, id: string): Promise<unknown[]> {
+  const pages = [
+    ["queue", "show", id],
+    ["queue", "list"],
+  ].map(async (args) => (await s.command(...args)).answer.deliveries?.find((delivery) => delivery.id === id)?.reason);
+  const { output } = await runCommand(["status", "--config", s.home.configFile], { cwd: s.home.folder });
+  return [...(await Promise.all(pages)), output.split("\n").filter((line) => line.startsWith(`  ${LANE}: `))];
+}
+
+const IN_HAND = "in-hand: a mail thread has it: it is being sent, or waits for a connection to its next hop";
+
+test("what waits in memory says for which rate of its next hop, and when it may go", async () => {
+  const play = async (s: Stage): Promise<void> => {
+    for (let n = 0; n < 2; n++) await s.send(`r${n}@slow.test`);
+    const id = (await s.send("last@slow.test")).split(" ").at(-1)!;
+    await s.slow.until((sink) => sink.recipients().length === 1);
+    const limit = "1 of 1 messages this minute, the next in \\d+ s";
+    const reason: unknown = expect.stringMatching(new RegExp(`^${IN_HAND}; ${LANE}: ${limit}$`));
+    expect(await explained(s, id)).toEqual([
+      reason,
+      reason,
+      [expect.stringMatching(new RegExp(`^  ${LANE}: ${limit}$`))],
+    ]);
+    const sites = (await s.command("status")).answer.sites;
+    expect(sites).toMatchObject([{ site: LANE, messages: { begun: 1, limit: 1, nextAt: expect.any(Number) } }]);
+  };
+  await stage(play, {}, { messages_per_minute: 1 });
+});
+
+test("what waits in memory says that all connections to its next hop are used; where nothing is, nothing is said", async () => {
+  const play = (reason: string, lines: readonly string[]) => async (s: Stage) => {
+    await s.send("first@slow.test");
+    const id = (await s.send("last@slow.test")).split(" ").at(-1)!;
+    await expect.poll(() => explained(s, id), { timeout: 10_000 }).toEqual([reason, reason, lines]);
+  };
+  const slow = { latencyMs: 8000 };
+  const used = `${LANE}: 1 of 1 connections`;
+  await stage(play(`${IN_HAND}; ${used}`, [`  ${used}`]), slow, { connections: 1 });
+  await stage(play(IN_HAND, []), slow);
+});
+
+test("what is claimed for a domain says that its servers are looked up", async () => {
+  const home = new RelayHome();
+  const silent = createSocket("udp4");
+  await new Promise<void>((resolve) => void silent.bind(0, "127.0.0.1", resolve));
+  const dns = { servers: [`127.0.0.1:${silent.address().port}`] };
+  configure(home, 1, { smarthosts: {}, dns, routes: [{ deliver: "mx" }] });
+  const relay = new RelayProcess(home);
+  try {
+    const port = (await relay.ports())[PLAIN]!;
+    const command = async (...args: string[]): Promise<string> =>
+      (await runCommand([...args, "--config", home.configFile], { cwd: home.folder })).output;
+    await command("pause", "mx/B.Test");
+    const session = await SourceSession.connect({ port });
+    await session.send({ ...factory.make(500, 1), recipients: ["a@b.test"] });
+    await session.quit();
+    expect(await command("queue", "list")).toMatch(/ mx\/b\.test: 0 attempts, due when it is resumed; paused: /);
+    await command("resume", "mx/b.test");
+    await expect
+      .poll(() => command("queue", "list"), { timeout: 5000 })
+      .toContain("; the servers of its domain are being looked up\n");
+  } finally {
+    await relay.stop();
+    silent.close();
+    home.remove();
+  }
+});
+
+test("recipients of one attempt say where its transcript is", async () => {
+  await stage(async (s) => {
+    const id = await waiting(s, "one@slow.test", "two@slow.test");
+    const shown = async (): Promise<string> =>
+      (await runCommand(["queue", "show", id, "--transcript", "--config", s.home.configFile], { cwd: s.home.folder }))
+        .output;
+    await expect
+      .poll(shown, { timeout: 10_000 })
+      .toMatch(/<two@slow\.test> .*\n {6}same attempt as <one@slow\.test>\n/);
+    expect(await shown()).toMatch(/<one@slow\.test> .*\n {6}\+\d+ /);
+  });
+});
+
 test("a next hop that is away is tried at once where an operator wants it", async () => {
   await stage(async (s) => {
     const { port } = s.slow;
@@ -242,7 +331,23 @@ test("what is wrong is said, with what to do; nothing is touched", async () => {
       expect.stringContaining("which mail? name an ID, or one of --lane"),
     ]);
     expect(await wrong(`queue cancel ${id} --all`)).toEqual([64, expect.stringContaining("more than one selection")]);
-    expect(await wrong("queue cancel --lane slow")).toEqual([64, expect.stringContaining("takes smarthost/NAME")]);
+    expect(await wrong("queue cancel --lane slow")).toEqual([
+      64,
+      expect.stringContaining("takes smarthost/NAME or mx/DOMAIN"),
+    ]);
+    const nearest =
+      "waypost: smarthost/solw: neither the configuration nor the queue has such a smart host; did you mean smarthost/slow?";
+    for (const text of ["queue hold --lane smarthost/solw", "pause smarthost/solw"])
+      expect(await wrong(text)).toEqual([64, nearest]);
+    expect(await wrong(`queue hold ${id} --recipient b@slow.test`)).toEqual([
+      1,
+      expect.stringContaining("no such recipient"),
+    ]);
+    const nothing = { changed: 0, inHand: 0, hasMatch: false };
+    for (const text of ["--lane smarthost/live", "--lane mx/b.test", "--sender nobody@b.test"]) {
+      const { code, answer } = await s.command("queue", "hold", ...text.split(" "));
+      expect({ code, answer }).toEqual({ code: 0, answer: { action: "hold", ...nothing } });
+    }
     expect(await wrong("queue list --sender x")).toEqual([64, expect.stringContaining("--sender x is neither")]);
     expect(await wrong("queue hold 00000000000000")).toEqual([1, expect.stringContaining("no message 00000000000000")]);
     expect(await wrong("pause slow")).toEqual([64, expect.stringContaining("neither inbound nor outbound nor a lane")]);

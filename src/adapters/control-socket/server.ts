@@ -2,7 +2,7 @@ import fs from "node:fs";
 import http from "node:http";
 import { CONTROL } from "../../core/base/limits.ts";
 
-/** What is answered. An object with `refused` says why not; what is thrown is told and ends nothing. */
+/** What is answered, at once or later. An object with `refused` says why not; what is thrown is told and ends nothing. */
 export interface Answers {
   status(): unknown;
   list(query: ListQuery): unknown;
@@ -64,7 +64,7 @@ export class SocketServer {
   async #answer(request: http.IncomingMessage): Promise<Answer> {
     try {
       const url = new URL(request.url ?? "/", "http://control");
-      if (request.method === "GET") return answerOf(this.#find(url));
+      if (request.method === "GET") return answerOf(await this.#find(url));
       if (request.method !== "POST") return { status: 405, body: { error: "only GET and POST" } };
       const change = this.#change(url);
       return change === undefined ? NOT_FOUND : answerOf(await change(JSON.parse(await bodyOf(request))));

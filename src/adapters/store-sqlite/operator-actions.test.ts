@@ -175,14 +175,6 @@ test.each(["expire", "reroute"] as const)("%s: parked or held it is handed out f
   expect(again.find(({ row }) => row === parked)).toMatchObject({ wish: "none" });
 });
 
-test.each(["expire", "reroute"] as const)("%s: what is in hand is due as soon as it is parked", (wish) => {
-  const [row = 0] = arrive(["a"], { isInHand: true });
-  expect(store.act(wish, [row], NOW)).toEqual({ changed: 0, inHand: 1, lanes: [] });
-  settle(park(row, "b", 1e9));
-  expect(stateOf(row)).toMatchObject({ state: 0, due: 0, text: "450 not now" });
-  expect(claim()).toMatchObject([{ row, lane: "b", wish, attempts: 1 }]);
-});
-
 test("the last that was asked for counts", () => {
   const [first = 0, second = 0] = arrive(["a", "a"], { due: 1e9 });
   store.act("expire", [first, second], NOW);

@@ -2,35 +2,10 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { STORE } from "../../core/base/limits.ts";
 import { type MessageId, timeOf } from "../../core/mail/message-id.ts";
 import type { Pause } from "../../core/queue/pause.ts";
-import type { Standing } from "../../core/queue/action.ts";
+import type { QueuedDelivery, QueuedLane, QueuedMessage, QueueRecords } from "../../ports/queue-records.ts";
 import { DELIVERY_SPAN, deliveryRow } from "../../ports/store.ts";
 import { readPauses } from "./pauses.ts";
-import { HELD, IN_HAND, STANDINGS } from "./schema.ts";
-
-export interface QueuedDelivery {
-  readonly row: number;
-  readonly standing: Standing;
-  readonly lane: string;
-  readonly due: number;
-  readonly attempts: number;
-  readonly recipient: string;
-  readonly last: string;
-}
-
-export interface QueuedMessage {
-  readonly row: number;
-  readonly id: string;
-  readonly receivedAt: number;
-  readonly octets: number;
-  readonly envelope: string;
-}
-
-export interface QueuedLane {
-  readonly lane: string;
-  readonly backlog: number;
-  readonly wakeAt: number;
-  readonly blockedUntil: number;
-}
+import { HELD, IN_HAND, SERVED, STANDINGS } from "./schema.ts";
 
 const DELIVERY = "SELECT row, state, lane, due, attempts, recipient, last FROM delivery";
 const MESSAGE = "SELECT row, id, received_at, octets, envelope FROM message";
@@ -63,7 +38,7 @@ function message(found: Record<string, unknown>): QueuedMessage {
 }
 
 /** Reads the queue store on a connection of its own, in short transactions, while the writer goes on. */
-export class QueueReader {
+export class QueueReader implements QueueRecords {
   readonly #database: DatabaseSync;
   readonly #message: StatementSync;
   readonly #sender: StatementSync;
@@ -79,12 +54,10 @@ export class QueueReader {
     this.#database.close();
   }
 
-  /** Deliveries in the order in which their messages came, from the one after `row` on. */
   deliveries(row: number, limit: number): QueuedDelivery[] {
     return this.#database.prepare(`${DELIVERY} WHERE row > ? ORDER BY row LIMIT ?`).all(row, limit).map(delivery);
   }
 
-  /** The same of those that are held. */
   heldDeliveries(row: number, limit: number): QueuedDelivery[] {
     return this.#database
       .prepare(`${DELIVERY} WHERE state = ${HELD} AND row > ? ORDER BY row LIMIT ?`)
@@ -105,7 +78,6 @@ export class QueueReader {
     return found === undefined ? undefined : message(found);
   }
 
-  /** The envelope sender of a message; empty also where that ended meanwhile. */
   senderOf(row: number): string {
     const sender = this.#sender.get(row)?.["sender"];
     return typeof sender === "string" ? sender : "";
@@ -142,7 +114,6 @@ export class QueueReader {
     return this.#number("SELECT count(*) AS n FROM lane") ?? 0;
   }
 
-  /** Those that are blocked at `now` first, then those where most waits. */
   lanes(now: number, limit: number): QueuedLane[] {
     const rows = this.#database
       .prepare(
@@ -152,7 +123,7 @@ export class QueueReader {
     return rows.map((row) => ({
       lane: row["name"] as string,
       backlog: row["backlog"] as number,
-      wakeAt: row["wake_at"] as number,
+      wakeAt: row["wake_at"] === SERVED ? undefined : (row["wake_at"] as number),
       blockedUntil: row["blocked_until"] as number,
     }));
   }

@@ -336,6 +336,12 @@ export const CONTROL = {
   listedMax: 1000,
   /** Lanes of one answer, those with most that waits. */
   lanesShown: 20,
+  /** Lanes that the queue thread is asked about at a time: beyond them a page says less. */
+  lanesAsked: 100,
+  /** For what the queue thread knows of sites; it answers within a millisecond, and a page without it is better than none. */
+  queuePatience: 1 * second,
+  /** For one step of what an operator does: a store that takes longer hangs, and the command says so while it still waits. */
+  storePatience: 5 * second,
   /** Octets of one answer that a command takes: 1,000 deliveries with the longest paths and replies. */
   answerOctetsMax: 16 * MiB,
   request: 10 * second,

@@ -23,6 +23,7 @@ export const REASONS = {
   "no-memory": "the mail threads have enough in hand; it waits in the queue",
   recovered: "it was in hand when the relay stopped; it is tried again at once",
   rerouted: "its next hop is gone from the configuration; the routes chose another",
+  "rerouted-by-operator": "an operator had the routes choose its next hop anew; it goes as soon as its turn comes",
   held: "an operator holds it, until it is released",
   released: "an operator released it; it goes as soon as its turn in the queue comes",
   retried: "an operator wants it tried again now",

@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import {
   type Candidate,
   type SelectionTexts,
+  laneNamed,
+  nearestLane,
   parseFilter,
   parseSelection,
   selectionText,
@@ -58,4 +60,25 @@ test("a filter takes any of them, all at once", () => {
 test("the log says which mail was meant", () => {
   expect(selectionText({ all: true })).toBe("all");
   expect(selectionText({ id: ID, recipient: "a@b.example" })).toBe(`message ${ID}, recipient a@b.example`);
+});
+
+test("a lane is named as it is shown, and a domain as it is written anywhere", () => {
+  const named = ["smarthost/A", "mx/B.Example.", "mx/bücher.example", "mx/[IPv6:2001:DB8::1]", "mx/[192.0.2.1]"];
+  expect(named.map(laneNamed)).toEqual([
+    "smarthost/A",
+    laneNamed("mx/b.example."),
+    "mx/xn--bcher-kva.example",
+    "mx/[ipv6:2001:db8::1]",
+    "mx/[192.0.2.1]",
+  ]);
+  expect(laneNamed("mx/B.Example")).toBe("mx/b.example");
+  for (const text of ["a", "smarthost/", "mx/", "mx/a b", "mx/a..b", "lmtp/a"]) expect(laneNamed(text)).toBeUndefined();
+});
+
+test("the nearest lane is one of the same kind whose name is a slip or two away", () => {
+  const known = ["smarthost/slow", "smarthost/primary", "mx/example.com"];
+  expect(nearestLane("smarthost/pirmary", known)).toBe("smarthost/primary");
+  expect(nearestLane("mx/exmaple.com", known)).toBe("mx/example.com");
+  for (const lane of ["smarthost/typo", "mx/slow", "smarthost/example.com"])
+    expect(nearestLane(lane, known)).toBeUndefined();
 });

@@ -1,8 +1,9 @@
+import { nearest } from "../config/nearest.ts";
 import { isMessageId, type MessageId } from "../mail/message-id.ts";
 import { parseDomain } from "../mail/domain.ts";
 import { parseForwardPath, parseMailbox, parseReversePath } from "../mail/path.ts";
 import { type AddressPattern, matches, parseAddressPattern, subjectOf } from "../policy/address-pattern.ts";
-import { type Lane, parseLane } from "../routing/lane.ts";
+import { type Lane, domainLane, literalLane, parseLane } from "../routing/lane.ts";
 
 /** Which deliveries an operator means, as text. */
 export interface SelectionTexts {
@@ -36,6 +37,26 @@ export interface Candidate {
   readonly from: string;
 }
 
+/** How an operator names a lane. */
+export const LANE_FORMS = "smarthost/NAME or mx/DOMAIN";
+
+/** The lane that an operator means; a domain is taken as it is written anywhere. Undefined where it is none. */
+export function laneNamed(text: string): Lane | undefined {
+  const hop = parseLane(text);
+  if (hop?.kind !== "mx") return hop === undefined ? undefined : text;
+  if (text.endsWith("]")) return literalLane(hop.domain);
+  const domain = parseDomain(hop.domain);
+  return domain === undefined ? undefined : domainLane(domain.ascii);
+}
+
+/** Of the known lanes the one that was surely meant: one of its kind whose name is a slip or two away. */
+export function nearestLane(lane: Lane, known: readonly Lane[]): Lane | undefined {
+  const prefix = lane.slice(0, lane.indexOf("/") + 1);
+  const names = known.filter((other) => other.startsWith(prefix)).map((other) => other.slice(prefix.length));
+  const name = nearest(lane.slice(prefix.length), names);
+  return name === undefined ? undefined : `${prefix}${name}`;
+}
+
 const ONE = "name an ID, or one of --lane, --sender, --recipient-domain, --all";
 
 /** For an action: exactly one selection, so that nobody touches more than was meant. */
@@ -59,8 +80,9 @@ export function parseFilter({
   recipientDomain,
 }: SelectionTexts): Selection | WrongSelection {
   if (id !== undefined && !isMessageId(id)) return { wrong: `${id} is no ID; it stands in Received and in the log` };
-  if (lane !== undefined && parseLane(lane) === undefined)
-    return { wrong: `--lane ${lane} is no lane; it takes smarthost/NAME, as \`waypost status\` shows it` };
+  const named = lane === undefined ? undefined : laneNamed(lane);
+  if (lane !== undefined && named === undefined)
+    return { wrong: `--lane ${lane} is no lane; it takes ${LANE_FORMS}, as \`waypost status\` shows it` };
   const address = recipient === undefined ? undefined : parseRecipient(recipient);
   if (recipient !== undefined && address === undefined) return { wrong: `--recipient ${recipient} is no address` };
   const from = sender === undefined ? undefined : parseAddressPattern(sender);
@@ -72,7 +94,7 @@ export function parseFilter({
   return {
     ...(id === undefined ? {} : { id }),
     ...(address === undefined ? {} : { recipient: address }),
-    ...(lane === undefined ? {} : { lane }),
+    ...(named === undefined ? {} : { lane: named }),
     ...(from === undefined ? {} : { sender: from }),
     ...(domain === undefined ? {} : { recipientDomain: { kind: "domain", domain: domain.ascii } }),
   };

@@ -7,16 +7,25 @@ import { HistoryStore } from "../../adapters/history-sqlite/history-store.ts";
 import { OutboxReader } from "../../adapters/store-sqlite/outbox-reader.ts";
 import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
+import { neededToAccept, spaceOf } from "../../adapters/system/space.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
-import type { ControlToStore, StoreToControl } from "../../engine/messages.ts";
+import type { Config } from "../../core/config/config.ts";
+import type { ControlToQueue, ControlToStore, QueueToControl, StoreToControl } from "../../engine/messages.ts";
 import { OperatorClient } from "../../engine/operator-client.ts";
+import { QueueView } from "../../engine/queue-view.ts";
+import { QueueOperator } from "../../engine/queue-operator.ts";
+import { StoreOperator } from "../../engine/store-operator.ts";
 import { Historian } from "../historian.ts";
 import { type ControlThreadData, dataPaths } from "../plan.ts";
-import { QueueOperator } from "../queue-operator.ts";
-import { StoreOperator } from "../store-operator.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
-function main({ plan, store }: ControlThreadData): void {
+function spaceOfRelay({ data, listeners }: Config): { readonly freeOctets: number; readonly neededOctets: number } {
+  const { freeOctets, totalOctets } = spaceOf(data);
+  const messageOctetsMax = Math.max(0, ...listeners.map((listener) => listener.messageOctetsMax));
+  return { freeOctets, neededOctets: Math.ceil(neededToAccept(totalOctets, messageOctetsMax)) };
+}
+
+function main({ plan, store, queue: queueThread }: ControlThreadData): void {
   const paths = dataPaths(plan.config.data);
   const recorder = threadRecorder(plan);
   const clock = new SystemClock();
@@ -31,15 +40,23 @@ function main({ plan, store }: ControlThreadData): void {
     recorder,
     clock,
   });
-  const client = new OperatorClient(toStore, clock.now());
+  const client = new OperatorClient(toStore, clock);
   listenTo(store, plain<StoreToControl>(), (message) => client.fromStore(message));
-  const operator = new StoreOperator(plan, queue, new HistoryReader(paths.history));
+  const operator = new StoreOperator({
+    facts: plan,
+    queue,
+    history: new HistoryReader(paths.history),
+    clock,
+    space: () => spaceOfRelay(plan.config),
+  });
+  const view = new QueueView(operator, outletTo(queueThread, plain<ControlToQueue>()), clock);
+  listenTo(queueThread, plain<QueueToControl>(), (message) => view.fromQueue(message));
   const smartHosts = plan.config.smartHosts.map(({ name }) => name);
   const changes = new QueueOperator({ queue, client, recorder, clock, smartHosts });
   const answers: Answers = {
-    status: () => operator.status(),
-    list: (query) => operator.list(query),
-    show: (id) => operator.show(id),
+    status: () => view.status(),
+    list: (query) => view.list(query),
+    show: (id) => view.show(id),
     act: (request) => changes.act(request),
     pause: (request) => changes.pause(request),
   };

@@ -3,13 +3,20 @@ import { workerData } from "node:worker_threads";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { SystemEntropy } from "../../adapters/system/entropy.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
-import type { MailToQueue, QueueToMail, QueueToStore, StoreToQueue } from "../../engine/messages.ts";
+import type {
+  ControlToQueue,
+  MailToQueue,
+  QueueToControl,
+  QueueToMail,
+  QueueToStore,
+  StoreToQueue,
+} from "../../engine/messages.ts";
 import { Scheduler } from "../../engine/scheduler.ts";
 import type { QueueThreadData } from "../plan.ts";
 import { fallbacksOf, siteLimits } from "./next-hops.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
-function main({ plan, mails, store }: QueueThreadData): void {
+function main({ plan, mails, store, control }: QueueThreadData): void {
   const scheduler = new Scheduler({
     clock: new SystemClock(),
     entropy: new SystemEntropy(),
@@ -22,6 +29,8 @@ function main({ plan, mails, store }: QueueThreadData): void {
   for (const [index, port] of mails.entries())
     listenTo(port, plain<MailToQueue>(), (message) => scheduler.fromMail(index, message));
   listenTo(store, plain<StoreToQueue>(), (message) => scheduler.fromStore(message));
+  const toControl = outletTo(control, plain<QueueToControl>());
+  listenTo(control, plain<ControlToQueue>(), (message) => toControl.say(scheduler.fromControl(message)));
   onOrder(() => reportStopped());
   report({ kind: "ready" });
 }

@@ -1,29 +1,20 @@
 import { MiB } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
-import { type Duration, type Instant, day, hour, minute, second } from "../../core/base/time.ts";
+import { span } from "../../core/base/span.ts";
+import type { Instant } from "../../core/base/time.ts";
 import type { QueueAction } from "../../core/queue/action.ts";
 import type { Outcome } from "../../core/outbound/outcome.ts";
-import type { DeliveryReport, MessageReport, PauseChange, QueuePage, StatusReport } from "../../engine/operator.ts";
+import { limitsMet } from "../../core/queue/site-standing.ts";
+import type {
+  ActionReport,
+  DeliveryReport,
+  MessageReport,
+  PauseChange,
+  QueuePage,
+  StatusReport,
+} from "../../engine/operator.ts";
 
 // What the commands print for people. Everything that a peer may have said goes through `printable`.
-
-/** `3 h 12 min`, the two largest units. */
-export function span(duration: Duration): string {
-  const parts: string[] = [];
-  let left = Math.max(0, duration);
-  for (const [unit, name] of [
-    [day, "d"],
-    [hour, "h"],
-    [minute, "min"],
-    [second, "s"],
-  ] as const) {
-    const count = Math.floor(left / unit);
-    left -= count * unit;
-    if (count > 0 || (unit === second && parts.length === 0)) parts.push(`${count} ${name}`);
-    if (parts.length === 2) break;
-  }
-  return parts.join(" ");
-}
 
 function when(at: Instant, now: Instant): string {
   return at > now ? `in ${span(at - now)}` : `${span(now - at)} ago`;
@@ -53,13 +44,22 @@ export function queueLines(page: QueuePage, now: Instant, isFiltered = false): s
 function standing(delivery: DeliveryReport, now: Instant): string {
   const lane = printable(delivery.lane);
   const text = delivery.text === "" ? "" : `: ${printable(delivery.text)}`;
-  if (delivery.state === "in hand") return `${lane}: ${delivery.reason}`;
+  if (delivery.state === "in hand") return `${lane}: ${printable(delivery.reason)}`; // may name servers
   if (delivery.state === "held") return `${lane}: since ${when(delivery.at, now)}; ${delivery.reason}${text}`;
+  if (delivery.state === "cancelled") return `${lane}: ${CANCELLED} ${when(delivery.at, now)}`;
   if (delivery.state !== "waiting") return `${lane}: ${delivery.state} ${when(delivery.at, now)}${text}`;
-  const attempts = delivery.attempts === 1 ? "1 attempt" : `${delivery.attempts} attempts`;
-  const next = delivery.at <= now ? "due now" : `next ${when(delivery.at, now)}`;
+  const attempts = attemptsText(delivery.attempts);
+  const next = dueText(delivery.at, now, delivery.isPaused === true);
   const reason = delivery.reason === "" ? "" : `; ${delivery.reason}`;
   return `${lane}: ${attempts}, ${next}${reason}${text}`;
+}
+
+const CANCELLED = "taken out of the queue by the operator";
+
+/** What was to go at once has an early time, or none. */
+function dueText(at: Instant, now: Instant, isPaused: boolean): string {
+  if (at > now) return `next ${when(at, now)}${isPaused ? ", if it is resumed by then" : ""}`;
+  return isPaused ? "due when it is resumed" : "due now";
 }
 
 /** `hasTranscripts`: with what was said in each attempt. */
@@ -78,11 +78,19 @@ export function messageLines(message: MessageReport, now: Instant, hasTranscript
   ];
 }
 
+function attemptsText(attempts: number): string {
+  return attempts === 1 ? "1 attempt" : `${attempts} attempts`;
+}
+
 function attemptLines(attempt: DeliveryReport, hasTranscripts: boolean): string[] {
-  const { at, recipient, state, attempts, text, reason, transcript } = attempt;
+  const { at, recipient, state, attempts, text, reason, transcript, transcriptOf } = attempt;
   const because = reason === "" ? "" : `; ${printable(reason)}`;
-  const what = `${state} (attempt ${attempts}): ${printable(text)}${because}`;
-  const said = hasTranscripts && transcript !== "" ? transcript.split("\n") : [];
+  const what =
+    state === "cancelled"
+      ? `${CANCELLED} after ${attemptsText(attempts)}; its sender was not told`
+      : `${state} (attempt ${attempts}): ${printable(text)}${because}`;
+  const elsewhere = transcriptOf === undefined ? [] : [`same attempt as <${transcriptOf}>`];
+  const said = !hasTranscripts ? [] : transcript === "" ? elsewhere : transcript.split("\n");
   return [
     `  ${new Date(at).toISOString()}  <${printable(recipient)}>  ${what}`,
     ...said.map((line) => `      ${printable(line)}`),
@@ -101,13 +109,29 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
     ),
     ...spaceLines(status),
     ...status.lanes.map(({ lane, waiting, wakeAt, blockedUntil }) => {
-      const blocked =
-        blockedUntil === undefined ? "" : `, blocked; one connection tries again ${when(blockedUntil, now)}`;
-      const wakes = blockedUntil !== undefined || wakeAt === undefined ? "" : `, next due ${when(wakeAt, now)}`;
+      const isExplained = status.sites?.some(({ site, block }) => site === lane && block !== undefined) === true;
+      const again =
+        isExplained || blockedUntil === undefined ? "" : `; one connection tries again ${when(blockedUntil, now)}`;
+      const blocked = blockedUntil === undefined ? "" : `, blocked${again}`;
+      const isPaused = status.paused.some(({ target }) => target === lane || target === "outbound");
+      const wakes = blockedUntil !== undefined || wakeAt === undefined ? "" : `, ${dueText(wakeAt, now, isPaused)}`;
       return `  ${printable(lane)}: ${waiting} waiting${blocked}${wakes}`;
     }),
     ...(status.lanesLeftOut === 0 ? [] : [`  and ${status.lanesLeftOut} more lanes: waypost queue list`]),
+    ...siteLines(status, now),
   ];
+}
+
+function siteLines({ sites, sitesLeftOut = 0 }: StatusReport, now: Instant): string[] {
+  if (sites === undefined)
+    return ["What mail in hand waits for is not known: the queue thread did not answer in time."];
+  const lines = sites.flatMap((standing) => {
+    const met = limitsMet(standing, now);
+    return met.length === 0 ? [] : [`  ${printable(`${standing.site}: ${met.join("; ")}`)}`];
+  });
+  if (lines.length === 0) return [];
+  const rest = sitesLeftOut === 0 ? [] : [`  and ${sitesLeftOut} more next hops`];
+  return ["Mail waits for its next hop:", ...lines, ...rest];
 }
 
 const DONE: Readonly<Record<QueueAction, string>> = {
@@ -128,14 +152,29 @@ const NOTED: Readonly<Record<QueueAction, string>> = {
   reroute: "routed anew where they would wait again",
 };
 
+const NEEDLESS: Readonly<Record<QueueAction, string>> = {
+  hold: "all of it is held already",
+  release: "none of it is held",
+  retry: "all of it is held; release lets it go",
+  cancel: "it ended meanwhile",
+  expire: "it ended meanwhile",
+  reroute: "it ended meanwhile",
+};
+
 /** What an action did. */
 export function actionLines(
   action: QueueAction,
-  { changed, inHand }: { readonly changed: number; readonly inHand: number },
+  { changed, inHand, hasMatch, nearest }: Omit<ActionReport, "after">,
 ): string[] {
   const noted = inHand === 0 ? [] : [`${count(inHand)} in hand of the relay now: ${NOTED[action]}`];
-  if (changed === 0 && inHand === 0) return [`Nothing to ${action} there.`];
+  if (changed === 0 && inHand === 0)
+    return [hasMatch ? `Nothing to ${action} there: ${NEEDLESS[action]}.` : noMatch(nearest)];
   return [...(changed === 0 ? [] : [`${count(changed)} ${DONE[action]}`]), ...noted];
+}
+
+function noMatch(nearest: string | undefined): string {
+  const meant = nearest === undefined ? "" : ` Did you mean ${printable(nearest)}?`;
+  return `Nothing in the queue is like that; nothing was changed.${meant}`;
 }
 
 function count(deliveries: number): string {

@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { QUEUE_ACTIONS, type QueueAction } from "../../core/queue/action.ts";
+import { LANE_FORMS } from "../../core/queue/selection.ts";
 import { EXIT } from "./failure.ts";
 
 /** Where try mode keeps its things, unless told. */
@@ -98,7 +99,7 @@ const configOption = (): Option => new Option("-c, --config <file>", "the config
 const dataOption = (): Option =>
   new Option("-d, --data <folder>", "the data folder of the relay, instead of the one that the configuration names");
 const sinkDataOption = (): Option => new Option("-d, --data <folder>", "the data folder of try mode").default(TRY_DATA);
-const laneOption = (): Option => new Option("--lane <lane>", "of one next hop: smarthost/NAME");
+const laneOption = (): Option => new Option("--lane <lane>", `of one next hop: ${LANE_FORMS}`);
 const senderOption = (): Option =>
   new Option("--sender <pattern>", "of one envelope sender: an address, @DOMAIN, or <> for reports");
 const recipientDomainOption = (): Option => new Option("--recipient-domain <domain>", "to recipients of one domain");
@@ -194,7 +195,7 @@ function buildProgram(commands: Commands): Command {
     program
       .command(name)
       .description(description)
-      .argument("<what>", "inbound, outbound, or a lane: smarthost/NAME")
+      .argument("<what>", `inbound, outbound, or a lane: ${LANE_FORMS}`)
       .addOption(configOption())
       .addOption(dataOption())
       .addOption(jsonOption())

@@ -1,21 +1,28 @@
-import type { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { CONTROL, QUEUE } from "../core/base/limits.ts";
 import { QUEUE_ACTIONS, type QueueAction, effectOf } from "../core/queue/action.ts";
 import { type PauseTarget, pauseText } from "../core/queue/pause.ts";
-import { type Selection, parseSelection, selectionText } from "../core/queue/selection.ts";
-import { parseLane } from "../core/routing/lane.ts";
-import type { OperatorClient } from "../engine/operator-client.ts";
-import type { ActionReport, ActionRequest, PauseChange, PauseRequest, Refusal } from "../engine/operator.ts";
+import {
+  LANE_FORMS,
+  type Selection,
+  laneNamed,
+  nearestLane,
+  parseSelection,
+  selectionText,
+} from "../core/queue/selection.ts";
+import { type Lane, parseLane, smartHostLane } from "../core/routing/lane.ts";
 import { StorageError } from "../ports/content.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { QueueRecords } from "../ports/queue-records.ts";
 import type { Recorder } from "../ports/recorder.ts";
+import type { OperatorClient } from "./operator-client.ts";
+import type { ActionReport, ActionRequest, PauseChange, PauseRequest, Refusal } from "./operator.ts";
 import { walk } from "./queue-walk.ts";
 
 export interface QueueOperatorParts {
-  readonly queue: QueueReader;
+  readonly queue: QueueRecords;
   readonly client: OperatorClient;
   readonly recorder: Recorder;
-  readonly clock: Pick<Clock, "monotonic">;
+  readonly clock: Pick<Clock, "now" | "monotonic" | "soon">;
   /** Names of the smart hosts in the configuration. */
   readonly smartHosts: readonly string[];
 }
@@ -31,12 +38,14 @@ export class QueueOperator {
   async act(text: unknown): Promise<ActionReport | Refusal> {
     const request = actionRequest(text);
     if ("refused" in request) return request;
-    const { action, selection: texts, after } = request;
+    const { action, selection: texts, after, hasMatch = false } = request;
     const selection = parseSelection(texts);
     if ("wrong" in selection) return { kind: "wrong", refused: selection.wrong };
     if (selection.id !== undefined && this.#parts.queue.messageById(selection.id) === undefined)
       return { kind: "nothing", refused: `no message ${selection.id} in the queue` };
-    const report = await this.#steps(action, selection, Number(after ?? 0)).catch(storeFailed);
+    const done = await this.#steps(action, selection, Number(after ?? 0)).catch(storeFailed);
+    if ("refused" in done) return done;
+    const report = this.#judged({ ...done, hasMatch: done.hasMatch || hasMatch }, selection);
     if ("refused" in report) return report;
     this.#parts.recorder.record({
       event: "queue.changed",
@@ -48,11 +57,23 @@ export class QueueOperator {
     return report;
   }
 
+  /** One that nothing is meant by is wrong where it names something that is not there. */
+  #judged(report: ActionReport, { id, lane }: Selection): ActionReport | Refusal {
+    if (report.hasMatch || report.after !== undefined) return report;
+    if (id !== undefined) return { kind: "nothing", refused: `no such recipient of message ${id} in the queue` };
+    if (lane === undefined) return report;
+    const strange = this.#strange(lane);
+    if (strange !== undefined) return strange;
+    const nearest = this.#nearest(lane);
+    return nearest === undefined || nearest === lane ? report : { ...report, nearest };
+  }
+
   async #steps(action: QueueAction, selection: Selection, from: number): Promise<ActionReport> {
     const { queue, client, clock } = this.#parts;
     const until = clock.monotonic() + CONTROL.actionPage;
     let changed = 0;
     let inHand = 0;
+    let hasMatch = false;
     for (let after = from; ;) {
       const page = walk(queue, {
         selection,
@@ -61,6 +82,7 @@ export class QueueOperator {
         // What is noted with a delivery in hand is the store's to know.
         concerns: ({ standing }) => standing === "in-hand" || effectOf(action, standing, "none").kind !== "none",
       });
+      hasMatch ||= page.hasMatch;
       if (page.found.length > 0) {
         const done = await client.act(
           action,
@@ -68,10 +90,10 @@ export class QueueOperator {
         );
         changed += done.changed;
         inHand += done.inHand;
-      } else await new Promise((resolve) => setImmediate(resolve)); // others have questions too
-      if (page.after === undefined) return { changed, inHand, after: undefined };
+      } else await new Promise<void>((resolve) => clock.soon(resolve)); // others have questions too
+      if (page.after === undefined) return { changed, inHand, hasMatch, after: undefined };
       after = page.after;
-      if (clock.monotonic() >= until) return { changed, inHand, after: String(after) };
+      if (clock.monotonic() >= until) return { changed, inHand, hasMatch, after: String(after) };
     }
   }
 
@@ -90,18 +112,36 @@ export class QueueOperator {
 
   #target({ target, isPaused }: PauseRequest): PauseTarget | Refusal {
     if (target === "inbound" || target === "outbound") return { kind: target };
-    const lane = parseLane(target);
+    const { queue } = this.#parts;
+    const paused = queue.pauses();
+    const known = paused.find((pause) => pauseText(pause.target) === target); // also as an older version wrote it
+    if (known !== undefined) return known.target;
+    const lane = laneNamed(target);
     if (lane === undefined)
-      return wrong(
-        `${target}: neither inbound nor outbound nor a lane: smarthost/NAME, as \`waypost status\` shows it`,
-      );
-    const { queue, smartHosts } = this.#parts;
-    if (!isPaused) return { kind: "lane", lane: target };
-    if (lane.kind === "smarthost" && !smartHosts.includes(lane.name) && !queue.hasLane(target))
-      return wrong(`${target}: there is no such smart host; the configuration has ${smartHosts.join(", ")}`);
-    if (queue.pauses().length >= CONTROL.pausedLanesMax)
+      return wrong(`${target}: neither inbound nor outbound nor a lane: ${LANE_FORMS}, as \`waypost status\` shows it`);
+    if (!isPaused) return { kind: "lane", lane };
+    if (paused.length >= CONTROL.pausedLanesMax)
       return wrong(`${CONTROL.pausedLanesMax} lanes are paused already; \`waypost pause outbound\` pauses all`);
-    return { kind: "lane", lane: target };
+    return this.#strange(lane) ?? { kind: "lane", lane };
+  }
+
+  /** Set where neither the configuration nor the queue knows the lane. Mail for any domain may come. */
+  #strange(lane: Lane): Refusal | undefined {
+    const { queue, smartHosts } = this.#parts;
+    const hop = parseLane(lane);
+    if (hop?.kind !== "smarthost" || smartHosts.includes(hop.name) || queue.hasLane(lane)) return undefined;
+    const nearest = this.#nearest(lane);
+    const advice =
+      nearest === undefined
+        ? `the configuration has ${smartHosts.slice(0, CONTROL.lanesShown).join(", ")}`
+        : `did you mean ${nearest}?`;
+    return wrong(`${lane}: neither the configuration nor the queue has such a smart host; ${advice}`);
+  }
+
+  #nearest(lane: Lane): Lane | undefined {
+    const { queue, smartHosts, clock } = this.#parts;
+    const queued = queue.lanes(clock.now(), CONTROL.listedMax).map((found) => found.lane);
+    return nearestLane(lane, [...smartHosts.map(smartHostLane), ...queued]);
   }
 }
 
@@ -119,7 +159,7 @@ function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function actionRequest(text: unknown): ActionRequest | Refusal {
-  const { action, selection, after } = fieldsOf(text);
+  const { action, selection, after, hasMatch } = fieldsOf(text);
   const known = QUEUE_ACTIONS.find((name) => name === action);
   if (known === undefined) return wrong(`no action ${String(action)}; there are ${QUEUE_ACTIONS.join(", ")}`);
   if (after !== undefined && !(typeof after === "string" && /^[0-9]{1,15}$/.test(after)))
@@ -127,7 +167,7 @@ function actionRequest(text: unknown): ActionRequest | Refusal {
   const texts = fieldsOf(selection);
   for (const [name, value] of Object.entries(texts))
     if (typeof value !== (name === "all" ? "boolean" : "string")) return wrong(`selection: ${name} is no text`);
-  return { action: known, selection: texts, after };
+  return { action: known, selection: texts, after, hasMatch: hasMatch === true };
 }
 
 function pauseRequest(text: unknown): PauseRequest | Refusal {

@@ -1,14 +1,15 @@
-import type { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
-import type { QueuedDelivery, QueuedMessage, QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
-import { SERVED } from "../adapters/store-sqlite/schema.ts";
-import { neededToAccept, spaceOf } from "../adapters/system/space.ts";
 import { CONTROL } from "../core/base/limits.ts";
+import { second } from "../core/base/time.ts";
 import { listenText } from "../core/config/config.ts";
 import { isMessageId, timeOf } from "../core/mail/message-id.ts";
-import { pauseText } from "../core/queue/pause.ts";
+import type { StoredEnvelope } from "../core/mail/stored.ts";
+import { type Pauses, pauseText, pausesOf } from "../core/queue/pause.ts";
 import type { LastWord } from "../core/queue/reason.ts";
 import { parseFilter } from "../core/queue/selection.ts";
-import type { StoredEnvelope } from "../core/mail/stored.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { HistoryEntry } from "../ports/history.ts";
+import type { QueuedDelivery, QueuedMessage, QueueRecords } from "../ports/queue-records.ts";
+import { messageRow } from "../ports/store.ts";
 import {
   type DeliveryReport,
   type MessageReport,
@@ -18,9 +19,7 @@ import {
   type Refusal,
   reasonText,
   type StatusReport,
-} from "../engine/operator.ts";
-import type { HistoryEntry } from "../ports/history.ts";
-import { messageRow } from "../ports/store.ts";
+} from "./operator.ts";
 import { walk } from "./queue-walk.ts";
 
 /** What the operator needs to know of the relay besides its stores. */
@@ -29,33 +28,36 @@ export interface RelayFacts {
   readonly startedAt: number;
   readonly config: {
     readonly hostname: string;
-    readonly data: string;
     readonly listeners: readonly {
       readonly name: string;
-      readonly messageOctetsMax: number;
       readonly listen: { readonly host: string; readonly port: number };
     }[];
   };
 }
 
+export interface StoreOperatorParts {
+  readonly facts: RelayFacts;
+  readonly queue: QueueRecords;
+  readonly history: { find(id: string, since: number): readonly HistoryEntry[] };
+  readonly clock: Pick<Clock, "now">;
+  /** Of the disk with the data folder, and what of it the largest message needs. */
+  readonly space: () => { readonly freeOctets: number; readonly neededOctets: number };
+}
+
 /** The operator's view of the two stores. */
 export class StoreOperator implements Operator {
-  readonly #facts: RelayFacts;
-  readonly #queue: QueueReader;
-  readonly #history: HistoryReader;
+  readonly #parts: StoreOperatorParts;
+  readonly #queue: QueueRecords;
 
-  constructor(facts: RelayFacts, queue: QueueReader, history: HistoryReader) {
-    this.#facts = facts;
-    this.#queue = queue;
-    this.#history = history;
+  constructor(parts: StoreOperatorParts) {
+    this.#parts = parts;
+    this.#queue = parts.queue;
   }
 
   status(): StatusReport {
-    const { version, startedAt, config } = this.#facts;
+    const { version, startedAt, config } = this.#parts.facts;
     const { waiting, inHand, oldest } = this.#queue.depth();
-    const now = Date.now();
-    const { freeOctets, totalOctets } = spaceOf(config.data);
-    const messageOctetsMax = Math.max(0, ...config.listeners.map((listener) => listener.messageOctetsMax));
+    const now = this.#parts.clock.now();
     return {
       version,
       startedAt,
@@ -66,13 +68,12 @@ export class StoreOperator implements Operator {
       held: this.#queue.heldCount(),
       paused: this.#queue.pauses().map(({ target, since }) => ({ target: pauseText(target), since })),
       oldest,
-      freeOctets,
-      neededOctets: Math.ceil(neededToAccept(totalOctets, messageOctetsMax)),
+      ...this.#parts.space(),
       lanesLeftOut: Math.max(0, this.#queue.laneCount() - CONTROL.lanesShown),
       lanes: this.#queue.lanes(now, CONTROL.lanesShown).map(({ lane, backlog, wakeAt, blockedUntil }) => ({
         lane,
         waiting: backlog,
-        wakeAt: wakeAt === SERVED ? undefined : wakeAt,
+        wakeAt,
         blockedUntil: blockedUntil > now ? blockedUntil : undefined,
       })),
     };
@@ -83,13 +84,14 @@ export class StoreOperator implements Operator {
     if ("wrong" in selection) return { kind: "wrong", refused: selection.wrong };
     const from = Number(after ?? 0);
     const page = walk(this.#queue, { selection, after: Number.isSafeInteger(from) ? from : 0, limit, isHeld });
+    const paused = pausesOf(this.#queue.pauses());
     const messages = new Map<number, QueuedMessage | undefined>();
     const deliveries: DeliveryReport[] = [];
     for (const delivery of page.found) {
       const row = messageRow(delivery.row);
       if (!messages.has(row)) messages.set(row, this.#queue.message(row));
       const message = messages.get(row);
-      if (message !== undefined) deliveries.push(queued(message, delivery)); // else it ended between the two reads
+      if (message !== undefined) deliveries.push(queued(message, delivery, paused)); // else it ended between the two reads
     }
     return { deliveries, after: page.after === undefined ? undefined : String(page.after) };
   }
@@ -97,9 +99,10 @@ export class StoreOperator implements Operator {
   show(id: string): MessageReport | undefined {
     if (!isMessageId(id)) return undefined;
     const message = this.#queue.messageById(id);
-    const history = this.#history.find(id, message?.receivedAt ?? timeOf(id)).map(ended);
+    const history = endedOf(this.#parts.history.find(id, message?.receivedAt ?? timeOf(id)));
     if (message === undefined) return fromHistory(id, history);
     const envelope = JSON.parse(message.envelope) as StoredEnvelope;
+    const paused = pausesOf(this.#queue.pauses());
     return {
       id,
       from: envelope.from,
@@ -108,7 +111,7 @@ export class StoreOperator implements Operator {
       subject: envelope.subject,
       octets: message.octets,
       receivedAt: message.receivedAt,
-      deliveries: this.#queue.deliveriesOf(message.row).map((delivery) => queued(message, delivery)),
+      deliveries: this.#queue.deliveriesOf(message.row).map((delivery) => queued(message, delivery, paused)),
       history: history.map(({ report }) => report),
     };
   }
@@ -116,9 +119,10 @@ export class StoreOperator implements Operator {
 
 const STATES = { parked: "waiting", "in-hand": "in hand", held: "held" } as const;
 
-function queued(message: QueuedMessage, delivery: QueuedDelivery): DeliveryReport {
+function queued(message: QueuedMessage, delivery: QueuedDelivery, paused: Pauses): DeliveryReport {
   const last = delivery.last === "" ? undefined : (JSON.parse(delivery.last) as LastWord);
   const reason = delivery.standing === "in-hand" ? "in-hand" : last?.because;
+  const isPaused = delivery.standing === "parked" && (paused.outbound || paused.lanes.includes(delivery.lane));
   return {
     id: message.id,
     recipient: delivery.recipient,
@@ -132,6 +136,7 @@ function queued(message: QueuedMessage, delivery: QueuedDelivery): DeliveryRepor
     reason: reasonText(reason),
     text: last?.text ?? "",
     transcript: "",
+    ...(isPaused ? { isPaused } : {}),
   };
 }
 
@@ -140,6 +145,30 @@ const ENDS = ["delivered", "failed", "cancelled"] as const;
 interface Ended {
   readonly report: DeliveryReport;
   readonly entry: HistoryEntry;
+}
+
+/** Entries of one attempt are written within this. */
+const ATTEMPT_APART = 1 * second;
+
+function endedOf(entries: readonly HistoryEntry[]): Ended[] {
+  const told = entries.filter(({ transcript }) => transcript !== "");
+  return entries.map((entry) => {
+    const { report } = ended(entry);
+    const teller = entry.transcript === "" && entry.host !== "" ? tellerOf(entry, told) : undefined;
+    return { entry, report: teller === undefined ? report : { ...report, transcriptOf: teller.recipient } };
+  });
+}
+
+/**
+ * The entry that has the transcript of this one's attempt: of the attempt's first recipient. Where a message with many
+ * recipients took several transactions at a time, it is the last one before; undefined where none is surely the one.
+ */
+function tellerOf({ row, lane, host, at }: HistoryEntry, told: readonly HistoryEntry[]): HistoryEntry | undefined {
+  const near = told.filter(
+    (other) => other.lane === lane && other.host === host && Math.abs(other.at - at) <= ATTEMPT_APART,
+  );
+  if (near.length === 1) return near[0];
+  return near.filter((other) => other.row < row).toSorted((one, other) => other.row - one.row)[0];
 }
 
 function ended(entry: HistoryEntry): Ended {

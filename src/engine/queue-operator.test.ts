@@ -49,11 +49,18 @@ afterAll(() => {
 });
 
 /** An operator whose store thread is this one. `time` passes with each step. */
-function scene(stepMs = 0): { operator: QueueOperator; events: Event[]; steps: number[] } {
+function scene(
+  stepMs = 0,
+  isHanging = false,
+): { operator: QueueOperator; events: Event[]; steps: number[]; timers: Set<() => void> } {
+  const timers = new Set<() => void>();
   const events: Event[] = [];
   const steps: number[] = [];
   let now = 0;
-  const client: OperatorClient = new OperatorClient({ say: (message) => answer(message) }, 1);
+  const client: OperatorClient = new OperatorClient(
+    { say: (message) => void (isHanging || answer(message)) },
+    { now: () => 1, after: (_, call) => ({ cancel: timers.add(call) && (() => void timers.delete(call)) }) },
+  );
   const answer = (message: ControlToStore): void => {
     if (message.kind === "act") {
       steps.push(message.rows.length);
@@ -65,9 +72,10 @@ function scene(stepMs = 0): { operator: QueueOperator; events: Event[]; steps: n
       client.fromStore({ kind: "not-done", number: message.number, reason: "full", text });
     }
   };
-  const clock = { monotonic: () => now };
+  const clock = { now: () => now, monotonic: () => now, soon: queueMicrotask };
   const recorder = { record: (event: Event) => void events.push(event) };
-  return { operator: new QueueOperator({ queue, client, recorder, clock, smartHosts: ["a"] }), events, steps };
+  const parts = { queue, client, recorder, clock, smartHosts: ["a", "primary"] };
+  return { operator: new QueueOperator(parts), events, steps, timers };
 }
 
 test("a look at a long queue ends, says where to go on, and finds all in the end", () => {
@@ -88,12 +96,12 @@ test("a look at a long queue ends, says where to go on, and finds all in the end
 test("an action goes over the whole queue, in steps, and is one event", async () => {
   const { operator, events, steps } = scene();
   const request = { action: "hold", selection: { all: true } };
-  expect(await operator.act(request)).toEqual({ changed: MESSAGES, inHand: 0, after: undefined });
+  expect(await operator.act(request)).toEqual({ changed: MESSAGES, inHand: 0, hasMatch: true, after: undefined });
   expect(steps).toHaveLength(MESSAGES / QUEUE.deliveriesPerAction);
   expect(events).toEqual([
     { event: "queue.changed", action: "hold", selection: "all", deliveries: MESSAGES, inHand: 0 },
   ]);
-  expect(await operator.act(request)).toEqual({ changed: 0, inHand: 0, after: undefined });
+  expect(await operator.act(request)).toEqual({ changed: 0, inHand: 0, hasMatch: true, after: undefined });
   expect(steps).toHaveLength(MESSAGES / QUEUE.deliveriesPerAction); // nothing to do costs the store thread nothing
   expect(walk(queue, { selection: { lane: RARE.lane }, after: 0, limit: 50, isHeld: true }).found).toHaveLength(10);
 });
@@ -117,13 +125,58 @@ test("one message, or one recipient of it, and nothing beside", async () => {
   const { operator } = scene();
   const selection = { id: idOf(7) };
   const other = { ...selection, recipient: "r8@c.example" };
-  expect(await operator.act({ action: "cancel", selection: other })).toMatchObject({ changed: 0 });
+  expect(await operator.act({ action: "cancel", selection: other })).toEqual({
+    kind: "nothing",
+    refused: `no such recipient of message ${idOf(7)} in the queue`,
+  });
   const own = { ...selection, recipient: "R7@c.example" };
   expect(await operator.act({ action: "cancel", selection: own })).toMatchObject({ changed: 1 });
   expect(await operator.act({ action: "cancel", selection })).toEqual({
     kind: "nothing",
     refused: `no message ${idOf(7)} in the queue`,
   });
+});
+
+test("a lane that nobody knows is wrong, and the nearest is named; one where nothing waits is not", async () => {
+  const { operator, steps } = scene();
+  await operator.act({ action: "release", selection: { lane: RARE.lane } }); // what is held is in no lane
+  steps.length = 0;
+  const hold = (lane: string, more = {}): Promise<unknown> =>
+    operator.act({ action: "hold", selection: { lane }, ...more });
+  /** The last page of the queue, so that the looks at it are short. */
+  const last = { after: String((MESSAGES - 1) * 4096) };
+  const wrong = (lane: string, advice: string): unknown => ({
+    kind: "wrong",
+    refused: `${lane}: neither the configuration nor the queue has such a smart host; ${advice}`,
+  });
+  expect(await hold("smarthost/pirmary", last)).toEqual(wrong("smarthost/pirmary", "did you mean smarthost/primary?"));
+  expect(await hold("smarthost/rar", last)).toEqual(wrong("smarthost/rar", "did you mean smarthost/rare?"));
+  expect(await hold("smarthost/typo", last)).toEqual(wrong("smarthost/typo", "the configuration has a, primary"));
+  expect(await operator.pause({ target: "smarthost/pirmary", isPaused: true })).toEqual(
+    wrong("smarthost/pirmary", "did you mean smarthost/primary?"),
+  );
+  const nothing = { changed: 0, inHand: 0, hasMatch: false, after: undefined };
+  expect(await hold("smarthost/primary", last)).toEqual(nothing);
+  expect(await hold("mx/b.example", last)).toEqual(nothing);
+  // Pages before this one found something, which may be gone from the queue by now.
+  expect(await hold("smarthost/typo", { ...last, hasMatch: true })).toEqual({ ...nothing, hasMatch: true });
+  expect(steps).toEqual([]);
+});
+
+test("a store that hangs does not hang a command", async () => {
+  const { operator, timers } = scene(0, true);
+  const acted = operator.act({ action: "retry", selection: { id: idOf(9) } });
+  const paused = operator.pause({ target: "inbound", isPaused: true });
+  expect(timers.size).toBe(2);
+  for (const ring of timers) ring();
+  const refusal = { kind: "failed", refused: expect.stringMatching(/^the store did not answer within 5 s/) };
+  expect([await acted, await paused]).toEqual([refusal, refusal]);
+});
+
+test("a step that the store answered in time leaves no timer", async () => {
+  const { operator, timers } = scene();
+  await operator.act({ action: "hold", selection: { id: idOf(9) } });
+  expect(timers.size).toBe(0);
 });
 
 test.each([

@@ -1,0 +1,126 @@
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
+import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
+import { SqliteQueueStore } from "../adapters/store-sqlite/queue-store.ts";
+import { messageId } from "../core/mail/message-id.ts";
+import type { HistoryEntry } from "../ports/history.ts";
+import { deliveryRow } from "../ports/store.ts";
+import { StoreOperator } from "./store-operator.ts";
+
+const FACTS = { version: "1.2.3", startedAt: 0, config: { hostname: "relay.test", listeners: [] } };
+const space = (): { freeOctets: number; neededOctets: number } => ({ freeOctets: 2, neededOctets: 1 });
+const NOW = 1_000_000;
+const clock = { now: () => NOW };
+
+test("status begins with the lanes that are in trouble, and counts those that it leaves out", () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-operator-"));
+  const file = path.join(folder, "queue.db");
+  const store = new SqliteQueueStore(file, () => undefined);
+  const database = new DatabaseSync(file);
+  const insert = database.prepare("INSERT INTO lane (name, wake_at, blocked_until, backlog) VALUES (?, 0, ?, ?)");
+  const soon = NOW + 60_000;
+  for (let n = 1; n <= 25; n++) insert.run(`smarthost/${n}`, n === 3 ? soon : 0, n);
+  database.close();
+  const reader = new QueueReader(file);
+  const history = new HistoryReader(path.join(folder, "history"));
+  const { lanes, lanesLeftOut } = new StoreOperator({ facts: FACTS, queue: reader, history, clock, space }).status();
+  expect(lanes.slice(0, 3)).toMatchObject([
+    { lane: "smarthost/3", blockedUntil: soon },
+    { lane: "smarthost/25", waiting: 25, blockedUntil: undefined },
+    { lane: "smarthost/24" },
+  ]);
+  expect([lanes.length, lanesLeftOut]).toEqual([20, 5]);
+  reader.close();
+  store.close();
+  fs.rmSync(folder, { recursive: true });
+});
+
+const ID = messageId(1_000_000, new Uint8Array([0, 0, 0, 0, 1]));
+
+test("a recipient without a transcript says whose attempt it shared, and none where it shared none", () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-operator-"));
+  const file = path.join(folder, "queue.db");
+  const store = new SqliteQueueStore(file, () => undefined);
+  const reader = new QueueReader(file);
+  const rest = {
+    id: ID,
+    attempts: 1,
+    reply: "",
+    note: "",
+    from: "",
+    identity: "",
+    subject: "",
+    octets: 1,
+    receivedAt: 0,
+  };
+  const entry = (row: number, at: number, host: string, transcript: string): HistoryEntry => ({
+    ...rest,
+    row,
+    at,
+    host,
+    transcript,
+    outcome: "deferred",
+    recipient: `r${row}`,
+    lane: "smarthost/a",
+  });
+  const entries = [
+    entry(1, 1000, "192.0.2.1:25", "+0 first"),
+    entry(2, 1001, "192.0.2.1:25", ""),
+    entry(3, 1002, "192.0.2.1:25", "+0 another transaction"),
+    entry(4, 1003, "192.0.2.1:25", ""),
+    entry(5, 1003, "192.0.2.2:25", ""),
+    entry(6, 9000, "192.0.2.1:25", ""),
+    entry(7, 1003, "", ""),
+    entry(8, 20_000, "192.0.2.1:25", ""), // what was due first goes first
+    entry(9, 20_000, "192.0.2.1:25", "+0 once more"),
+  ];
+  const operator = new StoreOperator({ facts: FACTS, queue: reader, history: { find: () => entries }, clock, space });
+  const told = operator
+    .show(ID)
+    ?.history.flatMap(({ recipient, transcriptOf: of }) => (of === undefined ? [] : [[recipient, of]]));
+  expect(told).toEqual([
+    ["r2", "r1"],
+    ["r4", "r3"],
+    ["r8", "r9"],
+  ]);
+  reader.close();
+  store.close();
+  fs.rmSync(folder, { recursive: true });
+});
+
+test("what waits in a paused lane says so, and what is held does not", () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-operator-"));
+  const file = path.join(folder, "queue.db");
+  const store = new SqliteQueueStore(file, () => undefined);
+  const lanes = ["smarthost/a", "smarthost/b", "smarthost/a"];
+  const deliveries = lanes.map((lane, n) => ({
+    lane,
+    recipient: `r${n}@b.test`,
+    options: "",
+    priority: "normal" as const,
+    due: 0,
+    last: "",
+  }));
+  const arrival = { id: ID, receivedAt: 0, octets: 0, envelope: '{"from":""}', content: new Uint8Array(0), deliveries };
+  const [message = 0] = store.commit([{ arrivals: [{ arrival, isInHand: false }], settlements: [] }]);
+  store.act("hold", [deliveryRow(message, 2)], 1);
+  const reader = new QueueReader(file);
+  const history = new HistoryReader(path.join(folder, "history"));
+  const operator = new StoreOperator({ facts: FACTS, queue: reader, history, clock, space });
+  const paused = (): unknown => {
+    const page = operator.list({ limit: 9, after: undefined, isHeld: false, filter: {} });
+    return "refused" in page ? page : page.deliveries.map(({ isPaused }) => isPaused === true);
+  };
+  expect(paused()).toEqual([false, false, false]);
+  store.pause({ kind: "lane", lane: "smarthost/a" }, 1);
+  expect(paused()).toEqual([true, false, false]);
+  store.pause({ kind: "outbound" }, 1);
+  expect(paused()).toEqual([true, true, false]);
+  reader.close();
+  store.close();
+  fs.rmSync(folder, { recursive: true });
+});

@@ -1,0 +1,50 @@
+import type { MessageId } from "../core/mail/message-id.ts";
+import type { Standing } from "../core/queue/action.ts";
+import type { Pause } from "../core/queue/pause.ts";
+
+export interface QueuedDelivery {
+  readonly row: number;
+  readonly standing: Standing;
+  readonly lane: string;
+  readonly due: number;
+  readonly attempts: number;
+  readonly recipient: string;
+  readonly last: string;
+}
+
+export interface QueuedMessage {
+  readonly row: number;
+  readonly id: string;
+  readonly receivedAt: number;
+  readonly octets: number;
+  readonly envelope: string;
+}
+
+export interface QueuedLane {
+  readonly lane: string;
+  readonly backlog: number;
+  /** Undefined where it does not wake: somebody serves it, or it is paused. */
+  readonly wakeAt: number | undefined;
+  readonly blockedUntil: number;
+}
+
+/** A look into the queue store while its writer goes on. */
+export interface QueueRecords {
+  /** Deliveries in the order in which their messages came, from the one after `row` on. */
+  deliveries(row: number, limit: number): readonly QueuedDelivery[];
+  /** The same of those that are held. */
+  heldDeliveries(row: number, limit: number): readonly QueuedDelivery[];
+  /** Those of one message. */
+  deliveriesOf(row: number): readonly QueuedDelivery[];
+  message(row: number): QueuedMessage | undefined;
+  messageById(id: MessageId): QueuedMessage | undefined;
+  /** The envelope sender of a message; empty also where that ended meanwhile. */
+  senderOf(row: number): string;
+  hasLane(lane: string): boolean;
+  laneCount(): number;
+  /** Those that are blocked at `now` first, then those where most waits. */
+  lanes(now: number, limit: number): readonly QueuedLane[];
+  pauses(): readonly Pause[];
+  heldCount(): number;
+  depth(): { readonly waiting: number; readonly inHand: number; readonly oldest: number | undefined };
+}
