@@ -166,6 +166,11 @@ export class Courier implements LegHandler {
     return !this.#isBegun;
   }
 
+  /** Nothing of its content is. */
+  get isUnsent(): boolean {
+    return !this.#isBegun || this.#shipment === undefined;
+  }
+
   /** Says QUIT where there is time for it. */
   close(): void {
     if (this.#isGone) return;

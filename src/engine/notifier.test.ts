@@ -13,7 +13,7 @@ import type { Route } from "../core/routing/route.ts";
 import { parseAddressPattern } from "../core/policy/address-pattern.ts";
 import { StorageError } from "../ports/content.ts";
 import type { Arrival } from "../ports/store.ts";
-import type { MessageInHand } from "./load.ts";
+import type { DeliveryInHand, MessageInHand } from "./load.ts";
 import { type Fared, Notifier, type NotifierParts } from "./notifier.ts";
 
 interface Scene {
@@ -310,17 +310,17 @@ test("a report is about so many recipients that no server finds it too large", a
 
 test("a message without a sender: nobody is told, or postmaster is, a few times an hour, and never of its own notices", async () => {
   const nobody = message({ from: "" });
-  expect(scene().notifier.notice(nobody, "failed", fared().delivery, false)).toBe("null-sender");
+  expect(scene().notifier.notice(nobody, "failed", asking(fared().delivery))).toBe("null-sender");
   const { notifier, events } = scene({ postmaster: mailbox("admin@example.org") });
   const never = fared({ options: '{"notify":"never"}' });
-  expect(notifier.notice(nobody, "failed", never.delivery, false)).toBe("report");
-  expect(notifier.notice(nobody, "delayed", never.delivery, false)).toBe("null-sender");
+  expect(notifier.notice(nobody, "failed", asking(never.delivery))).toBe("report");
+  expect(notifier.notice(nobody, "delayed", asking(never.delivery))).toBe("null-sender");
   const { note, report } = await notifier.report(nobody, "failed", [never]);
   expect(note).toBe(`postmaster told in report ${report!.id}`);
   expect(report!.deliveries).toMatchObject([{ recipient: "admin@example.org" }]);
   const envelope = envelopeOf(report!);
   expect(envelope).toMatchObject({ from: "", isNotice: true });
-  expect(notifier.notice(message(envelope), "failed", never.delivery, false)).toBe("to-postmaster");
+  expect(notifier.notice(message(envelope), "failed", asking(never.delivery))).toBe("to-postmaster");
   for (let n = 0; n < 100; n++) await notifier.report(another(nobody), "failed", [never]);
   expect(events.filter(({ event }) => event === "dsn.queued")).toHaveLength(DSN.doubleBouncesMax);
   expect(events.filter(({ event }) => event === "dsn.suppressed")).toHaveLength(1);
@@ -355,3 +355,19 @@ test("a forged sender and a server's reply in full: no line, field, part or addr
     }
   }
 });
+
+test("a notice that would go to the address that failed, or in circles, is not made", () => {
+  const { notifier } = scene({ postmaster: parseMailbox("Pm@a.example") as Mailbox });
+  const nobody = message({ from: "" });
+  const { delivery } = fared();
+  expect(notifier.notice(nobody, "failed", asking(delivery))).toBe("report");
+  expect(notifier.notice(nobody, "failed", asking({ ...delivery, recipient: "pm@A.example" }))).toBe("postmasters-own");
+  expect(notifier.notice(nobody, "failed", { ...asking(delivery), status: "5.4.6" })).toBe("went-in-circles");
+  expect(notifier.notice(message({ from: "s@a.example" }), "failed", { ...asking(delivery), status: "5.4.6" })).toBe(
+    "report",
+  );
+});
+
+function asking(delivery: DeliveryInHand): Parameters<Notifier["notice"]>[2] {
+  return { delivery, status: "5.1.1", isPassedOn: false };
+}

@@ -45,6 +45,8 @@ export interface Fared {
   readonly delivery: DeliveryInHand;
   /** RFC 3463. */
   readonly status: string;
+  /** Of an expiry: the code of what was met last, or that an operator wanted it. */
+  readonly means?: string | undefined;
   /** Name of the server that said `diagnostic`; empty where the words are ours or the system's. */
   readonly remoteHost: string;
   readonly diagnostic: string;
@@ -60,6 +62,11 @@ export interface Told {
 interface Addressee {
   readonly audience: Report["audience"];
   readonly address: string;
+}
+
+/** What `notice` has to know of a delivery. */
+interface Asking extends Pick<Fared, "delivery" | "status"> {
+  readonly isPassedOn: boolean;
 }
 
 /** A report as it is sent; `lacks` says what of the message does not go back with it although it should. */
@@ -91,13 +98,17 @@ export class Notifier {
   }
 
   /** Whether somebody is to be told of this, and where not, why. */
-  notice({ envelope }: MessageInHand, action: Action, { options }: DeliveryInHand, isPassedOn: boolean): Notice {
-    const { notify } = readOptions(options);
+  notice({ envelope }: MessageInHand, action: Action, { delivery, status, isPassedOn }: Asking): Notice {
+    const { notify } = readOptions(delivery.options);
     const tellsDelays = this.#delays.tellsAll;
     const notice = noticeOf({ action, reversePath: envelope.from, notify, isPassedOn, tellsDelays });
     if (notice !== "null-sender" || action !== "failed") return notice;
     if (envelope.isNotice === true) return "to-postmaster";
-    return this.#parts.postmaster === undefined ? "null-sender" : "report";
+    const { postmaster } = this.#parts;
+    if (postmaster === undefined) return "null-sender";
+    // Also where it was another relay's report: each notice would cause the next one.
+    if (delivery.recipient.toLowerCase() === postmaster.text.toLowerCase()) return "postmasters-own";
+    return status.endsWith(".4.6") ? "went-in-circles" : "report";
   }
 
   /** Recipients that fared alike, in parts that each make a report of a bounded size. */
@@ -194,9 +205,9 @@ export class Notifier {
     };
   }
 
-  #recipient({ delivery, status, remoteHost, diagnostic }: Fared, lastAttempt: Instant): ReportedRecipient {
+  #recipient({ delivery, status, means, remoteHost, diagnostic }: Fared, lastAttempt: Instant): ReportedRecipient {
     const { originalRecipient } = readOptions(delivery.options);
-    return { address: delivery.recipient, originalRecipient, status, remoteHost, diagnostic, lastAttempt };
+    return { address: delivery.recipient, originalRecipient, status, means, remoteHost, diagnostic, lastAttempt };
   }
 
   /**

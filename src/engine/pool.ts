@@ -185,9 +185,10 @@ export class Pool {
     this.#delivered = 0;
   }
 
-  /** Ends connections that carry nothing yet, or all of them; what they were to carry comes back. */
-  close(which: "unbegun" | "all"): void {
-    for (const courier of this.#couriers.keys()) if (which === "all" || courier.isUnbegun) courier.close();
+  /** Ends connections that carry nothing yet, or no content, or all of them; what they were to carry comes back. */
+  close(which: "unbegun" | "unsent" | "all"): void {
+    for (const courier of this.#couriers.keys())
+      if (which === "all" || (which === "unsent" ? courier.isUnsent : courier.isUnbegun)) courier.close();
   }
 
   #way(order: string, aim: Aim): Way {

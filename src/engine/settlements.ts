@@ -29,7 +29,7 @@ export interface Attempt {
 export const NO_ATTEMPT: Attempt = { host: "", hostName: "", tls: undefined, elapsedMs: 0, transcript: "" };
 
 /** What was said of a delivery that failed, by whom, with its code. */
-export type Said = Pick<Fared, "status" | "remoteHost" | "diagnostic">;
+export type Said = Pick<Fared, "status" | "means" | "remoteHost" | "diagnostic">;
 
 /** A delivery that waits on. */
 export interface Waiting extends Said {
@@ -219,7 +219,9 @@ function deferral(failure: Failure, { host, transcript }: Attempt, note: string)
 
 /** Who said it, and what; the words are ours or the system's where nobody did. */
 export function whoSaid(failure: Failure, { hostName }: Attempt): Pick<Said, "remoteHost" | "diagnostic"> {
-  return { remoteHost: failure.reply === undefined ? "" : hostName, diagnostic: replyText(failure) || failure.cause };
+  // Which of our name servers said what is not for the sender; history has it with each attempt.
+  const said = failure.cause === "unresolved" ? "the DNS gave no usable answer about the domain" : replyText(failure);
+  return { remoteHost: failure.reply === undefined ? "" : hostName, diagnostic: said || failure.cause };
 }
 
 function replyText(outcome: Outcome): string {

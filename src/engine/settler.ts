@@ -1,4 +1,5 @@
 import { type Instant, hour } from "../core/base/time.ts";
+import { BY_OPERATOR } from "../core/dsn/explanation.ts";
 import type { Failure, Outcome } from "../core/outbound/outcome.ts";
 import { expiresAt } from "../core/queue/ageing.ts";
 import { REASONS, type Reason } from "../core/queue/reason.ts";
@@ -87,7 +88,8 @@ export class Settler {
         waits.push(this.#settlements.retried(load, { delivery, lane, due, because }, outcome, attempt));
       } else {
         const isExpired = decision.kind === "expired";
-        const said = { status: isExpired ? EXPIRED : outcome.status, ...whoSaid(outcome, attempt) };
+        const code = isExpired ? { status: EXPIRED, means: outcome.status } : { status: outcome.status };
+        const said = { ...code, ...whoSaid(outcome, attempt) };
         const cause = isExpired ? "expired" : outcome.cause;
         failed.push(this.#settlements.failed(load, delivery, said, cause, attempt));
       }
@@ -140,7 +142,7 @@ export class Settler {
 
   /** An operator wants an end of them. */
   expire(load: Load): Promise<void> | undefined {
-    return this.#expire(load, load.deliveries, "its end was asked for by the relay's operator");
+    return this.#expire(load, load.deliveries, "its end was asked for by the relay's operator", BY_OPERATOR);
   }
 
   /**
@@ -189,8 +191,13 @@ export class Settler {
   }
 
   /** They end without an attempt. */
-  #expire(load: Load, deliveries: readonly DeliveryInHand[], diagnostic: string): Promise<void> | undefined {
-    const said = { status: EXPIRED, remoteHost: "", diagnostic };
+  #expire(
+    load: Load,
+    deliveries: readonly DeliveryInHand[],
+    diagnostic: string,
+    means?: string,
+  ): Promise<void> | undefined {
+    const said = { status: EXPIRED, means, remoteHost: "", diagnostic };
     const ended = deliveries.map((delivery) => this.#settlements.failed(load, delivery, said, "expired", NO_ATTEMPT));
     return this.#teller.tell(load.message, ended.length, { failed: ended });
   }

@@ -89,7 +89,7 @@ export class Teller {
     const { queue, notifier } = this.#parts;
     const asked: Telling[] = [];
     for (const telling of tellings) {
-      const notice = notifier.notice(message, action, telling.delivery, telling.isPassedOn);
+      const notice = notifier.notice(message, action, telling);
       if (notice === "report") asked.push(telling);
       // Who is not told of a success or a delay did not ask, as a rule: that needs no note.
       else queue.settle(telling.settle(action === "failed" || notice === "passed-on" ? SILENCE[notice] : ""));

@@ -49,7 +49,9 @@ async function send(port: number, from: string, to: string, content = "Subject: 
 const CLEAR = { access: { networks: ["127.0.0.0/8"] }, threads: 1 };
 
 /** Two relays, each of which takes the other for the way to `loop.test`; all else goes to a sink. */
-async function circle(): Promise<{ a: RelayProcess; b: RelayProcess; ports: [number, number]; sink: AccountingSink }> {
+async function circle(
+  config = {},
+): Promise<{ a: RelayProcess; b: RelayProcess; ports: [number, number]; sink: AccountingSink }> {
   const sink = await newSink();
   const ports: [number, number] = [await freePort(), await freePort()];
   const [a, b] = ["a.test", "b.test"].map((hostname, at) => {
@@ -63,6 +65,7 @@ async function circle(): Promise<{ a: RelayProcess; b: RelayProcess; ports: [num
         sink: { url: `smtp://127.0.0.1:${sink.port}`, tls: "none" },
       },
       routes: [{ when: { recipient: "@loop.test" }, deliver: "other" }, { deliver: "sink" }],
+      ...config,
     });
     return relayOn(home);
   });
@@ -107,8 +110,11 @@ test("two relays that send to each other: it ends after the documented number of
   console.log(`two relays: ${copiesFrom("sender@here.test", a, b)} hops, one report`);
 });
 
-test("the report about a loop goes round itself, ends, and is not reported", async () => {
-  const { a, b, ports, sink } = await circle();
+test.each([
+  ["with nobody to hear of it", {}],
+  ["with a postmaster whose mail goes round too", { postmaster: "pm@loop.test" }],
+])("the report about a loop goes round itself, ends, and is not reported: %s", async (_, config) => {
+  const { a, b, ports, sink } = await circle(config);
   await send(ports[0], "sender@loop.test", "one@loop.test");
   const failure = expect.stringMatching(/^554 5\.4\.6 /);
   await soon(() => failures(a, b)).toEqual([failure, failure]); // of the message, and of the report about it

@@ -320,6 +320,8 @@ export const CONFIG_FILES = {
 export const STOP = {
   /** What is under way gets this long: service managers kill after 90 s, container runtimes after 10 s unless told. */
   drain: 30 * second,
+  /** What has no content on its way by then is not waited for. */
+  hurry: 2 * second,
   /** What was ended in the middle is told of within this. */
   abandon: 3 * second,
   /** What one thread gets: the drain, and time to record its ends. */

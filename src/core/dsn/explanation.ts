@@ -39,6 +39,10 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     what: "The message is larger than the receiving server takes.",
     advice: "Send it with smaller attachments, or with a link to them.",
   },
+  "4.3": {
+    what: "The domain behind the @ could not be looked up.",
+    advice: "Its name servers do not answer. Check the address, or send the message again later.",
+  },
   "4.6": { what: "The message went round in circles between mail servers.", advice: ASK_ADMINISTRATOR },
   "4.7": {
     what: "The message could not be handed over in all the time that it was tried.",
@@ -67,8 +71,21 @@ const OTHERWISE: Explanation = {
   advice: "What it said is below; its administrators know more.",
 };
 
-/** `status` is an enhanced status code of RFC 3463: `5.1.1`. */
-export function explanationOf(status: string): Explanation {
+/** `means` where an operator of the relay ended it. */
+export const BY_OPERATOR = "operator";
+
+const ENDED: Explanation = {
+  what: "The administrator of this mail relay ended the delivery before it was made.",
+  advice: ASK_ADMINISTRATOR,
+};
+
+/**
+ * `status` is an enhanced status code of RFC 3463: `5.1.1`. `means` goes before the code of an expiry: the code of what was
+ * met last says more than that the time is over.
+ */
+export function explanationOf(status: string, means?: string): Explanation {
+  if (means === BY_OPERATOR) return ENDED;
   const [, subject = "", detail = ""] = status.split(".");
-  return EXPLANATIONS[`${subject}.${detail}`] ?? EXPLANATIONS[subject] ?? OTHERWISE;
+  const met = means === undefined ? undefined : EXPLANATIONS[means.split(".").slice(1).join(".")];
+  return met ?? EXPLANATIONS[`${subject}.${detail}`] ?? EXPLANATIONS[subject] ?? OTHERWISE;
 }

@@ -4,12 +4,15 @@ import type { Action } from "./report.ts";
 // Who is told of what became of a delivery. Silence is a recorded decision (promise P2).
 
 /** Whether the sender gets a report, and where not, why. */
-export type Notice = "report" | "null-sender" | "to-postmaster" | "not-asked" | "passed-on";
+export type Notice =
+  "report" | "null-sender" | "to-postmaster" | "postmasters-own" | "went-in-circles" | "not-asked" | "passed-on";
 
 /** Silence in the words of history and log. */
 export const SILENCE: Readonly<Record<Exclude<Notice, "report">, string>> = {
   "null-sender": "nobody told: the message has no sender",
   "to-postmaster": "nobody told: it was the notice to postmaster",
+  "postmasters-own": "nobody told: a notice would go to the address that failed",
+  "went-in-circles": "nobody told: a notice would go round in circles as the message did",
   "not-asked": "sender not told: it asked for no report of this (NOTIFY)",
   "passed-on": "sender not told by us: the next hop offers DSN and has the request",
 };

@@ -21,6 +21,8 @@ export interface ReportedRecipient {
   readonly originalRecipient: string | undefined;
   /** RFC 3463: `5.1.1`. */
   readonly status: string;
+  /** Of an expiry: the code of what was met last, or that an operator wanted it (explanation.ts). */
+  readonly means?: string | undefined;
   /** Name of the server that said `diagnostic`; empty where none was reached. */
   readonly remoteHost: string;
   /** Its reply, or what the system or we have to say; from a stranger, in full. */
@@ -72,7 +74,8 @@ export function reportContent(report: Report): Uint8Array {
   const boundary = `waypost-report-${report.id}`;
   const parts = [explanationPart(report), statusPart(report)];
   if (report.returned !== undefined) parts.push(returnedPart(report, report.returned));
-  const octets: Uint8Array[] = [utf8(headerText(report, boundary))];
+  const isEightBit = parts.flat().some((octets) => !isAscii(octets));
+  const octets: Uint8Array[] = [utf8(headerText(report, boundary, isEightBit))];
   for (const part of parts) octets.push(utf8(`\r\n--${boundary}\r\n`), ...part);
   octets.push(utf8(`\r\n--${boundary}--\r\n`));
   return concatBytes(octets);
@@ -88,7 +91,7 @@ export function octetsAbout(
   return utf8(about(report, one)).length + utf8(statusBlock(report, one)).length + SEPARATORS;
 }
 
-function headerText(report: Report, boundary: string): string {
+function headerText(report: Report, boundary: string, isEightBit: boolean): string {
   const { id, now, hostname, to } = report;
   return [
     field("From", `Mail delivery <MAILER-DAEMON@${hostname}>`),
@@ -99,6 +102,7 @@ function headerText(report: Report, boundary: string): string {
     field("Auto-Submitted", "auto-replied"), // RFC 3834 section 5: no responder answers it
     field("MIME-Version", "1.0"),
     field("Content-Type", `multipart/report; report-type=delivery-status; boundary="${boundary}"`),
+    ...(isEightBit ? [cte("8bit")] : []), // RFC 2045 section 6.4: as its parts
     "\r\nThis is a report in MIME format (RFC 3464).\r\n",
   ].join("");
 }
@@ -145,13 +149,13 @@ function spanText(span: Duration): string {
 
 function about(
   { action, audience }: Pick<Report, "action" | "audience">,
-  { address, status, remoteHost, diagnostic }: ReportedRecipient,
+  { address, status, means, remoteHost, diagnostic }: ReportedRecipient,
 ): string {
   const said = printable(diagnostic, DSN.shownDiagnosticMax);
   const quote = said === "" ? "" : remoteHost === "" ? said : `${printable(remoteHost)} said: ${said}`;
   const lines = [paragraph(`<${printable(address)}>`, 2)];
   if (action === "failed") {
-    const { what, advice } = explanationOf(status);
+    const { what, advice } = explanationOf(status, means);
     // Advice is for who wrote the message.
     lines.push(paragraph(audience === "sender" ? `${what} ${advice}` : what, 6));
   }

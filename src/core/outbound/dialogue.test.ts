@@ -291,6 +291,8 @@ describe.each([true, false])("recipients apart, pipelined: %s", (isPipelined) =>
   test.each([
     ["452 too many\r\n", "transient recipient too-many-recipients 4.5.3 rcpt"],
     ["552 5.5.3 too many\r\n", "transient recipient too-many-recipients 4.5.3 rcpt"],
+    ["550 5.5.3 Too many recipients\r\n", "transient recipient too-many-recipients 4.5.3 rcpt"],
+    ["552 Too many recipients\r\n", "transient recipient too-many-recipients 4.5.3 rcpt"],
     ["452 4.2.2 full\r\n", "transient recipient rcpt-refused 4.2.2 rcpt"],
     ["452 4.3.1 disk\r\n", "transient recipient rcpt-refused 4.3.1 rcpt"],
     ["552 5.2.2 full\r\n", "permanent recipient rcpt-refused 5.2.2 rcpt"],

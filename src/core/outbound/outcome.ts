@@ -189,9 +189,12 @@ export function refused(
   return { kind: "permanent", scope, cause, phase, status: statusOf(5, cause, reply), reply, detail: "" };
 }
 
-/** RFC 5321 section 4.5.3.1.10: 452, and from old servers 552, for recipients beyond what one transaction takes. */
+const TOO_MANY = /\btoo many (?:recipients|rcpts?)\b/i;
+
+/** RFC 5321 section 4.5.3.1.10: 452, and from old servers 552 and others, for recipients beyond what one transaction takes. */
 export function refusedRecipient(reply: ServerReply, isFirst: boolean, isOurRelay: boolean): Failure {
-  const isTooMany = reply.status === "4.5.3" || (reply.code === 552 && reply.status === "5.5.3") || isPlain452(reply);
+  const isSaid = reply.status?.endsWith(".5.3") === true || TOO_MANY.test(reply.lines.join(" "));
+  const isTooMany = isSaid || isPlain452(reply);
   if (!isTooMany) return refused("rcpt", "rcpt-refused", "recipient", reply, isOurRelay);
   // Where none was accepted before it, a new transaction with the same recipients would end here again: it waits.
   if (isFirst) return transientReply("rcpt", "rcpt-refused", "recipient", reply);

@@ -158,11 +158,13 @@ class MailThread {
     const deadline = this.#clock.monotonic() + STOP.drain;
     for (const server of this.#servers) server.close();
     const quiet = this.#dispatcher.stop();
+    const hurry = this.#clock.after(STOP.hurry, () => this.#dispatcher.hurry());
     while (this.#sessions.size > 0 && this.#clock.monotonic() < deadline) {
       for (const session of this.#sessions) session.shutDown(SHUTTING_DOWN);
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     }
     await within(quiet, deadline - this.#clock.monotonic());
+    hurry.cancel();
     this.#dispatcher.abandon();
     await within(quiet, STOP.abandon); // what ended has its reports written
     await this.#client.settled();
