@@ -161,12 +161,12 @@ export class Courier implements LegHandler {
     return load;
   }
 
-  /** Nothing of a load is on its way. */
-  get isUnbegun(): boolean {
-    return !this.#isBegun;
+  /** It does nothing: it stands idle, or waits for leave to go on. */
+  get isAtRest(): boolean {
+    return this.#nextPlace !== undefined || (!this.#isBegun && this.#dialogue.isReady);
   }
 
-  /** Nothing of its content is. */
+  /** Nothing of a message's content is on its way. */
   get isUnsent(): boolean {
     return !this.#isBegun || this.#shipment === undefined;
   }

@@ -179,11 +179,11 @@ export class Dispatcher implements CourierHandler, QueueListener {
     if (mayDeliver) for (const pool of this.#pools.values()) this.#work(pool);
   }
 
-  /** Starts nothing new; resolves when no load is on its way. */
+  /** Makes no new connection; what one is being made for goes yet. Resolves when no load is on its way. */
   stop(): Promise<void> {
     this.#isStopping = true;
     this.#aftermath.stop();
-    for (const pool of this.#pools.values()) pool.close("unbegun");
+    for (const pool of this.#pools.values()) pool.close("at-rest");
     return new Promise((resolve) => {
       this.#whenQuiet = resolve;
       this.#checkQuiet();

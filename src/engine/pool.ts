@@ -185,10 +185,10 @@ export class Pool {
     this.#delivered = 0;
   }
 
-  /** Ends connections that carry nothing yet, or no content, or all of them; what they were to carry comes back. */
-  close(which: "unbegun" | "unsent" | "all"): void {
+  /** Ends connections that do nothing, or have sent no content, or all of them; what they were to carry comes back. */
+  close(which: "at-rest" | "unsent" | "all"): void {
     for (const courier of this.#couriers.keys())
-      if (which === "all" || (which === "unsent" ? courier.isUnsent : courier.isUnbegun)) courier.close();
+      if (which === "all" || (which === "unsent" ? courier.isUnsent : courier.isAtRest)) courier.close();
   }
 
   #way(order: string, aim: Aim): Way {
