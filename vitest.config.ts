@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from "vitest/config";
+import { PATIENCE_MS } from "./test/support/patience.ts";
 
 // Transcripts without sockets are as quick as unit tests.
 const PURE_TRANSCRIPTS = ["test/transcripts/machine.test.ts", "test/transcripts/reception.test.ts"];
@@ -20,8 +21,9 @@ export default defineConfig({
           name: "system",
           include: ["test/{attacks,e2e,interop,crash,transcripts}/**/*.test.ts"],
           exclude: [...configDefaults.exclude, ...PURE_TRANSCRIPTS],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          testTimeout: 3 * PATIENCE_MS,
+          hookTimeout: PATIENCE_MS,
+          expect: { poll: { timeout: PATIENCE_MS } },
           fileParallelism: false,
         },
       },

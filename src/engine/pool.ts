@@ -71,7 +71,8 @@ export class Pool {
   }
 
   get hasWaiting(): boolean {
-    return this.#ways.values().some(({ waiting }) => waiting.length > 0);
+    for (const { waiting } of this.#ways.values()) if (waiting.length > 0) return true;
+    return false;
   }
 
   /** What was found out later goes. */
@@ -121,10 +122,12 @@ export class Pool {
   work(): Load[] {
     const astray: Load[] = [];
     for (const courier of this.#couriers.keys()) {
-      const load = courier.isReady ? this.next(courier) : undefined;
+      if (!this.hasWaiting) break;
+      if (!courier.isReady) continue;
+      const load = this.next(courier);
       if (load !== undefined) courier.send(load);
       // What waits is of another order.
-      else if (courier.isReady && this.hasWaiting && this.#couriers.size >= this.#slots) courier.close();
+      else if (this.#couriers.size >= this.#slots) courier.close();
     }
     while (this.#couriers.size < this.#slots) {
       const way = this.#nextWay();

@@ -3,6 +3,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Chance, between, seeded } from "../support/chance.ts";
 import { fileSystemOf } from "../support/file-system.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 import { RelayHome, RelayProcess, TREE } from "../support/relay.ts";
 import { ConnectionLostError, MessageFactory, SourceSession } from "../support/source.ts";
 import { type Arrived, type Duplicates, type Sent, type Verdict, judge } from "./account.ts";
@@ -17,6 +18,8 @@ export interface KillRunOptions {
   readonly connections?: number;
   /** How long a relay is under load before it is killed. */
   readonly loadMs?: readonly [number, number];
+  /** At least so many messages are acknowledged before a kill under load. */
+  readonly messagesMin?: number;
   /** How long all that is left may take at the end. */
   readonly drainMs?: number;
   readonly say?: (line: string) => void;
@@ -258,9 +261,18 @@ class KillRun {
     const relay = this.#spawn();
     const [port] = await relay.ports();
     this.#announce(port);
-    await sleep(kind >= 0.3 && kind < 0.36 ? this.#chance() * 100 : loadMs);
+    if (kind >= 0.3 && kind < 0.36) await sleep(this.#chance() * 100);
+    else await this.#load(loadMs);
     if (this.#chance() < 0.5) await this.#untilOpen();
     await this.#kill();
+  }
+
+  /** For a while, and until there is something to lose, however slow the machine is. */
+  async #load(ms: number): Promise<void> {
+    const wanted = this.#acknowledged.length + (this.#options.messagesMin ?? 0);
+    const started = performance.now();
+    await sleep(ms);
+    while (this.#acknowledged.length < wanted && performance.now() - started < PATIENCE_MS) await sleep(20);
   }
 
   /** Until a message is between its final dot and the 250: the moment that matters most. */

@@ -53,9 +53,7 @@ test("a history that cannot be written: mail goes on, commands are answered, and
       expect(await relay.event("history.failed", ({ retryMs }) => retryMs === 2000)).toBeTruthy();
       expect(await command(home, "status")).toMatchObject({ code: 0, errors: "" });
       rmSync(path.join(home.data, "history"));
-      await expect
-        .poll(async () => (await command(home, "queue", "show", id)).output, { timeout: 15_000 })
-        .toContain('"state":"delivered"');
+      await expect.poll(async () => (await command(home, "queue", "show", id)).output).toContain('"state":"delivered"');
       expect(relay.events("control.failed")).toEqual([]);
     },
   );
@@ -71,7 +69,7 @@ test("a control thread that cannot start is told each time, started again later 
       await send(port);
       await relay.event("delivery.delivered");
       rmdirSync(inTheWay(home));
-      await expect.poll(async () => (await command(home, "status")).code, { timeout: 15_000 }).toBe(0);
+      await expect.poll(async () => (await command(home, "status")).code).toBe(0);
       expect(await command(home, "pause", "inbound")).toMatchObject({ code: 0 }); // the store's answers find it too
       expect((await command(home, "status")).output).toContain('"sites":[]'); // and the queue thread's
       expect(await relay.stop()).toEqual({ code: 0, signal: null });

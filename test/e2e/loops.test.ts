@@ -75,7 +75,7 @@ async function circle(
 
 /** Waits for what the log of another process has to say. */
 function soon<T>(ask: () => T): ReturnType<typeof expect.poll<T>> {
-  return expect.poll(ask, { timeout: 20_000 });
+  return expect.poll(ask);
 }
 
 function copiesFrom(sender: string, ...relays: readonly RelayProcess[]): number {

@@ -119,9 +119,9 @@ test("each action does what it says to the mail that is meant, while other mail 
     const cancelled = await waiting(s, "one@slow.test", "two@slow.test");
     const one = ["--recipient", "one@slow.test"];
     expect((await s.command("queue", "cancel", cancelled, ...one)).answer).toMatchObject({ changed: 1 });
-    await expect.poll(() => show(cancelled), { timeout: 10_000 }).toEqual(["waiting"]);
+    await expect.poll(() => show(cancelled)).toEqual(["waiting"]);
     expect((await s.command("queue", "cancel", cancelled)).answer).toMatchObject({ changed: 1 });
-    await expect.poll(() => show(cancelled), { timeout: 10_000 }).toEqual(["cancelled", "cancelled"]);
+    await expect.poll(() => show(cancelled)).toEqual(["cancelled", "cancelled"]);
 
     const retried = await waiting(s, "retried@slow.test");
     expect((await s.command("queue", "retry", retried)).answer).toMatchObject({ changed: 1 });
@@ -195,7 +195,7 @@ test("what is in hand ends as its attempt ends, and is held where it would wait 
       expect((await s.command("queue", "hold", id)).answer).toMatchObject({ changed: 0, inHand: 1 });
       await s.relay.event("delivery.deferred");
       const state = async (): Promise<unknown> => (await s.command("queue", "show", id)).answer.deliveries?.[0]?.state;
-      await expect.poll(state, { timeout: 10_000 }).toBe("held");
+      await expect.poll(state).toBe("held");
     },
     { faults: NOT_NOW, chance, latencyMs: 5000 },
   );
@@ -211,8 +211,8 @@ test("what waits in memory for its turn at a next hop with a rate is held and ca
     for (const id of ids.slice(1)) expect(await state(id)).toEqual(["in hand"]);
     await s.command("queue", "hold", ids[1]!);
     await s.command("queue", "cancel", ids[2]!);
-    await expect.poll(() => state(ids[1]!), { timeout: 10_000 }).toEqual(["held"]);
-    await expect.poll(() => state(ids[2]!), { timeout: 10_000 }).toEqual(["cancelled"]);
+    await expect.poll(() => state(ids[1]!)).toEqual(["held"]);
+    await expect.poll(() => state(ids[2]!)).toEqual(["cancelled"]);
     expect(await state(ids[3]!)).toEqual(["in hand"]);
     expect(s.slow.recipients()).toEqual(["r0@slow.test"]);
   };
@@ -253,7 +253,7 @@ test("what waits in memory says that all connections to its next hop are used; w
   const play = (reason: string, lines: readonly string[]) => async (s: Stage) => {
     await s.send("first@slow.test");
     const id = (await s.send("last@slow.test")).split(" ").at(-1)!;
-    await expect.poll(() => explained(s, id), { timeout: 10_000 }).toEqual([reason, reason, lines]);
+    await expect.poll(() => explained(s, id)).toEqual([reason, reason, lines]);
   };
   const slow = { latencyMs: 8000 };
   const used = `${LANE}: 1 of 1 connections`;
@@ -278,9 +278,7 @@ test("what is claimed for a domain says that its servers are looked up", async (
     await session.quit();
     expect(await command("queue", "list")).toMatch(/ mx\/b\.test: 0 attempts, due when it is resumed; paused: /);
     await command("resume", "mx/b.test");
-    await expect
-      .poll(() => command("queue", "list"), { timeout: 5000 })
-      .toContain("; the servers of its domain are being looked up\n");
+    await expect.poll(() => command("queue", "list")).toContain("; the servers of its domain are being looked up\n");
   } finally {
     await relay.stop();
     silent.close();
@@ -294,9 +292,7 @@ test("recipients of one attempt say where its transcript is", async () => {
     const shown = async (): Promise<string> =>
       (await runCommand(["queue", "show", id, "--transcript", "--config", s.home.configFile], { cwd: s.home.folder }))
         .output;
-    await expect
-      .poll(shown, { timeout: 10_000 })
-      .toMatch(/<two@slow\.test> .*\n {6}same attempt as <one@slow\.test>\n/);
+    await expect.poll(shown).toMatch(/<two@slow\.test> .*\n {6}same attempt as <one@slow\.test>\n/);
     expect(await shown()).toMatch(/<one@slow\.test> .*\n {6}\+\d+ /);
   });
 });
@@ -306,13 +302,12 @@ test("a next hop that is away is tried at once where an operator wants it", asyn
     const { port } = s.slow;
     await s.slow.close();
     await s.send("a@slow.test");
-    await s.relay.event("site.blocked", ({ failures }) => failures === 2);
+    const { until } = await s.relay.event("site.blocked", ({ failures }) => failures === 2);
     const back = await AccountingSink.start({ port });
     try {
-      const before = performance.now();
       expect((await s.command("queue", "retry", "--lane", LANE)).code).toBe(0);
       await back.until((sink) => sink.copies.length === 1);
-      expect(performance.now() - before).toBeLessThan(5000); // the block was for 10 s
+      expect(back.copies[0]!.loggedAt + performance.timeOrigin).toBeLessThan(Date.parse(String(until)));
     } finally {
       await back.close();
     }

@@ -89,7 +89,7 @@ test("while the next hop is away a message waits and says why; when it is back t
     const [recipient] = message.recipients;
     // Settled a moment after the lane was blocked: asked again until it stands there.
     await expect
-      .poll(() => json(home, "queue", "list"), { timeout: 4000 })
+      .poll(() => json(home, "queue", "list"))
       .toMatchObject({
         deliveries: [{ id, recipient, state: "waiting", reason: expect.stringMatching(/^lane-blocked: /) }],
       });
@@ -108,9 +108,9 @@ test("while the next hop is away a message waits and says why; when it is back t
       await back.until(({ copies }) => copies.length > 0);
       expect(back.copies[0]!.hash).toBe(message.hash);
       await relay.event("site.unblocked");
-      await expect.poll(() => json(home, "queue", "list"), { timeout: 5000 }).toEqual({ deliveries: [] });
+      await expect.poll(() => json(home, "queue", "list")).toEqual({ deliveries: [] });
       await expect
-        .poll(() => json(home, "queue", "show", id), { timeout: 5000 })
+        .poll(() => json(home, "queue", "show", id))
         .toMatchObject({ deliveries: [{ recipient, state: "delivered", text: "250 2.0.0 taken" }] });
     } finally {
       await back.close();

@@ -88,9 +88,9 @@ async function json(home: RelayHome, ...args: string[]): Promise<unknown> {
 
 /** The last word of history on each recipient, once the queue is empty. */
 async function ends(home: RelayHome, id: string, count: number): Promise<Record<string, string>> {
-  await expect.poll(() => json(home, "queue", "list"), { timeout: 20_000 }).toEqual({ deliveries: [] });
+  await expect.poll(() => json(home, "queue", "list")).toEqual({ deliveries: [] });
   const shown = async (): Promise<Shown> => (await json(home, "queue", "show", id)) as Shown;
-  await expect.poll(async () => (await shown()).deliveries.length, { timeout: 10_000 }).toBe(count);
+  await expect.poll(async () => (await shown()).deliveries.length).toBe(count);
   const { deliveries } = await shown();
   return Object.fromEntries(deliveries.map(({ recipient, state, reason }) => [recipient, `${state}: ${reason}`]));
 }
@@ -231,7 +231,7 @@ function expectPlanned(relay: RelayProcess, hop: ScriptedHop): void {
       const lateMs = tried[at + 1]! - due;
       lines.push(`${recipient} attempt ${at + 2}: planned ${new Date(due).toISOString()}, ${lateMs} ms later`);
       expect(lateMs).toBeGreaterThanOrEqual(-5);
-      expect(lateMs).toBeLessThan(1500);
+      expect(lateMs).toBeLessThan(5000); // milliseconds where the machine is quick
     }
     if (name === "later") expect(planned).toHaveLength(2);
     // Waits of 1 s and 2 s, 2 s..., and the last attempt at the end of the message's 7 s.
@@ -441,7 +441,7 @@ test("delay_notice: senders hear of it while the message waits", async () => {
   await scene({ answer, config }, async ({ relay, hop, port }) => {
     await send(port, { to: ["<b@example.net>"] });
     await relay.event("dsn.queued", ({ action }) => action === "delayed");
-    await expect.poll(() => hop.reports.length, { timeout: 5000 }).toBe(1);
+    await expect.poll(() => hop.reports.length).toBe(1);
     const report = read(hop.reports[0]!);
     expect(report.recipients).toMatchObject([{ action: "delayed", status: "4.3.0" }]);
     expect(report.text).toContain("do not send it again");
@@ -454,7 +454,7 @@ test("soft_bounce: what is refused waits, and says so", async () => {
     await send(port, { to: ["<b@example.net>"] });
     await relay.event("delivery.deferred", ({ reason }) => reason === "soft-bounce");
     await expect
-      .poll(() => json(home, "queue", "list"), { timeout: 5000 })
+      .poll(() => json(home, "queue", "list"))
       .toMatchObject({ deliveries: [{ state: "waiting", reason: expect.stringMatching(/^soft-bounce: /) as string }] });
     expect(hop.reports).toEqual([]);
   });

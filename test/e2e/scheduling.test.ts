@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { DnsServerScript } from "../support/dns-server.ts";
+import { isProof } from "../support/proof.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
 import { ScriptedHost } from "../support/scripted-host.ts";
 import { SourceSession } from "../support/source.ts";
@@ -134,7 +135,7 @@ test("a site begins with 5 connections and has 20 while it takes mail", async ()
     routes: [{ deliver: "sink" }],
   });
   await Promise.all([1, 2, 3, 4].map((n) => send(port, many(150, `d${n}.test`))));
-  await expect.poll(() => sink.messages.length, { timeout: 60_000 }).toBe(600);
+  await expect.poll(() => sink.messages.length).toBe(600);
   const sixth = sink.openedAt.toSorted((a, b) => a - b)[5]!;
   const before = sink.messages.filter(({ at }) => at <= sixth).length;
   console.log(`growth: ${sink.standingMax} connections at most; the sixth after ${before} messages`);
@@ -171,7 +172,7 @@ test("three busy domains that share their servers have equal turns, and three pr
   await send(r.port, many(900, "a.test"));
   await Promise.all([send(r.port, many(300, "b.test")), send(r.port, many(300, "c.test"))]);
   await r.command("resume", "outbound");
-  await expect.poll(() => sink.messages.length, { timeout: 60_000 }).toBe(1500);
+  await expect.poll(() => sink.messages.length).toBe(1500);
   const first = sink.recipients().slice(0, 600);
   const lanes = ["a.test", "b.test", "c.test"].map((domain) => first.filter((to) => to.endsWith(domain)).length);
   console.log(`fairness: of the first 600 of 1,500 messages ${lanes.join(", ")} for the three domains`);
@@ -182,7 +183,7 @@ test("three busy domains that share their servers have equal turns, and three pr
   for (const priority of ["low", "normal", "high"])
     await send(r.port, many(400, `${priority}-to.test`), `s@${priority}.test`);
   await r.command("resume", "outbound");
-  await expect.poll(() => sink.messages.length, { timeout: 60_000 }).toBe(1200);
+  await expect.poll(() => sink.messages.length).toBe(1200);
   const taken = sink.messages.slice(0, 400).map(({ from }) => from);
   const shares = ["high", "normal", "low"].map((priority) => taken.filter((from) => from.includes(priority)).length);
   console.log(`priorities: of the first 400 of 1,200 messages ${shares.join(", ")} are high, normal, low`);
@@ -264,7 +265,7 @@ test("a tarpit and a thousand domains that are gone delay nobody else", async ()
   const measure = async (): Promise<{ readonly perSecond: number; readonly p95Ms: number }> => {
     const began = healthy.messages.length;
     const ids = await load(port);
-    await expect.poll(() => healthy.messages.length - began, { timeout: 60_000 }).toBe(ids.size);
+    await expect.poll(() => healthy.messages.length - began).toBe(ids.size);
     await relay.event("delivery.delivered", ({ id }) => id === [...ids].at(-1));
     const queued = relay
       .events("delivery.delivered")
@@ -280,7 +281,7 @@ test("a tarpit and a thousand domains that are gone delay nobody else", async ()
       Array.from({ length: 100 }, (_, i) => `u@gone${n + i}.test`),
     );
   await send(port, many(200, "pit.test"));
-  await expect.poll(() => tarpit.standing, { timeout: 30_000 }).toBeGreaterThanOrEqual(5);
+  await expect.poll(() => tarpit.standing).toBeGreaterThanOrEqual(5);
   const beside = await measure();
   expect(tarpit.standing).toBeGreaterThanOrEqual(5); // they do hang there
   const share = beside.perSecond / normal.perSecond;
@@ -288,7 +289,8 @@ test("a tarpit and a thousand domains that are gone delay nobody else", async ()
     `isolation: ${normal.perSecond.toFixed(0)}/s and p95 ${normal.p95Ms} ms alone; ${beside.perSecond.toFixed(0)}/s (${(share * 100).toFixed(0)} %) and p95 ${beside.p95Ms} ms beside 1,000 domains that are gone and a tarpit`,
   );
   expect(beside.p95Ms).toBeLessThanOrEqual(2000);
-  expect(share).toBeGreaterThan(0.6); // machines are noisy: 0.9 is what a quiet one shows
+  // The same machine may be half as quick a few seconds later: the proof wants a quiet one.
+  expect(share).toBeGreaterThan(isProof ? 0.9 : 0.4);
 });
 
 test("connections, new connections a minute and messages a minute stay within their limits, and use them", async () => {

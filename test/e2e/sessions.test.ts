@@ -40,14 +40,11 @@ test("a limit of a listener is neither more nor less with four mail threads", as
       await close();
       // Every seat is free again, as soon as the relay has seen that its clients are gone.
       await expect
-        .poll(
-          async () => {
-            const again = await greetings(ports[PLAIN]!, limit);
-            await again.close();
-            return again.lines;
-          },
-          { timeout: 10_000 },
-        )
+        .poll(async () => {
+          const again = await greetings(ports[PLAIN]!, limit);
+          await again.close();
+          return again.lines;
+        })
         .toEqual(codes(limit, 0));
     });
   }
@@ -90,7 +87,7 @@ test.skipIf(process.platform !== "linux")(
       );
       await Promise.race(turnedAway); // the system has no descriptor for it
       for (const socket of flood) socket.destroy();
-      await expect.poll(() => greeted(port), { timeout: 10_000 }).toBe(true);
+      await expect.poll(() => greeted(port)).toBe(true);
       const session = await SourceSession.connect({ port });
       expect(await session.send(factory.make(3000, 1))).toMatchObject({ kind: "acknowledged" });
       await sink.until(({ copies }) => copies.length === 1);

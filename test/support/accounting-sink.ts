@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import net from "node:net";
 import type { Chance } from "./chance.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 // The sink of the accounting harness: an SMTP server that shares no code with the relay. It waits its latency, then
 // logs, then answers, so that what it answered 250 to is in its log.
@@ -114,7 +115,7 @@ export class AccountingSink {
   }
 
   /** Resolves once `holds`, looking after every connection and every message. */
-  async until(holds: (sink: AccountingSink) => boolean, withinMs = 30_000): Promise<void> {
+  async until(holds: (sink: AccountingSink) => boolean, withinMs = PATIENCE_MS): Promise<void> {
     const deadline = performance.now() + withinMs;
     while (!holds(this)) {
       const left = deadline - performance.now();

@@ -3,6 +3,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Cell, type Fate, type Row, fatesOf } from "./broken-hops.ts";
 import { type Certificate, selfSigned } from "./certificates.ts";
+import { PATIENCE_MS } from "./patience.ts";
 import { RelayHome, RelayProcess, TREE } from "./relay.ts";
 import { mimeFaults, parseReport } from "./report-reader.ts";
 import { ScriptedHost } from "./scripted-host.ts";
@@ -42,7 +43,6 @@ const SENDER = "app@senders.test";
 const PASSWORD = "correcthorse";
 const SESSIONS = 20;
 const BODY_MARK = "this is the body";
-const ENDS_WITHIN_MS = 60_000;
 /** Characters of a reply that are kept, with code, cause, and what stands between the lines. */
 const REPLY_MAX = 4096 + 100 * 3 + 100;
 /**
@@ -135,7 +135,7 @@ async function send(port: number, hops: readonly Hop[]): Promise<void> {
 async function ended(home: RelayHome, hops: readonly Hop[], senders: ScriptedHost): Promise<void> {
   const wanted = hops.flatMap((hop) => paths(hop).map((recipient, n) => [recipient, hop.fates[n]!] as const));
   const failed = wanted.filter(([, fate]) => fate === "failed").length;
-  const deadline = performance.now() + ENDS_WITHIN_MS;
+  const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const seen = new Set(historyOf(home).flatMap(({ recipient, outcome }) => [recipient, `${outcome} ${recipient}`]));
     const missing = wanted.filter(

@@ -3,6 +3,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wri
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { freePort } from "./free-port.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 // A Postfix of its own beside the one of this machine: own configuration, queue and ports, all in a temporary folder.
 
@@ -105,13 +106,17 @@ export class Postfix {
   }
 
   stop(): void {
-    spawnSync("postfix", ["-c", path.join(this.#folder, "etc"), "stop"], { timeout: 20_000 });
+    spawnSync("postfix", ["-c", path.join(this.#folder, "etc"), "stop"], { timeout: PATIENCE_MS });
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   #run(program: string, args: readonly string[], input?: Uint8Array): void {
     const etc = path.join(this.#folder, "etc");
     const configured = program === "postfix" ? ["-c", etc, ...args] : ["-C", etc, ...args];
-    execFileSync(program, configured, { timeout: 20_000, stdio: "pipe", ...(input === undefined ? {} : { input }) });
+    execFileSync(program, configured, {
+      timeout: PATIENCE_MS,
+      stdio: "pipe",
+      ...(input === undefined ? {} : { input }),
+    });
   }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { type Interface, createInterface } from "node:readline";
 import { stringify } from "yaml";
+import { PATIENCE_MS } from "./patience.ts";
 
 /** The tree that these tests belong to. */
 export const TREE = path.resolve(import.meta.dirname, "../..");
@@ -62,9 +63,6 @@ export interface SpawnOptions {
   readonly under?: readonly string[];
 }
 
-const STARTED_MS = 20_000;
-const STOPPED_MS = 45_000;
-
 /** One process of the relay, and the events that it wrote to its standard output. */
 export class RelayProcess {
   readonly #child: ChildProcess;
@@ -119,7 +117,7 @@ export class RelayProcess {
   async event(
     name: string,
     holds: (event: RelayEvent) => boolean = () => true,
-    withinMs = 30_000,
+    withinMs = PATIENCE_MS,
   ): Promise<RelayEvent> {
     const mark = `"event":"${name}"`;
     let at = 0;
@@ -139,7 +137,7 @@ export class RelayProcess {
 
   /** The ports of its listeners, in the order of the configuration, once it is up. */
   async ports(): Promise<number[]> {
-    const started = await this.event("relay.started", () => true, STARTED_MS);
+    const started = await this.event("relay.started");
     return (started["listeners"] as string[]).map((text) => Number(text.slice(text.lastIndexOf(":") + 1)));
   }
 
@@ -157,7 +155,7 @@ export class RelayProcess {
     if (this.#end !== undefined) return this.#end;
     this.#child.kill("SIGTERM");
     this.#reader.resume();
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), STOPPED_MS);
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE_MS);
     const end = await this.exited;
     clearTimeout(timer);
     return end;
@@ -200,7 +198,7 @@ export function runCommand(
   const child = spawn(process.execPath, [path.join(TREE, "bin/waypost.mjs"), ...args], {
     cwd: options.cwd,
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 30_000,
+    timeout: PATIENCE_MS,
     env: { PATH: process.env["PATH"], ...options.environment },
   });
   let output = "";

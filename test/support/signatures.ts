@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type Certificate, selfSigned } from "./certificates.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
 // Signed mail (RFC 1847) by the programs that people sign with, and whether it is still what was signed.
 
@@ -73,7 +74,7 @@ export class Signer {
   }
 
   close(): void {
-    execFileSync("gpgconf", ["--homedir", this.#folder, "--kill", "all"], { stdio: "pipe", timeout: 20_000 });
+    execFileSync("gpgconf", ["--homedir", this.#folder, "--kill", "all"], { stdio: "pipe", timeout: PATIENCE_MS });
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
@@ -82,12 +83,17 @@ export class Signer {
   }
 
   #openssl(input: Buffer, ...args: readonly string[]): Buffer {
-    return execFileSync("openssl", ["cms", ...args], { input, stdio: "pipe", timeout: 20_000, maxBuffer: 20_000_000 });
+    return execFileSync("openssl", ["cms", ...args], {
+      input,
+      stdio: "pipe",
+      timeout: PATIENCE_MS,
+      maxBuffer: 20_000_000,
+    });
   }
 
   #gpg(...args: readonly string[]): Buffer {
     const home = ["--homedir", this.#folder, "--batch", "--yes", "--quiet"];
-    return execFileSync("gpg", [...home, ...args], { stdio: "pipe", timeout: 20_000 });
+    return execFileSync("gpg", [...home, ...args], { stdio: "pipe", timeout: PATIENCE_MS });
   }
 }
 

@@ -11,9 +11,8 @@ import { Reception } from "../../src/engine/reception.ts";
 import { TestEngine } from "./engine.ts";
 import { HOSTNAME, type TestListener } from "./listener.ts";
 import type { StoredMessage } from "./machine.ts";
+import { PATIENCE_MS } from "./patience.ts";
 import type { Wire } from "./transcript.ts";
-
-const PATIENCE_MS = 5_000;
 
 const { certificate, key } = selfSigned({ hostname: HOSTNAME, now: Date.now() });
 
