@@ -3,6 +3,7 @@
 // one that is too old for Waypost.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
+import module from "node:module";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -19,13 +20,22 @@ function isNewEnough(version) {
   return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
 }
 
-/** The Node that `npm ci` put into node_modules, here or in a folder above. */
-function localNode() {
+/** In node_modules, here or in a folder above. */
+function inModules(name) {
   for (let folder = root; ; folder = path.dirname(folder)) {
-    const candidate = path.join(folder, "node_modules/.bin/node");
+    const candidate = path.join(folder, "node_modules", name);
     if (fs.existsSync(candidate)) return candidate;
     if (folder === path.dirname(folder)) return undefined;
   }
+}
+
+/**
+ * Half of a start is the compiling of modules: what was compiled is kept among the modules, for all threads of the program,
+ * where it may be written. Not in a folder for everybody's temporary files, where others could put code.
+ */
+function keepCompiled() {
+  const modules = inModules(".");
+  if (modules !== undefined) process.env.NODE_COMPILE_CACHE ??= path.join(modules, ".cache/waypost");
 }
 
 /**
@@ -49,9 +59,13 @@ function hand(node) {
   });
 }
 
-if (isNewEnough(process.versions.node)) await import(pathToFileURL(program).href);
-else {
-  const node = localNode();
+keepCompiled();
+if (isNewEnough(process.versions.node)) {
+  module.enableCompileCache();
+  await import(pathToFileURL(program).href);
+} else {
+  // The one that `npm ci` put there.
+  const node = inModules(".bin/node");
   if (node !== undefined) hand(node);
   else {
     console.error(

@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import type { Config } from "../core/config/config.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import { portOwner } from "../adapters/system/port-owner.ts";
@@ -46,6 +47,7 @@ export async function run(config: Config, log: ProcessLog, advice: StartAdvice):
     if (error instanceof StartError) throw new CommandFailure(error.message, EXIT.config);
     throw error;
   }
+  flushCompileCache(); // a process that is killed leaves it unwritten
   return { relay, log };
 }
 

@@ -48,21 +48,32 @@ export function configure(home: RelayHome, port: number, config: Readonly<Record
   });
 }
 
-/** Starts it all, and takes it all away again whatever happens in `play`. */
-export async function scene(options: SceneOptions, play: (scene: Scene) => Promise<void>): Promise<void> {
+/** Starts it all; `end` takes it all away again. */
+export async function setScene(options: SceneOptions): Promise<Scene & { end(): Promise<void> }> {
   const home = new RelayHome();
   const sink = await AccountingSink.start(options.sink);
-  let relay: RelayProcess | undefined;
-  try {
-    configure(home, sink.port, options.config);
-    relay = new RelayProcess(home);
-    await play({ home, relay, sink, ports: await relay.ports() });
-  } finally {
-    if (relay?.isRunning === true) {
-      relay.kill("SIGKILL");
-      await relay.stop();
-    }
+  configure(home, sink.port, options.config);
+  const relay = new RelayProcess(home);
+  const end = async (): Promise<void> => {
+    relay.kill("SIGKILL");
+    await relay.stop();
     await sink.close();
     home.remove();
+  };
+  try {
+    return { home, relay, sink, ports: await relay.ports(), end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+/** Takes it all away again whatever happens in `play`. */
+export async function scene(options: SceneOptions, play: (scene: Scene) => Promise<void>): Promise<void> {
+  const set = await setScene(options);
+  try {
+    await play(set);
+  } finally {
+    await set.end();
   }
 }

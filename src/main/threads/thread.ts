@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { parentPort } from "node:worker_threads";
 import { EventRecorder } from "../../adapters/log/event-recorder.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
@@ -18,6 +19,7 @@ export function reportStopped(): void {
 export function report(message: ThreadReport): void {
   invariant(parentPort !== null, "a thread has a parent");
   parentPort.postMessage(message);
+  if (message.kind === "ready") flushCompileCache(); // a thread that is killed leaves it unwritten
 }
 
 export function onOrder(take: (order: ThreadOrder) => void): void {
