@@ -46,6 +46,12 @@ export class Aftermath {
     this.#settler.flush();
   }
 
+  /** All of it could go another way now. */
+  hasNextStep(load: Load): boolean {
+    const { openings } = this.#parts;
+    return load.deliveries.every((delivery) => openings.next(this.#lanesOf(load, delivery), load.lane) !== undefined);
+  }
+
   /** One outcome a delivery, in order. Answers with what goes again at once; what the route's next step takes is on its way. */
   settle(load: Load, outcomes: readonly Outcome[], attempt: Attempt, isStale: boolean): DeliveryInHand[] {
     const again: DeliveryInHand[] = [];

@@ -115,6 +115,8 @@ interface Attempt {
 interface Kind {
   /** Another message follows. */
   readonly isFollowed?: boolean;
+  /** Another next hop would take the message. */
+  readonly hasNextStep?: boolean;
   /** The content is in a file, and goes out piece by piece. */
   readonly isLarge?: boolean;
   readonly pieces?: number;
@@ -154,7 +156,14 @@ function load(isLarge: boolean, isEightBit = false): Load {
 /** An attempt that goes on until the server falls silent. */
 async function attempt(
   falls: string,
-  { isLarge = false, pieces = 4, isConverted = false, isFollowed = false, answers = {} }: Kind = {},
+  {
+    isLarge = false,
+    pieces = 4,
+    isConverted = false,
+    isFollowed = false,
+    hasNextStep = false,
+    answers = {},
+  }: Kind = {},
 ): Promise<Attempt> {
   const clock = new FakeClock();
   const hop = new SilentHop(clock, falls, answers);
@@ -189,6 +198,7 @@ async function attempt(
       },
       mayConnect: () => true,
       mayBegin: () => true,
+      hasNextStep: () => hasNextStep,
       done: (_courier, _load, outcomes) => void found.outcomes.push(outcomes),
       gone: (_courier, failure) => void found.ends.push(failure),
     },
@@ -272,6 +282,19 @@ describe("an attempt at a silent server ends when the time of the phase is over"
       connectTimeout: OUTBOUND_TIME.connect,
       handshakeTimeout: OUTBOUND_TIME.startTls,
     });
+  });
+
+  test("a minute for each answer before MAIL, where another step of the route is open", async () => {
+    for (const [phase, falls, kind] of SILENCES) {
+      const a = await attempt(falls, { ...kind, hasNextStep: true });
+      const isBefore = BEFORE_MAIL.includes(phase);
+      a.clock.advance((isBefore ? OUTBOUND.sessionPatience : OUTBOUND_TIME[phase]) - 1);
+      await settle();
+      expect([phase, a.ends]).toEqual([phase, []]);
+      a.clock.advance(1);
+      await settle();
+      expect([phase, a.ends.length]).toEqual([phase, 1]);
+    }
   });
 
   test("RSET, before the next message, of which that was no attempt", async () => {

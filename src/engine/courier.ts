@@ -27,6 +27,8 @@ export interface CourierHandler {
   mayConnect(courier: Courier): boolean;
   /** Whether it may begin a transaction now; if not, `proceed` follows. */
   mayBegin(courier: Courier): boolean;
+  /** Whether another next hop would take it, if this one does not come to a session soon. */
+  hasNextStep(load: Load): boolean;
   /** One outcome a delivery, in order. `isStale`: the connection had ended before, so that this was no attempt. */
   done(courier: Courier, load: Load, outcomes: readonly Outcome[], isStale: boolean): void;
   /** The last call, exactly once. `failure` where the session failed; `load` is what it was to carry and did not begin. */
@@ -425,6 +427,9 @@ export class Courier implements LegHandler {
   /** For what is waited for now. After the final dot it has its time, whatever was before. */
   #allowed(): number {
     const { phase } = this.#dialogue;
+    const load = this.#load;
+    if (!this.#wasReady && load !== undefined && this.#handler.hasNextStep(load))
+      return Math.min(OUTBOUND_TIME[phase], OUTBOUND.sessionPatience);
     if (!this.#isBegun || phase === "finalDot") return OUTBOUND_TIME[phase];
     return Math.max(0, Math.min(OUTBOUND_TIME[phase], this.#transactionEndsAt - this.#parts.clock.monotonic()));
   }

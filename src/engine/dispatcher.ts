@@ -221,6 +221,10 @@ export class Dispatcher implements CourierHandler, QueueListener {
     return false;
   }
 
+  hasNextStep(load: Load): boolean {
+    return this.#aftermath.hasNextStep(load);
+  }
+
   done(courier: Courier, load: Load, outcomes: readonly Outcome[], isStale: boolean): void {
     const pool = this.#pool(courier);
     const again = this.#aftermath.settle(load, outcomes, attemptOf(courier), isStale);

@@ -86,6 +86,7 @@ export function sendTestMessage(site: SmartHost, message: TestMessage, scratch: 
         idle: (idle) => idle.close(),
         mayConnect: () => true,
         mayBegin: () => true,
+        hasNextStep: () => false,
         done: (_courier, _load, found) => (outcomes = found),
         gone: (_courier, failure) =>
           resolve(message.to.map((recipient, at) => ({ recipient, outcome: (outcomes?.[at] ?? failure)! }))),

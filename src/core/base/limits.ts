@@ -114,6 +114,8 @@ export const OUTBOUND = {
    * take the minutes that RFC 5321 section 4.5.3.2 gives it, and each piece of content too.
    */
   transactionTime: 2 * hour,
+  /** Each answer before the first MAIL, where another step of the route would take the mail: nobody has it yet. */
+  sessionPatience: 60 * second,
   /** When all is said, a peer that does not close has this long; until then the connection counts. */
   linger: 1 * second,
   /** Addresses that are remembered as having broken TLS, and for how long. */
