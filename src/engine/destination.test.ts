@@ -1,4 +1,7 @@
 import { expect, test } from "vitest";
+import { settle } from "../../test/support/dispatching.ts";
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { DNS } from "../core/base/limits.ts";
 import { unreachable } from "../core/base/invariant.ts";
 import { type Network, parseNetwork } from "../core/policy/network.ts";
 import { type MxRecord, candidatesOf } from "../core/routing/exchangers.ts";
@@ -33,11 +36,13 @@ function zone(...lines: readonly string[]): Resolver {
   };
 }
 
+const clock = new FakeClock();
 const US = new Set(["relay.example", "8.8.0.1"]);
 
 function find(domain: string, resolver: Resolver, permitted: readonly Network[] = []): Promise<Destination> {
   const entropy = { fraction: () => 0, octets: () => new Uint8Array(0) };
-  const finder = new DestinationFinder({ resolver, entropy, isUs: (name) => US.has(name), permitted, family: "any" });
+  const isUs = (name: string): boolean => US.has(name);
+  const finder = new DestinationFinder({ resolver, clock, entropy, isUs, permitted, family: "any" });
   return finder.find(domain);
 }
 
@@ -119,4 +124,46 @@ test("domains with the same hosts are one site, in whatever order; what wants th
   expect(await ask("1 a", "2 b", "2 c")).toMatchObject({ site: "a,b,c", order: "a>b,c" });
   expect(await ask("10 c", "10 b", "5 a")).toMatchObject({ site: "a,b,c", order: "a>b,c" });
   expect(await ask("2 a", "1 b", "1 c")).toMatchObject({ site: "a,b,c", order: "b,c>a" });
+});
+
+test.each([6, 4] as const)(
+  "a server that is silent about IPv%d costs a second where there are other addresses",
+  async (silent) => {
+    const answers = zone(`${D} MX 10 a`, "a A 8.8.8.8", "a AAAA 2606::1");
+    const resolver: Resolver = {
+      ...answers,
+      addresses: (host, family) =>
+        family === silent ? new Promise<never>(() => undefined) : answers.addresses(host, family),
+    };
+    let destination: Destination | undefined;
+    void find(D, resolver).then((found) => (destination = found));
+    await settle();
+    clock.advance(DNS.otherFamily - 1);
+    await settle();
+    expect(destination).toBeUndefined();
+    clock.advance(1);
+    await settle();
+    expect(destination).toMatchObject({
+      kind: "hosts",
+      hosts: [{ addresses: [silent === 6 ? "8.8.8.8" : "2606::1"] }],
+    });
+  },
+);
+
+test("where one family has no addresses the other one is waited for", async () => {
+  const answers = zone(`${D} MX 10 a`, "a AAAA 2606::1");
+  const six = Promise.withResolvers<Answer<string>>();
+  const resolver: Resolver = {
+    ...answers,
+    addresses: (host, family) => (family === 6 ? six.promise : answers.addresses(host, family)),
+  };
+  let destination: Destination | undefined;
+  void find(D, resolver).then((found) => (destination = found));
+  await settle();
+  clock.advance(10 * DNS.otherFamily);
+  await settle();
+  expect(destination).toBeUndefined();
+  six.resolve({ kind: "found", records: ["2606::1"] });
+  await settle();
+  expect(destination).toMatchObject({ kind: "hosts", hosts: [{ addresses: ["2606::1"] }] });
 });

@@ -1,10 +1,11 @@
 import { unreachable } from "../core/base/invariant.ts";
-import { OUTBOUND } from "../core/base/limits.ts";
+import { DNS, OUTBOUND } from "../core/base/limits.ts";
 import { isIpv4, isIpv6 } from "../core/mail/domain.ts";
 import type { Network } from "../core/policy/network.ts";
 import { obstacleTo } from "../core/policy/reach.ts";
 import { type ExchangeHost, type MxRecord, beforeUs, exchangersOf } from "../core/routing/exchangers.ts";
 import type { Egress } from "../core/routing/site-terms.ts";
+import type { Clock, Timer } from "../ports/clock.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Answer, Resolver } from "../ports/resolver.ts";
 
@@ -22,6 +23,7 @@ export type Destination =
 
 export interface DestinationParts {
   readonly resolver: Resolver;
+  readonly clock: Pick<Clock, "after">;
   readonly entropy: Entropy;
   /** The relay's own host names and the addresses at which it takes mail from strangers. */
   isUs(hostOrAddress: string): boolean;
@@ -83,16 +85,32 @@ export class DestinationFinder {
 
   async #host(record: MxRecord): Promise<Host> {
     const { resolver, family } = this.#parts;
-    const nothing: Answer<string> = { kind: "absent", hasName: true };
-    const answers = await Promise.all([
-      family === "ipv4" ? nothing : resolver.addresses(record.exchange, 6),
-      family === "ipv6" ? nothing : resolver.addresses(record.exchange, 4),
-    ]);
+    const nothing: Promise<Answer<string>> = Promise.resolve({ kind: "absent", hasName: true });
+    const asked6 = family === "ipv4" ? nothing : resolver.addresses(record.exchange, 6);
+    const asked4 = family === "ipv6" ? nothing : resolver.addresses(record.exchange, 4);
+    const answers = await Promise.all([this.#inTime(asked6, asked4), this.#inTime(asked4, asked6)]);
     const [six, four] = answers.map((answer) => (answer.kind === "found" ? answer.records : []));
     const failed = answers.find(
       (answer): answer is Extract<Answer<string>, { kind: "failed" }> => answer.kind === "failed",
     );
     return { ...record, addresses: inTurn(six!, four!), trouble: failed?.text };
+  }
+
+  /** The answer; one that comes much later than addresses of the other family is left for the next attempt (RFC 8305 section 3). */
+  #inTime(answer: Promise<Answer<string>>, other: Promise<Answer<string>>): Promise<Answer<string>> {
+    const late = Promise.withResolvers<Answer<string>>();
+    let isAnswered = false;
+    let timer: Timer | undefined;
+    void answer.then(() => {
+      isAnswered = true;
+      timer?.cancel();
+    });
+    void other.then(({ kind }) => {
+      if (kind !== "found" || isAnswered) return;
+      const text = "addresses of one family had no answer yet";
+      timer = this.#parts.clock.after(DNS.otherFamily, () => late.resolve({ kind: "failed", text }));
+    });
+    return Promise.race([answer, late.promise]);
   }
 
   #destination(domain: string, records: readonly MxRecord[], hosts: readonly Host[]): Destination {

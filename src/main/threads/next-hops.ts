@@ -98,6 +98,7 @@ export function destinationFinder(
   parts: { readonly clock: Clock; readonly entropy: Entropy },
 ): DestinationFinder {
   return new DestinationFinder({
+    clock: parts.clock,
     resolver: new DnsResolver({ servers: dnsServers(config), ...parts }),
     entropy: parts.entropy,
     isUs: ourselves(config, listening),
