@@ -389,7 +389,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       recipients: "How many it is about.",
       lane: "The queue that the report is in.",
       returned:
-        "What goes back of the message: `whole`, `header` or `nothing`; where it should be more, why it is not.",
+        "What goes back of the message: `whole`, `header` or `nothing`; where it should be more, or was cut, why.",
     },
   },
   "dsn.unplaced": {

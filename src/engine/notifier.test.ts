@@ -177,6 +177,22 @@ test("a header that is too long ends with a whole line", async () => {
   expect(octetText(returned!)).toMatch(/v{60}\r\n$/);
 });
 
+test("that a header was cut is said in the report and in the log, also where it is in a file", async () => {
+  const line = utf8(`X: ${"v".repeat(61)}\r\n`); // 66 octets
+  const files = (lines: number): NotifierParts["files"] => ({
+    open: () => ({ read: () => Promise.resolve(lines-- > 0 ? line : undefined), close: () => {} }),
+  });
+  const fitting = Math.floor(DSN.returnedOctetsMax / line.length);
+  const told = async (lines: number): Promise<unknown> => {
+    const { notifier, events } = scene({ files: files(lines) });
+    const { content } = await written(notifier, inFile({ prefix: "" }));
+    const isSaid = parseReport(content!).text.includes("too long to be attached whole");
+    return [isSaid, events.map((event) => "returned" in event && event.returned)];
+  };
+  expect(await told(fitting)).toEqual([false, ["header"]]);
+  expect(await told(fitting + 1)).toEqual([true, ["header, cut because it is too long"]]);
+});
+
 test("the header of a content that is in a file is read from there, and no more of it than that", async () => {
   const pieces = [utf8("A: 1\r\nB"), utf8(": 2\r\n\r\nbody"), utf8("more")];
   let reads = 0;
@@ -321,9 +337,23 @@ test("a message without a sender: nobody is told, or postmaster is, a few times 
   const envelope = envelopeOf(report!);
   expect(envelope).toMatchObject({ from: "", isNotice: true });
   expect(notifier.notice(message(envelope), "failed", asking(never.delivery))).toBe("to-postmaster");
+  expect(parseReport(report!.content!).text).toContain("it came from 192.0.2.9 as mail of user app.");
   for (let n = 0; n < 100; n++) await notifier.report(another(nobody), "failed", [never]);
   expect(events.filter(({ event }) => event === "dsn.queued")).toHaveLength(DSN.doubleBouncesMax);
   expect(events.filter(({ event }) => event === "dsn.suppressed")).toHaveLength(1);
+});
+
+test("the notice of a report that failed names the message that the report was about, as far as it is kept", async () => {
+  const { notifier } = scene({ postmaster: mailbox("admin@example.org") });
+  const many = Array.from({ length: DSN.keptRecipientsMax + 3 }, (_, n) => fared({ recipient: `r${n}@example.net` }));
+  const report = await written(notifier, message(), many);
+  const failed = { ...message(envelopeOf(report)), id: report.id, content: report.content! };
+  const notice = await written(notifier, failed, [fared({ recipient: "app@example.com" })]);
+  const text = parseReport(notice.content!).text.replaceAll(/\r\n */g, " ");
+  expect(text).toContain(`Its id here is ${report.id}. It is a report of this relay`);
+  expect(text).toContain('the message 0VbgAAAAAAAAAA "Hello" from that address to <r0@example.net>, <r1@example.net>');
+  expect(text).toContain("<r9@example.net> and 3 more could not be delivered.");
+  expect(envelopeOf(notice)).not.toHaveProperty("about");
 });
 
 test("a forged sender and a server's reply in full: no line, field, part or address comes of them", async () => {

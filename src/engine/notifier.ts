@@ -5,6 +5,7 @@ import { Allowance } from "../core/dsn/allowance.ts";
 import { type Notice, noticeOf } from "../core/dsn/notice.ts";
 import {
   type Action,
+  type Origin,
   type Report,
   type ReportedRecipient,
   type Returned,
@@ -15,7 +16,13 @@ import {
 import { sevenBitObstacle } from "../core/dsn/returned.ts";
 import { messageId } from "../core/mail/message-id.ts";
 import { type Mailbox, parseMailbox } from "../core/mail/path.ts";
-import { MAILER_DAEMON, type StoredEnvelope, readOptions, storeOptions } from "../core/mail/stored.ts";
+import {
+  MAILER_DAEMON,
+  type ReportedMessage,
+  type StoredEnvelope,
+  readOptions,
+  storeOptions,
+} from "../core/mail/stored.ts";
 import { ownReceivedField } from "../core/mail/trace.ts";
 import { type DelayNotice, delayPolicy } from "../core/queue/ageing.ts";
 import { lastWord } from "../core/queue/reason.ts";
@@ -117,7 +124,7 @@ export class Notifier {
     const parts: Each[][] = [];
     let octets = Number.POSITIVE_INFINITY;
     for (const one of fared) {
-      const more = octetsAbout({ action, audience: "sender", isUtf8, triedUntil: 0 }, this.#recipient(one, 0));
+      const more = octetsAbout({ action, audience: "sender", isUtf8, triedUntil: 1 }, this.#recipient(one, 0));
       if (octets + more > DSN.aboutOctetsMax) {
         parts.push([]);
         octets = 0;
@@ -147,7 +154,8 @@ export class Notifier {
       return { note: `${audience} not told: too many reports went there in this hour`, report: undefined };
     const report = this.#compose(message, action, fared, triedUntil, addressee);
     const { content, carries, lacks } = await this.#write(message, report, path);
-    const arrival = this.#arrival(report, content, path, way, audience === "postmaster");
+    const reported = { id: message.id, action, subject: report.subject, ...named(fared) };
+    const arrival = this.#arrival(report, content, path, way, reported);
     this.#parts.recorder.record({ event: "dsn.queued", id: arrival.id, ...about, lane, returned: carries });
     return { note: `${audience} told in report ${arrival.id}${lacks}`, report: arrival };
   }
@@ -199,6 +207,7 @@ export class Notifier {
       envelopeId: envelope.envelopeId,
       subject: envelope.subject,
       arrivedAt: receivedAt,
+      origin: audience === "postmaster" ? originOf(message, fared) : undefined,
       recipients: fared.map((one) => this.#recipient(one, now)),
       triedUntil,
       isUtf8: envelope.isUtf8,
@@ -226,9 +235,10 @@ export class Notifier {
     if (typeof header === "string")
       return { content: written(undefined), carries: `nothing: ${header}`, lacks: `, without its header: ${header}` };
     const content = written(header);
-    if (why === undefined) return { content, carries: "header", lacks: "" };
+    const cut = header.isCut ? ", cut because it is too long" : "";
+    if (why === undefined) return { content, carries: `header${cut}`, lacks: "" };
     const lacks = `, with the header alone: a server of 7 bits could not get all of the message: ${why}`;
-    return { content, carries: `header: ${why}`, lacks };
+    return { content, carries: `header${cut}: ${why}`, lacks };
   }
 
   #arrival(
@@ -236,9 +246,9 @@ export class Notifier {
     content: Uint8Array,
     path: Mailbox,
     { lanes, priority }: Way,
-    isNotice: boolean,
+    about: ReportedMessage,
   ): Arrival {
-    const { id, now, hostname } = report;
+    const { id, now, hostname, audience } = report;
     const envelope: StoredEnvelope = {
       from: "",
       identity: MAILER_DAEMON,
@@ -248,7 +258,7 @@ export class Notifier {
       // Only the address stands in its own header; what else is beyond ASCII is in its parts.
       isUtf8: path.isInternational,
       subject: reportSubject(report),
-      ...(isNotice ? { isNotice } : {}),
+      ...(audience === "postmaster" ? { isNotice: true } : { about }),
     };
     return {
       id,
@@ -268,6 +278,20 @@ export class Notifier {
       ],
     };
   }
+}
+
+/** Where a message without a sender came from, for postmaster. */
+function originOf({ id, envelope }: MessageInHand, [first]: readonly Fared[]): Origin {
+  const { about, client, identity } = envelope;
+  // A report has one recipient.
+  if (about !== undefined) return { kind: "report", id, about, reader: first!.delivery.recipient };
+  return { kind: "client", id, client, identity };
+}
+
+/** What of them is kept with the report. */
+function named(fared: readonly Fared[]): Pick<ReportedMessage, "recipients" | "count"> {
+  const first = fared.slice(0, DSN.keptRecipientsMax);
+  return { recipients: first.map(({ delivery }) => delivery.recipient), count: fared.length };
 }
 
 function allowance(most: number, addressesMax: number): Allowance {

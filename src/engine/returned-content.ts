@@ -13,26 +13,25 @@ export function wholeMessage({ envelope, content }: MessageInHand, action: Actio
   const isAsked = action === "failed" && envelope.ret === "full" && isTrusted(envelope.identity);
   if (!isAsked || content === undefined) return undefined;
   const octets = concatBytes([utf8(envelope.prefix), content]);
-  return octets.length <= DSN.returnedOctetsMax ? { kind: "whole", octets } : undefined;
+  return octets.length <= DSN.returnedOctetsMax ? { kind: "whole", octets, isCut: false } : undefined;
 }
 
 /** Its header, or why our disk does not give it back. */
 export async function headerOfMessage(message: MessageInHand, files: Files): Promise<Returned | string> {
   try {
     const start = message.content ?? (await readHeader(message, files));
-    const octets = headerOf(concatBytes([utf8(message.envelope.prefix), start]), DSN.returnedOctetsMax);
-    return { kind: "header", octets };
+    return headerOf(concatBytes([utf8(message.envelope.prefix), start]), DSN.returnedOctetsMax);
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
-/** Content in a file: as much of it as has the header. */
+/** Content in a file: as much of it as has the header, or one octet more than goes back of it. */
 async function readHeader({ id }: MessageInHand, files: Files): Promise<Uint8Array> {
   const reader = files.open(id);
   try {
     let start: Uint8Array = new Uint8Array(0);
-    while (start.length < DSN.returnedOctetsMax && !hasWholeHeader(start)) {
+    while (start.length <= DSN.returnedOctetsMax && !hasWholeHeader(start)) {
       const piece = await reader.read();
       if (piece === undefined) break;
       start = concatBytes([start, piece]);

@@ -249,6 +249,9 @@ test("who was told is not told again; a blocked lane delays too", async () => {
   s.clock.advance(DSN.gatherFor);
   await settle();
   expect(addressesOf(s, 0)).toEqual(["r1@b.example"]);
+  const { recipients, text } = reportOf(s, 0);
+  expect(recipients[0]).toMatchObject({ action: "delayed", status: "4.4.0" }); // its time is not over (4.4.7)
+  expect(text).toContain("The way to the receiving server is closed for now.");
   expect(s.settlements).toMatchObject([
     { kind: "park", isTold: true, entry: "" },
     { kind: "park", isTold: true },

@@ -44,6 +44,8 @@ export interface Wait {
 }
 
 const EXPIRED = "4.4.7";
+/** It waits without having been tried: RFC 3463 has no code for why, and its time is not over. */
+const WAITS = "4.4.0";
 const DELIVERED: Decision = { kind: "delivered" };
 
 /**
@@ -184,7 +186,7 @@ export class Settler {
       return this.#expire(load, late, diagnostic);
     }
     const waiting = waits.map(({ delivery, lane, due }): Waiting => {
-      const said = { status: EXPIRED, remoteHost: "", diagnostic };
+      const said = { status: WAITS, remoteHost: "", diagnostic };
       return { delivery, lane, due: Math.min(due, end), because, text, end: undefined, ...said };
     });
     return this.#teller.tell(load.message, waits.length, { delayed: this.#wait(load, waiting) });

@@ -261,6 +261,39 @@ test("a message without a sender: no report, and history says why; with a postma
   });
 });
 
+test("a report that cannot be delivered: the notice to postmaster names the message that it was about", async () => {
+  const answer: HopAnswer = (line) =>
+    line.startsWith("RCPT") && !line.includes("<admin@") ? "550 5.1.1 nobody" : undefined;
+  await scene({ answer, config: { postmaster: "admin@example.org" } }, async ({ home, relay, hop, port }) => {
+    const id = await send(port, { to: ["<b@example.net>", "<c@example.net>"] });
+    const refused = await relay.event("dsn.refused");
+    const report = String(refused["id"]);
+    await ends(home, id, 2);
+    expect(hop.reports).toHaveLength(1);
+    const { header, text } = read(hop.reports[0]!);
+    expect(header["subject"]).toBe("Undelivered: a message without a sender did not reach app@example.com");
+    expect(text).toContain('"Undelivered: your message did not reach 2 recipients"');
+    expect(text.replaceAll(/\r\n */g, " ")).toContain(
+      `Its id here is ${report}. It is a report of this relay that <app@example.com> did not get: the message ${id}` +
+        ' "Invoice 42" from that address to <b@example.net>, <c@example.net> could not be delivered.',
+    );
+  });
+});
+
+test("a header that is longer than what goes back is cut, and the report says so", async () => {
+  const answer: HopAnswer = (line) => (line.includes("@example.net") ? "550 5.1.1 nobody" : undefined);
+  await scene({ answer }, async ({ home, relay, hop, port }) => {
+    const header = `${HEADER}${`X-Long: ${"v".repeat(70)}\r\n`.repeat(1000)}\r\n`;
+    const id = await send(port, { to: ["<b@example.net>"], header });
+    await ends(home, id, 1);
+    const { text, returned } = read(hop.reports[0]!);
+    expect(text.replaceAll("\r\n", " ")).toContain(
+      `Its header is too long to be attached whole: what is attached ends after ${returned!.length} octets.`,
+    );
+    expect(relay.events("dsn.queued")).toMatchObject([{ returned: "header, cut because it is too long" }]);
+  });
+});
+
 test("mail for <postmaster> goes to the address that the configuration has for it", async () => {
   const config = { postmaster: "admin@example.org" };
   await scene({ answer: () => undefined, config }, async ({ home, hop, port }) => {
@@ -444,7 +477,11 @@ test("delay_notice: senders hear of it while the message waits", async () => {
     await expect.poll(() => hop.reports.length).toBe(1);
     const report = read(hop.reports[0]!);
     expect(report.recipients).toMatchObject([{ action: "delayed", status: "4.3.0" }]);
-    expect(report.text).toContain("do not send it again");
+    expect(report.header["subject"]).toBe("Delayed: your message is still on its way to b@example.net");
+    const text = report.text.replaceAll(/\r\n */g, " ");
+    expect(text).toContain("will be tried for about 30 days more, to:");
+    expect(text).toContain("<b@example.net> The receiving server put it off. There is nothing for you to do.");
+    expect(text).toContain("It is tried again by itself; do not send it again.");
   });
 });
 

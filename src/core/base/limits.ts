@@ -206,6 +206,10 @@ export const DSN = {
   shownDiagnosticMax: 500,
   /** Characters of the message's subject. */
   shownSubjectMax: 200,
+  /** Characters of a recipient in a report's own subject; of a longer one it says that it is one. */
+  subjectAddressMax: 100,
+  /** Recipients that are kept with a report by name, for the notice to postmaster where it cannot be delivered. */
+  keptRecipientsMax: 10,
   /** Octets of the message that go back with a report; of a longer one its header does, cut here. */
   returnedOctetsMax: 64 * KiB,
   /** Octets of what one report says about its recipients: of more there are several reports, that no server finds too large. */

@@ -1,5 +1,5 @@
 // What concerns several keys at once. Each check takes the sections it needs and is left out while one of them is not
-// valid, so that one slip does not hide the others.
+// valid, and so is each entry of a list, so that one slip does not hide the others.
 
 import { invariant } from "../base/invariant.ts";
 import { isIpv4, isIpv6 } from "../mail/domain.ts";
@@ -14,8 +14,13 @@ import { type ConfigSections, OPEN_TO_EVERYONE } from "./schema.ts";
 import { durationText } from "./values.ts";
 
 /** A section that is not there is not valid; `tls: undefined` is a valid way of having none. */
-export type SomeSections = { readonly [Key in keyof ConfigSections]?: ConfigSections[Key] | undefined };
-type Check = (sections: SomeSections) => readonly ConfigIssue[];
+type SomeSections = { readonly [Key in keyof ConfigSections]?: ConfigSections[Key] | undefined };
+
+type ListKey = "listeners" | "credentials" | "routes";
+/** The same where not all is valid: entries that are not are undefined, so that their neighbours keep their places. */
+export type RoughSections = Omit<SomeSections, ListKey | "smarthosts"> & {
+  readonly [Key in ListKey]?: readonly (ConfigSections[Key][number] | undefined)[] | undefined;
+} & { readonly smarthosts?: Readonly<Record<string, SmartHostSection | undefined>> | undefined };
 
 function knownNetwork(text: string): Network {
   const network = parseNetwork(text);
@@ -36,15 +41,19 @@ export function listenerName(listener: ListenerSection): string {
   return listener.name ?? listenText(listener.listen);
 }
 
+function validOnes<T>(entries: readonly (T | undefined)[]): (readonly [number, T])[] {
+  return entries.flatMap((entry, index) => (entry === undefined ? [] : [[index, entry] as const]));
+}
+
 /** An issue for each entry whose key an earlier one has; `undefined` is never the same. */
 function duplicates<T>(
-  entries: readonly T[],
+  entries: readonly (T | undefined)[],
   keyOf: (entry: T) => string | undefined,
   say: (index: number, first: number) => ConfigIssue,
 ): ConfigIssue[] {
   const seen = new Map<string, number>();
   const issues: ConfigIssue[] = [];
-  for (const [index, entry] of entries.entries()) {
+  for (const [index, entry] of validOnes(entries)) {
     const key = keyOf(entry);
     const first = key === undefined ? undefined : seen.get(key);
     if (first !== undefined) issues.push(say(index, first));
@@ -53,7 +62,7 @@ function duplicates<T>(
   return issues;
 }
 
-function checkListenerDuplicates({ listeners = [] }: SomeSections): ConfigIssue[] {
+function checkListenerDuplicates({ listeners = [] }: RoughSections): ConfigIssue[] {
   const byAddress = duplicates(
     listeners,
     ({ listen }) => (listen.port === 0 ? undefined : listenText(listen)),
@@ -67,10 +76,10 @@ function checkListenerDuplicates({ listeners = [] }: SomeSections): ConfigIssue[
   return [...byAddress, ...byName];
 }
 
-function checkListenerTls(sections: SomeSections): ConfigIssue[] {
+function checkListenerTls(sections: RoughSections): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const isWithoutCertificate = "tls" in sections && sections.tls === undefined;
-  for (const [index, { tls, require_tls }] of (sections.listeners ?? []).entries()) {
+  for (const [index, { tls, require_tls }] of validOnes(sections.listeners ?? [])) {
     if (tls !== "none" && isWithoutCertificate)
       issues.push(issue(["listeners", index], `tls: ${tls} needs tls.certificate and tls.key`));
     if (tls === "none" && require_tls)
@@ -79,7 +88,7 @@ function checkListenerTls(sections: SomeSections): ConfigIssue[] {
   return issues;
 }
 
-function checkNetworks({ access }: SomeSections): ConfigIssue[] {
+function checkNetworks({ access }: RoughSections): ConfigIssue[] {
   if (access === undefined || access.open_to_everyone !== undefined) return [];
   return access.networks.flatMap((network, index) =>
     isWideOpen(network)
@@ -91,13 +100,13 @@ function checkNetworks({ access }: SomeSections): ConfigIssue[] {
   );
 }
 
-function checkCredentials({ credentials = [] }: SomeSections): ConfigIssue[] {
+function checkCredentials({ credentials = [] }: RoughSections): ConfigIssue[] {
   const issues = duplicates(
     credentials,
     ({ username }) => username,
     (index, first) => issue(["credentials", index, "username"], `credentials[${first}] has that name already`),
   );
-  for (const [index, { password, password_hash }] of credentials.entries()) {
+  for (const [index, { password, password_hash }] of validOnes(credentials)) {
     if (password === undefined && password_hash === undefined)
       issues.push(issue(["credentials", index], "needs password or password_hash"));
     if (password !== undefined && password_hash !== undefined)
@@ -119,8 +128,9 @@ function smartHostProblem(section: SmartHostSection): { readonly key: string; re
   return undefined;
 }
 
-function checkSmartHosts({ smarthosts = {} }: SomeSections): ConfigIssue[] {
+function checkSmartHosts({ smarthosts = {} }: RoughSections): ConfigIssue[] {
   return Object.entries(smarthosts).flatMap(([name, section]) => {
+    if (section === undefined) return [];
     const problem = smartHostProblem(section);
     const found = problem === undefined ? [] : [issue(["smarthosts", name, problem.key], problem.why)];
     return [...found, ...checkFamily(["smarthosts", name], section, section.url.host)];
@@ -144,14 +154,22 @@ function checkFamily(
   return [issue([...place, key], `cannot reach the url's host, which is an address of ${theirs}`)];
 }
 
-function checkDelivery({ delivery }: SomeSections): ConfigIssue[] {
+function checkDelivery({ delivery }: RoughSections): ConfigIssue[] {
   return delivery === undefined ? [] : checkFamily(["delivery"], delivery, undefined);
 }
 
+/** Who we are and whom mail goes to, as far as that is valid, whatever else is wrong beside it. */
+export interface Ends {
+  readonly hostname: string | undefined;
+  readonly listens: readonly ListenerSection["listen"][];
+  /** By name. */
+  readonly urls: readonly (readonly [string, SmartHostSection["url"]])[];
+}
+
 /** Mail to ourselves would come back to us (promise P5: such a slip must not become a bounce for every sender). */
-function checkOurselves({ hostname, listeners = [], smarthosts = {} }: SomeSections): ConfigIssue[] {
-  return Object.entries(smarthosts).flatMap(([name, { url }]) => {
-    const isOurListener = listeners.some(({ listen }) => listen.port === url.port && reaches(url.host, listen.host));
+function checkOurselves({ hostname, listens, urls }: Ends): ConfigIssue[] {
+  return urls.flatMap(([name, url]) => {
+    const isOurListener = listens.some((listen) => listen.port === url.port && reaches(url.host, listen.host));
     if (url.host !== hostname && !isOurListener) return [];
     return [issue(["smarthosts", name, "url"], "is this relay itself: mail would come back to it")];
   });
@@ -183,10 +201,10 @@ function isEverywhere(host: string): boolean {
   return host === "0.0.0.0" || host === "::";
 }
 
-function checkRoutes({ routes = [], smarthosts }: SomeSections): ConfigIssue[] {
+function checkRoutes({ routes = [], smarthosts }: RoughSections): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const names = smarthosts === undefined ? undefined : Object.keys(smarthosts);
-  for (const [index, { deliver, when }] of routes.entries()) {
+  for (const [index, { deliver, when }] of validOnes(routes)) {
     if (when !== undefined && when.recipient === undefined && when.sender === undefined)
       issues.push(
         issue(["routes", index, "when"], "needs recipient or sender; without `when` the route matches everything"),
@@ -204,13 +222,12 @@ function checkRoutes({ routes = [], smarthosts }: SomeSections): ConfigIssue[] {
   return issues;
 }
 
-const ERRORS: readonly Check[] = [
+const ERRORS: readonly ((sections: RoughSections) => readonly ConfigIssue[])[] = [
   checkListenerDuplicates,
   checkListenerTls,
   checkNetworks,
   checkCredentials,
   checkSmartHosts,
-  checkOurselves,
   checkDelivery,
   checkRoutes,
 ];
@@ -335,7 +352,7 @@ function warnOfPrivateNetworks({ delivery }: SomeSections): ConfigIssue[] {
   });
 }
 
-const WARNINGS: readonly Check[] = [
+const WARNINGS: readonly ((sections: SomeSections) => readonly ConfigIssue[])[] = [
   warnOfClearPasswords,
   warnOfOpenRelay,
   warnOfNobody,
@@ -347,8 +364,8 @@ const WARNINGS: readonly Check[] = [
   warnOfPrivateNetworks,
 ];
 
-export function findErrors(sections: SomeSections): readonly ConfigIssue[] {
-  return ERRORS.flatMap((check) => check(sections));
+export function findErrors(sections: RoughSections, ends: Ends): readonly ConfigIssue[] {
+  return [...ERRORS.flatMap((check) => check(sections)), ...checkOurselves(ends)];
 }
 
 /** What is permitted and probably not meant. */

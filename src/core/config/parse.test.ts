@@ -352,6 +352,7 @@ describe("errors", () => {
       "listeners[1].listen: listeners[0] listens there already",
       "listeners[0]: tls: starttls needs tls.certificate and tls.key",
       "listeners[1].require_tls: cannot hold on a listener with tls: none",
+      "credentials[0]: needs password or password_hash",
       "smarthosts.a.tls: none would give the password in the url to anybody on the way; use verify",
       "smarthosts.b.tls_ca: has no effect with tls: none; use verify",
       "routes[0].deliver: there is no smart host of that name in smarthosts",

@@ -1,13 +1,16 @@
+import * as z from "zod";
 import { OUTBOUND } from "../base/limits.ts";
 import { isIpv4 } from "../mail/domain.ts";
 import { type AddressPattern, parseAddressPattern } from "../policy/address-pattern.ts";
 import type { Step } from "../routing/route.ts";
 import type { SiteTerms } from "../routing/site-terms.ts";
-import { findErrors, findWarnings, listenerName, type SomeSections } from "./checks.ts";
+import { type Ends, type RoughSections, findErrors, findWarnings, listenerName } from "./checks.ts";
 import type { Config, Credential, CredentialSecret, Listener, SmartHost, SmartHostTls } from "./config.ts";
 import type { ConfigIssue } from "./issue.ts";
 import { toConfigIssues } from "./messages.ts";
-import { type ConfigSections, configSchema } from "./schema.ts";
+import { type ConfigSections, configSchema, listener } from "./schema.ts";
+import { smartHost } from "./schema-outbound.ts";
+import { unwrap } from "./shape.ts";
 
 export type ParsedConfig =
   | { readonly kind: "config"; readonly config: Config; readonly warnings: readonly ConfigIssue[] }
@@ -15,28 +18,66 @@ export type ParsedConfig =
 
 const REPORT = { reportInput: true } as const;
 
-/** The top-level sections that are valid by themselves. A key that is missing although it may not be is not there. */
-function validSections(input: object): SomeSections {
+/** Undefined where it is not valid, or is nothing. */
+function valid<T>(schema: z.ZodType<T>, input: unknown): T | undefined {
+  return schema.safeParse(input).data;
+}
+
+function isSection(input: unknown): input is Readonly<Record<string, unknown>> {
+  return typeof input === "object" && input !== null && !Array.isArray(input);
+}
+
+/**
+ * The top-level sections that are valid by themselves, and of lists the entries that are. A key that is missing although
+ * it may not be is not there.
+ */
+function validSections(input: Readonly<Record<string, unknown>>): RoughSections {
   const sections: Record<string, unknown> = {};
   for (const [key, schema] of Object.entries(configSchema.shape)) {
-    const parsed = schema.safeParse((input as Record<string, unknown>)[key]);
-    if (parsed.success) sections[key] = parsed.data;
+    const parsed = schema.safeParse(input[key]);
+    const section = parsed.success ? parsed.data : validEntries(schema, input[key]);
+    if (parsed.success || section !== undefined) sections[key] = section;
   }
   return sections;
+}
+
+/** Of a list, or of a section whose keys are names; undefined where it is neither. */
+function validEntries(schema: z.core.$ZodType, input: unknown): unknown {
+  const plain = unwrap(schema);
+  const entry = (of: z.core.$ZodType, value: unknown): unknown => z.safeParse(of, value).data;
+  if (plain instanceof z.ZodArray && Array.isArray(input)) return input.map((value) => entry(plain.def.element, value));
+  if (!(plain instanceof z.ZodRecord) || !isSection(input)) return undefined;
+  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name, entry(plain.def.valueType, value)]));
+}
+
+/** Looked for key by key: whoever repairs one slip should not then find that a smart host was this relay all the time. */
+function endsOf({ hostname, listeners, smarthosts }: Readonly<Record<string, unknown>>): Ends {
+  const sections = (Array.isArray(listeners) ? listeners : []).filter(isSection);
+  return {
+    hostname: valid(configSchema.shape.hostname, hostname),
+    listens: sections.flatMap(({ listen }) => valid(listener.shape.listen, listen) ?? []),
+    urls: Object.entries(isSection(smarthosts) ? smarthosts : {}).flatMap(([name, section]) => {
+      const url = isSection(section) ? valid(smartHost.shape.url, section["url"]) : undefined;
+      return url === undefined ? [] : [[name, url] as const];
+    }),
+  };
 }
 
 /** `input` is what the file holds, as plain values. Everything that is wrong is told, not only the first. */
 export function parseConfig(input: unknown): ParsedConfig {
   const parsed = configSchema.safeParse(input, REPORT);
+  const ends = endsOf(isSection(input) ? input : {});
   if (parsed.success) {
     const sections = { tls: undefined, ...parsed.data }; // absent, and known to be so (checks.ts)
-    const issues = findErrors(sections);
+    const issues = findErrors(sections, ends);
     if (issues.length > 0) return { kind: "invalid", issues };
     return { kind: "config", config: toConfig(sections), warnings: findWarnings(sections) };
   }
   const issues = parsed.error.issues.flatMap((found) => toConfigIssues(configSchema, found));
-  const isObject = typeof input === "object" && input !== null && !Array.isArray(input);
-  return { kind: "invalid", issues: isObject ? [...issues, ...findErrors(validSections(input))] : issues };
+  return {
+    kind: "invalid",
+    issues: isSection(input) ? [...issues, ...findErrors(validSections(input), ends)] : issues,
+  };
 }
 
 const ANY_ADDRESS: readonly AddressPattern[] = [parseAddressPattern("*")!];

@@ -27,7 +27,7 @@ const credentialSender = pattern(
   "user@example.com, @example.com, @*.example.com, * or <>",
 );
 
-const listener = z
+export const listener = z
   .strictObject({
     name: text(listenerName, {
       description: "What logs call this listener.",

@@ -89,3 +89,58 @@ export function explanationOf(status: string, means?: string): Explanation {
   const met = means === undefined ? undefined : EXPLANATIONS[means.split(".").slice(1).join(".")];
   return met ?? EXPLANATIONS[`${subject}.${detail}`] ?? EXPLANATIONS[subject] ?? OTHERWISE;
 }
+
+const NOTHING_TO_DO = "There is nothing for you to do.";
+
+const SENDER_NOT_ACCEPTED: Explanation = {
+  what: "The sender's address is not accepted there for now.",
+  advice: ASK_ADMINISTRATOR,
+};
+
+// The same of a delay: what stands in the way now, where trying again may be the whole remedy.
+const DELAYS: Readonly<Record<string, Explanation>> = {
+  "1": {
+    what: "The receiving server does not take mail for this address now.",
+    advice: "Check the address for a slip of the pen; where it is right there is nothing for you to do.",
+  },
+  "1.7": SENDER_NOT_ACCEPTED,
+  "1.8": SENDER_NOT_ACCEPTED,
+  "2.2": {
+    what: "The mailbox is full.",
+    advice: "There is nothing for you to do, unless you can tell the recipient in another way.",
+  },
+  "3.1": { what: "The receiving server has no room for it now.", advice: NOTHING_TO_DO },
+  "3.2": { what: "The receiving server takes no mail for the moment.", advice: NOTHING_TO_DO },
+  "3.5": {
+    what: "A mail server on the way is not set up as it should be.",
+    advice: "Its administrators have to mend that.",
+  },
+  "4.1": { what: "The receiving server cannot be reached.", advice: NOTHING_TO_DO },
+  "4.2": { what: "The connection to the receiving server broke off.", advice: NOTHING_TO_DO },
+  "4.3": {
+    what: "The domain behind the @ could not be looked up: its name servers do not answer.",
+    advice: "Check the address for a slip of the pen; where it is right there is nothing for you to do.",
+  },
+  "4.4": { what: "There is no way to the receiving server now.", advice: NOTHING_TO_DO },
+  // It waits without having been tried: for a server that failed before, or for another way.
+  "4.0": { what: "The way to the receiving server is closed for now.", advice: NOTHING_TO_DO },
+  "7": {
+    what: "The receiving server's rules do not let it in yet; many put off senders that they do not know.",
+    advice: NOTHING_TO_DO,
+  },
+  "7.4": { what: "A server on the way and this relay do not agree on encryption.", advice: NOTHING_TO_DO },
+  "7.5": { what: "A server on the way and this relay do not agree on encryption.", advice: NOTHING_TO_DO },
+  "7.8": {
+    what: "A server on the way does not take this relay's login.",
+    advice: "Its administrators have to mend that.",
+  },
+};
+
+const DELAYED_BY_ANSWER: Explanation = { what: "The receiving server put it off.", advice: NOTHING_TO_DO };
+const DELAYED: Explanation = { what: "It could not be handed over yet.", advice: NOTHING_TO_DO };
+
+/** Of a delivery that is late; `isAnswered`: a server said so. */
+export function explanationOfDelay(status: string, isAnswered: boolean): Explanation {
+  const [, subject = "", detail = ""] = status.split(".");
+  return DELAYS[`${subject}.${detail}`] ?? DELAYS[subject] ?? (isAnswered ? DELAYED_BY_ANSWER : DELAYED);
+}

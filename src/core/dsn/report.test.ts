@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { utf8 } from "../base/bytes.ts";
 import { mimeFaults } from "../../../test/support/report-reader.ts";
-import { day, hour, minute } from "../base/time.ts";
+import { day, hour, minute, second } from "../base/time.ts";
 import { type Report, type ReportedRecipient, reportContent } from "./report.ts";
 
 const NOW = Date.UTC(2026, 10, 22, 7, 30);
@@ -30,10 +30,11 @@ function report(more: Partial<Report> = {}): Report {
     envelopeId: undefined,
     subject: "Invoice 42",
     arrivedAt: NOW - hour,
+    origin: undefined,
     recipients: [recipient()],
     triedUntil: undefined,
     isUtf8: false,
-    returned: { kind: "header", octets: utf8("Subject: Invoice 42\r\n") },
+    returned: { kind: "header", octets: utf8("Subject: Invoice 42\r\n"), isCut: false },
     ...more,
   };
 }
@@ -47,6 +48,11 @@ function parts(of: Report): { readonly header: string; readonly parts: readonly 
   const [before, ...rest] = whole.split(`\r\n--${boundary}`);
   expect(rest.at(-1)).toBe("--\r\n");
   return { header: before!.slice(0, before!.indexOf("\r\n\r\n") + 2), parts: rest.slice(0, -1).map((p) => p.slice(2)) };
+}
+
+/** The part for people, in one line. */
+function prose(of: Report): string {
+  return parts(of).parts[0]!.replaceAll(/\r\n */g, " ");
 }
 
 /** Fields of the second part, block by block, unfolded. */
@@ -139,23 +145,81 @@ test.each([
 
 test("a delay says how long it goes on, and that there is nothing to do", () => {
   const of = report({ action: "delayed", triedUntil: NOW + 100 * hour });
-  expect(parts(of).parts[0]).toContain("tried for another 4 days, to:");
-  expect(parts(of).parts[0]).toContain("do not send it again");
+  expect(prose(of)).toContain("will be tried for about 4 days more, to:");
+  expect(prose(of)).toContain("It is tried again by itself; do not send it again.");
   expect(blocks(of)[1]).toMatchObject({ Action: "delayed", "Will-Retry-Until": "Thu, 26 Nov 2026 11:30:00 +0000" });
 });
 
 test.each([
-  [1, "1 minute"],
-  [89 * 1000, "1 minute"],
-  [90 * 1000, "2 minutes"],
+  [1, "less than a minute"],
+  [59.9 * second, "less than a minute"],
+  [minute, "1 minute"],
+  [89 * second, "about 1 minute"],
+  [90 * second, "about 2 minutes"],
   [minute * 119, "119 minutes"],
+  [minute * 119.6, "about 2 hours"],
   [2 * hour, "2 hours"],
-  [47.9 * hour, "48 hours"],
+  [2 * hour + 1, "about 2 hours"],
+  [47.4 * hour, "about 47 hours"],
+  [47.9 * hour, "about 2 days"],
   [2 * day, "2 days"],
 ])("a delay of %i ms more is shown as %s", (span, shown) => {
-  const of = report({ action: "delayed" });
-  const text = parts({ ...of, triedUntil: of.now + span }).parts[0]!;
-  expect(text.replaceAll("\r\n", " ")).toContain(`tried for another ${shown}, to:`);
+  expect(prose(report({ action: "delayed", triedUntil: NOW + span }))).toContain(
+    `will be tried for ${shown} more, to:`,
+  );
+});
+
+test("what waits on after its time for this machine's repair is not said to be tried until then", () => {
+  const of = report({ action: "delayed", triedUntil: NOW - 1 });
+  expect(prose(of)).toContain("It could not be delivered yet, and will be tried again, to:");
+  expect(blocks(of)[1]).not.toHaveProperty("Will-Retry-Until");
+});
+
+test.each([
+  ["4.2.2", "mx1.example.com", "The mailbox is full. There is nothing for you to do, unless"],
+  ["4.4.1", "", "The receiving server cannot be reached. There is nothing for you to do."],
+  ["4.4.0", "", "The way to the receiving server is closed for now. There is nothing for you to do."],
+  [
+    "4.7.1",
+    "mx1.example.com",
+    "let it in yet; many put off senders that they do not know. There is nothing for you to do.",
+  ],
+  ["4.1.8", "mx1.example.com", "The sender's address is not accepted there for now. If you do not know why, show"],
+  ["4.1.1", "mx1.example.com", "take mail for this address now. Check the address for a slip of the pen;"],
+  ["4.3.0", "mx1.example.com", "The receiving server put it off. There is nothing for you to do."],
+  ["4.3.0", "", "It could not be handed over yet. There is nothing for you to do."],
+])("a delay with %s is explained to people, with what to do", (status, remoteHost, shown) => {
+  const of = report({ action: "delayed", recipients: [recipient({ status, remoteHost })], triedUntil: NOW + day });
+  expect(prose(of)).toContain(shown);
+});
+
+test.each<[Partial<Report>, string]>([
+  [{}, "Undelivered: your message did not reach bob@example.com"],
+  [{ action: "delayed" }, "Delayed: your message is still on its way to bob@example.com"],
+  [{ action: "relayed" }, "Relayed: your message to bob@example.com was handed on"],
+  [{ audience: "postmaster" }, "Undelivered: a message without a sender did not reach bob@example.com"],
+  [{ recipients: [recipient(), recipient(), recipient()] }, "Undelivered: your message did not reach 3 recipients"],
+  [
+    { recipients: [recipient({ address: "j\u00fcrgen@example.com" })] },
+    "Undelivered: your message did not reach one recipient",
+  ],
+  [
+    { recipients: [recipient({ address: "=?utf-8?q?you?=@example.com" })] },
+    "Undelivered: your message did not reach one recipient",
+  ],
+  [
+    { recipients: [recipient({ address: `${"b".repeat(100)}@x` })] },
+    "Undelivered: your message did not reach one recipient",
+  ],
+])("%j has the subject %s", (more, subject) => {
+  const { header } = parts(report(more));
+  expect(/^Subject: (.*(?:\r\n .*)*)\r\n/m.exec(header)![1]!.replaceAll("\r\n ", " ")).toBe(subject);
+});
+
+test("a header that was cut is said to be", () => {
+  const cut = report({ returned: { kind: "header", octets: utf8("A: 1\r\n"), isCut: true } });
+  expect(prose(cut)).toContain("Its header is too long to be attached whole: what is attached ends after 6 octets.");
+  expect(prose(report())).not.toContain("attached");
 });
 
 test("a subject of encoded words is shown decoded, and nothing that hides in it acts", () => {
@@ -174,7 +238,7 @@ test("what was handed on to a server without reports is relayed", () => {
 
 test("the whole message where that is asked for", () => {
   const octets = utf8("Subject: x\r\n\r\nbody\r\n");
-  const of = report({ returned: { kind: "whole", octets } });
+  const of = report({ returned: { kind: "whole", octets, isCut: false } });
   expect(parts(of).parts[2]).toContain("Content-Type: message/rfc822\r\n");
   expect(parts(of).parts[2]).toContain("\r\n\r\nSubject: x\r\n\r\nbody\r\n");
 });
@@ -193,6 +257,31 @@ test("what postmaster reads of a message without a sender", () => {
   expect(found[0]).toContain("this goes to you as postmaster");
   expect(found[0]).toContain("There is no such mailbox.\r\n");
   expect(found[0]).not.toContain("send the message again"); // whoever wrote it does not read this
+});
+
+test("of a report that failed postmaster reads whose message it was about, of other mail where it came from", () => {
+  const about = {
+    id: "0VbfBBBBBBBBBB",
+    action: "failed" as const,
+    subject: "=?utf-8?Q?Gr=C3=BC=C3=9Fe?=",
+    recipients: ["bob@example.net", "eve@example.net"],
+    count: 5,
+  };
+  const origin = { kind: "report", id: "0VbgCCCCCCCCCC", about, reader: "app@example.org" } as const;
+  const toPostmaster = { audience: "postmaster", to: "admin@example.com" } as const;
+  const failed = prose(report({ ...toPostmaster, origin }));
+  expect(failed).toContain(
+    "Its id here is 0VbgCCCCCCCCCC. It is a report of this relay that <app@example.org> did not get: the message" +
+      ' 0VbfBBBBBBBBBB "Gr\u00fc\u00dfe" from that address to <bob@example.net>, <eve@example.net> and 3 more could not be delivered.',
+  );
+  const two = { ...about, action: "delayed", subject: "", count: 2 } as const;
+  expect(prose(report({ ...toPostmaster, origin: { ...origin, about: two } }))).toContain(
+    "the message 0VbfBBBBBBBBBB from that address to <bob@example.net>, <eve@example.net> is late.",
+  );
+  const client = { kind: "client", id: "0VbgCCCCCCCCCC", client: "192.0.2.9", identity: "user app" } as const;
+  expect(prose(report({ ...toPostmaster, origin: client }))).toContain(
+    "Its id here is 0VbgCCCCCCCCCC; it came from 192.0.2.9 as mail of user app.",
+  );
 });
 
 test("addresses beyond ASCII make it a report of RFC 6533", () => {

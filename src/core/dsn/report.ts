@@ -2,14 +2,15 @@ import { concatBytes, isAscii, utf8 } from "../base/bytes.ts";
 import { unreachable } from "../base/invariant.ts";
 import { DSN } from "../base/limits.ts";
 import { printable } from "../base/printable.ts";
-import { type Duration, type Instant, dateTime, day, hour, minute } from "../base/time.ts";
+import { type Instant, dateTime } from "../base/time.ts";
 import { isIpv4, isIpv6 } from "../mail/domain.ts";
 import type { MessageId } from "../mail/message-id.ts";
+import type { ReportedMessage } from "../mail/stored.ts";
 import { addressLiteral } from "../mail/trace.ts";
 import { decodeXtext } from "../smtp/xtext.ts";
 import { decodeWords } from "./encoded-word.ts";
-import { explanationOf } from "./explanation.ts";
-import { field, paragraph } from "./text.ts";
+import { type Explanation, explanationOf, explanationOfDelay } from "./explanation.ts";
+import { field, paragraph, spanText } from "./text.ts";
 
 /** RFC 3464 section 2.3.3, as far as a relay knows it: final delivery is somebody else's. */
 export type Action = "failed" | "delayed" | "relayed";
@@ -44,6 +45,8 @@ export interface Report {
   /** Of the message, as it came; may be empty. */
   readonly subject: string;
   readonly arrivedAt: Instant;
+  /** What postmaster has to know of a message without a sender, to find it; undefined where the sender reads. */
+  readonly origin: Origin | undefined;
   readonly recipients: readonly ReportedRecipient[];
   /** Until when it is tried, where the action is `delayed`. */
   readonly triedUntil: Instant | undefined;
@@ -53,20 +56,44 @@ export interface Report {
   readonly returned: Returned | undefined;
 }
 
+/** Where a message without a sender came from. */
+export type Origin =
+  /** A report of ours, to `reader`. */
+  | { readonly kind: "report"; readonly id: MessageId; readonly about: ReportedMessage; readonly reader: string }
+  /** Another automatic message, which `identity` gave us. */
+  | { readonly kind: "client"; readonly id: MessageId; readonly client: string; readonly identity: string };
+
 export interface Returned {
   readonly kind: "header" | "whole";
   readonly octets: Uint8Array;
+  /** The header was longer. */
+  readonly isCut: boolean;
 }
 
-const SUBJECTS: Readonly<Record<Action, string>> = {
-  failed: "Undelivered: your message did not reach its recipient",
-  delayed: "Delayed: your message is still on its way",
-  relayed: "Relayed: your message was handed on",
-};
-const SUBJECT_FOR_POSTMASTER = "Undelivered: a message without a sender did not reach its recipient";
+/** A mail program lists the subject alone: it says how many recipients the report is about, and which where it is one. */
+export function reportSubject({
+  action,
+  audience,
+  recipients,
+}: Pick<Report, "action" | "audience" | "recipients">): string {
+  const whom = recipients.length === 1 ? soleRecipient(recipients[0]!.address) : `${recipients.length} recipients`;
+  if (audience === "postmaster") return `Undelivered: a message without a sender did not reach ${whom}`;
+  switch (action) {
+    case "failed":
+      return `Undelivered: your message did not reach ${whom}`;
+    case "delayed":
+      return `Delayed: your message is still on its way to ${whom}`;
+    case "relayed":
+      return `Relayed: your message to ${whom} was handed on`;
+    default:
+      return unreachable(action);
+  }
+}
 
-export function reportSubject({ action, audience }: Pick<Report, "action" | "audience">): string {
-  return audience === "sender" ? SUBJECTS[action] : SUBJECT_FOR_POSTMASTER;
+/** An address that fits into a subject as it is: nothing that would have to be encoded, or that passes for encoded words. */
+function soleRecipient(address: string): string {
+  const fits = isPlain(address) && address.length <= DSN.subjectAddressMax && !address.includes("=?");
+  return fits ? address : "one recipient";
 }
 
 /** Content of the report as a message, with CR LF. Nothing that a stranger said can end a line or pass for a field. */
@@ -108,43 +135,74 @@ function headerText(report: Report, boundary: string, isEightBit: boolean): stri
 }
 
 const WHOSE = { sender: "your message", postmaster: "a message without a sender" } as const;
+const DELAYED_ADVICE = "It is tried again by itself; do not send it again.";
 
 /** For people: what happened, to whom, and what to do. */
 function explanationPart(report: Report): Uint8Array[] {
   const { audience, hostname, subject, arrivedAt, recipients } = report;
-  const title = subject === "" ? "" : ` "${printable(decodeWords(subject), DSN.shownSubjectMax)}"`;
+  const whose = `${WHOSE[audience]}${titleText(subject)}`;
   const text = [
-    paragraph(`This is the mail relay at ${hostname}, about ${WHOSE[audience]}${title} of ${dateTime(arrivedAt)}.`),
+    paragraph(`This is the mail relay at ${hostname}, about ${whose} of ${dateTime(arrivedAt)}.`),
     paragraph(opening(report)),
     ...recipients.map((recipient) => about(report, recipient)),
     ...(audience === "postmaster"
       ? [paragraph("It has no sender who could be told; this goes to you as postmaster.")]
       : []),
-    ...(report.action === "delayed" ? [paragraph("You do not have to do anything; do not send it again.")] : []),
-    ...(report.returned === undefined ? [paragraph("Its header is not attached: it could not be read here.")] : []),
+    ...(report.origin === undefined ? [] : [paragraph(originText(report.origin))]),
+    ...(report.action === "delayed" ? [paragraph(DELAYED_ADVICE)] : []),
+    ...returnedText(report.returned),
   ].join("\r\n");
   const octets = utf8(text);
   const encoding = isAscii(octets) ? "7bit" : "8bit";
   return [utf8(`${field("Content-Type", "text/plain; charset=utf-8")}${cte(encoding)}\r\n`), octets];
 }
 
+/** Its subject in quotes, behind a space; may be empty. */
+function titleText(subject: string): string {
+  return subject === "" ? "" : ` "${printable(decodeWords(subject), DSN.shownSubjectMax)}"`;
+}
+
+function originText(origin: Origin): string {
+  const itself = `Its id here is ${origin.id}`;
+  if (origin.kind === "client") {
+    const client = origin.client === "" ? "" : ` from ${origin.client}`;
+    return `${itself}; it came${client} as mail of ${printable(origin.identity)}.`;
+  }
+  const { id, action, subject, recipients, count } = origin.about;
+  const named = recipients.map((address) => `<${printable(address)}>`).join(", ");
+  const more = count > recipients.length ? ` and ${count - recipients.length} more` : "";
+  const fate = { failed: "could not be delivered", delayed: "is late", relayed: "was handed on" }[action];
+  return (
+    `${itself}. It is a report of this relay that <${printable(origin.reader)}> did not get: the message ${id}` +
+    `${titleText(subject)} from that address to ${named}${more} ${fate}.`
+  );
+}
+
+/** What of the message is not attached although it might be looked for. */
+function returnedText(returned: Returned | undefined): string[] {
+  if (returned === undefined) return [paragraph("Its header is not attached: it could not be read here.")];
+  if (!returned.isCut) return [];
+  return [
+    paragraph(
+      `Its header is too long to be attached whole: what is attached ends after ${returned.octets.length} octets.`,
+    ),
+  ];
+}
+
 function opening({ action, now, triedUntil }: Report): string {
   switch (action) {
     case "failed":
       return "It could not be delivered to:";
-    case "delayed":
-      return `It could not be delivered yet, and will be tried for another ${spanText((triedUntil ?? now) - now)}, to:`;
+    case "delayed": {
+      // What waits for this machine's own repair waits on when its time is over (promise P5).
+      const left = triedUntil === undefined || triedUntil <= now ? undefined : spanText(triedUntil - now);
+      return `It could not be delivered yet, and will be tried ${left === undefined ? "again" : `for ${left} more`}, to:`;
+    }
     case "relayed":
       return "It was handed on to a server that sends no reports of its own, so this is the last that we know, for:";
     default:
       return unreachable(action);
   }
-}
-
-function spanText(span: Duration): string {
-  const [unit, name] = span >= 2 * day ? [day, "day"] : span >= 2 * hour ? [hour, "hour"] : [minute, "minute"];
-  const count = Math.max(1, Math.round(span / unit));
-  return `${count} ${name}${count === 1 ? "" : "s"}`;
 }
 
 function about(
@@ -154,13 +212,18 @@ function about(
   const said = printable(diagnostic, DSN.shownDiagnosticMax);
   const quote = said === "" ? "" : remoteHost === "" ? said : `${printable(remoteHost)} said: ${said}`;
   const lines = [paragraph(`<${printable(address)}>`, 2)];
-  if (action === "failed") {
-    const { what, advice } = explanationOf(status, means);
-    // Advice is for who wrote the message.
-    lines.push(paragraph(audience === "sender" ? `${what} ${advice}` : what, 6));
-  }
+  const { what, advice } = explanation(action, status, means, remoteHost);
+  // Advice is for who wrote the message.
+  if (what !== "") lines.push(paragraph(audience === "sender" ? `${what} ${advice}` : what, 6));
   if (quote !== "") lines.push(paragraph(quote, 6));
   return lines.join("");
+}
+
+const NOTHING: Explanation = { what: "", advice: "" };
+
+function explanation(action: Action, status: string, means: string | undefined, remoteHost: string): Explanation {
+  if (action === "relayed") return NOTHING;
+  return action === "failed" ? explanationOf(status, means) : explanationOfDelay(status, remoteHost !== "");
 }
 
 /** For programs (RFC 3464 section 2, RFC 6533 section 3). */
@@ -196,7 +259,9 @@ function statusBlock(
       ? []
       : [field("Diagnostic-Code", `${remoteHost === "" ? "x-waypost" : "smtp"}; ${ascii(diagnostic)}`)]),
     field("Last-Attempt-Date", dateTime(lastAttempt)),
-    ...(action === "delayed" && triedUntil !== undefined ? [field("Will-Retry-Until", dateTime(triedUntil))] : []),
+    ...(action === "delayed" && triedUntil !== undefined && triedUntil > lastAttempt
+      ? [field("Will-Retry-Until", dateTime(triedUntil))]
+      : []),
   ].join("");
 }
 

@@ -1,5 +1,6 @@
 import { CR, LF, isAscii } from "../base/bytes.ts";
 import { ConversionPlanner } from "../mime/conversion.ts";
+import type { Returned } from "./report.ts";
 
 /** Where the first empty line starts, which ends the header; -1 where there is none. */
 function emptyLine(octets: Uint8Array): number {
@@ -18,11 +19,11 @@ export function hasWholeHeader(octets: Uint8Array): boolean {
  * The header section of the message that starts with these octets, in whole lines, at most `octetsMax`; without the
  * empty line behind it.
  */
-export function headerOf(octets: Uint8Array, octetsMax: number): Uint8Array {
+export function headerOf(octets: Uint8Array, octetsMax: number): Returned {
   const end = emptyLine(octets);
   const header = end === -1 ? octets : octets.subarray(0, end);
-  if (header.length <= octetsMax) return header;
-  return header.subarray(0, header.lastIndexOf(LF, octetsMax - 1) + 1);
+  if (header.length <= octetsMax) return { kind: "header", octets: header, isCut: false };
+  return { kind: "header", octets: header.subarray(0, header.lastIndexOf(LF, octetsMax - 1) + 1), isCut: true };
 }
 
 /** Why a report with this content could not go to a server without 8BITMIME; undefined where it could. */

@@ -1,3 +1,5 @@
+import { type Duration, day, hour, minute } from "../base/time.ts";
+
 const WIDTH = 76;
 /** Characters of one word: with four octets each they fit into a line of 998 (RFC 5322 section 2.1.1). */
 const WORD_MAX = 240;
@@ -35,4 +37,16 @@ export function paragraph(text: string, indent = 0): string {
   return lines(text, WIDTH - indent)
     .map((line) => `${margin}${line}\r\n`)
     .join("");
+}
+
+/** A length of time for people: as near as they need it, and never more certain than it is. */
+export function spanText(span: Duration): string {
+  if (span < minute) return "less than a minute";
+  if (Math.round(span / minute) < 120) return countText(span, minute, "minute");
+  return Math.round(span / hour) < 48 ? countText(span, hour, "hour") : countText(span, day, "day");
+}
+
+function countText(span: Duration, unit: Duration, name: string): string {
+  const count = Math.round(span / unit);
+  return `${span === count * unit ? "" : "about "}${count} ${name}${count === 1 ? "" : "s"}`;
 }

@@ -1,4 +1,5 @@
 import type { Notify } from "./envelope.ts";
+import type { MessageId } from "./message-id.ts";
 
 /** What is kept with a message for its deliveries and for people; JSON in the store. */
 export interface StoredEnvelope {
@@ -18,6 +19,19 @@ export interface StoredEnvelope {
   readonly envelopeId?: string;
   /** It tells postmaster of a report that failed: nobody is told where it fails too. */
   readonly isNotice?: true;
+  /** It is a report of ours, about this. */
+  readonly about?: ReportedMessage;
+}
+
+/** What is kept of a message with a report about it: enough to find it, where the report cannot be delivered. */
+export interface ReportedMessage {
+  readonly id: MessageId;
+  readonly action: "failed" | "delayed" | "relayed";
+  readonly subject: string;
+  /** The first of them. */
+  readonly recipients: readonly string[];
+  /** How many the report is about. */
+  readonly count: number;
 }
 
 /** The identity of what we wrote ourselves. */

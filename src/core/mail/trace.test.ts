@@ -41,6 +41,14 @@ test("with TLS, IPv6 and one recipient", () => {
   expect(field).toContain("\r\n\t(version=TLS1.3 cipher=TLS_AES_256_GCM_SHA384)\r\n\tfor <b@x.test>;\r\n");
 });
 
+test("a recipient that would make a line too long for SMTP is left out", () => {
+  const linesFor = (local: string): readonly string[] =>
+    receivedField({ ...HOP, soleRecipient: `${local}@x.test` }).split("\r\n\t");
+  expect(linesFor("b".repeat(300)).at(-2)).toMatch(/^for <b+@x\.test>;$/);
+  expect(linesFor("\u20ac".repeat(310)).every((line) => new TextEncoder().encode(line).length < 998)).toBe(true);
+  expect(linesFor("b".repeat(900))).toEqual(receivedField(HOP).split("\r\n\t"));
+});
+
 test.each([
   [{ isExtended: false, tls: TLS }, "SMTP"],
   [{}, "ESMTP"],

@@ -2,6 +2,9 @@ import { type Instant, dateTime } from "../base/time.ts";
 import { isIpv6, parseDomain } from "./domain.ts";
 import type { MessageId } from "./message-id.ts";
 
+/** Of three octets each at most, so that the line has not more than 998 (RFC 5321 section 4.5.3.1.6). */
+const FOR_CHARACTERS_MAX = 320;
+
 /** What a `Received` field says of one hop. */
 export interface Hop {
   /** What the client called itself. */
@@ -55,6 +58,8 @@ export function receivedField(hop: Hop): string {
     `by ${hop.hostname} (Waypost) with ${protocolKeyword(hop)} id ${hop.id}`,
   ];
   if (hop.tls !== undefined) lines.push(tlsComment(hop.tls));
-  if (hop.soleRecipient !== undefined) lines.push(`for <${hop.soleRecipient}>`);
+  // The clause may be left out, and an address must not be folded.
+  if (hop.soleRecipient !== undefined && hop.soleRecipient.length <= FOR_CHARACTERS_MAX)
+    lines.push(`for <${hop.soleRecipient}>`);
   return `${lines.join("\r\n\t")};\r\n\t${dateTime(hop.at)}\r\n`;
 }

@@ -19,12 +19,22 @@ test.each([
   ["try again in 300", undefined],
   ["", undefined],
 ])("%s", (text, expected) => {
-  expect(retryHint([text])).toBe(expected);
+  expect(retryHint([text], 2 * minute)).toBe(expected);
+});
+
+test.each([
+  ["try again in 5 seconds", 2 * minute, 30 * second],
+  ["try again in 5 seconds", 1 * second, 5 * second],
+  ["try again in 5 seconds", 10 * second, 10 * second],
+  ["try again in 0 seconds", 1 * second, 1 * second],
+  ["try again in 40 seconds", 1 * second, 40 * second],
+])("a short wish, %s, where the wait by schedule is %i ms: %i ms", (text, planned, expected) => {
+  expect(retryHint([text], planned)).toBe(expected);
 });
 
 test("a wish may go over a line's end, and a flood of words costs no more than its length", () => {
-  expect(retryHint(["Please try again", "in 10 minutes"])).toBe(10 * minute);
+  expect(retryHint(["Please try again", "in 10 minutes"], 2 * minute)).toBe(10 * minute);
   const started = performance.now();
-  expect(retryHint(["retry wait ".repeat(400)])).toBeUndefined();
+  expect(retryHint(["retry wait ".repeat(400)], 2 * minute)).toBeUndefined();
   expect(performance.now() - started).toBeLessThan(100);
 });

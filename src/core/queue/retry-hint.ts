@@ -1,6 +1,9 @@
 import { type Duration, hour, minute, second } from "../base/time.ts";
 
-/** A server may ask for less or more than it gets. */
+/**
+ * A server may ask for more than it gets, and for less: who says "try again in 1 second" to everybody is not asked in a
+ * circle, and no stranger's words make us come more often than this. Where our own wait is shorter anyway, that is the least.
+ */
 const HINT_MIN: Duration = 30 * second;
 const HINT_MAX: Duration = 4 * hour;
 
@@ -30,13 +33,14 @@ function spanAt(text: string): Duration | undefined {
 
 /**
  * When the server wants to see the message again, as it says in words: `try again in 300 seconds`, `greylisted for 5
- * minutes`, `retry after 00:04:32`. At least 30 s and at most 4 h; undefined where it says nothing of the kind.
+ * minutes`, `retry after 00:04:32`. At most 4 h, and at least 30 s or `planned`, the wait by schedule, where that is
+ * shorter; undefined where it says nothing of the kind.
  */
-export function retryHint(lines: readonly string[]): Duration | undefined {
+export function retryHint(lines: readonly string[], planned: Duration): Duration | undefined {
   const text = lines.join(" ");
   for (const match of text.matchAll(WISH)) {
     const span = spanAt(text.slice(match.index + match[0].length));
-    if (span !== undefined) return Math.min(HINT_MAX, Math.max(HINT_MIN, span));
+    if (span !== undefined) return Math.min(HINT_MAX, Math.max(Math.min(HINT_MIN, planned), span));
   }
   return undefined;
 }

@@ -25,6 +25,15 @@ function reply(code: number, status?: string): ServerReply {
 
 const RETRY = { kind: "retry", due: NOW + wait(DELIVERY_RETRY, 3, CHANCE) };
 
+test("a time sooner than 30 s is one only where the schedule has such waits", () => {
+  const outcome = refused("rcpt", "rcpt-refused", "recipient", { ...reply(450), lines: ["try again in 5 s"] }, false);
+  const waitWith = (schedule: readonly number[]): unknown =>
+    settle(outcome, TRIED, { ...POLICY, schedule, jitter: 0 }, NOW, CHANCE);
+  expect(waitWith([hour])).toMatchObject({ due: NOW + 30_000, because: "next-hop-named-a-time" });
+  expect(waitWith([1000])).toMatchObject({ due: NOW + 5000, because: "next-hop-named-a-time" });
+  expect(waitWith([9000])).toMatchObject({ due: NOW + 9000, because: "next-hop-named-a-time" });
+});
+
 test.each<[string, Outcome, object]>([
   ["250: it is delivered", delivered(reply(250), false), { kind: "delivered" }],
   [

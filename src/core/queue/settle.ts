@@ -54,7 +54,7 @@ function waitFor(
   if (outcome.kind === "permanent") return { due: planned, because: "soft-bounce" };
   if (outcome.isPossibleDuplicate) return { due: planned, because: "possible-duplicate" };
   if (outcome.cause === "unresolved") return { due: planned, because: outcome.cause };
-  const hint = outcome.reply === undefined ? undefined : retryHint(outcome.reply.lines);
+  const hint = outcome.reply === undefined ? undefined : retryHint(outcome.reply.lines, planned - now);
   // Not before the server wants it, and what failed together does not come back together.
   if (hint !== undefined)
     return { due: now + Math.round(hint * (1 + policy.jitter * chance)), because: "next-hop-named-a-time" };
