@@ -97,20 +97,21 @@ export class DestinationFinder {
   }
 
   /** The answer; one that comes much later than addresses of the other family is left for the next attempt (RFC 8305 section 3). */
-  #inTime(answer: Promise<Answer<string>>, other: Promise<Answer<string>>): Promise<Answer<string>> {
+  async #inTime(answer: Promise<Answer<string>>, other: Promise<Answer<string>>): Promise<Answer<string>> {
     const late = Promise.withResolvers<Answer<string>>();
     let isAnswered = false;
     let timer: Timer | undefined;
-    void answer.then(() => {
-      isAnswered = true;
-      timer?.cancel();
-    });
-    void other.then(({ kind }) => {
+    const giveUpLater = async (): Promise<void> => {
+      const { kind } = await other;
       if (kind !== "found" || isAnswered) return;
       const text = "addresses of one family had no answer yet";
       timer = this.#parts.clock.after(DNS.otherFamily, () => late.resolve({ kind: "failed", text }));
-    });
-    return Promise.race([answer, late.promise]);
+    };
+    void giveUpLater();
+    const found = await Promise.race([answer, late.promise]);
+    isAnswered = true;
+    timer?.cancel();
+    return found;
   }
 
   #destination(domain: string, records: readonly MxRecord[], hosts: readonly Host[]): Destination {
