@@ -4,7 +4,19 @@ import { PATIENCE_MS } from "./test/support/patience.ts";
 // Transcripts without sockets are as quick as unit tests.
 const PURE_TRANSCRIPTS = ["test/transcripts/machine.test.ts", "test/transcripts/reception.test.ts"];
 
-// Two projects: `quick` is what `npm run check` runs (pure, under a minute); `system` starts real relays.
+// What counts per minute, kills in the middle of a load, or looks at memory has the machine to itself.
+const ALONE = [
+  "test/crash/**/*.test.ts",
+  "test/e2e/scheduling.test.ts",
+  "test/e2e/full-disk.test.ts",
+  "test/attacks/next-hop.test.ts",
+];
+
+// Such a test mostly waits: for a start, a retry, an answer that does not come.
+const RELAYS = { testTimeout: 3 * PATIENCE_MS, hookTimeout: PATIENCE_MS, expect: { poll: { timeout: PATIENCE_MS } } };
+
+// `quick` is what `npm run check` runs (pure, some minutes of one core); `system` starts real relays, two files at a time;
+// then `alone` does, one file at a time.
 export default defineConfig({
   test: {
     passWithNoTests: false,
@@ -20,11 +32,19 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["test/{attacks,e2e,interop,crash,transcripts}/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, ...PURE_TRANSCRIPTS],
-          testTimeout: 3 * PATIENCE_MS,
-          hookTimeout: PATIENCE_MS,
-          expect: { poll: { timeout: PATIENCE_MS } },
+          exclude: [...configDefaults.exclude, ...PURE_TRANSCRIPTS, ...ALONE],
+          ...RELAYS,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "alone",
+          include: ALONE,
+          ...RELAYS,
           fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -6,7 +6,11 @@ interface Step {
   readonly command: readonly string[];
 }
 
-const vitest = (project: string): readonly string[] => ["vitest", "run", "--project", project];
+const vitest = (...projects: readonly string[]): readonly string[] => [
+  "vitest",
+  "run",
+  ...projects.flatMap((project) => ["--project", project]),
+];
 
 const CHECK: readonly Step[] = [
   { name: "format", command: ["prettier", "--check", "--log-level", "warn", "."] },
@@ -22,7 +26,7 @@ const CHECK: readonly Step[] = [
   { name: "unit tests", command: vitest("quick") },
 ];
 
-const TEST: readonly Step[] = [...CHECK, { name: "tests of the running relay", command: vitest("system") }];
+const TEST: readonly Step[] = [...CHECK, { name: "tests of the running relay", command: vitest("system", "alone") }];
 
 function run(steps: readonly Step[]): number {
   for (const { name, command } of steps) {
