@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { unreachable } from "../core/base/invariant.ts";
 import { type Network, parseNetwork } from "../core/policy/network.ts";
 import { type MxRecord, candidatesOf } from "../core/routing/exchangers.ts";
+import type { Egress } from "../core/routing/site-terms.ts";
 import type { Answer, Resolver } from "../ports/resolver.ts";
 import { type Destination, DestinationFinder } from "./destination.ts";
 
@@ -35,10 +36,15 @@ function zone(...lines: readonly string[]): Resolver {
 
 const US = new Set(["relay.example", "8.8.0.1"]);
 
-function find(domain: string, resolver: Resolver, permitted: readonly Network[] = []): Promise<Destination> {
+function find(
+  domain: string,
+  resolver: Resolver,
+  permitted: readonly Network[] = [],
+  family: Egress["family"] = "any",
+): Promise<Destination> {
   const entropy = { fraction: () => 0, octets: () => new Uint8Array(0) };
-  const finder = new DestinationFinder({ resolver, entropy, isUs: (name) => US.has(name), permitted, family: "any" });
-  return finder.find(domain);
+  const finder = new DestinationFinder({ resolver, entropy, isUs: (name) => US.has(name), permitted });
+  return finder.find(domain, family);
 }
 
 async function found(domain: string, ...lines: readonly string[]): Promise<string> {
@@ -119,4 +125,21 @@ test("domains with the same hosts are one site, in whatever order; what wants th
   expect(await ask("1 a", "2 b", "2 c")).toMatchObject({ site: "a,b,c", order: "a>b,c" });
   expect(await ask("10 c", "10 b", "5 a")).toMatchObject({ site: "a,b,c", order: "a>b,c" });
   expect(await ask("2 a", "1 b", "1 c")).toMatchObject({ site: "a,b,c", order: "b,c>a" });
+});
+
+test("only addresses of the family count; a domain without one may have others, so that another step may take it", async () => {
+  const lines = zone(`${D} MX 10 a.example`, "a.example A 8.8.8.8", "plain.example A 8.8.4.4");
+  const four = await find(D, lines, [], "ipv4");
+  expect(four).toMatchObject({ kind: "hosts", hosts: [{ addresses: ["8.8.8.8"] }] });
+  for (const domain of [D, "plain.example"])
+    expect(await find(domain, lines, [], "ipv6")).toEqual({
+      kind: "refused",
+      status: "5.4.4",
+      detail: `${domain} has no mail server with an IPv6 address, and only those are connected to`,
+    });
+});
+
+test("no name in the DNS makes a site that is another one's, seen through an egress", async () => {
+  const found = await find(D, zone(`${D} MX 10 a.example`, `${D} MX 20 b.example@bulk`, "a.example A 8.8.8.8"));
+  expect(found).toMatchObject({ kind: "hosts", site: "a.example,b.example?bulk" });
 });

@@ -8,6 +8,9 @@ import type { Egress } from "../core/routing/site-terms.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Answer, Resolver } from "../ports/resolver.ts";
 
+type Family = Egress["family"];
+const FAMILIES = { ipv4: "IPv4", ipv6: "IPv6" } as const;
+
 /** Where mail for a domain goes, as the DNS has it now. */
 export type Destination =
   /**
@@ -25,8 +28,6 @@ export interface DestinationParts {
   readonly entropy: Entropy;
   /** The relay's own host names and the addresses at which it takes mail from strangers. */
   isUs(hostOrAddress: string): boolean;
-  /** Addresses that may be connected to. */
-  readonly family: Egress["family"];
   /** Networks that mail for strangers may go to although they are not public. */
   readonly permitted: readonly Network[];
 }
@@ -48,8 +49,8 @@ export class DestinationFinder {
     this.#parts = parts;
   }
 
-  /** `domain` in A-labels, lower case, or an address without brackets. */
-  async find(domain: string): Promise<Destination> {
+  /** `domain` in A-labels, lower case, or an address without brackets. `family`: the addresses that are connected to. */
+  async find(domain: string, family: Family): Promise<Destination> {
     if (isIpv4(domain) || isIpv6(domain)) return this.#literal(domain);
     const answer = await this.#parts.resolver.exchangers(domain);
     if (answer.kind === "failed") return { kind: "unknown", detail: answer.text };
@@ -67,7 +68,12 @@ export class DestinationFinder {
       case "ourselves":
         return refused("5.4.6", `${domain} is ours by its MX records: mail would come back to us`);
       case "hosts":
-        return this.#destination(domain, records, await Promise.all(found.hosts.map((host) => this.#host(host))));
+        return this.#destination(
+          domain,
+          records,
+          await Promise.all(found.hosts.map((host) => this.#host(host, family))),
+          family,
+        );
       default:
         return unreachable(found);
     }
@@ -81,8 +87,8 @@ export class DestinationFinder {
     return barredFrom([{ address, obstacle }]);
   }
 
-  async #host(record: MxRecord): Promise<Host> {
-    const { resolver, family } = this.#parts;
+  async #host(record: MxRecord, family: Family): Promise<Host> {
+    const { resolver } = this.#parts;
     const nothing: Answer<string> = { kind: "absent", hasName: true };
     const answers = await Promise.all([
       family === "ipv4" ? nothing : resolver.addresses(record.exchange, 6),
@@ -95,7 +101,7 @@ export class DestinationFinder {
     return { ...record, addresses: inTurn(six!, four!), trouble: failed?.text };
   }
 
-  #destination(domain: string, records: readonly MxRecord[], hosts: readonly Host[]): Destination {
+  #destination(domain: string, records: readonly MxRecord[], hosts: readonly Host[], family: Family): Destination {
     const isOurs = ({ addresses }: Host): boolean => addresses.some((address) => this.#parts.isUs(address));
     const ours = new Set(hosts.filter(isOurs).map(({ exchange }) => exchange));
     const usable = beforeUs(hosts, (exchange) => ours.has(exchange));
@@ -112,7 +118,7 @@ export class DestinationFinder {
       }),
     }));
     const reachable = open.filter(({ addresses }) => addresses.length > 0);
-    if (reachable.length === 0) return nowhere(domain, records, usable, barred);
+    if (reachable.length === 0) return nowhere(domain, records, usable, barred, family);
     return { kind: "hosts", site: siteOf(records), order: orderOf(records), hosts: reachable };
   }
 }
@@ -128,10 +134,17 @@ function nowhere(
   records: readonly MxRecord[],
   hosts: readonly Host[],
   barred: readonly Barred[],
+  family: Family,
 ): Destination {
   const trouble = hosts.find((host) => host.trouble !== undefined)?.trouble;
   if (trouble !== undefined) return { kind: "unknown", detail: trouble };
   if (barred.length > 0) return barredFrom(barred);
+  // It may have addresses that we do not connect to: nothing is wrong with the name.
+  if (family !== "any")
+    return refused(
+      "5.4.4",
+      `${domain} has no mail server with an ${FAMILIES[family]} address, and only those are connected to`,
+    );
   const isImplicit = records.length === 1 && records[0]!.exchange === domain;
   if (isImplicit) return refused("5.1.2", `${domain} has no mail server, and no address itself`);
   return refused("5.4.4", `none of the hosts that take mail for ${domain} has an address`);
@@ -157,7 +170,8 @@ function inTurn(first: readonly string[], second: readonly string[]): string[] {
 
 /** The same for all domains with the same hosts, whatever their order. */
 function siteOf(records: readonly MxRecord[]): string {
-  const names = records.map(({ exchange }) => exchange).filter((name) => name !== "");
+  // A name in the DNS may have any octets; what stands behind @ is the egress (core/routing/lane).
+  const names = records.map(({ exchange }) => exchange.replaceAll("@", "?")).filter((name) => name !== "");
   return [...new Set(names)].toSorted().slice(0, OUTBOUND.exchangersMax).join(",");
 }
 

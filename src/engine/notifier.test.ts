@@ -39,7 +39,13 @@ function scene(parts: Partial<NotifierParts> = {}): Scene {
     postmaster: undefined,
     delayNotice: undefined,
     routes: () => [
-      { recipient: undefined, sender: undefined, priority: "normal", steps: [{ kind: "smarthost", name: "a" }] },
+      {
+        recipient: undefined,
+        sender: undefined,
+        priority: "normal",
+        steps: [{ kind: "smarthost", name: "a" }],
+        egress: undefined,
+      },
     ],
     ...parts,
   });
@@ -227,6 +233,7 @@ test("no route takes it: that is said, and nothing is queued", async () => {
       sender: undefined,
       priority: "normal",
       steps: [{ kind: "smarthost", name: "a" }],
+      egress: undefined,
     },
   ];
   const { notifier, events } = scene({ routes: () => only });
@@ -249,8 +256,15 @@ test("reports go by routes for the null sender", async () => {
       sender: parseAddressPattern("<>"),
       priority: "normal",
       steps: [{ kind: "smarthost", name: "reports" }],
+      egress: undefined,
     },
-    { recipient: undefined, sender: undefined, priority: "normal", steps: [{ kind: "smarthost", name: "a" }] },
+    {
+      recipient: undefined,
+      sender: undefined,
+      priority: "normal",
+      steps: [{ kind: "smarthost", name: "a" }],
+      egress: undefined,
+    },
   ];
   const report = await written(scene({ routes: () => routes }).notifier, message());
   expect(report.deliveries).toMatchObject([{ lane: "smarthost/reports" }]);
