@@ -437,7 +437,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     description:
       "A smart host, or the servers of a domain, cannot be reached or refuse us; mail for it takes its route's next step, or waits.",
     fields: {
-      site: "The smart host's lane, or the names of the servers.",
+      site: "The smart host's lane, or the names of the servers, with `@EGRESS` where the route has one.",
       until: "When one connection tries again.",
       failures: "In a row.",
       text: "What happened.",

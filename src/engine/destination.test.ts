@@ -5,6 +5,7 @@ import { DNS } from "../core/base/limits.ts";
 import { unreachable } from "../core/base/invariant.ts";
 import { type Network, parseNetwork } from "../core/policy/network.ts";
 import { type MxRecord, candidatesOf } from "../core/routing/exchangers.ts";
+import type { Egress } from "../core/routing/site-terms.ts";
 import type { Answer, Resolver } from "../ports/resolver.ts";
 import { type Destination, DestinationFinder } from "./destination.ts";
 
@@ -39,11 +40,16 @@ function zone(...lines: readonly string[]): Resolver {
 const clock = new FakeClock();
 const US = new Set(["relay.example", "8.8.0.1"]);
 
-function find(domain: string, resolver: Resolver, permitted: readonly Network[] = []): Promise<Destination> {
+function find(
+  domain: string,
+  resolver: Resolver,
+  permitted: readonly Network[] = [],
+  family: Egress["family"] = "any",
+): Promise<Destination> {
   const entropy = { fraction: () => 0, octets: () => new Uint8Array(0) };
   const isUs = (name: string): boolean => US.has(name);
-  const finder = new DestinationFinder({ resolver, clock, entropy, isUs, permitted, family: "any" });
-  return finder.find(domain);
+  const finder = new DestinationFinder({ resolver, clock, entropy, isUs, permitted });
+  return finder.find(domain, family);
 }
 
 async function found(domain: string, ...lines: readonly string[]): Promise<string> {
@@ -166,4 +172,21 @@ test("where one family has no addresses the other one is waited for", async () =
   six.resolve({ kind: "found", records: ["2606::1"] });
   await settle();
   expect(destination).toMatchObject({ kind: "hosts", hosts: [{ addresses: ["2606::1"] }] });
+});
+
+test("only addresses of the family count; a domain without one may have others, so that another step may take it", async () => {
+  const lines = zone(`${D} MX 10 a.example`, "a.example A 8.8.8.8", "plain.example A 8.8.4.4");
+  const four = await find(D, lines, [], "ipv4");
+  expect(four).toMatchObject({ kind: "hosts", hosts: [{ addresses: ["8.8.8.8"] }] });
+  for (const domain of [D, "plain.example"])
+    expect(await find(domain, lines, [], "ipv6")).toEqual({
+      kind: "refused",
+      status: "5.4.4",
+      detail: `${domain} has no mail server with an IPv6 address, and only those are connected to`,
+    });
+});
+
+test("no name in the DNS makes a site that is another one's, seen through an egress", async () => {
+  const found = await find(D, zone(`${D} MX 10 a.example`, `${D} MX 20 b.example@bulk`, "a.example A 8.8.8.8"));
+  expect(found).toMatchObject({ kind: "hosts", site: "a.example,b.example?bulk" });
 });

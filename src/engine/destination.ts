@@ -9,6 +9,9 @@ import type { Clock, Timer } from "../ports/clock.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Answer, Resolver } from "../ports/resolver.ts";
 
+type Family = Egress["family"];
+const FAMILIES = { ipv4: "IPv4", ipv6: "IPv6" } as const;
+
 /** Where mail for a domain goes, as the DNS has it now. */
 export type Destination =
   /**
@@ -27,8 +30,6 @@ export interface DestinationParts {
   readonly entropy: Entropy;
   /** The relay's own host names and the addresses at which it takes mail from strangers. */
   isUs(hostOrAddress: string): boolean;
-  /** Addresses that may be connected to. */
-  readonly family: Egress["family"];
   /** Networks that mail for strangers may go to although they are not public. */
   readonly permitted: readonly Network[];
 }
@@ -50,8 +51,8 @@ export class DestinationFinder {
     this.#parts = parts;
   }
 
-  /** `domain` in A-labels, lower case, or an address without brackets. */
-  async find(domain: string): Promise<Destination> {
+  /** `domain` in A-labels, lower case, or an address without brackets. `family`: the addresses that are connected to. */
+  async find(domain: string, family: Family): Promise<Destination> {
     if (isIpv4(domain) || isIpv6(domain)) return this.#literal(domain);
     const answer = await this.#parts.resolver.exchangers(domain);
     if (answer.kind === "failed") return { kind: "unknown", detail: answer.text };
@@ -69,7 +70,12 @@ export class DestinationFinder {
       case "ourselves":
         return refused("5.4.6", `${domain} is ours by its MX records: mail would come back to us`);
       case "hosts":
-        return this.#destination(domain, records, await Promise.all(found.hosts.map((host) => this.#host(host))));
+        return this.#destination(
+          domain,
+          records,
+          await Promise.all(found.hosts.map((host) => this.#host(host, family))),
+          family,
+        );
       default:
         return unreachable(found);
     }
@@ -83,8 +89,8 @@ export class DestinationFinder {
     return barredFrom([{ address, obstacle }]);
   }
 
-  async #host(record: MxRecord): Promise<Host> {
-    const { resolver, family } = this.#parts;
+  async #host(record: MxRecord, family: Family): Promise<Host> {
+    const { resolver } = this.#parts;
     const nothing: Promise<Answer<string>> = Promise.resolve({ kind: "absent", hasName: true });
     const asked6 = family === "ipv4" ? nothing : resolver.addresses(record.exchange, 6);
     const asked4 = family === "ipv6" ? nothing : resolver.addresses(record.exchange, 4);
@@ -114,7 +120,7 @@ export class DestinationFinder {
     return found;
   }
 
-  #destination(domain: string, records: readonly MxRecord[], hosts: readonly Host[]): Destination {
+  #destination(domain: string, records: readonly MxRecord[], hosts: readonly Host[], family: Family): Destination {
     const isOurs = ({ addresses }: Host): boolean => addresses.some((address) => this.#parts.isUs(address));
     const ours = new Set(hosts.filter(isOurs).map(({ exchange }) => exchange));
     const usable = beforeUs(hosts, (exchange) => ours.has(exchange));
@@ -131,7 +137,7 @@ export class DestinationFinder {
       }),
     }));
     const reachable = open.filter(({ addresses }) => addresses.length > 0);
-    if (reachable.length === 0) return nowhere(domain, records, usable, barred);
+    if (reachable.length === 0) return nowhere(domain, records, usable, barred, family);
     return { kind: "hosts", site: siteOf(records), order: orderOf(records), hosts: reachable };
   }
 }
@@ -147,10 +153,17 @@ function nowhere(
   records: readonly MxRecord[],
   hosts: readonly Host[],
   barred: readonly Barred[],
+  family: Family,
 ): Destination {
   const trouble = hosts.find((host) => host.trouble !== undefined)?.trouble;
   if (trouble !== undefined) return { kind: "unknown", detail: trouble };
   if (barred.length > 0) return barredFrom(barred);
+  // It may have addresses that we do not connect to: nothing is wrong with the name.
+  if (family !== "any")
+    return refused(
+      "5.4.4",
+      `${domain} has no mail server with an ${FAMILIES[family]} address, and only those are connected to`,
+    );
   const isImplicit = records.length === 1 && records[0]!.exchange === domain;
   if (isImplicit) return refused("5.1.2", `${domain} has no mail server, and no address itself`);
   return refused("5.4.4", `none of the hosts that take mail for ${domain} has an address`);
@@ -176,7 +189,8 @@ function inTurn(first: readonly string[], second: readonly string[]): string[] {
 
 /** The same for all domains with the same hosts, whatever their order. */
 function siteOf(records: readonly MxRecord[]): string {
-  const names = records.map(({ exchange }) => exchange).filter((name) => name !== "");
+  // A name in the DNS may have any octets; what stands behind @ is the egress (core/routing/lane).
+  const names = records.map(({ exchange }) => exchange.replaceAll("@", "?")).filter((name) => name !== "");
   return [...new Set(names)].toSorted().slice(0, OUTBOUND.exchangersMax).join(",");
 }
 

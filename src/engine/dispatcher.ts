@@ -6,7 +6,7 @@ import type { StoredEnvelope } from "../core/mail/stored.ts";
 import { type Failure, type Outcome, type Transient, trouble, unroutable } from "../core/outbound/outcome.ts";
 import type { Pauses } from "../core/queue/pause.ts";
 import { PRIORITIES, type Priority } from "../core/queue/priority.ts";
-import { type Lane, type NextHop, parseLane } from "../core/routing/lane.ts";
+import { type Lane, type NextHop, parseLane, through } from "../core/routing/lane.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
 import { FREE_TERMS, type SiteLimits, type SiteTerms } from "../core/routing/site-terms.ts";
 import type { Entropy } from "../ports/entropy.ts";
@@ -30,10 +30,14 @@ export interface DispatcherParts extends CourierParts, SettlerParts {
   readonly finder: Pick<DestinationFinder, "find">;
   /** Of the servers that MX records name. */
   readonly exchangerPort: number;
-  readonly exchangerTerms: SiteTerms;
-  /** By name at every attempt; undefined where the configuration has it no more. */
-  smartHost(name: string): SmartHost | undefined;
+  /** By name at every attempt, as all that is looked up here; undefined where the configuration has the egress no more. */
+  exchangerTerms(egress: string | undefined): SiteTerms | undefined;
+  /** Undefined where the configuration has it or the egress no more. */
+  smartHost(name: string, egress: string | undefined): SmartHost | undefined;
 }
+
+type SmartHostHop = Extract<NextHop, { kind: "smarthost" }>;
+type DomainHop = Extract<NextHop, { kind: "mx" }>;
 
 /** A message that was just committed, for those of its deliveries that stay in hand. */
 export interface Fresh {
@@ -267,46 +271,53 @@ export class Dispatcher implements CourierHandler, QueueListener {
     if (hop === undefined) return this.#reroute(load);
     switch (hop.kind) {
       case "smarthost":
-        return this.#toSmartHost(load, hop.name);
+        return this.#toSmartHost(load, hop);
       case "mx":
-        return this.#locate(load, hop.domain);
+        return this.#locate(load, hop);
       default:
         return unreachable(hop);
     }
   }
 
-  #toSmartHost(load: Load, name: string): void {
-    const found = this.#parts.smartHost(name);
+  #toSmartHost(load: Load, { name, egress }: SmartHostHop): void {
+    const found = this.#parts.smartHost(name, egress);
     if (found === undefined) return this.#reroute(load);
     return this.#toSite(load, load.lane, {
       order: "",
       limits: found.limits,
       target: () => {
-        const host = this.#parts.smartHost(name); // at every attempt, so that a repaired one acts at once
-        return host === undefined ? undefined : smartHostTarget(host);
+        const host = this.#parts.smartHost(name, egress); // at every attempt, so that a repaired one acts at once
+        return host && smartHostTarget(host);
       },
     });
   }
 
-  /** Looks for the domain's servers; what comes meanwhile for the same domain goes with it. */
-  #locate(load: Load, domain: string): void {
+  /** Looks for the domain's servers; what comes meanwhile for the same lane goes with it. */
+  #locate(load: Load, { domain, egress }: DomainHop): void {
+    const terms = this.#parts.exchangerTerms(egress);
+    if (terms === undefined) return this.#reroute(load);
     const waiting = this.#locating.get(load.lane);
     if (waiting !== undefined) return void waiting.push(load);
     this.#locating.set(load.lane, [load]);
-    void this.#parts.finder.find(domain).then((destination) => this.#located(load.lane, destination));
+    const { family } = terms.egress;
+    void this.#parts.finder.find(domain, family).then((found) => this.#located(load.lane, egress, terms, found));
   }
 
-  #located(lane: Lane, destination: Destination): void {
+  #located(lane: Lane, egress: string | undefined, { limits }: SiteTerms, destination: Destination): void {
     const loads = this.#locating.get(lane) ?? [];
     this.#locating.delete(lane);
     switch (destination.kind) {
       case "hosts": {
-        const { hosts, site, order } = destination;
+        const { hosts, order } = destination;
+        const site = through(egress, destination.site);
         this.#openings.sited(lane, site);
-        const { exchangerPort, exchangerTerms, entropy, queue } = this.#parts;
+        const { exchangerPort, entropy, queue } = this.#parts;
         if (loads.some(({ message }) => message.claimedFrom === lane)) queue.sited(lane, site);
-        const target = (): Target => exchangerTarget(hosts, exchangerPort, exchangerTerms, () => entropy.fraction());
-        for (const load of loads) this.#toSite(load, site, { order, limits: exchangerTerms.limits, target });
+        const target = (): Target | undefined => {
+          const terms = this.#parts.exchangerTerms(egress);
+          return terms && exchangerTarget(hosts, exchangerPort, terms, () => entropy.fraction());
+        };
+        for (const load of loads) this.#toSite(load, site, { order, limits, target });
         return;
       }
       case "refused":

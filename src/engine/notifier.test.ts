@@ -39,7 +39,13 @@ function scene(parts: Partial<NotifierParts> = {}): Scene {
     postmaster: undefined,
     delayNotice: undefined,
     routes: () => [
-      { recipient: undefined, sender: undefined, priority: "normal", steps: [{ kind: "smarthost", name: "a" }] },
+      {
+        recipient: undefined,
+        sender: undefined,
+        priority: "normal",
+        steps: [{ kind: "smarthost", name: "a" }],
+        egress: undefined,
+      },
     ],
     ...parts,
   });
@@ -243,6 +249,7 @@ test("no route takes it: that is said, and nothing is queued", async () => {
       sender: undefined,
       priority: "normal",
       steps: [{ kind: "smarthost", name: "a" }],
+      egress: undefined,
     },
   ];
   const { notifier, events } = scene({ routes: () => only });
@@ -265,8 +272,15 @@ test("reports go by routes for the null sender", async () => {
       sender: parseAddressPattern("<>"),
       priority: "normal",
       steps: [{ kind: "smarthost", name: "reports" }],
+      egress: undefined,
     },
-    { recipient: undefined, sender: undefined, priority: "normal", steps: [{ kind: "smarthost", name: "a" }] },
+    {
+      recipient: undefined,
+      sender: undefined,
+      priority: "normal",
+      steps: [{ kind: "smarthost", name: "a" }],
+      egress: undefined,
+    },
   ];
   const report = await written(scene({ routes: () => routes }).notifier, message());
   expect(report.deliveries).toMatchObject([{ lane: "smarthost/reports" }]);

@@ -74,7 +74,7 @@ function scene(
   };
   const clock = { now: () => now, monotonic: () => now, soon: queueMicrotask };
   const recorder = { record: (event: Event) => void events.push(event) };
-  const parts = { queue, client, recorder, clock, smartHosts: ["a", "primary"] };
+  const parts = { queue, client, recorder, clock, smartHosts: ["a", "primary"], egresses: ["bulk", "news"] };
   return { operator: new QueueOperator(parts), events, steps, timers };
 }
 
@@ -161,6 +161,31 @@ test("a lane that nobody knows is wrong, and the nearest is named; one where not
   // Pages before this one found something, which may be gone from the queue by now.
   expect(await hold("smarthost/typo", { ...last, hasMatch: true })).toEqual({ ...nothing, hasMatch: true });
   expect(steps).toEqual([]);
+});
+
+test("a lane names an egress that there is; mail of the same next hop may be in the queue of another one", async () => {
+  const { operator } = scene();
+  const last = { after: String((MESSAGES - 1) * 4096) };
+  const hold = (lane: string): Promise<unknown> => operator.act({ action: "hold", selection: { lane }, ...last });
+  const refused = (lane: string, why: string): unknown => ({
+    kind: "wrong",
+    refused: `${lane}: neither the configuration nor the queue has such ${why}`,
+  });
+  expect(await hold("mx/b.example@blk")).toEqual(
+    refused("mx/b.example@blk", "an egress; did you mean mx/b.example@bulk?"),
+  );
+  expect(await hold("smarthost/primary@nwes")).toEqual(
+    refused("smarthost/primary@nwes", "an egress; did you mean smarthost/primary@news?"),
+  );
+  expect(await hold("mx/b.example@x")).toEqual(
+    refused("mx/b.example@x", "an egress; the configuration has bulk, news"),
+  );
+  expect(await hold("smarthost/typo@bulk")).toMatchObject(
+    refused("smarthost/typo@bulk", "a smart host; the configuration has a, primary") as object,
+  );
+  expect(await operator.pause({ target: "mx/b.example@blk", isPaused: true })).toMatchObject({ kind: "wrong" });
+  expect(await hold("mx/b.example@bulk")).not.toHaveProperty("refused");
+  expect(await hold("smarthost/a@bulk")).toMatchObject({ changed: 0, nearest: "smarthost/a" });
 });
 
 test("a store that hangs does not hang a command", async () => {

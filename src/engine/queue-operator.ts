@@ -1,4 +1,5 @@
 import { CONTROL, QUEUE } from "../core/base/limits.ts";
+import { nearest } from "../core/config/nearest.ts";
 import { QUEUE_ACTIONS, type QueueAction, effectOf } from "../core/queue/action.ts";
 import { type PauseTarget, pauseText } from "../core/queue/pause.ts";
 import {
@@ -9,7 +10,7 @@ import {
   parseSelection,
   selectionText,
 } from "../core/queue/selection.ts";
-import { type Lane, parseLane, smartHostLane } from "../core/routing/lane.ts";
+import { type Lane, parseLane, smartHostLane, through, withoutEgress } from "../core/routing/lane.ts";
 import { StorageError } from "../ports/content.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { QueueRecords } from "../ports/queue-records.ts";
@@ -25,6 +26,8 @@ export interface QueueOperatorParts {
   readonly clock: Pick<Clock, "now" | "monotonic" | "soon">;
   /** Names of the smart hosts in the configuration. */
   readonly smartHosts: readonly string[];
+  /** And of the egresses. */
+  readonly egresses: readonly string[];
 }
 
 /** What an operator does to queued mail: found here, page by page, and done by the store thread, step by step. */
@@ -64,8 +67,8 @@ export class QueueOperator {
     if (lane === undefined) return report;
     const strange = this.#strange(lane);
     if (strange !== undefined) return strange;
-    const nearest = this.#nearest(lane);
-    return nearest === undefined || nearest === lane ? report : { ...report, nearest };
+    const meant = this.#meant(lane);
+    return meant === undefined ? report : { ...report, nearest: meant };
   }
 
   async #steps(action: QueueAction, selection: Selection, from: number): Promise<ActionReport> {
@@ -127,22 +130,39 @@ export class QueueOperator {
 
   /** Set where neither the configuration nor the queue knows the lane. Mail for any domain may come. */
   #strange(lane: Lane): Refusal | undefined {
-    const { queue, smartHosts } = this.#parts;
+    const { queue, smartHosts, egresses } = this.#parts;
     const hop = parseLane(lane);
-    if (hop?.kind !== "smarthost" || smartHosts.includes(hop.name) || queue.hasLane(lane)) return undefined;
-    const nearest = this.#nearest(lane);
-    const advice =
-      nearest === undefined
-        ? `the configuration has ${smartHosts.slice(0, CONTROL.lanesShown).join(", ")}`
-        : `did you mean ${nearest}?`;
-    return wrong(`${lane}: neither the configuration nor the queue has such a smart host; ${advice}`);
+    if (hop === undefined || queue.hasLane(lane)) return undefined;
+    if (hop.kind === "smarthost" && !smartHosts.includes(hop.name))
+      return unknown(lane, "a smart host", smartHosts, this.#nearest(lane));
+    if (hop.egress === undefined || egresses.includes(hop.egress)) return undefined;
+    const meant = nearest(hop.egress, egresses);
+    return unknown(lane, "an egress", egresses, meant === undefined ? undefined : through(meant, withoutEgress(lane)));
+  }
+
+  /** Nothing is in it: what was meant has nearly that name, or goes to the same next hop through another egress. */
+  #meant(lane: Lane): Lane | undefined {
+    const found = this.#nearest(lane);
+    if (found !== undefined && found !== lane) return found;
+    return this.#queued().find((other) => other !== lane && withoutEgress(other) === withoutEgress(lane));
   }
 
   #nearest(lane: Lane): Lane | undefined {
-    const { queue, smartHosts, clock } = this.#parts;
-    const queued = queue.lanes(clock.now(), CONTROL.listedMax).map((found) => found.lane);
-    return nearestLane(lane, [...smartHosts.map(smartHostLane), ...queued]);
+    const egress = parseLane(lane)?.egress;
+    const named = this.#parts.smartHosts.map((name) => through(egress, smartHostLane(name)));
+    return nearestLane(lane, [...named, ...this.#queued()]);
   }
+
+  #queued(): Lane[] {
+    const { queue, clock } = this.#parts;
+    return queue.lanes(clock.now(), CONTROL.listedMax).map(({ lane }) => lane);
+  }
+}
+
+function unknown(lane: Lane, what: string, known: readonly string[], meant: Lane | undefined): Refusal {
+  const names = known.length === 0 ? "none" : known.slice(0, CONTROL.lanesShown).join(", ");
+  const advice = meant === undefined ? `the configuration has ${names}` : `did you mean ${meant}?`;
+  return wrong(`${lane}: neither the configuration nor the queue has such ${what}; ${advice}`);
 }
 
 function wrong(refused: string): Refusal {

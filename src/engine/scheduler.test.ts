@@ -302,6 +302,24 @@ test("a lane with another step is claimed while its site is blocked: its mail ma
   ]);
 });
 
+test("the other step of a lane with an egress is the one that is seen through it", () => {
+  const s = scene(1, (name) => (name === "mx/b.example@bulk" ? [{ kind: "smarthost", name: "backup" }] : []));
+  const fails = (site: string): void => {
+    s.fromMail({ kind: "demand", site, connections: 1 });
+    s.fromMail({ kind: "release", site, report: { deliveries: 0, failure: "refused" } });
+  };
+  s.fromStore({ kind: "wake", at: s.now });
+  const claimed: ClaimedLane = { lane: "mx/b.example@bulk", count: 5, octets: 5, hasMore: true };
+  s.fromStore({ kind: "claimed", isDue: true, lanes: [claimed] });
+  s.fromMail({ kind: "sited", lane: "mx/b.example@bulk", site: "mx.b.example@bulk" });
+  const rests = () => s.store.filter(({ kind }) => kind === "rest");
+  fails("smarthost/backup"); // another site
+  fails("mx.b.example@bulk");
+  expect(rests().filter((message) => "lane" in message && message.lane === "mx/b.example@bulk")).toEqual([]);
+  fails("smarthost/backup@bulk");
+  expect(rests().at(-1)).toMatchObject({ lane: "mx/b.example@bulk" });
+});
+
 test("dead sites leave room to new ones, and both to those that take mail", () => {
   const s = scene();
   const { failingConnectionsMax, provenReserve, connectionsMax } = OUTBOUND;

@@ -2,7 +2,7 @@ import { unreachable } from "../core/base/invariant.ts";
 import { QUEUE } from "../core/base/limits.ts";
 import type { Duration, Instant } from "../core/base/time.ts";
 import type { Step } from "../core/routing/route.ts";
-import { type Lane, isRetriedWithItsSite, smartHostLane } from "../core/routing/lane.ts";
+import { type Lane, isRetriedWithItsSite, parseLane, smartHostLane, through } from "../core/routing/lane.ts";
 import type { SiteLimits } from "../core/routing/site-terms.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { Entropy } from "../ports/entropy.ts";
@@ -230,9 +230,12 @@ export class Scheduler {
 
   /** False where what is claimed of it may go another way than through its site. */
   #tellRest(lane: Lane, until: Instant): boolean {
+    const egress = parseLane(lane)?.egress;
     const ends = this.#parts
       .fallbacksOf(lane)
-      .map((step) => (step.kind === "mx" ? undefined : this.#sites.blockOf(smartHostLane(step.name))?.until));
+      .map((step) =>
+        step.kind === "mx" ? undefined : this.#sites.blockOf(through(egress, smartHostLane(step.name)))?.until,
+      );
     if (ends.includes(undefined)) return false;
     this.#store.say({ kind: "rest", lane, blockedUntil: Math.min(until, ...ends.map((end) => end ?? until)) });
     return true;

@@ -259,3 +259,63 @@ test("a connection that stands only after the disk got full begins nothing: its 
   expect(s.hop.said.some((line) => line.startsWith("MAIL"))).toBe(false);
   expect(s.reports).toMatchObject([{ failure: undefined }]);
 });
+
+const bulk = { name: "bulk", source: "192.0.2.9", ehloName: "bulk.example", family: "ipv4" } as const;
+
+test("a domain's servers seen through an egress are a site of their own: its block holds up no other mail for them", async () => {
+  const s = routed(mx);
+  s.egresses.set("bulk", bulk);
+  s.terms = { ...s.terms, egress: { source: undefined, ehloName: "own.example", family: "any" } };
+  s.destinations.set("b.example", hosts("198.51.100.1"));
+  s.dispatcher.take(fresh(1, `${mx}@bulk`));
+  s.dispatcher.take(fresh(1, mx));
+  await settle();
+  expect(s.families).toEqual(["ipv4", "any"]);
+  s.dispatcher.blocked("mx.b.example@bulk", { ...blockFor(s.clock, 5000, "source-unusable: no"), isOurs: true });
+  expect(s.settlements).toMatchObject([{ kind: "park", lane: `${mx}@bulk` }]);
+  s.dispatcher.granted("mx.b.example", 1);
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "park" }, { kind: "finish" }]);
+  s.clock.advance(5000);
+  s.dispatcher.take(fresh(1, `${mx}@bulk`));
+  await settle();
+  s.dispatcher.granted("mx.b.example@bulk", 1);
+  await settle();
+  expect(s.hop.targets).toMatchObject([
+    { source: undefined, family: "any" },
+    { source: "192.0.2.9", family: "ipv4" },
+  ]);
+  expect(s.hop.said.filter((line) => line.startsWith("EHLO"))).toEqual(["EHLO own.example", "EHLO bulk.example"]);
+});
+
+test("a smart host is shown the egress as it is at the attempt; one that is gone has the mail routed anew", async () => {
+  const s = routed("smarthost/a");
+  s.egresses.set("bulk", { ...bulk, ehloName: "before.example" });
+  for (const name of ["smarthost/a@bulk", "smarthost/a@bulk"]) s.dispatcher.take(fresh(1, name));
+  s.egresses.set("bulk", bulk);
+  s.dispatcher.granted("smarthost/a@bulk", 1);
+  await settle();
+  expect(s.hop.said.filter((line) => line.startsWith("EHLO"))).toEqual(["EHLO bulk.example"]);
+  s.destinations.set("b.example", hosts("198.51.100.1"));
+  s.dispatcher.take(fresh(1, `${mx}@bulk`));
+  await settle(); // waits for a slot
+  s.egresses.clear();
+  s.settlements.length = 0;
+  s.dispatcher.granted("mx.b.example@bulk", 1);
+  for (const name of ["smarthost/a@bulk", `${mx}@bulk`]) s.dispatcher.take(fresh(1, name));
+  await settle();
+  const rerouted = { kind: "park", lane: "smarthost/a", attempts: 0 };
+  expect(s.settlements).toMatchObject([rerouted, rerouted, rerouted]);
+  expect(s.events.filter(({ event }) => event === "delivery.rerouted")).toHaveLength(3);
+  expect(s.hop.connections).toBe(1);
+});
+
+test("the next step of a route with an egress has it too", async () => {
+  const s = routed("smarthost/a@bulk", `${backup}@bulk`);
+  s.egresses.set("bulk", bulk);
+  s.dispatcher.blocked("smarthost/a@bulk", blockFor(s.clock, 5000, "refused"));
+  s.dispatcher.take(fresh(1, "smarthost/a@bulk"));
+  s.dispatcher.granted(`${backup}@bulk`, 1);
+  await settle();
+  expect(s.hop.targets).toMatchObject([{ host: "backup.example", source: "192.0.2.9" }]);
+});

@@ -105,7 +105,13 @@ export async function startSink(
     sendersOf: () => [],
     postmaster: undefined,
     routes: () => [
-      { recipient: undefined, sender: undefined, priority: "normal", steps: [{ kind: "smarthost", name: "sink" }] },
+      {
+        recipient: undefined,
+        sender: undefined,
+        priority: "normal",
+        steps: [{ kind: "smarthost", name: "sink" }],
+        egress: undefined,
+      },
     ],
     permitsLiterals: true,
     obstacle: () => undefined,

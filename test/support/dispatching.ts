@@ -3,7 +3,7 @@ import { type Duration, day } from "../../src/core/base/time.ts";
 import type { Event } from "../../src/core/events.ts";
 import { DELIVERY_RETRY } from "../../src/core/queue/backoff.ts";
 import type { DeliveryPolicy } from "../../src/core/queue/settle.ts";
-import { FREE_TERMS, type SiteTerms } from "../../src/core/routing/site-terms.ts";
+import { FREE_TERMS, type NamedEgress, type SiteTerms, termsThrough } from "../../src/core/routing/site-terms.ts";
 import type { SmartHost } from "../../src/core/routing/smart-host.ts";
 import { BrokenTls } from "../../src/engine/broken-tls.ts";
 import type { Destination } from "../../src/engine/destination.ts";
@@ -118,10 +118,14 @@ export interface Scene {
   readonly clock: FakeClock;
   /** Smart hosts by name. */
   hosts: Map<string, SmartHost>;
+  /** Egresses by name. */
+  egresses: Map<string, NamedEgress>;
   /** Lanes of every recipient's route. */
   route: readonly string[];
   /** What the DNS says of domains; unknown where it is not here. */
   destinations: Map<string, Destination>;
+  /** Of the addresses that were looked for. */
+  readonly families: string[];
   /** Of strangers' servers. */
   terms: SiteTerms;
   /** Sites that a permit was asked for. */
@@ -186,8 +190,10 @@ export function scene(options: SceneOptions = {}): Scene {
     events,
     clock,
     hosts: new Map([["a", site]]),
+    egresses: new Map(),
     route: [lane],
     destinations: new Map(),
+    families: [],
     terms: FREE_TERMS,
     asked: [],
     sited: [],
@@ -204,13 +210,14 @@ export function scene(options: SceneOptions = {}): Scene {
     files: { create: () => unused(), open: () => unused() },
     brokenTls: new BrokenTls(clock),
     finder: {
-      find: (domain) => Promise.resolve(made.destinations.get(domain) ?? { kind: "unknown", detail: "SERVFAIL" }),
+      find: (domain, family) => {
+        made.families.push(family);
+        return Promise.resolve(made.destinations.get(domain) ?? { kind: "unknown", detail: "SERVFAIL" });
+      },
     },
     exchangerPort: 25,
-    get exchangerTerms() {
-      return made.terms;
-    },
-    smartHost: (name) => made.hosts.get(name),
+    exchangerTerms: (egress) => termsThrough((name) => made.egresses.get(name), egress, made.terms),
+    smartHost: (name, egress) => termsThrough((named) => made.egresses.get(named), egress, made.hosts.get(name)),
     lanesOf: () => made.route,
     notifier: new Notifier({
       clock,
@@ -226,6 +233,7 @@ export function scene(options: SceneOptions = {}): Scene {
           sender: undefined,
           priority: "normal",
           steps: [{ kind: "smarthost", name: "reports" }],
+          egress: undefined,
         },
       ],
       ...options.reports,

@@ -100,6 +100,7 @@ export function testListener(words: string): TestListener {
         sender: undefined,
         priority: "normal",
         steps: [{ kind: "smarthost", name: "a" }],
+        egress: undefined,
       },
     ],
     postmaster: draft.postmaster,

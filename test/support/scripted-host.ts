@@ -47,6 +47,9 @@ export interface TakenMessage {
   readonly isTls: boolean;
   /** Number of its connection, from 1. */
   readonly connection: number;
+  /** Address of the other end, and the name it gave. */
+  readonly peer: string;
+  readonly name: string;
   /** By the wall clock. */
   readonly at: number;
 }
@@ -131,6 +134,7 @@ export class ScriptedHost {
 
   #serve(raw: net.Socket): void {
     const connection = ++this.connections;
+    const peer = raw.remoteAddress ?? "";
     this.standing++;
     this.standingMax = Math.max(this.standingMax, this.standing);
     this.openedAt.push(Date.now());
@@ -153,6 +157,7 @@ export class ScriptedHost {
     let isLogin = false;
     let isTls = false;
     let isSilent = false;
+    let name = "";
     let isBusy = false;
     let from = "";
     let to: string[] = [];
@@ -190,6 +195,7 @@ export class ScriptedHost {
       if (verb === "DATA" && to.length === 0 && this.script("DATA", { line, from, to, isTls }) === undefined)
         return void socket.write("503 5.5.1 no recipients\r\n");
       const inner = /<(.*?)>/.exec(line)?.[1] ?? "";
+      if (verb === "EHLO" || verb === "HELO") name = line.slice(5);
       if (verb === "MAIL") {
         from = inner;
         to = [];
@@ -225,7 +231,7 @@ export class ScriptedHost {
     const finish = (content: string): void => {
       const recipients = to;
       if (isSuccess(say("CONTENT", content)))
-        this.messages.push({ from, to: recipients, commands, content, isTls, connection, at: Date.now() });
+        this.messages.push({ from, to: recipients, commands, content, isTls, connection, peer, name, at: Date.now() });
     };
     const take = (octets: Buffer): void => {
       input += octets.toString("latin1");

@@ -6,10 +6,14 @@ const from = (source: string | undefined) => ({ ...FREE_TERMS, egress: { ...FREE
 const delivery = { permitsLiterals: false, privateNetworks: [], port: 25 };
 
 test("a source that is not this machine's is named with its key; one that is, or none, is not", () => {
-  const own = { smartHosts: [], delivery: { ...delivery, ...from("127.0.0.9") } };
+  const own = { smartHosts: [], egresses: [], delivery: { ...delivery, ...from("127.0.0.9") } };
   expect(warnOfSources(own)).toEqual([]);
   expect(warnOfSources({ ...own, delivery: { ...delivery, ...from(undefined) } })).toEqual([]);
   expect(warnOfSources({ ...own, delivery: { ...delivery, ...from("192.0.2.9") } })).toEqual([
     "delivery.source: 192.0.2.9 is no address of this machine now: what is to be sent from there waits",
+  ]);
+  const egress = (source: string) => ({ name: "bulk", source, ehloName: undefined, family: undefined });
+  expect(warnOfSources({ ...own, egresses: [egress("192.0.2.9"), egress("127.0.0.9")] })).toEqual([
+    "egress.bulk.source: 192.0.2.9 is no address of this machine now: what is to be sent from there waits",
   ]);
 });

@@ -8,10 +8,12 @@ function isHere(address: string): boolean {
 }
 
 /** A line for each `source` that is no address of this machine: it may get it later, but mail waits until then. */
-export function warnOfSources({ smartHosts, delivery }: Pick<Config, "smartHosts" | "delivery">): string[] {
+export function warnOfSources(config: Pick<Config, "smartHosts" | "delivery" | "egresses">): string[] {
+  const { smartHosts, delivery, egresses } = config;
   const sources = [
     ...smartHosts.map(({ name, egress }) => [`smarthosts.${name}.source`, egress.source] as const),
     ["delivery.source", delivery.egress.source] as const,
+    ...egresses.map(({ name, source }) => [`egress.${name}.source`, source] as const),
   ];
   return sources.flatMap(([key, source]) =>
     source === undefined || isHere(source)

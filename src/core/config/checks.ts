@@ -2,25 +2,17 @@
 // valid, and so is each entry of a list, so that one slip does not hide the others.
 
 import { invariant } from "../base/invariant.ts";
-import { isIpv4, isIpv6 } from "../mail/domain.ts";
 import type { Argon2Parameters } from "../policy/password-hash.ts";
 import { type Network, addressOctets, contains, isLoopback, isWideOpen, parseNetwork } from "../policy/network.ts";
-import { domainLane } from "../routing/lane.ts";
+import { domainLane, withoutEgress } from "../routing/lane.ts";
 import { type Route, type Way, wayFor } from "../routing/route.ts";
 import { listenText } from "./config.ts";
-import { type ConfigIssue, type ConfigPath, configPathText, issue } from "./issue.ts";
+import { checkEgresses, checkFamily, checkRouteEgress, warnOfUnusedEgresses } from "./egress-checks.ts";
+import { type ConfigIssue, configPathText, issue } from "./issue.ts";
 import { nearest } from "./nearest.ts";
+import { type RoughSections, type SomeSections, validOnes } from "./rough-sections.ts";
 import { type ConfigSections, OPEN_TO_EVERYONE } from "./schema.ts";
 import { durationText } from "./values.ts";
-
-/** A section that is not there is not valid; `tls: undefined` is a valid way of having none. */
-type SomeSections = { readonly [Key in keyof ConfigSections]?: ConfigSections[Key] | undefined };
-
-type ListKey = "listeners" | "credentials" | "routes";
-/** The same where not all is valid: entries that are not are undefined, so that their neighbours keep their places. */
-export type RoughSections = Omit<SomeSections, ListKey | "smarthosts"> & {
-  readonly [Key in ListKey]?: readonly (ConfigSections[Key][number] | undefined)[] | undefined;
-} & { readonly smarthosts?: Readonly<Record<string, SmartHostSection | undefined>> | undefined };
 
 function knownNetwork(text: string): Network {
   const network = parseNetwork(text);
@@ -39,10 +31,6 @@ type SmartHostSection = ConfigSections["smarthosts"][string];
 
 export function listenerName(listener: ListenerSection): string {
   return listener.name ?? listenText(listener.listen);
-}
-
-function validOnes<T>(entries: readonly (T | undefined)[]): (readonly [number, T])[] {
-  return entries.flatMap((entry, index) => (entry === undefined ? [] : [[index, entry] as const]));
 }
 
 /** An issue for each entry whose key an earlier one has; `undefined` is never the same. */
@@ -137,23 +125,6 @@ function checkSmartHosts({ smarthosts = {} }: RoughSections): ConfigIssue[] {
   });
 }
 
-/** An address can only be reached by its own family. `host` may be a name. */
-function checkFamily(
-  place: ConfigPath,
-  { source, family }: Pick<SmartHostSection, "source" | "family">,
-  host: string | undefined,
-): ConfigIssue[] {
-  const familyOf = (address: string | undefined): string | undefined =>
-    address === undefined ? undefined : isIpv4(address) ? "ipv4" : isIpv6(address) ? "ipv6" : undefined;
-  const own = familyOf(source) ?? (family === "any" ? undefined : family);
-  if (source !== undefined && family !== "any" && own !== family)
-    return [issue([...place, "family"], `contradicts source, which is an address of ${own}`)];
-  const theirs = familyOf(host);
-  if (own === undefined || theirs === undefined || own === theirs) return [];
-  const key = source === undefined ? "family" : "source";
-  return [issue([...place, key], `cannot reach the url's host, which is an address of ${theirs}`)];
-}
-
 function checkDelivery({ delivery }: RoughSections): ConfigIssue[] {
   return delivery === undefined ? [] : checkFamily(["delivery"], delivery, undefined);
 }
@@ -230,6 +201,8 @@ const ERRORS: readonly ((sections: RoughSections) => readonly ConfigIssue[])[] =
   checkSmartHosts,
   checkDelivery,
   checkRoutes,
+  checkEgresses,
+  checkRouteEgress,
 ];
 
 function warnOfClearPasswords({ listeners = [], credentials = [] }: SomeSections): ConfigIssue[] {
@@ -300,7 +273,7 @@ function warnOfPostmaster({ postmaster, hostname, routes = [] }: SomeSections): 
   if (postmaster.domain.ascii !== hostname) return [];
   // A route that names the domain, and a server for it, is meant.
   const named = way(routes.filter(({ when }) => when?.recipient !== undefined));
-  if (named !== undefined && named.lanes[0] !== domainLane(hostname)) return [];
+  if (named !== undefined && withoutEgress(named.lanes[0]!) !== domainLane(hostname)) return [];
   return [
     issue(
       ["postmaster"],
@@ -309,11 +282,11 @@ function warnOfPostmaster({ postmaster, hostname, routes = [] }: SomeSections): 
   ];
 }
 
-function toRoute({ when, deliver, priority }: ConfigSections["routes"][number]): Route {
+function toRoute({ when, deliver, priority, egress }: ConfigSections["routes"][number]): Route {
   const steps = deliver.map((name) =>
     name === "mx" ? ({ kind: "mx" } as const) : ({ kind: "smarthost", name } as const),
   );
-  return { recipient: when?.recipient, sender: when?.sender, priority, steps };
+  return { recipient: when?.recipient, sender: when?.sender, priority, steps, egress };
 }
 
 function warnOfRetry({ retry }: SomeSections): ConfigIssue[] {
@@ -362,6 +335,7 @@ const WARNINGS: readonly ((sections: SomeSections) => readonly ConfigIssue[])[] 
   warnOfPostmaster,
   warnOfRetry,
   warnOfPrivateNetworks,
+  warnOfUnusedEgresses,
 ];
 
 export function findErrors(sections: RoughSections, ends: Ends): readonly ConfigIssue[] {

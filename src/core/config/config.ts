@@ -6,7 +6,7 @@ import type { AddressPattern } from "../policy/address-pattern.ts";
 import type { PasswordHash } from "../policy/password-hash.ts";
 import type { DelayNotice } from "../queue/ageing.ts";
 import type { Route } from "../routing/route.ts";
-import type { SiteTerms } from "../routing/site-terms.ts";
+import type { NamedEgress, SiteTerms } from "../routing/site-terms.ts";
 
 // What a valid configuration says, with everything parsed. Plain data: it crosses to other threads as it is. Only
 // `main` reads it; each part is handed the values it needs.
@@ -81,6 +81,8 @@ export interface Config {
   };
   readonly credentials: readonly Credential[];
   readonly smartHosts: readonly SmartHost[];
+  /** What routes may name. */
+  readonly egresses: readonly NamedEgress[];
   readonly routes: readonly Route[];
   readonly dns: {
     /** Empty: the system's. */

@@ -52,6 +52,7 @@ describe("a valid configuration", () => {
       access: { networks: [] },
       credentials: [],
       smartHosts: [],
+      egresses: [],
       routes: [],
       threads: "auto",
       dns: { servers: [] },
@@ -141,6 +142,33 @@ describe("a valid configuration", () => {
     expect(a!.egress).toEqual({ source: "2001:db8::7", ehloName: "out.example", family: "ipv6" });
     expect(b!.limits).toEqual({ ...a!.limits, ...FREE_TERMS.limits });
     expect(b!.egress).toEqual({ ...FREE_TERMS.egress, family: "ipv4" });
+  });
+
+  test("an egress has what it says, the family of its source too; a route names it", () => {
+    const { config, warnings } = valid({
+      egress: { bulk: { source: "192.0.2.9", ehlo: "Bulk.example" }, six: { family: "ipv6" } },
+      routes: [{ when: { sender: "<>" }, deliver: "mx", egress: "bulk" }, { deliver: "mx" }],
+    });
+    expect(config.egresses).toEqual([
+      { name: "bulk", source: "192.0.2.9", ehloName: "bulk.example", family: "ipv4" },
+      { name: "six", source: undefined, ehloName: undefined, family: "ipv6" },
+    ]);
+    expect(config.routes.map(({ egress }) => egress)).toEqual(["bulk", undefined]);
+    expect(warnings.filter((warning) => warning.startsWith("egress"))).toEqual([
+      "egress.six: no route names it: nothing is sent through it",
+    ]);
+  });
+
+  test("what an egress says goes before what the next hop says, of the family too", () => {
+    const six = { source: "2001:db8::9" };
+    expect(
+      errorsWith({
+        egress: { six },
+        delivery: { family: "ipv4" },
+        smarthosts: { a: { url: "smtp://a.example", source: "192.0.2.1" } },
+        routes: [{ deliver: ["mx", "a"], egress: "six" }],
+      }),
+    ).toEqual([]);
   });
 
   test("routes lead to their smart host", () => {

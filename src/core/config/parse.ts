@@ -3,11 +3,12 @@ import { OUTBOUND } from "../base/limits.ts";
 import { isIpv4 } from "../mail/domain.ts";
 import { type AddressPattern, parseAddressPattern } from "../policy/address-pattern.ts";
 import type { Step } from "../routing/route.ts";
-import type { SiteTerms } from "../routing/site-terms.ts";
-import { type Ends, type RoughSections, findErrors, findWarnings, listenerName } from "./checks.ts";
+import type { NamedEgress, SiteTerms } from "../routing/site-terms.ts";
+import { type Ends, findErrors, findWarnings, listenerName } from "./checks.ts";
 import type { Config, Credential, CredentialSecret, Listener, SmartHost, SmartHostTls } from "./config.ts";
 import type { ConfigIssue } from "./issue.ts";
 import { toConfigIssues } from "./messages.ts";
+import type { RoughSections } from "./rough-sections.ts";
 import { type ConfigSections, configSchema, listener } from "./schema.ts";
 import { smartHost } from "./schema-outbound.ts";
 import { unwrap } from "./shape.ts";
@@ -111,6 +112,11 @@ type SiteSection = Pick<
   | "family"
 >;
 
+/** An address can only reach its own family. */
+function familyWith(source: string): "ipv4" | "ipv6" {
+  return isIpv4(source) ? "ipv4" : "ipv6";
+}
+
 function toTerms(section: SiteSection): SiteTerms {
   const { source, family } = section;
   return {
@@ -123,9 +129,13 @@ function toTerms(section: SiteSection): SiteTerms {
     egress: {
       source,
       ehloName: section.ehlo,
-      family: source === undefined ? family : isIpv4(source) ? "ipv4" : "ipv6",
+      family: source === undefined ? family : familyWith(source),
     },
   };
+}
+
+function toEgress(name: string, { source, ehlo, family }: ConfigSections["egress"][string]): NamedEgress {
+  return { name, source, ehloName: ehlo, family: source === undefined ? family : familyWith(source) };
 }
 
 function toSmartHost(name: string, section: ConfigSections["smarthosts"][string]): SmartHost {
@@ -149,11 +159,13 @@ function toConfig(sections: ConfigSections): Config {
     access: { networks: sections.access.networks.map((network) => network.text) },
     credentials: sections.credentials.map(toCredential),
     smartHosts: Object.entries(sections.smarthosts).map(([name, section]) => toSmartHost(name, section)),
-    routes: sections.routes.map(({ when, deliver, priority }) => ({
+    egresses: Object.entries(sections.egress).map(([name, section]) => toEgress(name, section)),
+    routes: sections.routes.map(({ when, deliver, priority, egress }) => ({
       recipient: when?.recipient,
       sender: when?.sender,
       steps: deliver.map(toStep),
       priority,
+      egress,
     })),
     dns: { servers: sections.dns.servers ?? [] },
     delivery: {

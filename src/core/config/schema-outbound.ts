@@ -5,6 +5,7 @@ import { DSN, QUEUE, RETRY } from "../base/limits.ts";
 import { isIpv4, isIpv6 } from "../mail/domain.ts";
 import { DELIVERY_RETRY } from "../queue/backoff.ts";
 import { PRIORITIES } from "../queue/priority.ts";
+import { NEXT_HOP_NAME } from "../routing/lane.ts";
 import { duration, hostname, isMalformed, path, pattern, text, words } from "./fields.ts";
 import { type Malformed, durationText, malformed, parseSmartHostUrl } from "./values.ts";
 
@@ -39,6 +40,25 @@ function address(value: string): string | Malformed {
   return isIpv4(value) || isIpv6(value) ? value : malformed("expected an address of this machine, such as 192.0.2.1");
 }
 
+function source(whenAbsent: string) {
+  return text(address, {
+    description: "Address of this machine that connections come from; only servers of its family are tried then.",
+    takes: "address",
+    whenAbsent,
+  }).optional();
+}
+
+function ehlo(whenAbsent: string) {
+  return text(hostname, {
+    description: "Name that is said in EHLO. Should resolve to `source`.",
+    takes: "host name",
+    whenAbsent,
+  }).optional();
+}
+
+const family = z.enum(["any", "ipv4", "ipv6"]);
+const FAMILY = "Addresses that are connected to.";
+
 /** Keys of a smart host, and of delivery by MX for all sites. */
 export function siteKeys(absent: { readonly connectionsPerMinute: string; readonly messagesPerConnection: string }) {
   return {
@@ -55,22 +75,26 @@ export function siteKeys(absent: { readonly connectionsPerMinute: string; readon
     connections_per_minute: rate("New connections within any minute.", absent.connectionsPerMinute),
     messages_per_minute: rate("Messages within any minute, each transaction counted.", "no bound"),
     messages_per_connection: rate("Messages over one connection.", absent.messagesPerConnection),
-    source: text(address, {
-      description: "Address of this machine that connections come from; only servers of its family are tried then.",
-      takes: "address",
-      whenAbsent: "the system chooses",
-    }).optional(),
-    ehlo: text(hostname, {
-      description: "Name that is said in EHLO. Should resolve to `source`.",
-      takes: "host name",
-      whenAbsent: "`hostname`",
-    }).optional(),
-    family: z
-      .enum(["any", "ipv4", "ipv6"])
-      .default("any")
-      .meta(words({ description: "Addresses that are connected to." })),
+    source: source("the system chooses"),
+    ehlo: ehlo("`hostname`"),
+    family: family.default("any").meta(words({ description: FAMILY })),
   };
 }
+
+const AS_NEXT_HOP = "as the smart host or `delivery` has it";
+
+export const egress = z
+  .strictObject({
+    source: source(AS_NEXT_HOP),
+    ehlo: ehlo(AS_NEXT_HOP),
+    family: family.meta(words({ description: FAMILY, whenAbsent: AS_NEXT_HOP })).optional(),
+  })
+  .meta(
+    words({
+      description:
+        "How the mail of some routes is sent, by name. Each has queues and limits of its own (docs/operating/routing.md).",
+    }),
+  );
 
 export const smartHost = z
   .strictObject({
@@ -98,10 +122,14 @@ export const smartHost = z
   })
   .meta(words({ description: "Relays that take our mail further, by name." }));
 
-export const smartHostName = z
+export const egressName = z
   .string()
-  .regex(/^[A-Za-z0-9][\w-]{0,62}$/, "is no name: letters, digits, hyphens and underscores, 63 at most")
-  .refine((name) => name !== "mx", "means delivery by MX; give the smart host another name");
+  .regex(NEXT_HOP_NAME, "is no name: letters, digits, hyphens and underscores, 63 at most");
+
+export const smartHostName = egressName.refine(
+  (name) => name !== "mx",
+  "means delivery by MX; give the smart host another name",
+);
 
 export const route = z
   .strictObject({
@@ -144,6 +172,16 @@ export const route = z
             "Which mail goes first where mail has to wait for the same servers: of ten turns `high` has seven, `normal` two, `low` one.",
         }),
       ),
+    egress: z
+      .string()
+      .meta(
+        words({
+          description: "Name of the `egress` that its mail is sent through, in every step.",
+          takes: "name",
+          whenAbsent: AS_NEXT_HOP,
+        }),
+      )
+      .optional(),
   })
   .meta(
     words({

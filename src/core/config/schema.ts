@@ -17,7 +17,7 @@ import {
   username,
   words,
 } from "./fields.ts";
-import { retry, route, siteKeys, smartHost, smartHostName } from "./schema-outbound.ts";
+import { egress, egressName, retry, route, siteKeys, smartHost, smartHostName } from "./schema-outbound.ts";
 import { parseDnsServer, parseListen } from "./values.ts";
 
 export const OPEN_TO_EVERYONE = "I know what I am doing";
@@ -148,6 +148,7 @@ export const configSchema = z.strictObject({
     .meta(words({ description: "Who may relay without a password." })),
   credentials: z.array(credential).default([]),
   smarthosts: z.record(smartHostName, smartHost).default({}),
+  egress: z.record(egressName, egress).default({}),
   routes: z.array(route).default([]),
   dns: z
     .strictObject({

@@ -72,13 +72,20 @@ test("a lane is named as it is shown, and a domain as it is written anywhere", (
     "mx/[192.0.2.1]",
   ]);
   expect(laneNamed("mx/B.Example")).toBe("mx/b.example");
-  for (const text of ["a", "smarthost/", "mx/", "mx/a b", "mx/a..b", "lmtp/a"]) expect(laneNamed(text)).toBeUndefined();
+  expect(["mx/B.Example@bulk", "mx/[IPv6:2001:DB8::1]@B", "smarthost/A@bulk"].map(laneNamed)).toEqual([
+    "mx/b.example@bulk",
+    "mx/[ipv6:2001:db8::1]@B",
+    "smarthost/A@bulk",
+  ]);
+  for (const text of ["a", "smarthost/", "mx/", "mx/a b", "mx/a..b", "lmtp/a", "mx/u@b.example", "mx/a@"])
+    expect(laneNamed(text)).toBeUndefined();
 });
 
 test("the nearest lane is one of the same kind whose name is a slip or two away", () => {
   const known = ["smarthost/slow", "smarthost/primary", "mx/example.com"];
   expect(nearestLane("smarthost/pirmary", known)).toBe("smarthost/primary");
   expect(nearestLane("mx/exmaple.com", known)).toBe("mx/example.com");
+  expect(nearestLane("mx/example.com@bluk", [...known, "mx/example.com@bulk"])).toBe("mx/example.com@bulk");
   for (const lane of ["smarthost/typo", "mx/slow", "smarthost/example.com"])
     expect(nearestLane(lane, known)).toBeUndefined();
 });

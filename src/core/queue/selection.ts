@@ -3,7 +3,7 @@ import { isMessageId, type MessageId } from "../mail/message-id.ts";
 import { parseDomain } from "../mail/domain.ts";
 import { parseForwardPath, parseMailbox, parseReversePath } from "../mail/path.ts";
 import { type AddressPattern, matches, parseAddressPattern, subjectOf } from "../policy/address-pattern.ts";
-import { type Lane, domainLane, literalLane, parseLane } from "../routing/lane.ts";
+import { type Lane, domainLane, literalLane, parseLane, through, withoutEgress } from "../routing/lane.ts";
 
 /** Which deliveries an operator means, as text. */
 export interface SelectionTexts {
@@ -38,15 +38,15 @@ export interface Candidate {
 }
 
 /** How an operator names a lane. */
-export const LANE_FORMS = "smarthost/NAME or mx/DOMAIN";
+export const LANE_FORMS = "smarthost/NAME or mx/DOMAIN, with @EGRESS where its route has one";
 
 /** The lane that an operator means; a domain is taken as it is written anywhere. Undefined where it is none. */
 export function laneNamed(text: string): Lane | undefined {
   const hop = parseLane(text);
   if (hop?.kind !== "mx") return hop === undefined ? undefined : text;
-  if (text.endsWith("]")) return literalLane(hop.domain);
+  if (withoutEgress(text).endsWith("]")) return through(hop.egress, literalLane(hop.domain));
   const domain = parseDomain(hop.domain);
-  return domain === undefined ? undefined : domainLane(domain.ascii);
+  return domain === undefined ? undefined : through(hop.egress, domainLane(domain.ascii));
 }
 
 /** Of the known lanes the one that was surely meant: one of its kind whose name is a slip or two away. */

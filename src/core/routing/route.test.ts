@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Mailbox, parseMailbox } from "../mail/path.ts";
 import { parseAddressPattern } from "../policy/address-pattern.ts";
-import { domainLane, literalLane, parseLane, smartHostLane } from "./lane.ts";
+import { domainLane, literalLane, parseLane, smartHostLane, through, withoutEgress } from "./lane.ts";
 import { type Route, lanesFor, stepsBehind } from "./route.ts";
 
 function mailbox(text: string): Mailbox {
@@ -18,6 +18,7 @@ function route(name: string, when: { recipient?: string; sender?: string } = {})
     sender: pattern(when.sender),
     priority: "normal",
     steps: [{ kind: "smarthost", name }],
+    egress: undefined,
   };
 }
 
@@ -65,6 +66,7 @@ describe("steps", () => {
     sender: undefined,
     priority: "normal",
     steps: [{ kind: "mx" }, { kind: "smarthost", name: "backup" }],
+    egress: undefined,
   };
 
   test.each([
@@ -77,8 +79,16 @@ describe("steps", () => {
   });
 
   test("what has a step behind it somewhere", () => {
-    const of = (kind: string) => stepsBehind([route("alone"), list], (step) => step.kind === kind);
+    const of = (kind: string) => stepsBehind([route("alone"), list], undefined, (step) => step.kind === kind);
     expect([of("mx"), of("smarthost")]).toEqual([[{ kind: "smarthost", name: "backup" }], []]);
+  });
+
+  test("a route's egress is that of all its steps, and of no other route's", () => {
+    const bulk: Route = { ...list, egress: "bulk" };
+    const lanes = lanesFor([bulk], { kind: "null" }, mailbox("a@[IPv6:2001:DB8::1]"));
+    expect(lanes).toEqual(["mx/[2001:db8::1]@bulk", "smarthost/backup@bulk"]);
+    const behind = (egress: string | undefined) => stepsBehind([bulk], egress, (step) => step.kind === "mx");
+    expect([behind("bulk"), behind("news"), behind(undefined)]).toEqual([bulk.steps.slice(1), [], []]);
   });
 });
 
@@ -90,13 +100,26 @@ describe("lanes", () => {
 
   test("the name comes back", () => {
     fc.assert(
-      fc.property(fc.string({ minLength: 1 }), (name) => {
+      fc.property(fc.stringMatching(/^[^@]+$/), (name) => {
         expect(parseLane(smartHostLane(name))).toEqual({ kind: "smarthost", name });
+        expect(parseLane(through("bulk", smartHostLane(name)))).toEqual({ kind: "smarthost", name, egress: "bulk" });
       }),
     );
   });
 
-  test.each(["", "smarthost", "smarthost/", "mx/", "group/a"])("%j is no lane of this version", (text) => {
-    expect(parseLane(text)).toBeUndefined();
+  test("with an egress too, which is taken off again", () => {
+    const lanes = [domainLane("example.com"), literalLane("2001:DB8::1")];
+    expect(lanes.map((lane) => parseLane(through("b-1", lane)))).toEqual([
+      { kind: "mx", domain: "example.com", egress: "b-1" },
+      { kind: "mx", domain: "2001:db8::1", egress: "b-1" },
+    ]);
+    for (const lane of lanes) expect([withoutEgress(lane), withoutEgress(through("b-1", lane))]).toEqual([lane, lane]);
   });
+
+  test.each(["", "smarthost", "smarthost/", "mx/", "group/a", "mx/a@", "mx/@b", "mx/u@example.com", "smarthost/@b"])(
+    "%j is no lane of this version",
+    (text) => {
+      expect(parseLane(text)).toBeUndefined();
+    },
+  );
 });

@@ -1,7 +1,7 @@
 import type { ForwardPath, ReversePath } from "../mail/path.ts";
 import { type AddressPattern, type Subject, matches, subjectOf } from "../policy/address-pattern.ts";
 import type { Priority } from "../queue/priority.ts";
-import { type Lane, domainLane, literalLane, smartHostLane } from "./lane.ts";
+import { type Lane, domainLane, literalLane, smartHostLane, through } from "./lane.ts";
 
 /** Where a route sends mail: to the servers of the recipient's domain, or to a smart host. */
 export type Step = { readonly kind: "mx" } | { readonly kind: "smarthost"; readonly name: string };
@@ -14,6 +14,8 @@ export interface Route {
   readonly priority: Priority;
   /** At least one; the next one is for what `core/routing/fallback` says. */
   readonly steps: readonly Step[];
+  /** Name of the egress that its mail is sent through, in every step; undefined: as the next hop has it. */
+  readonly egress: string | undefined;
 }
 
 function holds(pattern: AddressPattern | undefined, subject: Subject): boolean {
@@ -40,8 +42,9 @@ export function wayFor(routes: readonly Route[], reversePath: ReversePath, forwa
   const recipient = subjectOf(forwardPath);
   const route = routes.find((row) => holds(row.recipient, recipient) && holds(row.sender, sender));
   if (route === undefined) return undefined;
-  const lanes = route.steps.map((step) => laneOf(step, forwardPath)).filter((lane) => lane !== undefined);
-  return lanes.length === 0 ? undefined : { lanes, priority: route.priority };
+  const { steps, egress, priority } = route;
+  const lanes = steps.map((step) => laneOf(step, forwardPath)).filter((lane) => lane !== undefined);
+  return lanes.length === 0 ? undefined : { lanes: lanes.map((lane) => through(egress, lane)), priority };
 }
 
 /** Its lanes; none where nobody takes the mail. */
@@ -53,9 +56,17 @@ export function lanesFor(
   return wayFor(routes, reversePath, forwardPath)?.lanes ?? [];
 }
 
-/** The steps that some route has behind one that `isOf` is true of: its mail may not have to wait for that one. */
-export function stepsBehind(routes: readonly Route[], isOf: (step: Step) => boolean): readonly Step[] {
-  return routes.flatMap(({ steps }) => {
+/**
+ * The steps that some route of this egress has behind one that `isOf` is true of: its mail may not have to wait for that
+ * one.
+ */
+export function stepsBehind(
+  routes: readonly Route[],
+  egress: string | undefined,
+  isOf: (step: Step) => boolean,
+): readonly Step[] {
+  const same = routes.filter((route) => route.egress === egress);
+  return same.flatMap(({ steps }) => {
     const at = steps.findIndex(isOf);
     return at === -1 ? [] : steps.slice(at + 1);
   });

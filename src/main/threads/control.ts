@@ -52,7 +52,8 @@ function main({ plan, store, queue: queueThread }: ControlThreadData): void {
   const view = new QueueView(operator, outletTo(queueThread, plain<ControlToQueue>()), clock);
   listenTo(queueThread, plain<QueueToControl>(), (message) => view.fromQueue(message));
   const smartHosts = plan.config.smartHosts.map(({ name }) => name);
-  const changes = new QueueOperator({ queue, client, recorder, clock, smartHosts });
+  const egresses = plan.config.egresses.map(({ name }) => name);
+  const changes = new QueueOperator({ queue, client, recorder, clock, smartHosts, egresses });
   const answers: Answers = {
     status: () => view.status(),
     list: (query) => view.list(query),

@@ -33,7 +33,7 @@ import { Reception, type ReceptionParts } from "../../engine/reception.ts";
 import type { SpaceReport } from "../../ports/store.ts";
 import { type MailThreadData, dataPaths } from "../plan.ts";
 import { SessionCount } from "../session-count.ts";
-import { destinationFinder, lanesOf, smartHosts } from "./next-hops.ts";
+import { destinationFinder, lanesOf, nextHopTerms } from "./next-hops.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 const DRAIN_LOOK_MS = 50;
@@ -80,8 +80,7 @@ class MailThread {
       brokenTls: new BrokenTls(clock),
       finder: destinationFinder(config, data.addresses, { clock, entropy }),
       exchangerPort: config.delivery.port,
-      exchangerTerms: config.delivery,
-      smartHost: smartHosts(plan),
+      ...nextHopTerms(plan),
       lanesOf: (from, recipient) => lanesOf(config.routes, from, recipient),
       notifier: new Notifier({
         clock,

@@ -6,10 +6,10 @@ import type { Config, ListenAddress } from "../../core/config/config.ts";
 import { parseDnsServer } from "../../core/config/values.ts";
 import { parseForwardPath, parseReversePath } from "../../core/mail/path.ts";
 import { type Network, isLoopback, parseNetwork } from "../../core/policy/network.ts";
-import { type Lane, parseLane, smartHostLane } from "../../core/routing/lane.ts";
+import { type Lane, parseLane, through } from "../../core/routing/lane.ts";
 import { type Route, type Step, lanesFor, stepsBehind } from "../../core/routing/route.ts";
 import type { SmartHost } from "../../core/routing/smart-host.ts";
-import type { SiteLimits } from "../../core/routing/site-terms.ts";
+import { type NamedEgress, type SiteLimits, type SiteTerms, termsThrough } from "../../core/routing/site-terms.ts";
 import { DestinationFinder } from "../../engine/destination.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Entropy } from "../../ports/entropy.ts";
@@ -18,15 +18,23 @@ import type { RelayPlan } from "../plan.ts";
 
 // Where mail may go, as the configuration says.
 
-/** Smart hosts by name, with their authorities. */
-export function smartHosts({ config, authorities }: RelayPlan): (name: string) => SmartHost | undefined {
-  const byName = new Map(
+/** The terms of next hops by name, as the egress of that name has them. */
+export function nextHopTerms({ config, authorities }: RelayPlan): {
+  smartHost(name: string, egress: string | undefined): SmartHost | undefined;
+  exchangerTerms(egress: string | undefined): SiteTerms | undefined;
+} {
+  const hosts = new Map(
     config.smartHosts.map((host): [string, SmartHost] => [
       host.name,
       { ...host, authorities: authorities[host.name] ?? [] },
     ]),
   );
-  return (name) => byName.get(name);
+  const egresses = new Map(config.egresses.map((egress) => [egress.name, egress]));
+  const named = (name: string): NamedEgress | undefined => egresses.get(name);
+  return {
+    smartHost: (name, egress) => termsThrough(named, egress, hosts.get(name)),
+    exchangerTerms: (egress) => termsThrough(named, egress, config.delivery),
+  };
 }
 
 /** The lanes of a stored delivery, as the routes are now. */
@@ -42,20 +50,24 @@ export function fallbacksOf(routes: readonly Route[]): (lane: Lane) => readonly 
   const known = new Map<string, readonly Step[]>();
   return (lane) => {
     const hop = parseLane(lane);
-    const key = hop?.kind === "smarthost" ? hop.name : "mx"; // which is no smart host's name
+    const name = hop?.kind === "smarthost" ? hop.name : "mx"; // which is no smart host's name
+    const key = through(hop?.egress, name);
     let steps = known.get(key);
     if (steps === undefined) {
-      steps = stepsBehind(routes, (step) => (step.kind === "mx" ? key === "mx" : step.name === key));
+      steps = stepsBehind(routes, hop?.egress, (step) => (step.kind === "mx" ? name === "mx" : step.name === name));
       known.set(key, steps);
     }
     return steps;
   };
 }
 
-/** The bounds of a site: of a smart host its own, of all others those of delivery by MX. */
+/** The bounds of a site: of a smart host its own, of all others those of delivery by MX; through each egress anew. */
 export function siteLimits({ smartHosts: hosts, delivery }: Config): (site: Site) => SiteLimits {
-  const byLane = new Map(hosts.map(({ name, limits }) => [smartHostLane(name), limits]));
-  return (site) => byLane.get(site) ?? delivery.limits;
+  const byName = new Map(hosts.map(({ name, limits }) => [name, limits]));
+  return (site) => {
+    const hop = parseLane(site); // a smart host's site is named as its lane
+    return (hop?.kind === "smarthost" ? byName.get(hop.name) : undefined) ?? delivery.limits;
+  };
 }
 
 /** The DNS servers that the configuration names, else the system's, else one on this machine (resolv.conf(5)). */
@@ -103,6 +115,5 @@ export function destinationFinder(
     entropy: parts.entropy,
     isUs: ourselves(config, listening),
     permitted: config.delivery.privateNetworks.map(network),
-    family: config.delivery.egress.family,
   });
 }
