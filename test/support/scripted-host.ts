@@ -92,8 +92,8 @@ function isSuccess(octets: string): boolean {
 
 export class ScriptedHost {
   readonly messages: TakenMessage[] = [];
-  /** Command lines as they came, over all connections. */
-  readonly heard: { readonly line: string; readonly isTls: boolean }[] = [];
+  /** Command lines as they came, over all connections; when, by the wall clock. */
+  readonly heard: { readonly line: string; readonly isTls: boolean; readonly at: number }[] = [];
   /** Connections so far, those that stand, and most at a time. */
   connections = 0;
   standing = 0;
@@ -189,7 +189,7 @@ export class ScriptedHost {
     const say = (place: Place, line: string): string =>
       put(this.script(place, { line, from, to, isTls }) ?? this.#usual(place, isTls));
     const command = (line: string): void => {
-      this.heard.push({ line, isTls });
+      this.heard.push({ line, isTls, at: Date.now() });
       const verb = isLogin ? "AUTH" : (line.split(/[ :]/)[0]!.toUpperCase() as Place);
       if (!(verb in USUAL)) return void socket.write("500 5.5.1 what?\r\n");
       if (verb === "DATA" && to.length === 0 && this.script("DATA", { line, from, to, isTls }) === undefined)
