@@ -7,7 +7,7 @@ import type { Block } from "../ports/queue.ts";
 import type { InHand } from "./in-hand.ts";
 import { type DeliveryInHand, type Load, type MessageInHand, group } from "./load.ts";
 import type { Openings } from "./openings.ts";
-import type { Attempt } from "./settlements.ts";
+import { type Attempt, whoSaid } from "./settlements.ts";
 import { type Fate, Settler, type SettlerParts, type Wait } from "./settler.ts";
 
 export interface AftermathParts extends SettlerParts {
@@ -152,7 +152,7 @@ export class Aftermath {
     this.#settler.cannotTake(load, delivery, outcome, attempt);
     const now = clock.now();
     const due = dueAfterBlock(block?.until ?? now, delivery.attempts, policy, now, entropy.fraction());
-    return { delivery, lane: lanes[0]!, due };
+    return { delivery, lane: lanes[0]!, due, met: { means: outcome.status, ...whoSaid(outcome, attempt) } };
   }
 
   /** True where the route's next step takes it. */

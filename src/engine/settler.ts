@@ -12,7 +12,7 @@ import type { Recorder } from "../ports/recorder.ts";
 import type { ClockWatch } from "./clock-watch.ts";
 import type { DeliveryInHand, Load, MessageInHand } from "./load.ts";
 import type { Notifier } from "./notifier.ts";
-import { type Attempt, NO_ATTEMPT, Settlements, type Waiting, whoSaid } from "./settlements.ts";
+import { type Attempt, NO_ATTEMPT, type Said, Settlements, type Waiting, whoSaid } from "./settlements.ts";
 import { Teller, type Telling } from "./teller.ts";
 
 export interface SettlerParts {
@@ -41,7 +41,11 @@ export interface Wait {
   readonly delivery: DeliveryInHand;
   readonly lane: Lane;
   readonly due: Instant;
+  /** What it met before, for its sender; undefined: nothing but the wait. */
+  readonly met?: Met;
 }
+
+type Met = Pick<Said, "means" | "remoteHost" | "diagnostic">;
 
 const EXPIRED = "4.4.7";
 /** It waits without having been tried: RFC 3463 has no code for why, and its time is not over. */
@@ -144,7 +148,9 @@ export class Settler {
 
   /** An operator wants an end of them. */
   expire(load: Load): Promise<void> | undefined {
-    return this.#expire(load, load.deliveries, "its end was asked for by the relay's operator", BY_OPERATOR);
+    const diagnostic = "its end was asked for by the relay's operator";
+    const waits = load.deliveries.map((delivery) => ({ delivery }));
+    return this.#expire(load, waits, { means: BY_OPERATOR, remoteHost: "", diagnostic });
   }
 
   /**
@@ -182,25 +188,20 @@ export class Settler {
   ): Promise<void> | undefined {
     const diagnostic = text === "" ? REASONS[because] : text;
     if (this.#parts.clock.now() >= end) {
-      const late = waits.map(({ delivery }) => delivery);
-      return this.#expire(load, late, diagnostic);
+      return this.#expire(load, waits, { remoteHost: "", diagnostic });
     }
-    const waiting = waits.map(({ delivery, lane, due }): Waiting => {
-      const said = { status: WAITS, remoteHost: "", diagnostic };
+    const waiting = waits.map(({ delivery, lane, due, met }): Waiting => {
+      const said = { status: WAITS, ...(met ?? { remoteHost: "", diagnostic }) };
       return { delivery, lane, due: Math.min(due, end), because, text, end: undefined, ...said };
     });
     return this.#teller.tell(load.message, waits.length, { delayed: this.#wait(load, waiting) });
   }
 
   /** They end without an attempt. */
-  #expire(
-    load: Load,
-    deliveries: readonly DeliveryInHand[],
-    diagnostic: string,
-    means?: string,
-  ): Promise<void> | undefined {
-    const said = { status: EXPIRED, means, remoteHost: "", diagnostic };
-    const ended = deliveries.map((delivery) => this.#settlements.failed(load, delivery, said, "expired", NO_ATTEMPT));
+  #expire(load: Load, waits: readonly Pick<Wait, "delivery" | "met">[], other: Met): Promise<void> | undefined {
+    const ended = waits.map(({ delivery, met = other }) =>
+      this.#settlements.failed(load, delivery, { status: EXPIRED, ...met }, "expired", NO_ATTEMPT),
+    );
     return this.#teller.tell(load.message, ended.length, { failed: ended });
   }
 

@@ -10,8 +10,9 @@ import {
   routed,
   settle,
 } from "../../test/support/dispatching.ts";
+import { octetText } from "../core/base/bytes.ts";
 import { DSN } from "../core/base/limits.ts";
-import { minute } from "../core/base/time.ts";
+import { day, minute } from "../core/base/time.ts";
 
 // Where deliveries go: the servers of a domain, and the steps of a route.
 
@@ -195,6 +196,20 @@ test("this way it cannot go, and the other one is only blocked: it waits for tha
     { kind: "park", lane, due: s.clock.now() + 2 * minute, attempts: 1 },
   ]);
   expect(s.arrived).toEqual([]);
+});
+
+test("where the time of such mail is over, its sender hears what it met, not only that it waited", async () => {
+  const s = routed(lane, backup);
+  s.dispatcher.blocked(backup, blockFor(s.clock, 30 * day, "away"));
+  s.hop.answer = (command) => (command === "EHLO" ? "250-x\r\n250 SIZE 1" : undefined);
+  s.dispatcher.take(fresh());
+  s.clock.advance(6 * day);
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.clock.advance(DSN.gatherFor);
+  await settle();
+  expect(s.arrived).toHaveLength(1);
+  expect(octetText(s.arrived[0]!.content!)).toMatch(/Status: 4\.4\.7[^]*Diagnostic-Code: [^\n]*too-big|larger/);
 });
 
 test("an operator's pause of another step that would take it fails nothing", async () => {
