@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import net from "node:net";
 import { availableParallelism } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { CONTROL } from "../core/base/limits.ts";
 import { type Config, type ListenAddress, listenText } from "../core/config/config.ts";
@@ -125,6 +126,8 @@ export class Relay {
       { ...plan, config: { ...config, listeners } },
       { store: controlStore.port1, queue: controlQueue.port1 },
     );
+    // Mail flows by now; who reads that the relay started may give it a command at once.
+    await Promise.race([this.#control?.started, sleep(CONTROL.startPatience, undefined, { ref: false })]);
     this.#options.recorder.record({
       event: "relay.started",
       version,

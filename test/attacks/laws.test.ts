@@ -248,13 +248,14 @@ test("a chunk that is announced and never comes keeps nothing", () => {
 
 describe("L4: twice the input takes no more than twice the time", () => {
   const KiB = 1024;
-  /** The best of several, in milliseconds. */
+  /** The best of several, in milliseconds of this thread's CPU: others may use the machine too. */
   function timed(work: () => void): number {
     let best = Number.POSITIVE_INFINITY;
     for (let i = 0; i < 3; i++) {
-      const started = performance.now();
+      const started = process.threadCpuUsage();
       work();
-      best = Math.min(best, performance.now() - started);
+      const { user, system } = process.threadCpuUsage(started);
+      best = Math.min(best, (user + system) / 1000);
     }
     return best;
   }

@@ -350,6 +350,8 @@ export const CONTROL = {
   lanesAsked: 100,
   /** For what the queue thread knows of sites; it answers within a millisecond, and a page without it is better than none. */
   queuePatience: 1 * second,
+  /** So long the word that the relay started waits for the thread that takes commands; mail does not. */
+  startPatience: 10 * second,
   /** For one step of what an operator does: a store that takes longer hangs, and the command says so while it still waits. */
   storePatience: 5 * second,
   /** Octets of one answer that a command takes: 1,000 deliveries with the longest paths and replies. */
