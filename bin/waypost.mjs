@@ -36,6 +36,7 @@ function inModules(name) {
 function keepCompiled() {
   const modules = inModules(".");
   if (modules !== undefined) process.env.NODE_COMPILE_CACHE ??= path.join(modules, ".cache/waypost");
+  return process.env.NODE_COMPILE_CACHE;
 }
 
 /**
@@ -59,9 +60,9 @@ function hand(node) {
   });
 }
 
-keepCompiled();
+const compiledModules = keepCompiled();
 if (isNewEnough(process.versions.node)) {
-  module.enableCompileCache();
+  if (compiledModules !== undefined) module.enableCompileCache(compiledModules);
   await import(pathToFileURL(program).href);
 } else {
   // The one that `npm ci` put there.

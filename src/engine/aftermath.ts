@@ -61,6 +61,8 @@ export class Aftermath {
     for (const [at, delivery] of load.deliveries.entries()) {
       const outcome = outcomes[at]!;
       if (this.#isStopping && isStopped(outcome)) continue; // no attempt: it stays in hand until the next start
+      if (outcome.kind === "permanent" && otherSteps(outcome) !== "none")
+        (delivery.ruledOut ??= new Set()).add(load.lane);
       const decision = this.#settler.decide(load.message, delivery.attempts + 1, outcome);
       if (isStale || decision.kind === "again") again.push(delivery);
       else if (outcome.kind === "delivered" || !this.#moveOn(load, delivery, outcome, attempt, onward)) {
@@ -103,7 +105,7 @@ export class Aftermath {
         const until = Math.min(block.until, openings.firstToEnd(lanes)?.until ?? block.until);
         const tried = this.#triedBefore(load, lanes, delivery);
         const due = dueAfterBlock(until, tried, policy, clock.now(), entropy.fraction());
-        waits.push({ delivery, lane: lanes[0] ?? load.lane, due });
+        waits.push({ delivery, lane: lanes[0] ?? load.lane, due, isOurs: block.isOurs === true });
       }
     }
     if (waits.length > 0) this.#dropWhen(this.#settler.waitForSite(load, block, waits), load.message, waits.length);
@@ -137,22 +139,23 @@ export class Aftermath {
   }
 
   /**
-   * This way it cannot go, and another one is only blocked or paused: that one is waited for, and nobody's mail fails
-   * (promise P5).
+   * This way it cannot go. Another step that did not say so itself may take it yet: it is blocked, paused, or only put the
+   * mail off. That one is waited for, and nobody's mail fails (promise P5).
    */
   #wayToWaitFor(load: Load, delivery: DeliveryInHand, outcome: Outcome, attempt: Attempt): Wait | undefined {
     if (outcome.kind !== "permanent") return undefined;
     const lanes = this.#lanesOf(load, delivery);
     const which = otherSteps(outcome);
-    const others = lanes.filter((_, at) => which === "all" || (which === "before" && at < lanes.indexOf(load.lane)));
-    const { openings, clock, entropy, policy } = this.#parts;
-    const shut = others.filter((lane) => lane !== load.lane);
-    const block = openings.firstToEnd(shut);
-    if (block === undefined && !shut.some((lane) => openings.isPaused(lane))) return undefined;
+    const eligible = which === "all" ? lanes : which === "before" ? lanes.slice(0, lanes.indexOf(load.lane)) : [];
+    const others = eligible.filter((lane) => delivery.ruledOut?.has(lane) !== true);
+    if (others.length === 0) return undefined;
     this.#settler.cannotTake(load, delivery, outcome, attempt);
+    const { openings, clock, entropy, policy } = this.#parts;
     const now = clock.now();
+    const block = openings.firstToEnd(others);
     const due = dueAfterBlock(block?.until ?? now, delivery.attempts, policy, now, entropy.fraction());
-    return { delivery, lane: lanes[0]!, due, met: { means: outcome.status, ...whoSaid(outcome, attempt) } };
+    const met = { means: outcome.status, ...whoSaid(outcome, attempt) };
+    return { delivery, lane: lanes[0]!, due, isOurs: block?.isOurs === true, met };
   }
 
   /** True where the route's next step takes it. */

@@ -177,7 +177,10 @@ export class Courier implements LegHandler {
   close(): void {
     if (this.#isGone) return;
     this.#isStopped = true;
-    if (this.#nextPlace !== undefined) return this.#whenLeft();
+    if (this.#nextPlace !== undefined) {
+      this.#failure = undefined; // that was an address's: the site had not had its chance
+      return this.#whenLeft();
+    }
     if (this.isReady) return this.#apply(this.#dialogue.quit());
     return this.#lose("stopped-here", "the relay stops");
   }

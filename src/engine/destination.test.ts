@@ -132,46 +132,29 @@ test("domains with the same hosts are one site, in whatever order; what wants th
   expect(await ask("2 a", "1 b", "1 c")).toMatchObject({ site: "a,b,c", order: "b,c>a" });
 });
 
-test.each([6, 4] as const)(
-  "a server that is silent about IPv%d costs a second where there are other addresses",
-  async (silent) => {
-    const answers = zone(`${D} MX 10 a`, "a A 8.8.8.8", "a AAAA 2606::1");
-    const resolver: Resolver = {
-      ...answers,
-      addresses: (host, family) =>
-        family === silent ? new Promise<never>(() => undefined) : answers.addresses(host, family),
-    };
-    let destination: Destination | undefined;
-    void find(D, resolver).then((found) => (destination = found));
-    await settle();
-    clock.advance(DNS.otherFamily - 1);
-    await settle();
-    expect(destination).toBeUndefined();
-    clock.advance(1);
-    await settle();
-    expect(destination).toMatchObject({
-      kind: "hosts",
-      hosts: [{ addresses: [silent === 6 ? "8.8.8.8" : "2606::1"] }],
-    });
-  },
-);
-
-test("where one family has no addresses the other one is waited for", async () => {
-  const answers = zone(`${D} MX 10 a`, "a AAAA 2606::1");
-  const six = Promise.withResolvers<Answer<string>>();
+async function findSlowly(lines: readonly string[], silentAbout: 4 | 6): Promise<Destination | undefined> {
+  const answers = zone(...lines);
   const resolver: Resolver = {
     ...answers,
-    addresses: (host, family) => (family === 6 ? six.promise : answers.addresses(host, family)),
+    addresses: (host, family) =>
+      family === silentAbout ? new Promise<never>(() => undefined) : answers.addresses(host, family),
   };
   let destination: Destination | undefined;
   void find(D, resolver).then((found) => (destination = found));
   await settle();
-  clock.advance(10 * DNS.otherFamily);
+  clock.advance(DNS.ipv6Patience - 1);
   await settle();
   expect(destination).toBeUndefined();
-  six.resolve({ kind: "found", records: ["2606::1"] });
+  clock.advance(1);
   await settle();
-  expect(destination).toMatchObject({ kind: "hosts", hosts: [{ addresses: ["2606::1"] }] });
+  return destination;
+}
+
+test("a name server that is silent about IPv6 costs a second where there are IPv4 addresses; else both are waited for", async () => {
+  const both = [`${D} MX 10 a`, "a A 8.8.8.8", "a AAAA 2606::1"];
+  expect(await findSlowly(both, 6)).toMatchObject({ kind: "hosts", hosts: [{ addresses: ["8.8.8.8"] }] });
+  expect(await findSlowly(both, 4)).toBeUndefined();
+  expect(await findSlowly([`${D} MX 10 a`, "a AAAA 2606::1"], 6)).toBeUndefined();
 });
 
 test("only addresses of the family count; a domain without one may have others, so that another step may take it", async () => {

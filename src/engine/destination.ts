@@ -94,7 +94,7 @@ export class DestinationFinder {
     const nothing: Promise<Answer<string>> = Promise.resolve({ kind: "absent", hasName: true });
     const asked6 = family === "ipv4" ? nothing : resolver.addresses(record.exchange, 6);
     const asked4 = family === "ipv6" ? nothing : resolver.addresses(record.exchange, 4);
-    const answers = await Promise.all([this.#inTime(asked6, asked4), this.#inTime(asked4, asked6)]);
+    const answers = await Promise.all([this.#inTime(asked6, asked4), asked4]);
     const [six, four] = answers.map((answer) => (answer.kind === "found" ? answer.records : []));
     const failed = answers.find(
       (answer): answer is Extract<Answer<string>, { kind: "failed" }> => answer.kind === "failed",
@@ -102,19 +102,22 @@ export class DestinationFinder {
     return { ...record, addresses: inTurn(six!, four!), trouble: failed?.text };
   }
 
-  /** The answer; one that comes much later than addresses of the other family is left for the next attempt (RFC 8305 section 3). */
-  async #inTime(answer: Promise<Answer<string>>, other: Promise<Answer<string>>): Promise<Answer<string>> {
+  /**
+   * IPv6 addresses, where they come not much later than others: some name servers are silent about them (RFC 8305 section 3).
+   * The other way round is a datagram that was lost, and a machine without IPv6 would have nothing to connect to.
+   */
+  async #inTime(six: Promise<Answer<string>>, four: Promise<Answer<string>>): Promise<Answer<string>> {
     const late = Promise.withResolvers<Answer<string>>();
     let isAnswered = false;
     let timer: Timer | undefined;
     const giveUpLater = async (): Promise<void> => {
-      const { kind } = await other;
+      const { kind } = await four;
       if (kind !== "found" || isAnswered) return;
-      const text = "addresses of one family had no answer yet";
-      timer = this.#parts.clock.after(DNS.otherFamily, () => late.resolve({ kind: "failed", text }));
+      const text = "its IPv6 addresses are not known yet";
+      timer = this.#parts.clock.after(DNS.ipv6Patience, () => late.resolve({ kind: "failed", text }));
     };
     void giveUpLater();
-    const found = await Promise.race([answer, late.promise]);
+    const found = await Promise.race([six, late.promise]);
     isAnswered = true;
     timer?.cancel();
     return found;

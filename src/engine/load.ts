@@ -29,6 +29,8 @@ export interface DeliveryInHand {
   readonly isTold: boolean;
   /** What an operator wants of it before it is tried. */
   readonly wish: WishInHand;
+  /** Steps of its route that cannot take it, whatever their state; forgotten when it leaves memory. */
+  ruledOut?: Set<Lane>;
 }
 
 /** One transaction's worth: a message and recipients that share a lane. */

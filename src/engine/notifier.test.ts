@@ -407,11 +407,12 @@ test("a notice that would go to the address that failed, or in circles, is not m
   expect(notifier.notice(nobody, "failed", asking(delivery))).toBe("report");
   expect(notifier.notice(nobody, "failed", asking({ ...delivery, recipient: "pm@A.example" }))).toBe("postmasters-own");
   expect(notifier.notice(nobody, "failed", { ...asking(delivery), status: "5.4.6" })).toBe("went-in-circles");
+  expect(notifier.notice(nobody, "failed", { ...asking(delivery), status: "5.4.6", remoteHost: "" })).toBe("report");
   expect(notifier.notice(message({ from: "s@a.example" }), "failed", { ...asking(delivery), status: "5.4.6" })).toBe(
     "report",
   );
 });
 
 function asking(delivery: DeliveryInHand): Parameters<Notifier["notice"]>[2] {
-  return { delivery, status: "5.1.1", isPassedOn: false };
+  return { delivery, status: "5.1.1", remoteHost: "mx.example", isPassedOn: false };
 }

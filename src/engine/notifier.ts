@@ -72,7 +72,7 @@ interface Addressee {
 }
 
 /** What `notice` has to know of a delivery. */
-interface Asking extends Pick<Fared, "delivery" | "status"> {
+interface Asking extends Pick<Fared, "delivery" | "status" | "remoteHost"> {
   readonly isPassedOn: boolean;
 }
 
@@ -105,7 +105,7 @@ export class Notifier {
   }
 
   /** Whether somebody is to be told of this, and where not, why. */
-  notice({ envelope }: MessageInHand, action: Action, { delivery, status, isPassedOn }: Asking): Notice {
+  notice({ envelope }: MessageInHand, action: Action, { delivery, status, remoteHost, isPassedOn }: Asking): Notice {
     const { notify } = readOptions(delivery.options);
     const tellsDelays = this.#delays.tellsAll;
     const notice = noticeOf({ action, reversePath: envelope.from, notify, isPassedOn, tellsDelays });
@@ -115,7 +115,8 @@ export class Notifier {
     if (postmaster === undefined) return "null-sender";
     // Also where it was another relay's report: each notice would cause the next one.
     if (delivery.recipient.toLowerCase() === postmaster.text.toLowerCase()) return "postmasters-own";
-    return status.endsWith(".4.6") ? "went-in-circles" : "report";
+    // A loop that was found here, before it began, is the operator's to know.
+    return remoteHost !== "" && status.endsWith(".4.6") ? "went-in-circles" : "report";
   }
 
   /** Recipients that fared alike, in parts that each make a report of a bounded size. */

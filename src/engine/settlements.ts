@@ -96,11 +96,18 @@ export class Settlements {
     };
   }
 
-  failed(load: Load, delivery: DeliveryInHand, said: Said, cause: string, attempt: Attempt): Telling {
+  /** `reply` is for the operator; what may be about another sender's mail is not in `said`. */
+  failed(
+    load: Load,
+    delivery: DeliveryInHand,
+    said: Said,
+    cause: string,
+    attempt: Attempt,
+    reply = said.diagnostic,
+  ): Telling {
     const { message, lane } = load;
     const { recipient, attempts, row } = delivery;
     const { host, transcript } = attempt;
-    const reply = said.diagnostic;
     return {
       delivery,
       ...said,

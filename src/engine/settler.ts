@@ -2,7 +2,7 @@ import { type Instant, hour } from "../core/base/time.ts";
 import { BY_OPERATOR } from "../core/dsn/explanation.ts";
 import type { Failure, Outcome } from "../core/outbound/outcome.ts";
 import { expiresAt } from "../core/queue/ageing.ts";
-import { REASONS, type Reason } from "../core/queue/reason.ts";
+import type { Reason } from "../core/queue/reason.ts";
 import { type Decision, type DeliveryPolicy, settle } from "../core/queue/settle.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -41,11 +41,20 @@ export interface Wait {
   readonly delivery: DeliveryInHand;
   readonly lane: Lane;
   readonly due: Instant;
+  /** It waits for something that this machine does: that ends no mail (promise P5). */
+  readonly isOurs: boolean;
   /** What it met before, for its sender; undefined: nothing but the wait. */
   readonly met?: Met;
 }
 
 type Met = Pick<Said, "means" | "remoteHost" | "diagnostic">;
+
+/** What senders hear of waits without an attempt of their own. */
+const WITHOUT_ATTEMPT = {
+  "lane-blocked": "the next server could not be reached, or took no mail from this relay",
+  "other-step": "no server that could take it was reached",
+  "no-route": "this relay has no way to it any more",
+} as const;
 
 const EXPIRED = "4.4.7";
 /** It waits without having been tried: RFC 3463 has no code for why, and its time is not over. */
@@ -123,9 +132,9 @@ export class Settler {
     this.#settlements.deferred(load, delivery, failure, undefined, "other-step");
   }
 
-  /** They wait for a step of their route that cannot be reached now. */
+  /** They wait for a step of their route that may take them later. */
   waitForStep(load: Load, waits: readonly Wait[]): Promise<void> | undefined {
-    return this.#waitOrExpire(load, "other-step", "", waits, this.#expiresAt(load.message));
+    return this.#waitOrExpire(load, "other-step", "", waits);
   }
 
   /** Its site is blocked: `lane` takes it meanwhile, without an attempt. */
@@ -133,10 +142,9 @@ export class Settler {
     this.#parts.queue.settle({ kind: "move", row, lane, entry: "" });
   }
 
-  /** Their site is blocked: they wait for it; what is too old ends, unless that is this machine's doing. */
-  waitForSite(load: Load, block: Pick<Block, "text" | "isOurs">, waits: readonly Wait[]): Promise<void> | undefined {
-    const end = block.isOurs === true ? Number.POSITIVE_INFINITY : this.#expiresAt(load.message);
-    return this.#waitOrExpire(load, "lane-blocked", block.text, waits, end);
+  /** Their site is blocked: they wait for it. */
+  waitForSite(load: Load, block: Pick<Block, "text">, waits: readonly Wait[]): Promise<void> | undefined {
+    return this.#waitOrExpire(load, "lane-blocked", block.text, waits);
   }
 
   /** They wait for an operator, or for the store to do what one wants. `lanes`: where each waits. */
@@ -148,9 +156,9 @@ export class Settler {
 
   /** An operator wants an end of them. */
   expire(load: Load): Promise<void> | undefined {
-    const diagnostic = "its end was asked for by the relay's operator";
-    const waits = load.deliveries.map((delivery) => ({ delivery }));
-    return this.#expire(load, waits, { means: BY_OPERATOR, remoteHost: "", diagnostic });
+    const met = { means: BY_OPERATOR, remoteHost: "", diagnostic: "its end was asked for by the relay's operator" };
+    const failed = load.deliveries.map((delivery) => this.#expired(load, delivery, met));
+    return this.#teller.tell(load.message, failed.length, { failed });
   }
 
   /**
@@ -170,8 +178,8 @@ export class Settler {
       return undefined;
     }
     recorder.record({ event: "delivery.rerouted", id, recipient, lane: load.lane, reason: "no-route" });
-    const wait = { delivery, lane: load.lane, due: now + hour };
-    return this.#waitOrExpire(load, "no-route", "", [wait], this.#expiresAt(load.message));
+    const wait = { delivery, lane: load.lane, due: now + hour, isOurs: false };
+    return this.#waitOrExpire(load, "no-route", "", [wait]);
   }
 
   #expiresAt({ receivedAt, envelope }: MessageInHand): Instant {
@@ -179,30 +187,31 @@ export class Settler {
     return expiresAt(ages.receivedByNow(receivedAt), policy.expire, envelope.from);
   }
 
+  /** What is too old ends. `text` is what was said, for the operator: it may be about another sender's mail. */
   #waitOrExpire(
     load: Load,
-    because: Reason,
+    because: keyof typeof WITHOUT_ATTEMPT,
     text: string,
     waits: readonly Wait[],
-    end: Instant,
   ): Promise<void> | undefined {
-    const diagnostic = text === "" ? REASONS[because] : text;
-    if (this.#parts.clock.now() >= end) {
-      return this.#expire(load, waits, { remoteHost: "", diagnostic });
-    }
-    const waiting = waits.map(({ delivery, lane, due, met }): Waiting => {
-      const said = { status: WAITS, ...(met ?? { remoteHost: "", diagnostic }) };
-      return { delivery, lane, due: Math.min(due, end), because, text, end: undefined, ...said };
+    const other = { remoteHost: "", diagnostic: WITHOUT_ATTEMPT[because] };
+    const end = this.#expiresAt(load.message);
+    const isOver = this.#parts.clock.now() >= end;
+    const [over, going] = [
+      waits.filter(({ isOurs }) => isOver && !isOurs),
+      waits.filter(({ isOurs }) => !isOver || isOurs),
+    ];
+    const failed = over.map(({ delivery, met = other }) => this.#expired(load, delivery, met, text || undefined));
+    const waiting = going.map(({ delivery, lane, due, isOurs, met = other }): Waiting => {
+      const until = isOurs ? due : Math.min(due, end);
+      return { delivery, lane, due: until, because, text, end: undefined, status: WAITS, ...met };
     });
-    return this.#teller.tell(load.message, waits.length, { delayed: this.#wait(load, waiting) });
+    return this.#teller.tell(load.message, waits.length, { failed, delayed: this.#wait(load, waiting) });
   }
 
-  /** They end without an attempt. */
-  #expire(load: Load, waits: readonly Pick<Wait, "delivery" | "met">[], other: Met): Promise<void> | undefined {
-    const ended = waits.map(({ delivery, met = other }) =>
-      this.#settlements.failed(load, delivery, { status: EXPIRED, ...met }, "expired", NO_ATTEMPT),
-    );
-    return this.#teller.tell(load.message, ended.length, { failed: ended });
+  /** It ends without an attempt. */
+  #expired(load: Load, delivery: DeliveryInHand, met: Met, text?: string): Telling {
+    return this.#settlements.failed(load, delivery, { status: EXPIRED, ...met }, "expired", NO_ATTEMPT, text);
   }
 
   /** Parks them, but for those whose sender may have to hear of the delay, once. */

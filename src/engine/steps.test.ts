@@ -11,7 +11,7 @@ import {
   settle,
 } from "../../test/support/dispatching.ts";
 import { octetText } from "../core/base/bytes.ts";
-import { DSN } from "../core/base/limits.ts";
+import { DSN, OUTBOUND } from "../core/base/limits.ts";
 import { day, minute } from "../core/base/time.ts";
 
 // Where deliveries go: the servers of a domain, and the steps of a route.
@@ -243,11 +243,71 @@ test("a later step that knows of no such domain ends nothing while the first one
     { kind: "note" },
     { kind: "park", lane, attempts: 1 },
   ]);
-  s.clock.advance(5001);
-  s.hosts.delete("a"); // nothing but the second step is left to answer
+});
+
+const tooSmall = "250-x\r\n250 SIZE 1";
+
+test("a step that only put the mail off may take it later: what a step behind it cannot take fails nothing", async () => {
+  const s = routed(lane, backup);
+  const says = { "a.example": { MAIL: "451 4.3.0 not now" }, "backup.example": { EHLO: tooSmall } } as const;
+  s.hop.answer = (command) => (says as Record<string, Record<string, string>>)[s.hop.targets.at(-1)!.host]?.[command];
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.dispatcher.granted(backup, 1);
+  await settle();
+  expect(s.settlements).toMatchObject([
+    { kind: "move", lane: backup },
+    { kind: "note", entry: expect.stringContaining("other-step") as string },
+    { kind: "park", lane, attempts: 1, due: s.clock.now() + 2 * minute },
+  ]);
+  expect(s.arrived).toEqual([]);
+});
+
+test("what the DNS did not say of a first step may be said later; a crash forgets that the first step was not asked yet", async () => {
+  const s = routed(mx, backup);
+  s.hop.answer = (command) => (command === "EHLO" ? tooSmall : undefined);
+  s.destinations.set("b.example", { kind: "unknown", detail: "SERVFAIL" });
   s.dispatcher.take(fresh(1, mx));
   await settle();
+  s.dispatcher.granted(backup, 1);
+  await settle();
+  expect(s.settlements.at(-1)).toMatchObject({ kind: "park", lane: mx });
+  s.dispatcher.take(fresh(1, backup)); // as it is claimed after a crash
+  await settle();
+  s.dispatcher.granted(backup, 1);
+  await settle();
+  expect(s.settlements.at(-1)).toMatchObject({ kind: "park", lane: mx });
+  expect(s.arrived).toEqual([]);
+});
+
+test("what no step can take fails", async () => {
+  const s = routed(lane, backup, mx);
+  s.hop.answer = (command) => (command === "EHLO" ? tooSmall : undefined);
+  s.destinations.set("b.example", { kind: "refused", status: "5.1.2", detail: "there is no domain b.example" });
+  s.dispatcher.take(fresh());
+  for (const step of [lane, backup]) {
+    s.dispatcher.granted(step, 1);
+    await settle();
+  }
   expect(s.settlements.at(-1)).toMatchObject({ kind: "finish" });
+});
+
+test("a server that hangs before MAIL holds mail for a minute where another step is open, else for as long as it may", async () => {
+  for (const isOpen of [true, false]) {
+    const s = routed(lane, backup);
+    if (!isOpen) s.dispatcher.pauses({ outbound: false, lanes: [backup] });
+    s.hop.greeting = () => undefined;
+    s.dispatcher.take(fresh());
+    s.dispatcher.granted(lane, 1);
+    await settle();
+    s.clock.advance(OUTBOUND.sessionPatience - 1);
+    await settle();
+    expect(s.reports).toEqual([]);
+    s.clock.advance(1);
+    await settle();
+    expect(s.reports.length).toBe(isOpen ? 1 : 0);
+  }
 });
 
 test("what has to wait waits in its route's first lane, also while a later step is open or paused", () => {

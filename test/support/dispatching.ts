@@ -40,7 +40,7 @@ export class NextHop implements Transport {
   whenClosed: (call: () => void) => void = queueMicrotask;
   /** When what it was sent is answered. */
   whenDone: (call: () => void) => void = (call) => call();
-  greeting: (address: string) => string = () => "220 hello";
+  greeting: (address: string) => string | undefined = () => "220 hello";
   /** It offers STARTTLS, and breaks in the handshake. */
   offersTls = false;
   /** What to say to a command; undefined for the usual, "" for closing the connection. */
@@ -100,7 +100,8 @@ export class NextHop implements Transport {
       if (this.refuses || this.refusesAt(target.address))
         return handler.closed({ kind: "connect-failed", text: "refused" });
       handler.connected(socket);
-      return handler.received(utf8(`${this.greeting(target.address)}\r\n`));
+      const greeting = this.greeting(target.address);
+      return greeting === undefined ? undefined : handler.received(utf8(`${greeting}\r\n`));
     });
     return socket;
   }

@@ -154,8 +154,8 @@ export const DNS = {
   /** One question to one server, over UDP; then the next server is asked, and all of them a second time. */
   attempt: 3 * second,
   rounds: 2,
-  /** So long addresses of one family wait for those of the other: seconds later it may be known that there are none. */
-  otherFamily: 1 * second,
+  /** So long IPv4 addresses wait for those of IPv6: seconds later it may be known that there are none. */
+  ipv6Patience: 1 * second,
   /** The same over TCP, where the answer did not fit into a datagram. */
   tcp: 5 * second,
   /** Octets of an answer that a datagram may have (RFC 9715 section 3.1; the DNS flag day's figure). */

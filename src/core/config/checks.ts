@@ -7,7 +7,13 @@ import { type Network, addressOctets, contains, isLoopback, isWideOpen, parseNet
 import { domainLane, withoutEgress } from "../routing/lane.ts";
 import { type Route, type Way, wayFor } from "../routing/route.ts";
 import { listenText } from "./config.ts";
-import { checkEgresses, checkFamily, checkRouteEgress, warnOfUnusedEgresses } from "./egress-checks.ts";
+import {
+  checkEgresses,
+  checkFamily,
+  checkRouteEgress,
+  warnOfSharedSources,
+  warnOfUnusedEgresses,
+} from "./egress-checks.ts";
 import { type ConfigIssue, configPathText, issue } from "./issue.ts";
 import { nearest } from "./nearest.ts";
 import { type RoughSections, type SomeSections, validOnes } from "./rough-sections.ts";
@@ -336,6 +342,7 @@ const WARNINGS: readonly ((sections: SomeSections) => readonly ConfigIssue[])[] 
   warnOfRetry,
   warnOfPrivateNetworks,
   warnOfUnusedEgresses,
+  warnOfSharedSources,
 ];
 
 export function findErrors(sections: RoughSections, ends: Ends): readonly ConfigIssue[] {

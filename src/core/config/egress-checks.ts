@@ -96,3 +96,19 @@ export function warnOfUnusedEgresses({ egress = {}, routes }: SomeSections): Con
     used.has(name) ? [] : [issue(["egress", name], "no route names it: nothing is sent through it")],
   );
 }
+
+/** Limits protect the reputation of an address, and quotas are an account's: two egresses must not stand for one by mistake. */
+export function warnOfSharedSources({ egress = {}, routes = [] }: SomeSections): ConfigIssue[] {
+  const used = new Set(routes.map((route) => route.egress));
+  const seen = new Map<string, string>();
+  return Object.entries(egress).flatMap(([name, { source }]) => {
+    if (!used.has(name)) return [];
+    const other = source === undefined ? undefined : seen.get(source);
+    if (source !== undefined) seen.set(source, name);
+    if (source !== undefined && other === undefined) return [];
+    const from = other === undefined ? "mail without an egress" : `egress.${other}`;
+    return [
+      issue(["egress", name], `connects from the address that ${from} has: limits of a next hop hold for each of them`),
+    ];
+  });
+}

@@ -159,6 +159,27 @@ describe("a valid configuration", () => {
     ]);
   });
 
+  test("egresses that share an address are warned of: limits protect an address", () => {
+    const { warnings } = valid({
+      egress: {
+        one: { source: "192.0.2.9" },
+        two: { source: "192.0.2.9", ehlo: "b.example" },
+        three: { ehlo: "c.example" },
+      },
+      routes: ["one", "two", "three"].map((egress) => ({
+        when: { sender: `@${egress}.example` },
+        deliver: "mx",
+        egress,
+      })),
+    });
+    const text = (name: string, from: string): string =>
+      `egress.${name}: connects from the address that ${from} has: limits of a next hop hold for each of them`;
+    expect(warnings.filter((warning) => warning.startsWith("egress"))).toEqual([
+      text("two", "egress.one"),
+      text("three", "mail without an egress"),
+    ]);
+  });
+
   test("what an egress says goes before what the next hop says, of the family too", () => {
     const six = { source: "2001:db8::9" };
     expect(

@@ -15,7 +15,7 @@ export const REASONS = {
   "lane-blocked": "the next hop cannot be reached or refuses us; all mail for it waits",
   "next-step": "this next hop did not take it for now; the route's next step is tried at once",
   "other-step":
-    "this next hop cannot take it, and another step of its route cannot be reached now or is paused; it is tried again by schedule",
+    "this next hop cannot take it, and another step of its route may: it is blocked or paused, or put it off; it is tried again by schedule",
   unresolved: "the DNS gave no answer; it is tried again by schedule",
   queued: "it was accepted, and goes as soon as its turn in the queue comes",
   "no-connection":
