@@ -2,8 +2,10 @@ import { invariant } from "../core/base/invariant.ts";
 import { OUTBOUND, OUTBOUND_TIME } from "../core/base/limits.ts";
 import { readOptions } from "../core/mail/stored.ts";
 import type { Dialogue, Effect } from "../core/outbound/dialogue.ts";
+import type { Duration } from "../core/base/time.ts";
 import type { Doubts } from "../core/outbound/doubts.ts";
 import { type LossCause, type Outcome, type Transient, loss, unsuited } from "../core/outbound/outcome.ts";
+import { patience } from "../core/outbound/patience.ts";
 import { Transcript } from "../core/outbound/transcript.ts";
 import type { ServerReply } from "../core/smtp/reply-decoder.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -63,6 +65,8 @@ export class Courier implements LegHandler {
   readonly #places: Places;
   #leg: Leg;
   #wasReady = false;
+  /** When the connection was begun. */
+  #hasNextStep = false;
   #load: Load | undefined;
   /** The load at hand is made ready or sent. */
   #isBegun = false;
@@ -227,6 +231,7 @@ export class Courier implements LegHandler {
       `connecting to ${this.#placeText(place)}${place.isInClear ? ", in clear because its TLS is broken" : ""}`,
     );
     this.#step = -1;
+    this.#hasNextStep = this.#load !== undefined && this.#handler.hasNextStep(this.#load);
     const overhear = (reply: ServerReply): void => this.#transcript.heard(reply, this.#parts.clock.monotonic());
     return new Leg({ ...this.#parts, overhear }, this.#target, place, this);
   }
@@ -427,14 +432,15 @@ export class Courier implements LegHandler {
     this.#deadline.set(this.#allowed());
   }
 
-  /** For what is waited for now. After the final dot it has its time, whatever was before. */
-  #allowed(): number {
-    const { phase } = this.#dialogue;
-    const load = this.#load;
-    if (!this.#wasReady && load !== undefined && this.#handler.hasNextStep(load))
-      return Math.min(OUTBOUND_TIME[phase], OUTBOUND.sessionPatience);
-    if (!this.#isBegun || phase === "finalDot") return OUTBOUND_TIME[phase];
-    return Math.max(0, Math.min(OUTBOUND_TIME[phase], this.#transactionEndsAt - this.#parts.clock.monotonic()));
+  /** For what is waited for now. */
+  #allowed(): Duration {
+    return patience({
+      phase: this.#dialogue.phase,
+      now: this.#parts.clock.monotonic(),
+      isSession: this.#wasReady,
+      hasNextStep: this.#hasNextStep,
+      transactionEndsAt: this.#isBegun ? this.#transactionEndsAt : undefined,
+    });
   }
 
   #expire(): void {
