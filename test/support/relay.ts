@@ -19,6 +19,11 @@ export interface RelayEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** How much of the end of a log a failure tells. */
+const LINES_TOLD = 20;
+/** Each kind of thread has 35 s to stop, one after the other. */
+const STOPPED_MS = 4 * 35_000 + 10_000;
+
 /** A temporary folder with a relay's configuration and data; it outlives the processes that are started on it. */
 export class RelayHome {
   readonly folder: string;
@@ -128,9 +133,9 @@ export class RelayProcess {
         const event = parse(this.#lines[at]!);
         if (holds(event)) return event;
       }
-      if (this.#end !== undefined) throw new Error(`the relay ended before ${name}: ${this.#told()}`);
+      if (this.#end !== undefined) throw new Error(`the relay ended before ${name}: ${this.told()}`);
       const left = deadline - performance.now();
-      if (left <= 0) throw new Error(`no ${name} within ${withinMs} ms: ${this.#told()}`);
+      if (left <= 0) throw new Error(`no ${name} within ${withinMs} ms: ${this.told()}`);
       await this.#change(left);
     }
   }
@@ -150,15 +155,25 @@ export class RelayProcess {
     this.#reader.pause();
   }
 
-  /** Stops it in order. */
+  /** Stops it in order. Throws where that takes too long: then it was killed here, and did not end by itself. */
   async stop(): Promise<RelayEnd> {
     if (this.#end !== undefined) return this.#end;
     this.#child.kill("SIGTERM");
     this.#reader.resume();
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE_MS);
+    let isKilled = false;
+    const timer = setTimeout(() => (isKilled = this.#child.kill("SIGKILL")), STOPPED_MS);
     const end = await this.exited;
     clearTimeout(timer);
+    if (isKilled) throw new Error(`killed, for it did not stop within ${STOPPED_MS} ms: ${this.told()}`);
     return end;
+  }
+
+  /** How it stands, and what it said last, for who reads of a failure. */
+  told(): string {
+    const { code, signal } = this.#end ?? {};
+    const standing = this.#end === undefined ? "it runs" : `it ended with code ${code}, signal ${signal}`;
+    const log = this.#lines.slice(-LINES_TOLD).join("\n");
+    return `${standing}\n--- its standard error\n${this.#errors}\n--- the end of its log\n${log}`;
   }
 
   #take(line: string): void {
@@ -179,10 +194,6 @@ export class RelayProcess {
         resolve();
       });
     });
-  }
-
-  #told(): string {
-    return `${this.#errors}${this.#lines.slice(-5).join("\n")}`;
   }
 }
 

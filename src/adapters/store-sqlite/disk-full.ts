@@ -1,3 +1,4 @@
+const SQLITE_BUSY = 5;
 const SQLITE_FULL = 13;
 /** The shared memory beside the WAL cannot grow, which is what a full disk looks like to it. */
 const SQLITE_IOERR_SHMSIZE = 4874;
@@ -14,7 +15,16 @@ export function isDiskFull(error: unknown): boolean {
   );
 }
 
-/** Whether a write was refused, as it is where a quota is used up: what was written before stands. */
+/**
+ * Whether a write was not made, and what was written before stands: the system refused it, as it does where a quota is
+ * used up, or another program has the file locked for longer than is waited.
+ */
 export function isWriteRefused(error: unknown): boolean {
-  return (error as { readonly errcode?: number }).errcode === SQLITE_IOERR_WRITE;
+  const { errcode = 0 } = error as { readonly errcode?: number };
+  return errcode === SQLITE_IOERR_WRITE || (errcode & 0xff) === SQLITE_BUSY;
+}
+
+/** Whether the same may do later: nothing is damaged. */
+export function mayPass(error: unknown): boolean {
+  return isDiskFull(error) || isWriteRefused(error);
 }

@@ -21,7 +21,7 @@ import {
   deliveryRow,
   messageRow,
 } from "../../ports/store.ts";
-import { isDiskFull, isWriteRefused } from "./disk-full.ts";
+import { isDiskFull, isWriteRefused, mayPass } from "./disk-full.ts";
 import { Lanes } from "./lanes.ts";
 import { OperatorActions, PARK_DELIVERY } from "./operator-actions.ts";
 import { readPauses, settingOf } from "./pauses.ts";
@@ -204,12 +204,12 @@ export class SqliteQueueStore implements QueueStore {
 
   /** Gives free pages at the end of the file back to the system, at most so many: moving them takes time and log. */
   shrink(pagesMax: number): void {
-    const free = Number(this.#database.prepare("PRAGMA freelist_count").get()?.["freelist_count"]);
-    if (free <= STORE.freePagesKept) return;
     try {
+      const free = Number(this.#database.prepare("PRAGMA freelist_count").get()?.["freelist_count"]);
+      if (free <= STORE.freePagesKept) return;
       this.#database.exec(`PRAGMA incremental_vacuum(${Math.min(pagesMax, free - STORE.freePagesKept)})`);
     } catch (error) {
-      if (!isDiskFull(error)) throw error; // on a full disk it is tried again
+      if (!mayPass(error)) throw error; // it is tried again
     }
   }
 
@@ -218,7 +218,7 @@ export class SqliteQueueStore implements QueueStore {
     try {
       this.#database.exec("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)");
     } catch (error) {
-      if (!isDiskFull(error)) throw error; // the disk is too full even for this
+      if (!mayPass(error)) throw error; // there is no room even for this
     } finally {
       this.#database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     }

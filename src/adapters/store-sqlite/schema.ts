@@ -57,11 +57,11 @@ export const BUSY_TIMEOUT_MS = 5000;
 /** Settings that a reopened database forgets, so they are set on every open (a WAL database may come back at NORMAL). */
 export function setUp(database: DatabaseSync): void {
   database.exec(`
+    PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS};
     PRAGMA page_size = 8192;
     PRAGMA auto_vacuum = INCREMENTAL;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
-    PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS};
     PRAGMA wal_autocheckpoint = 1000;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA cache_size = -16384;

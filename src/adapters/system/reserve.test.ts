@@ -23,3 +23,17 @@ test("a reserve takes real room, and gives it back", () => {
     fs.rmSync(folder, { recursive: true });
   }
 });
+
+test("a reserve that the system refuses is not held, and ends nothing", () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-reserve-"));
+  try {
+    const file = path.join(folder, "reserve");
+    fs.mkdirSync(path.join(file, "in-the-way"), { recursive: true });
+    const reserve = new Reserve(file, 3 * MiB);
+    expect(reserve.hold()).toBe(false);
+    reserve.release();
+    expect(reserve.isHeld).toBe(false);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+});

@@ -19,27 +19,42 @@ export class Reserve {
     return fs.statSync(this.#file, { throwIfNoEntry: false })?.size === this.#octets;
   }
 
-  /** Takes the room; false where there is not enough. Written with noise: holes and what compresses take none. */
+  /**
+   * Takes the room; false where it cannot be had, whatever the system has against it: a full disk, a quota, a file system
+   * that takes no changes. Part of it would only take room from the rest, so none stays.
+   */
   hold(): boolean {
-    const piece = randomFillSync(Buffer.alloc(MiB));
     try {
-      const handle = fs.openSync(this.#file, "w", 0o600);
-      try {
-        for (let at = 0; at < this.#octets; at += piece.length)
-          fs.writeSync(handle, piece, 0, Math.min(piece.length, this.#octets - at));
-      } finally {
-        fs.closeSync(handle);
-      }
-      return true;
+      this.#write();
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
-      this.release();
-      return false;
+      if (!isOfTheSystem(error)) throw error;
     }
+    if (this.isHeld) return true;
+    this.release();
+    return false;
   }
 
   release(): void {
-    fs.rmSync(this.#file, { force: true });
+    try {
+      fs.rmSync(this.#file, { force: true });
+    } catch (error) {
+      if (!isOfTheSystem(error)) throw error; // what may not be removed is room for nothing else either
+    }
   }
+
+  /** With noise: holes and what compresses take no room. */
+  #write(): void {
+    const piece = randomFillSync(Buffer.alloc(MiB));
+    const handle = fs.openSync(this.#file, "w", 0o600);
+    try {
+      for (let at = 0; at < this.#octets; at += piece.length)
+        fs.writeSync(handle, piece, 0, Math.min(piece.length, this.#octets - at));
+    } finally {
+      fs.closeSync(handle);
+    }
+  }
+}
+
+function isOfTheSystem(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).syscall !== undefined;
 }
