@@ -34,7 +34,7 @@ test.each([
 
 test("a wish may go over a line's end, and a flood of words costs no more than its length", () => {
   expect(retryHint(["Please try again", "in 10 minutes"], 2 * minute)).toBe(10 * minute);
-  const started = process.threadCpuUsage();
+  const started = performance.now();
   expect(retryHint(["retry wait ".repeat(400)], 2 * minute)).toBeUndefined();
-  expect(process.threadCpuUsage(started).user).toBeLessThan(100_000); // microseconds
+  expect(performance.now() - started).toBeLessThan(1000); // milliseconds where it is quick; backtracking takes minutes
 });
