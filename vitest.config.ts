@@ -15,7 +15,7 @@ const ALONE = [
 // Such a test mostly waits: for a start, a retry, an answer that does not come.
 const RELAYS = { testTimeout: 3 * PATIENCE_MS, hookTimeout: PATIENCE_MS, expect: { poll: { timeout: PATIENCE_MS } } };
 
-// `quick` is what `npm run check` runs (pure, some minutes of one core); `system` starts real relays, two files at a time;
+// `quick` is what `npm run check` runs (pure, a minute or two); `system` starts real relays, two files at a time;
 // then `alone` does, one file at a time.
 export default defineConfig({
   test: {

@@ -1,4 +1,4 @@
-// The gates: `npm run check` (offline, under a minute) and `npm test` (all that a fresh machine can run).
+// The gates: `npm run check` (offline, a minute or two) and `npm test` (all that a fresh machine can run).
 import { spawnSync } from "node:child_process";
 
 interface Step {

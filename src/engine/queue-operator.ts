@@ -1,5 +1,5 @@
 import { CONTROL, QUEUE } from "../core/base/limits.ts";
-import { nearest } from "../core/config/nearest.ts";
+import { nearest } from "../core/base/nearest.ts";
 import { QUEUE_ACTIONS, type QueueAction, effectOf } from "../core/queue/action.ts";
 import { type PauseTarget, pauseText } from "../core/queue/pause.ts";
 import {

@@ -15,7 +15,7 @@ import {
   warnOfUnusedEgresses,
 } from "./egress-checks.ts";
 import { type ConfigIssue, configPathText, issue } from "./issue.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import { type RoughSections, type SomeSections, validOnes } from "./rough-sections.ts";
 import { type ConfigSections, OPEN_TO_EVERYONE } from "./schema.ts";
 import { durationText } from "./values.ts";

@@ -2,7 +2,7 @@
 
 import { isIpv4, isIpv6 } from "../mail/domain.ts";
 import { type ConfigIssue, type ConfigPath, configPathText, issue } from "./issue.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import { type RoughSections, type SomeSections, validOnes } from "./rough-sections.ts";
 import type { ConfigSections } from "./schema.ts";
 

@@ -3,7 +3,7 @@
 import type * as z from "zod";
 import { printable } from "../base/printable.ts";
 import { type ConfigIssue, type ConfigPath, issue } from "./issue.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import { knownKeys } from "./shape.ts";
 
 const EXPECTED: ReadonlyMap<string, string> = new Map([

@@ -5,7 +5,7 @@ import type { Config } from "./config.ts";
 import { day, hour, minute, second } from "../base/time.ts";
 import { DELIVERY_RETRY } from "../queue/backoff.ts";
 import { configPathText } from "./issue.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import { parseConfig } from "./parse.ts";
 
 const SMALLEST = {

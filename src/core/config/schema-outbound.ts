@@ -122,11 +122,10 @@ export const smartHost = z
   })
   .meta(words({ description: "Relays that take our mail further, by name." }));
 
-export const egressName = z
-  .string()
-  .regex(NEXT_HOP_NAME, "is no name: letters, digits, hyphens and underscores, 63 at most");
+const name = z.string().regex(NEXT_HOP_NAME, "is no name: letters, digits, hyphens and underscores, 63 at most");
 
-export const smartHostName = egressName.refine(
+export const egressName = name;
+export const smartHostName = name.refine(
   (name) => name !== "mx",
   "means delivery by MX; give the smart host another name",
 );

@@ -1,4 +1,4 @@
-import { nearest } from "../config/nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import { isMessageId, type MessageId } from "../mail/message-id.ts";
 import { parseDomain } from "../mail/domain.ts";
 import { parseForwardPath, parseMailbox, parseReversePath } from "../mail/path.ts";
