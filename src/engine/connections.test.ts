@@ -287,6 +287,25 @@ describe("domains that share their servers and want them in another order", () =
     expect(s.hop.connections).toBe(2);
   });
 
+  test("a pause of one leaves its connection to the other at once", async () => {
+    const s = routed(mx, other);
+    s.terms = { ...FREE_TERMS, limits: { ...FREE_TERMS.limits, messagesPerMinute: 9 } };
+    for (const domain of ["b.example", "c.example"]) s.destinations.set(domain, hosts(...addresses));
+    s.dispatcher.take(fresh(1, mx));
+    await settle();
+    s.dispatcher.granted("mx.b.example", 1);
+    await settle();
+    s.dispatcher.take(fresh(1, other));
+    await settle();
+    expect(s.asked).toHaveLength(1); // the first one has the connection, and waits for its permit
+    s.dispatcher.pauses({ outbound: false, lanes: [mx] });
+    expect(s.settlements).toMatchObject([{ kind: "park", lane: mx }]);
+    s.dispatcher.permitted("mx.b.example", "message");
+    await settle();
+    expect(s.settlements.slice(1)).toMatchObject([{ kind: "finish" }]);
+    expect(s.hop.connections).toBe(1);
+  });
+
   test("one load of another order takes one connection of many, and is next to have it", async () => {
     const s = routed(mx, other);
     s.destinations.set("b.example", hosts(...addresses));

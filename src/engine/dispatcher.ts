@@ -147,6 +147,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     for (const pool of this.#pools.values()) {
       for (const load of pool.recall(({ lane }) => this.#openings.isPaused(lane)))
         this.#aftermath.putBack(load, "paused");
+      this.#work(pool); // what had a connection, and goes back, leaves it to the others
       this.#tidy(pool);
     }
     this.#inHand.report(true);
