@@ -11,6 +11,7 @@ import {
   settle,
   site,
 } from "../../test/support/dispatching.ts";
+import { OUTBOUND } from "../core/base/limits.ts";
 import { day } from "../core/base/time.ts";
 import { FREE_TERMS } from "../core/routing/site-terms.ts";
 import type { Destination } from "./destination.ts";
@@ -318,6 +319,7 @@ describe("domains that share their servers and want them in another order", () =
     await settle();
     s.dispatcher.take(fresh(1, other));
     await settle();
+    s.clock.advance(OUTBOUND.turnTime);
     for (const done of release.splice(0)) done();
     await settle();
     expect(s.reports).toHaveLength(1);
@@ -332,29 +334,66 @@ describe("domains that share their servers and want them in another order", () =
     expect(s.hop.connections).toBe(11);
   });
 
-  test("one connection at a time: it makes room, and none waits for all mail of the other", async () => {
+  test("one connection at a time: it makes room when its turn is over, or it has none", async () => {
     const s = routed(mx, other);
     s.terms = { ...FREE_TERMS, limits: { ...FREE_TERMS.limits, connectionsMax: 1 } };
     s.destinations.set("b.example", hosts(...addresses));
     s.destinations.set("c.example", reversed(...addresses));
-    for (let n = 0; n < 3; n++) s.dispatcher.take(fresh(1, mx));
+    const turn = OUTBOUND.turnLoads;
+    for (let n = 0; n < 2 * turn; n++) s.dispatcher.take(fresh(1, mx));
     s.dispatcher.take(fresh(1, other));
     await settle();
     s.dispatcher.granted("mx.b.example", 1);
-    await settle();
-    expect([s.settlements.length, s.reports.length]).toEqual([1, 1]);
+    await settle(turn);
+    expect([s.settlements.length, s.reports.length]).toEqual([turn, 1]);
     s.dispatcher.granted("mx.b.example", 1);
     await settle();
     expect(s.hop.targets.map(({ address }) => address)).toEqual(addresses);
+    expect([s.settlements.length, s.reports.length]).toEqual([turn + 1, 2]);
     s.dispatcher.granted("mx.b.example", 1);
-    await settle();
-    expect(s.settlements).toHaveLength(4);
+    await settle(turn);
+    expect(s.settlements).toHaveLength(2 * turn + 1);
     s.dispatcher.take(fresh(1, other)); // the connection that stands is of the first order, and idle
     await settle();
     expect(s.reports).toHaveLength(3);
     s.dispatcher.granted("mx.b.example", 1);
     await settle();
-    expect(s.settlements).toHaveLength(5);
+    expect(s.settlements).toHaveLength(2 * turn + 2);
+  });
+
+  test("more orders than slots: each connection carries a turn of loads, and each order has its turn", async () => {
+    const s = routed(mx, other);
+    s.terms = { ...FREE_TERMS, limits: { ...FREE_TERMS.limits, connectionsMax: 1 } };
+    s.destinations.set("b.example", hosts(...addresses));
+    s.destinations.set("c.example", reversed(...addresses));
+    const turn = OUTBOUND.turnLoads;
+    for (let n = 0; n < 3 * turn; n++) for (const name of [mx, other]) s.dispatcher.take(fresh(1, name));
+    await settle();
+    for (let n = 0; n < 6; n++) {
+      s.dispatcher.granted("mx.b.example", 1);
+      await settle(turn);
+    }
+    expect(s.settlements).toHaveLength(6 * turn);
+    expect(s.hop.targets.map(({ address }) => address)).toEqual([...addresses, ...addresses, ...addresses]);
+  });
+
+  test("where each load is slow a turn is some seconds", async () => {
+    const s = routed(mx, other);
+    s.terms = { ...FREE_TERMS, limits: { ...FREE_TERMS.limits, connectionsMax: 1 } };
+    s.destinations.set("b.example", hosts(...addresses));
+    s.destinations.set("c.example", reversed(...addresses));
+    s.hop.whenDone = (call) => void s.clock.after(2000, call);
+    for (let n = 0; n < 9; n++) s.dispatcher.take(fresh(1, mx));
+    s.dispatcher.take(fresh(1, other));
+    await settle();
+    s.dispatcher.granted("mx.b.example", 1);
+    for (let n = 0; n < 3; n++) {
+      await settle();
+      expect(s.reports).toEqual([]);
+      s.clock.advance(2000);
+    }
+    await settle();
+    expect([s.settlements.length, s.reports.length]).toEqual([3, 1]);
   });
 });
 

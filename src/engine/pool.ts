@@ -1,5 +1,5 @@
 import { invariant } from "../core/base/invariant.ts";
-import { QUEUE } from "../core/base/limits.ts";
+import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
 import { Doubts } from "../core/outbound/doubts.ts";
 import type { Transient } from "../core/outbound/outcome.ts";
 import { WaitingRoom } from "../core/queue/waiting-room.ts";
@@ -33,6 +33,15 @@ interface Way {
   readonly couriers: Set<Courier>;
 }
 
+/** A connection of ours. */
+interface Standing {
+  readonly way: Way;
+  /** Loads that it was given. */
+  loads: number;
+  /** When its first transaction was to begin. */
+  beganAt: number | undefined;
+}
+
 const RATED: readonly Rated[] = ["message", "connection"];
 
 /** A mail thread's connections to one site, as many as it has slots for, and what waits for them. */
@@ -42,7 +51,7 @@ export class Pool {
   readonly #handler: CourierHandler;
   /** By order; a smart host has one. The first is the next to have a new connection. */
   readonly #ways = new Map<string, Way>();
-  readonly #couriers = new Map<Courier, Way>();
+  readonly #couriers = new Map<Courier, Standing>();
   /** They make room for connections of another order. */
   readonly #leaving = new Set<Courier>();
   /** Connections that wait for a permit, first come, first served. */
@@ -90,14 +99,17 @@ export class Pool {
     way.waiting.unshift(load.priority, load.lane, load);
   }
 
-  /** None where the connection is of no use any more, or has to make room for one of another order. */
+  /** None where nothing waits for this connection, or it has to make room for one of another order. */
   next(courier: Courier): Load | undefined {
-    if (this.#leaving.has(courier)) return undefined;
-    if (this.#mustMakeRoom()) {
+    const standing = this.#couriers.get(courier);
+    if (standing === undefined || this.#leaving.has(courier)) return undefined;
+    if (this.#isTurnOver(standing) && this.#mustMakeRoom()) {
       this.#leaving.add(courier);
       return undefined;
     }
-    return this.#couriers.get(courier)?.waiting.shift();
+    const load = standing.way.waiting.shift();
+    if (load !== undefined) standing.loads++;
+    return load;
   }
 
   /** Takes what waits, of all lanes or of some; no connection is wanted for it any more. */
@@ -147,6 +159,8 @@ export class Pool {
 
   /** Whether a transaction may begin, or a connection be made, at once; if not, `permitted` follows. */
   may(what: Rated, courier: Courier): boolean {
+    const standing = this.#couriers.get(courier);
+    if (what === "message" && standing !== undefined) standing.beganAt ??= this.#parts.clock.monotonic();
     const { messagesPerMinute, connectionsPerMinute } = this.#limits;
     if ((what === "message" ? messagesPerMinute : connectionsPerMinute) === undefined) return true;
     const asking = this.#asking[what];
@@ -172,10 +186,9 @@ export class Pool {
 
   /** A connection is gone. */
   gone(courier: Courier, failure: Transient | undefined, isStopping: boolean): void {
-    const way = this.#couriers.get(courier);
+    this.#couriers.get(courier)?.way.couriers.delete(courier);
     this.#couriers.delete(courier);
     this.#leaving.delete(courier);
-    way?.couriers.delete(courier);
     this.#forgetIdle();
     for (const what of RATED) if (this.#asking[what].delete(courier)) this.#parts.queue.withdraw(this.site, what);
     this.#release(failure, isStopping ? this.#couriers.size : this.#wanted);
@@ -221,9 +234,15 @@ export class Pool {
     return bare > this.#leaving.size;
   }
 
+  /** Connections are worth keeping: one that has loads makes room when its turn is over, not after each of them. */
+  #isTurnOver({ loads, beganAt }: Standing): boolean {
+    const elapsed = beganAt === undefined ? 0 : this.#parts.clock.monotonic() - beganAt;
+    return loads >= OUTBOUND.turnLoads || elapsed >= OUTBOUND.turnTime;
+  }
+
   #connect(way: Way, target: Target, load: Load): void {
     const courier = new Courier(this.#parts, this.site, target, this.#doubts, this.#handler, load);
-    this.#couriers.set(courier, way);
+    this.#couriers.set(courier, { way, loads: 1, beganAt: undefined });
     way.couriers.add(courier);
   }
 

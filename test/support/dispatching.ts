@@ -312,7 +312,7 @@ export function abandonScenes(): void {
   for (const { dispatcher } of scenes.splice(0)) dispatcher.abandon();
 }
 
-/** Everything that microtasks bring about. */
-export async function settle(): Promise<void> {
-  for (let n = 0; n < 50; n++) await Promise.resolve();
+/** Everything that microtasks bring about, in so many transactions one after the other. */
+export async function settle(transactions = 1): Promise<void> {
+  for (let n = 0; n < 50 * transactions; n++) await Promise.resolve();
 }
