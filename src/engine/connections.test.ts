@@ -172,6 +172,27 @@ test("where messages have a rate each transaction waits for its permit, and the 
   expect(s.hop.connections).toBe(1);
 });
 
+test("the queue hears which permit is for a connection's first message, and which connection had none", async () => {
+  const s = routed(lane);
+  s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerMinute: 2, messagesPerConnection: 2 } });
+  for (let n = 0; n < 4; n++) s.dispatcher.take(fresh());
+  for (let connection = 0; connection < 2; connection++) {
+    s.dispatcher.granted(lane, 1);
+    await settle();
+    for (let n = 0; n < 2; n++) {
+      s.dispatcher.permitted(lane, "message");
+      await settle();
+    }
+  }
+  expect(s.firsts).toEqual([true, false, true, false]);
+  s.dispatcher.granted(lane, 1); // too late
+  s.hop.refuses = true;
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.reports.map(({ isUnused }) => isUnused)).toEqual([false, false, true, true]);
+});
+
 test("a permit that takes longer than a connection may idle: the connection is left, and the message waits on", async () => {
   const s = routed(lane);
   s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerMinute: 2 } });

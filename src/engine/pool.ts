@@ -160,11 +160,12 @@ export class Pool {
   /** Whether a transaction may begin, or a connection be made, at once; if not, `permitted` follows. */
   may(what: Rated, courier: Courier): boolean {
     const standing = this.#couriers.get(courier);
-    if (what === "message" && standing !== undefined) standing.beganAt ??= this.#parts.clock.monotonic();
+    const isFirst = what === "message" && standing !== undefined && standing.beganAt === undefined;
+    if (isFirst) standing.beganAt = this.#parts.clock.monotonic();
     const { messagesPerMinute, connectionsPerMinute } = this.#limits;
     if ((what === "message" ? messagesPerMinute : connectionsPerMinute) === undefined) return true;
     const asking = this.#asking[what];
-    if (!asking.has(courier)) this.#parts.queue.permit(this.site, what);
+    if (!asking.has(courier)) this.#parts.queue.permit(this.site, what, isFirst);
     asking.add(courier);
     return false;
   }
@@ -181,17 +182,18 @@ export class Pool {
 
   /** What came too late to be of use goes back. */
   returnSlots(): void {
-    while (this.#slots > this.#couriers.size) this.#release(undefined, this.#couriers.size);
+    while (this.#slots > this.#couriers.size) this.#release(undefined, this.#couriers.size, true);
   }
 
   /** A connection is gone. */
   gone(courier: Courier, failure: Transient | undefined, isStopping: boolean): void {
-    this.#couriers.get(courier)?.way.couriers.delete(courier);
+    const standing = this.#couriers.get(courier);
+    standing?.way.couriers.delete(courier);
     this.#couriers.delete(courier);
     this.#leaving.delete(courier);
     this.#forgetIdle();
     for (const what of RATED) if (this.#asking[what].delete(courier)) this.#parts.queue.withdraw(this.site, what);
-    this.#release(failure, isStopping ? this.#couriers.size : this.#wanted);
+    this.#release(failure, isStopping ? this.#couriers.size : this.#wanted, standing?.beganAt === undefined);
   }
 
   delivered(): void {
@@ -263,7 +265,7 @@ export class Pool {
     this.#parts.queue.demand(this.site, connections);
   }
 
-  #release(failure: Transient | undefined, wanted: number): void {
+  #release(failure: Transient | undefined, wanted: number, isUnused: boolean): void {
     this.#slots--;
     const deliveries = this.#delivered;
     this.#delivered = 0;
@@ -272,6 +274,7 @@ export class Pool {
       deliveries,
       failure: failure === undefined ? undefined : failureText(failure),
       isOurs: failure?.scope === "source",
+      isUnused,
     });
   }
 }

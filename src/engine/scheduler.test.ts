@@ -443,7 +443,8 @@ test("transactions get their permits as the rate has room, first come, first ser
   const s = scene(2, undefined, { messagesPerMinute: 2 });
   const permitted = (): number[] => s.mails.map((said) => said.filter(({ kind }) => kind === "permitted").length);
   s.fromMail({ kind: "demand", site: lane, connections: 1 }, 0);
-  for (const thread of [0, 0, 1, 0]) s.fromMail({ kind: "permit", site: lane, what: "message" }, thread);
+  for (const thread of [0, 0, 1, 0])
+    s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false }, thread);
   expect(permitted()).toEqual([2, 0]);
   s.pass(59_000);
   expect(permitted()).toEqual([2, 0]);
@@ -454,7 +455,7 @@ test("transactions get their permits as the rate has room, first come, first ser
 test("who asked for a permit and is gone leaves its turn to the others", () => {
   const s = scene(2, undefined, { messagesPerMinute: 1 });
   s.fromMail({ kind: "demand", site: lane, connections: 1 }, 0);
-  for (const thread of [1, 0, 1]) s.fromMail({ kind: "permit", site: lane, what: "message" }, thread);
+  for (const thread of [1, 0, 1]) s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false }, thread);
   s.fromMail({ kind: "withdraw", site: lane, what: "message" }, 0);
   s.pass(60_000 + OUTBOUND.rateSlack);
   expect(s.mails.map((said) => said.filter(({ kind }) => kind === "permitted").length)).toEqual([0, 2]);
@@ -463,12 +464,12 @@ test("who asked for a permit and is gone leaves its turn to the others", () => {
 test("a wait for connections does not make a transaction wait that could begin sooner", () => {
   const s = scene(1, undefined, { connectionsPerMinute: 1, messagesPerMinute: 2 });
   const permitted = (): number => s.mails[0]!.filter(({ kind }) => kind === "permitted").length;
-  for (let n = 0; n < 2; n++) s.fromMail({ kind: "permit", site: lane, what: "message" });
+  for (let n = 0; n < 2; n++) s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
   s.pass(30_000);
   s.fromMail({ kind: "demand", site: lane, connections: 1 });
   s.pass(OUTBOUND.rateSlack + 27_000); // close to the first of the next minute: a connection is begun
   expect(granted(s.mails[0]!)).toBe(1);
-  s.fromMail({ kind: "permit", site: lane, what: "message" });
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
   s.fromMail({ kind: "demand", site: lane, connections: 2 }); // has to wait for almost a minute
   s.pass(3000);
   expect(permitted()).toBe(3);
@@ -476,7 +477,7 @@ test("a wait for connections does not make a transaction wait that could begin s
 
 test("no connection is begun long before its first message may go", () => {
   const s = scene(1, undefined, { messagesPerMinute: 1 });
-  s.fromMail({ kind: "permit", site: lane, what: "message" });
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
   s.fromMail({ kind: "demand", site: lane, connections: 1 });
   expect(granted(s.mails[0]!)).toBe(0);
   s.pass(60_000 + OUTBOUND.rateSlack);
@@ -514,8 +515,8 @@ test("a wall clock that is set back keeps nothing blocked", () => {
 test("a connection to another address takes of the same rate as a new one, and goes before it", () => {
   const s = scene(1, () => [], { connectionsPerMinute: 2 });
   s.fromMail({ kind: "demand", site: lane, connections: 1 });
-  s.fromMail({ kind: "permit", site: lane, what: "connection" });
-  s.fromMail({ kind: "permit", site: lane, what: "connection" });
+  s.fromMail({ kind: "permit", site: lane, what: "connection", isFirst: false });
+  s.fromMail({ kind: "permit", site: lane, what: "connection", isFirst: false });
   s.fromMail({ kind: "demand", site: lane, connections: 2 });
   const said = (): string[] => s.mails[0]!.map(({ kind }) => kind);
   expect(said()).toEqual(["granted", "permitted"]);
@@ -528,13 +529,13 @@ test("of sites at rest only those are remembered that have something to be remem
   for (let n = 0; n <= QUEUE.restingSitesMax; n++) {
     const site = `mx${n}.example`;
     s.fromMail({ kind: "demand", site, connections: 1 });
-    if (n === 0) s.fromMail({ kind: "permit", site, what: "message" });
+    if (n === 0) s.fromMail({ kind: "permit", site, what: "message", isFirst: false });
     s.fromMail({ kind: "demand", site, connections: 0 });
     s.fromMail({ kind: "release", site, report: { deliveries: 0, failure: undefined } });
   }
   s.mails[0]!.length = 0;
   s.fromMail({ kind: "demand", site: "mx0.example", connections: 1 });
-  s.fromMail({ kind: "permit", site: "mx0.example", what: "message" });
+  s.fromMail({ kind: "permit", site: "mx0.example", what: "message", isFirst: false });
   expect(s.mails[0]!.map(({ kind }) => kind)).not.toContain("permitted");
 });
 
@@ -542,12 +543,64 @@ test("no more connections than messages that may go soon", () => {
   const s = scene(1, () => [], { messagesPerMinute: 1 });
   s.fromMail({ kind: "demand", site: lane, connections: 20 });
   expect(granted(s.mails[0]!)).toBe(1);
-  s.fromMail({ kind: "permit", site: lane, what: "message" });
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: true });
   s.fromMail({ kind: "release", site: lane, report: { deliveries: 1, failure: undefined } });
   s.pass(60_000 + OUTBOUND.rateSlack - OUTBOUND_TIME.idle - 2);
   expect(granted(s.mails[0]!)).toBe(1);
   s.pass(3);
   expect(granted(s.mails[0]!)).toBe(2);
+});
+
+test("a rate that is free again is used, however long a message stays at its final dot", () => {
+  const s = scene(1, () => [], { messagesPerMinute: 1 });
+  const slow = { kind: "permit", site: lane, what: "message", isFirst: true } as const;
+  s.fromMail({ kind: "demand", site: lane, connections: 20 });
+  for (let minutes = 1; minutes < 4; minutes++) {
+    s.fromMail(slow);
+    expect(granted(s.mails[0]!)).toBe(minutes);
+    s.pass(60_000 + OUTBOUND.rateSlack + 1);
+    expect(granted(s.mails[0]!)).toBe(minutes + 1);
+  }
+  expect(s.mails[0]!.filter(({ kind }) => kind === "permitted")).toHaveLength(3); // one a minute, as before
+});
+
+test("also after a message that waited for its permit", () => {
+  const s = scene(1, () => [], { messagesPerMinute: 1 });
+  s.fromMail({ kind: "demand", site: lane, connections: 20 });
+  for (const isFirst of [true, false]) s.fromMail({ kind: "permit", site: lane, what: "message", isFirst });
+  s.pass(60_000 + OUTBOUND.rateSlack + 1);
+  expect(s.mails[0]!.map(({ kind }) => kind)).toEqual(["granted", "permitted", "permitted"]);
+  s.pass(60_000 + OUTBOUND.rateSlack + 1);
+  expect(granted(s.mails[0]!)).toBe(2);
+});
+
+test("what has still to begin, or waits to, has its messages; further connections come when the rate has more", () => {
+  const s = scene(1, () => [], { messagesPerMinute: 3 });
+  const permit = (isFirst: boolean): MailToQueue => ({ kind: "permit", site: lane, what: "message", isFirst });
+  s.fromMail({ kind: "demand", site: lane, connections: 20 });
+  expect(granted(s.mails[0]!)).toBe(3);
+  s.fromMail(permit(true));
+  s.pass(1000);
+  s.fromMail(permit(true)); // the third one is being made, and these two stay at their final dots
+  s.pass(60_000 + OUTBOUND.rateSlack - OUTBOUND_TIME.idle - 1002);
+  expect(granted(s.mails[0]!)).toBe(3);
+  s.pass(3);
+  expect(granted(s.mails[0]!)).toBe(4);
+  s.pass(1000);
+  expect(granted(s.mails[0]!)).toBe(5);
+});
+
+test("a connection that ended before it came to a message leaves that to another", () => {
+  const s = scene(1, () => [], { messagesPerMinute: 1 });
+  s.fromMail({ kind: "demand", site: lane, connections: 20 });
+  s.fromMail({ kind: "release", site: lane, report: { deliveries: 0, failure: undefined, isUnused: true } });
+  expect(granted(s.mails[0]!)).toBe(2);
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: true });
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
+  s.fromMail({ kind: "withdraw", site: lane, what: "message" });
+  s.fromMail(released(undefined));
+  s.pass(60_000 + OUTBOUND.rateSlack);
+  expect(granted(s.mails[0]!)).toBe(3);
 });
 
 test("nothing is permitted while its end could not be recorded, or an operator paused it", () => {
@@ -556,12 +609,12 @@ test("nothing is permitted while its end could not be recorded, or an operator p
   const space = (mayDeliver: boolean): void =>
     s.fromStore({ kind: "space", report: { freeOctets: 0, mayAccept: mayDeliver, mayDeliver } });
   space(false);
-  s.fromMail({ kind: "permit", site: lane, what: "message" });
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
   expect(permitted()).toBe(0);
   space(true);
   expect(permitted()).toBe(1);
   s.fromStore({ kind: "pauses", inbound: false, outbound: false, lanes: [lane] });
-  s.fromMail({ kind: "permit", site: lane, what: "message" });
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
   expect(permitted()).toBe(1);
   s.fromStore({ kind: "pauses", inbound: false, outbound: false, lanes: [] });
   expect(permitted()).toBe(2);
@@ -583,7 +636,7 @@ test("an operator hears what limits a site: its connections, its rates, its bloc
   expect(s.standings([], 20).busiest).toEqual([]);
 
   s.fromMail({ kind: "demand", site: lane, connections: 2 }, 1);
-  for (let n = 0; n < 2; n++) s.fromMail({ kind: "permit", site: lane, what: "message" });
+  for (let n = 0; n < 2; n++) s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
   const messages = { begun: 2, limit: 2, nextAt: 1_000_000 + 60_000 + OUTBOUND.rateSlack };
   expect(s.standings([], 20).busiest).toMatchObject([{ site: lane, connections: 2, wanted: 3, messages }]);
   s.pass(60_000 + OUTBOUND.rateSlack);

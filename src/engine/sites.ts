@@ -39,6 +39,8 @@ interface SiteState {
   isProven: boolean;
   /** Slots given out, by mail thread. */
   readonly slots: number[];
+  /** Of these, slots whose connections have not come as far as their first transaction. */
+  unused: number;
   /** Connections wanted, by mail thread, those it has included. */
   readonly wanted: number[];
   /** Lanes with claimed deliveries that go there. */
@@ -106,6 +108,7 @@ export class Sites {
     const site = this.#site(name);
     site.slots[mailThread]!--;
     this.#slots--;
+    if (report.isUnused === true) site.unused--;
     if (site.failures > 0) this.#failingSlots--;
     this.#progress(site, report.deliveries);
     if (report.failure !== undefined) this.#judge(site, { text: report.failure, isOurs: report.isOurs === true });
@@ -122,10 +125,12 @@ export class Sites {
   }
 
   /** Something of a mail thread wants to begin where it has a rate. */
-  permit(name: Site, mailThread: number, what: Rated): void {
+  permit(name: Site, mailThread: number, what: Rated, isFirst: boolean): void {
     const site = this.#site(name);
+    if (isFirst) site.unused--;
     site.asking[what].push(mailThread);
     this.#permit(site, what);
+    this.#grant(site); // it sets the timer for when the rate has room for another connection
   }
 
   withdraw(name: Site, mailThread: number, what: Rated): void {
@@ -218,9 +223,8 @@ export class Sites {
   goOn(mayDeliver: boolean): void {
     this.#mayDeliver = mayDeliver;
     for (const site of this.#sites.values()) {
-      this.#permit(site, "connection"); // a connection that is being made goes before a new one
+      this.#permitAll(site);
       this.#grant(site);
-      this.#permit(site, "message");
     }
   }
 
@@ -236,6 +240,7 @@ export class Sites {
         ...found,
         limits,
         slots: perThread(),
+        unused: 0,
         wanted: perThread(),
         lanes: new Set(),
         asking: { message: [], connection: [] },
@@ -312,13 +317,15 @@ export class Sites {
   #allowed(site: SiteState): number {
     const { connection, message } = site.rates;
     const now = this.#clock.monotonic();
-    // A connection is of no use before its first message may go.
-    const wait = Math.max(connection?.freeAt(now) ?? now, (message?.freeAt(now) ?? now) - OUTBOUND_TIME.idle) - now;
-    if (wait > 0) this.#ring(site, wait);
+    // Those that have still to come to their first message, and those that wait with one, take the messages that may go first.
+    const taken = site.unused + site.asking.message.length;
+    // A connection is of no use long before a message may go over it.
+    const messageAt = (message?.freeAt(now, taken + 1) ?? now) - OUTBOUND_TIME.idle;
+    const wait = Math.max(connection?.freeAt(now) ?? now, messageAt) - now;
+    if (Number.isFinite(wait) && wait > 0) this.#ring(site, wait); // else it waits until one of those goes or begins
     if (wait > 0) return 0;
-    // Nor is one for which there is no message: what stands there takes those that may go first.
-    const messages = (message?.room(now + OUTBOUND_TIME.idle) ?? Number.POSITIVE_INFINITY) - sum(site.slots);
-    return Math.max(0, Math.min(connection?.room(now) ?? Number.POSITIVE_INFINITY, messages));
+    const messages = (message?.room(now + OUTBOUND_TIME.idle) ?? Number.POSITIVE_INFINITY) - taken;
+    return Math.max(1, Math.min(connection?.room(now) ?? Number.POSITIVE_INFINITY, messages));
   }
 
   /** Both rates are looked at when it rings, so that the sooner one counts. */
@@ -329,10 +336,15 @@ export class Sites {
     site.timerAt = at;
     site.timer = this.#clock.after(delay, () => {
       site.timer = undefined;
-      this.#permit(site, "connection");
+      this.#permitAll(site);
       this.#grant(site);
-      this.#permit(site, "message");
     });
+  }
+
+  /** What stands, or is being made, goes before new connections. */
+  #permitAll(site: SiteState): void {
+    this.#permit(site, "connection");
+    this.#permit(site, "message");
   }
 
   #permit(site: SiteState, what: Rated): void {
@@ -361,6 +373,7 @@ export class Sites {
       for (let thread = 0; thread < grants.length && free > 0; thread++) {
         if (site.slots[thread]! >= site.wanted[thread]!) continue;
         site.slots[thread]!++;
+        site.unused++;
         grants[thread]!++;
         free--;
         this.#slots++;

@@ -130,6 +130,8 @@ export interface Scene {
   terms: SiteTerms;
   /** Sites that a permit was asked for. */
   readonly asked: string[];
+  /** Of each permit that was asked for: whether it was for the first transaction of a connection. */
+  readonly firsts: boolean[];
   /** Lanes that were told to go to a site. */
   readonly sited: (readonly [lane: string, site: string])[];
 }
@@ -176,7 +178,10 @@ export function scene(options: SceneOptions = {}): Scene {
     release: (_lane, report) => void reports.push(report),
     progress: () => undefined,
     unblock: () => undefined,
-    permit: (to) => void made.asked.push(to),
+    permit: (to, _what, isFirst) => {
+      made.asked.push(to);
+      made.firsts.push(isFirst);
+    },
     withdraw: (to) => void made.asked.splice(made.asked.indexOf(to), 1),
     sited: (name, to) => void made.sited.push([name, to]),
     consumed: () => undefined,
@@ -196,6 +201,7 @@ export function scene(options: SceneOptions = {}): Scene {
     families: [],
     terms: FREE_TERMS,
     asked: [],
+    firsts: [],
     sited: [],
   };
   const entropy: Entropy = { octets: (n) => new Uint8Array(n).fill(++ids), fraction: () => 0.5 };
