@@ -11,7 +11,7 @@ import {
   settle,
   site,
 } from "../../test/support/dispatching.ts";
-import { OUTBOUND } from "../core/base/limits.ts";
+import { OUTBOUND, OUTBOUND_TIME } from "../core/base/limits.ts";
 import { day } from "../core/base/time.ts";
 import { FREE_TERMS } from "../core/routing/site-terms.ts";
 import type { Destination } from "./destination.ts";
@@ -222,6 +222,63 @@ test("so many messages over one connection as its terms allow", async () => {
   await settle();
   expect(s.settlements).toHaveLength(3);
   expect(s.hop.connections).toBe(2);
+});
+
+describe("while another mail thread has no connection", () => {
+  const turn = OUTBOUND.turnLoads;
+
+  test("one that is to be given up goes when its turn is over, and what waits asks for another", async () => {
+    const s = routed(lane);
+    for (let n = 0; n < 2 * turn; n++) s.dispatcher.take(fresh());
+    s.dispatcher.granted(lane, 1);
+    s.dispatcher.keep(lane, 0);
+    await settle(2 * turn);
+    expect([s.settlements.length, s.reports.length, s.demands.at(-1)]).toEqual([turn, 1, turn]);
+    s.dispatcher.granted(lane, 1);
+    s.dispatcher.keep(lane, Infinity);
+    await settle(2 * turn);
+    expect([s.settlements.length, s.reports.length]).toEqual([2 * turn, 1]);
+  });
+
+  test("one that does nothing goes at once where its turn is over, else when it has been idle", async () => {
+    const s = routed(lane);
+    s.dispatcher.take(fresh());
+    s.dispatcher.granted(lane, 1);
+    await settle();
+    s.dispatcher.keep(lane, 0);
+    await settle();
+    expect(s.reports).toEqual([]);
+    s.clock.advance(OUTBOUND_TIME.idle);
+    await settle();
+    expect(s.reports).toHaveLength(1);
+    for (let n = 0; n < turn; n++) s.dispatcher.take(fresh());
+    s.dispatcher.granted(lane, 1);
+    s.dispatcher.keep(lane, Infinity);
+    await settle(turn);
+    expect([s.settlements.length, s.reports.length]).toEqual([turn + 1, 1]);
+    s.dispatcher.keep(lane, 0);
+    await settle();
+    expect(s.reports).toHaveLength(2);
+  });
+
+  test("one that ended by itself is the one that was to go; the word may be said again, and come too late", async () => {
+    const s = routed(lane);
+    s.dispatcher.keep(lane, 0); // nothing of it is here any more
+    const release: (() => void)[] = [];
+    s.hop.whenDone = (call) => void release.push(call);
+    for (let n = 0; n < 8; n++) s.dispatcher.take(fresh());
+    s.dispatcher.granted(lane, 3);
+    await settle();
+    for (let n = 0; n < 2; n++) s.dispatcher.keep(lane, 2);
+    s.hop.handlers[0]!.closed({ kind: "reset", text: "" });
+    await settle();
+    expect(s.reports).toHaveLength(1);
+    s.clock.advance(OUTBOUND.turnTime);
+    s.hop.whenDone = (call) => call();
+    for (const done of release.splice(1)) done();
+    await settle(8);
+    expect([s.reports.length, s.settlements.length]).toEqual([1, 8]);
+  });
 });
 
 test("how we show ourselves: source, family and the name in EHLO are the site's", async () => {

@@ -128,6 +128,10 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#tidy(pool);
   }
 
+  keep(site: Site, slots: number): void {
+    this.#pools.get(site)?.keep(slots);
+  }
+
   permitted(site: Site, what: Rated): void {
     this.#pools.get(site)?.permitted(what, this.#mayStart());
   }
@@ -212,7 +216,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const load = this.#mayStart() ? pool.next(courier) : undefined;
     if (load !== undefined) return courier.send(load);
     this.#inHand.report(true);
-    if (this.#isStopping || (this.#mayStart() && pool.hasWaiting)) courier.close(); // what waits wants another one
+    const isOver = pool.isLeaving(courier) || (this.#mayStart() && pool.hasWaiting); // what waits wants another one
+    if (this.#isStopping || isOver) courier.close();
     return undefined;
   }
 

@@ -44,6 +44,11 @@ export type MailToQueue =
 
 export type QueueToMail =
   | { readonly kind: "granted"; readonly site: Site; readonly slots: number }
+  /**
+   * Other mail threads have no connection there and want one: of its own it keeps at most so many once their turns are over.
+   * That holds until the next word, so that nothing has to be taken back where one ends by itself; Infinity: all of them.
+   */
+  | { readonly kind: "keep"; readonly site: Site; readonly slots: number }
   | { readonly kind: "permitted"; readonly site: Site; readonly what: Rated }
   | { readonly kind: "blocked"; readonly site: Site; readonly block: Block };
 

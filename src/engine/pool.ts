@@ -52,12 +52,14 @@ export class Pool {
   /** By order; a smart host has one. The first is the next to have a new connection. */
   readonly #ways = new Map<string, Way>();
   readonly #couriers = new Map<Courier, Standing>();
-  /** They make room for connections of another order. */
+  /** They make room for connections of another order, or of another mail thread. */
   readonly #leaving = new Set<Courier>();
   /** Connections that wait for a permit, first come, first served. */
   readonly #asking: Readonly<Record<Rated, Set<Courier>>> = { message: new Set(), connection: new Set() };
   readonly #doubts = new Doubts();
   #slots = 0;
+  /** Connections that stay when their turns are over, while other mail threads have none. */
+  #kept = Number.POSITIVE_INFINITY;
   #demanded = 0;
   /** Deliveries not yet told to the queue. */
   #delivered = 0;
@@ -99,11 +101,11 @@ export class Pool {
     way.waiting.unshift(load.priority, load.lane, load);
   }
 
-  /** None where nothing waits for this connection, or it has to make room for one of another order. */
+  /** None where nothing waits for this connection, or it has to make room for another one. */
   next(courier: Courier): Load | undefined {
     const standing = this.#couriers.get(courier);
     if (standing === undefined || this.#leaving.has(courier)) return undefined;
-    if (this.#isTurnOver(standing) && this.#mustMakeRoom()) {
+    if (this.#mustLeave(standing)) {
       this.#leaving.add(courier);
       return undefined;
     }
@@ -139,7 +141,7 @@ export class Pool {
       const load = this.next(courier);
       if (load !== undefined) courier.send(load);
       // What waits is of another order.
-      else if (this.#couriers.size >= this.#slots) courier.close();
+      else if (this.#leaving.has(courier) || this.#couriers.size >= this.#slots) courier.close();
     }
     while (this.#couriers.size < this.#slots) {
       const way = this.#nextWay();
@@ -155,6 +157,20 @@ export class Pool {
 
   granted(slots: number): void {
     this.#slots += slots;
+  }
+
+  /** What is idle goes at once where its turn is over, what is not when it is idle. */
+  keep(slots: number): void {
+    this.#kept = slots;
+    for (const [courier, standing] of this.#couriers) {
+      if (!courier.isReady || !this.#mustLeave(standing)) continue;
+      this.#leaving.add(courier);
+      courier.close();
+    }
+  }
+
+  isLeaving(courier: Courier): boolean {
+    return this.#leaving.has(courier);
   }
 
   /** Whether a transaction may begin, or a connection be made, at once; if not, `permitted` follows. */
@@ -236,7 +252,12 @@ export class Pool {
     return bare > this.#leaving.size;
   }
 
-  /** Connections are worth keeping: one that has loads makes room when its turn is over, not after each of them. */
+  /** Connections are worth keeping: one makes room when its turn is over, not after each load. */
+  #mustLeave(standing: Standing): boolean {
+    const isOneTooMany = this.#couriers.size - this.#leaving.size > this.#kept;
+    return this.#isTurnOver(standing) && (isOneTooMany || this.#mustMakeRoom());
+  }
+
   #isTurnOver({ loads, beganAt }: Standing): boolean {
     const elapsed = beganAt === undefined ? 0 : this.#parts.clock.monotonic() - beganAt;
     return loads >= OUTBOUND.turnLoads || elapsed >= OUTBOUND.turnTime;

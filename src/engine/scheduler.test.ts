@@ -86,6 +86,73 @@ test("slots stay within the window over all mail threads, and are shared", () =>
   expect(granted(s.mails[0]!) + granted(s.mails[1]!)).toBe(QUEUE.windowStart + 1);
 });
 
+test.each([{ connectionsMax: 1 }, { messagesPerMinute: 2 }])("mail threads have slots in turns where %j", (limits) => {
+  const s = scene(2, undefined, limits);
+  const served: number[] = [];
+  const heard = (): void => {
+    for (const [thread, said] of s.mails.entries())
+      for (const message of said.splice(0))
+        if (message.kind === "granted") served.push(...Array.from({ length: message.slots }, () => thread));
+  };
+  for (const thread of [0, 1]) s.fromMail({ kind: "demand", site: lane, connections: 20 }, thread);
+  heard();
+  for (let n = 0; n < 8; n++) {
+    const thread = served[n]!;
+    s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: true }, thread);
+    s.fromMail(released(undefined, 1), thread);
+    s.pass(60_000 + OUTBOUND.rateSlack + 1);
+    heard();
+  }
+  for (const thread of [0, 1]) expect(served.slice(2, 8).filter((of) => of === thread)).toHaveLength(3);
+});
+
+const kept = (said: readonly QueueToMail[]): number[] =>
+  said.flatMap((message) => (message.kind === "keep" ? [message.slots] : []));
+
+test("a mail thread without a slot has one of another's, when that gives one up; and so on", () => {
+  const s = scene(2, undefined, { connectionsMax: 1 });
+  const told = (): number[][] => s.mails.map((said) => kept(said.splice(0)));
+  s.fromMail({ kind: "demand", site: lane, connections: 20 }, 0);
+  expect(told()).toEqual([[], []]);
+  s.fromMail({ kind: "demand", site: lane, connections: 20 }, 1);
+  s.fromMail({ kind: "demand", site: lane, connections: 10 }, 1);
+  expect(told()).toEqual([[0], []]); // once
+  s.fromMail({ kind: "demand", site: lane, connections: 0 }, 1);
+  expect(told()).toEqual([[Infinity], []]); // nobody wants it any more
+  s.fromMail({ kind: "demand", site: lane, connections: 10 }, 1);
+  s.fromMail(released(undefined, 5), 0); // it went, or ended by itself
+  expect(granted(s.mails[1]!)).toBe(1);
+  expect(told()).toEqual([[0, Infinity], [0]]);
+  s.fromMail({ kind: "demand", site: lane, connections: 0 }, 0);
+  s.fromMail({ kind: "demand", site: lane, connections: 0 }, 1);
+  s.fromMail(released(undefined, 5), 1);
+  expect(told()).toEqual([[], [Infinity]]); // nothing is left of it
+});
+
+test("of several mail threads the one with most slots gives up, one for each that has none", () => {
+  const s = scene(4, undefined, { connectionsMax: 3 });
+  s.fromMail({ kind: "demand", site: lane, connections: 2 }, 0);
+  s.fromMail({ kind: "demand", site: lane, connections: 1 }, 1);
+  for (const thread of [2, 3]) s.fromMail({ kind: "demand", site: lane, connections: 9 }, thread);
+  expect(s.mails.map((said) => kept(said).at(-1))).toEqual([0, undefined, undefined, undefined]);
+  s.fromMail(released(undefined), 0);
+  expect(s.mails.map((said) => kept(said).at(-1))).toEqual([0, undefined, undefined, undefined]);
+  s.fromMail({ kind: "demand", site: lane, connections: 0 }, 0);
+  s.fromMail(released(undefined), 0);
+  expect(s.mails.map(granted)).toEqual([2, 1, 1, 1]);
+  expect(s.mails.map((said) => kept(said).at(-1))).toEqual([Infinity, undefined, undefined, undefined]);
+});
+
+test("no connection is given up for one that could not be made, nor where nothing goes", () => {
+  const s = scene(2, undefined, { connectionsMax: 1, connectionsPerMinute: 1 });
+  for (const thread of [0, 1]) s.fromMail({ kind: "demand", site: lane, connections: 20 }, thread);
+  expect(kept(s.mails[0]!)).toEqual([]);
+  s.pass(60_000 + OUTBOUND.rateSlack + 1);
+  expect(kept(s.mails[0]!)).toEqual([0]);
+  s.fromStore({ kind: "pauses", inbound: false, outbound: true, lanes: [] });
+  expect(kept(s.mails[0]!)).toEqual([0, Infinity]);
+});
+
 test("the window grows with deliveries, to its limit and not beyond", () => {
   const s = scene();
   s.fromMail({ kind: "demand", site: lane, connections: 100 });

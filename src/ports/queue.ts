@@ -72,6 +72,8 @@ export interface Block {
 /** What the queue tells a mail thread. */
 export interface QueueListener {
   granted(site: Site, slots: number): void;
+  /** From now on: of its connections it keeps at most so many once their turns are over, since other threads have none. */
+  keep(site: Site, slots: number): void;
   permitted(site: Site, what: Rated): void;
   /** Nothing goes to this site for now; what is in hand for it takes its route's next step, or is parked. */
   blocked(site: Site, block: Block): void;
