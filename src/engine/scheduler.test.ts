@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { OUTBOUND, OUTBOUND_TIME, QUEUE } from "../core/base/limits.ts";
 import type { Event } from "../core/events.ts";
@@ -141,6 +142,52 @@ test("of several mail threads the one with most slots gives up, one for each tha
   s.fromMail(released(undefined), 0);
   expect(s.mails.map(granted)).toEqual([2, 1, 1, 1]);
   expect(s.mails.map((said) => kept(said).at(-1))).toEqual([Infinity, undefined, undefined, undefined]);
+});
+
+test("whatever crosses on its way: all loads go, the bound holds, and at the end nobody is told to keep fewer", () => {
+  const choices = fc.array(fc.nat(999), { minLength: 50, maxLength: 400 });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 4 }), choices, (connectionsMax, picks) => {
+      const s = scene(3, undefined, { connectionsMax });
+      const threads = s.mails.map((inbox) => ({ inbox, outbox: [] as MailToQueue[], up: 0, kept: Infinity, loads: 9 }));
+      type Thread = (typeof threads)[number];
+      const wants = (at: Thread): MailToQueue => ({ kind: "demand", site: lane, connections: at.up + at.loads });
+      const ends = (at: Thread): void => {
+        at.up--;
+        at.outbox.push(wants(at), released(undefined, 1));
+      };
+      const steps: ((at: Thread) => boolean)[] = [
+        (at) => {
+          const said = at.outbox.shift();
+          if (said !== undefined) s.fromMail(said, threads.indexOf(at));
+          return said !== undefined;
+        },
+        (at) => {
+          const said = at.inbox.shift();
+          if (said?.kind === "keep") at.kept = said.slots;
+          if (said?.kind === "granted") at.up += said.slots;
+          return said !== undefined;
+        },
+        (at) => {
+          if (at.up === 0) return false;
+          const isIdle = at.loads === 0;
+          if (!isIdle) at.loads--; // a turn is one load
+          if (isIdle || at.up > at.kept) ends(at);
+          return true;
+        },
+      ];
+      for (const at of threads) at.outbox.push(wants(at));
+      for (const pick of picks) {
+        const at = threads[pick % 3]!;
+        if (pick > 990 && at.up > 0)
+          ends(at); // by itself
+        else steps[Math.floor(pick / 3) % 3]!(at);
+        expect(threads.reduce((total, { up }) => total + up, 0)).toBeLessThanOrEqual(connectionsMax);
+      }
+      while (threads.some((at) => steps.some((step) => step(at))));
+      expect(threads).toMatchObject(threads.map(() => ({ up: 0, kept: Infinity, loads: 0 })));
+    }),
+  );
 });
 
 test("no connection is given up for one that could not be made, nor where nothing goes", () => {
