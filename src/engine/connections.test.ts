@@ -11,6 +11,7 @@ import {
   settle,
   site,
 } from "../../test/support/dispatching.ts";
+import { OUTBOUND, OUTBOUND_TIME } from "../core/base/limits.ts";
 import { day } from "../core/base/time.ts";
 import { FREE_TERMS } from "../core/routing/site-terms.ts";
 import type { Destination } from "./destination.ts";
@@ -171,6 +172,27 @@ test("where messages have a rate each transaction waits for its permit, and the 
   expect(s.hop.connections).toBe(1);
 });
 
+test("the queue hears which permit is for a connection's first message, and which connection had none", async () => {
+  const s = routed(lane);
+  s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerMinute: 2, messagesPerConnection: 2 } });
+  for (let n = 0; n < 4; n++) s.dispatcher.take(fresh());
+  for (let connection = 0; connection < 2; connection++) {
+    s.dispatcher.granted(lane, 1);
+    await settle();
+    for (let n = 0; n < 2; n++) {
+      s.dispatcher.permitted(lane, "message");
+      await settle();
+    }
+  }
+  expect(s.firsts).toEqual([true, false, true, false]);
+  s.dispatcher.granted(lane, 1); // too late
+  s.hop.refuses = true;
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.reports.map(({ isUnused }) => isUnused)).toEqual([false, false, true, true]);
+});
+
 test("a permit that takes longer than a connection may idle: the connection is left, and the message waits on", async () => {
   const s = routed(lane);
   s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerMinute: 2 } });
@@ -200,6 +222,63 @@ test("so many messages over one connection as its terms allow", async () => {
   await settle();
   expect(s.settlements).toHaveLength(3);
   expect(s.hop.connections).toBe(2);
+});
+
+describe("while another mail thread has no connection", () => {
+  const turn = OUTBOUND.turnLoads;
+
+  test("one that is to be given up goes when its turn is over, and what waits asks for another", async () => {
+    const s = routed(lane);
+    for (let n = 0; n < 2 * turn; n++) s.dispatcher.take(fresh());
+    s.dispatcher.granted(lane, 1);
+    s.dispatcher.keep(lane, 0);
+    await settle(2 * turn);
+    expect([s.settlements.length, s.reports.length, s.demands.at(-1)]).toEqual([turn, 1, turn]);
+    s.dispatcher.granted(lane, 1);
+    s.dispatcher.keep(lane, Infinity);
+    await settle(2 * turn);
+    expect([s.settlements.length, s.reports.length]).toEqual([2 * turn, 1]);
+  });
+
+  test("one that does nothing goes at once where its turn is over, else when it has been idle", async () => {
+    const s = routed(lane);
+    s.dispatcher.take(fresh());
+    s.dispatcher.granted(lane, 1);
+    await settle();
+    s.dispatcher.keep(lane, 0);
+    await settle();
+    expect(s.reports).toEqual([]);
+    s.clock.advance(OUTBOUND_TIME.idle);
+    await settle();
+    expect(s.reports).toHaveLength(1);
+    for (let n = 0; n < turn; n++) s.dispatcher.take(fresh());
+    s.dispatcher.granted(lane, 1);
+    s.dispatcher.keep(lane, Infinity);
+    await settle(turn);
+    expect([s.settlements.length, s.reports.length]).toEqual([turn + 1, 1]);
+    s.dispatcher.keep(lane, 0);
+    await settle();
+    expect(s.reports).toHaveLength(2);
+  });
+
+  test("one that ended by itself is the one that was to go; the word may be said again, and come too late", async () => {
+    const s = routed(lane);
+    s.dispatcher.keep(lane, 0); // nothing of it is here any more
+    const release: (() => void)[] = [];
+    s.hop.whenDone = (call) => void release.push(call);
+    for (let n = 0; n < 8; n++) s.dispatcher.take(fresh());
+    s.dispatcher.granted(lane, 3);
+    await settle();
+    for (let n = 0; n < 2; n++) s.dispatcher.keep(lane, 2);
+    s.hop.handlers[0]!.closed({ kind: "reset", text: "" });
+    await settle();
+    expect(s.reports).toHaveLength(1);
+    s.clock.advance(OUTBOUND.turnTime);
+    s.hop.whenDone = (call) => call();
+    for (const done of release.splice(1)) done();
+    await settle(8);
+    expect([s.reports.length, s.settlements.length]).toEqual([1, 8]);
+  });
 });
 
 test("how we show ourselves: source, family and the name in EHLO are the site's", async () => {
@@ -287,6 +366,25 @@ describe("domains that share their servers and want them in another order", () =
     expect(s.hop.connections).toBe(2);
   });
 
+  test("a pause of one leaves its connection to the other at once", async () => {
+    const s = routed(mx, other);
+    s.terms = { ...FREE_TERMS, limits: { ...FREE_TERMS.limits, messagesPerMinute: 9 } };
+    for (const domain of ["b.example", "c.example"]) s.destinations.set(domain, hosts(...addresses));
+    s.dispatcher.take(fresh(1, mx));
+    await settle();
+    s.dispatcher.granted("mx.b.example", 1);
+    await settle();
+    s.dispatcher.take(fresh(1, other));
+    await settle();
+    expect(s.asked).toHaveLength(1); // the first one has the connection, and waits for its permit
+    s.dispatcher.pauses({ outbound: false, lanes: [mx] });
+    expect(s.settlements).toMatchObject([{ kind: "park", lane: mx }]);
+    s.dispatcher.permitted("mx.b.example", "message");
+    await settle();
+    expect(s.settlements.slice(1)).toMatchObject([{ kind: "finish" }]);
+    expect(s.hop.connections).toBe(1);
+  });
+
   test("one load of another order takes one connection of many, and is next to have it", async () => {
     const s = routed(mx, other);
     s.destinations.set("b.example", hosts(...addresses));
@@ -299,6 +397,7 @@ describe("domains that share their servers and want them in another order", () =
     await settle();
     s.dispatcher.take(fresh(1, other));
     await settle();
+    s.clock.advance(OUTBOUND.turnTime);
     for (const done of release.splice(0)) done();
     await settle();
     expect(s.reports).toHaveLength(1);
@@ -313,29 +412,66 @@ describe("domains that share their servers and want them in another order", () =
     expect(s.hop.connections).toBe(11);
   });
 
-  test("one connection at a time: it makes room, and none waits for all mail of the other", async () => {
+  test("one connection at a time: it makes room when its turn is over, or it has none", async () => {
     const s = routed(mx, other);
     s.terms = { ...FREE_TERMS, limits: { ...FREE_TERMS.limits, connectionsMax: 1 } };
     s.destinations.set("b.example", hosts(...addresses));
     s.destinations.set("c.example", reversed(...addresses));
-    for (let n = 0; n < 3; n++) s.dispatcher.take(fresh(1, mx));
+    const turn = OUTBOUND.turnLoads;
+    for (let n = 0; n < 2 * turn; n++) s.dispatcher.take(fresh(1, mx));
     s.dispatcher.take(fresh(1, other));
     await settle();
     s.dispatcher.granted("mx.b.example", 1);
-    await settle();
-    expect([s.settlements.length, s.reports.length]).toEqual([1, 1]);
+    await settle(turn);
+    expect([s.settlements.length, s.reports.length]).toEqual([turn, 1]);
     s.dispatcher.granted("mx.b.example", 1);
     await settle();
     expect(s.hop.targets.map(({ address }) => address)).toEqual(addresses);
+    expect([s.settlements.length, s.reports.length]).toEqual([turn + 1, 2]);
     s.dispatcher.granted("mx.b.example", 1);
-    await settle();
-    expect(s.settlements).toHaveLength(4);
+    await settle(turn);
+    expect(s.settlements).toHaveLength(2 * turn + 1);
     s.dispatcher.take(fresh(1, other)); // the connection that stands is of the first order, and idle
     await settle();
     expect(s.reports).toHaveLength(3);
     s.dispatcher.granted("mx.b.example", 1);
     await settle();
-    expect(s.settlements).toHaveLength(5);
+    expect(s.settlements).toHaveLength(2 * turn + 2);
+  });
+
+  test("more orders than slots: each connection carries a turn of loads, and each order has its turn", async () => {
+    const s = routed(mx, other);
+    s.terms = { ...FREE_TERMS, limits: { ...FREE_TERMS.limits, connectionsMax: 1 } };
+    s.destinations.set("b.example", hosts(...addresses));
+    s.destinations.set("c.example", reversed(...addresses));
+    const turn = OUTBOUND.turnLoads;
+    for (let n = 0; n < 3 * turn; n++) for (const name of [mx, other]) s.dispatcher.take(fresh(1, name));
+    await settle();
+    for (let n = 0; n < 6; n++) {
+      s.dispatcher.granted("mx.b.example", 1);
+      await settle(turn);
+    }
+    expect(s.settlements).toHaveLength(6 * turn);
+    expect(s.hop.targets.map(({ address }) => address)).toEqual([...addresses, ...addresses, ...addresses]);
+  });
+
+  test("where each load is slow a turn is some seconds", async () => {
+    const s = routed(mx, other);
+    s.terms = { ...FREE_TERMS, limits: { ...FREE_TERMS.limits, connectionsMax: 1 } };
+    s.destinations.set("b.example", hosts(...addresses));
+    s.destinations.set("c.example", reversed(...addresses));
+    s.hop.whenDone = (call) => void s.clock.after(2000, call);
+    for (let n = 0; n < 9; n++) s.dispatcher.take(fresh(1, mx));
+    s.dispatcher.take(fresh(1, other));
+    await settle();
+    s.dispatcher.granted("mx.b.example", 1);
+    for (let n = 0; n < 3; n++) {
+      await settle();
+      expect(s.reports).toEqual([]);
+      s.clock.advance(2000);
+    }
+    await settle();
+    expect([s.settlements.length, s.reports.length]).toEqual([3, 1]);
   });
 });
 

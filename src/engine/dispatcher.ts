@@ -128,6 +128,10 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#tidy(pool);
   }
 
+  keep(site: Site, slots: number): void {
+    this.#pools.get(site)?.keep(slots);
+  }
+
   permitted(site: Site, what: Rated): void {
     this.#pools.get(site)?.permitted(what, this.#mayStart());
   }
@@ -147,6 +151,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
     for (const pool of this.#pools.values()) {
       for (const load of pool.recall(({ lane }) => this.#openings.isPaused(lane)))
         this.#aftermath.putBack(load, "paused");
+      this.#work(pool); // what had a connection, and goes back, leaves it to the others
       this.#tidy(pool);
     }
     this.#inHand.report(true);
@@ -211,7 +216,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const load = this.#mayStart() ? pool.next(courier) : undefined;
     if (load !== undefined) return courier.send(load);
     this.#inHand.report(true);
-    if (this.#isStopping || (this.#mayStart() && pool.hasWaiting)) courier.close(); // what waits wants another one
+    const isOver = pool.isLeaving(courier) || (this.#mayStart() && pool.hasWaiting); // what waits wants another one
+    if (this.#isStopping || isOver) courier.close();
     return undefined;
   }
 

@@ -35,8 +35,8 @@ export type MailToQueue =
   | { readonly kind: "release"; readonly site: Site; readonly report: SiteReport }
   | { readonly kind: "progress"; readonly site: Site; readonly deliveries: number }
   | { readonly kind: "unblock"; readonly site: Site }
-  /** Something wants to begin at a site where it has a rate. */
-  | { readonly kind: "permit"; readonly site: Site; readonly what: Rated }
+  /** Something wants to begin at a site where it has a rate; `isFirst` is the first transaction of a connection. */
+  | { readonly kind: "permit"; readonly site: Site; readonly what: Rated; readonly isFirst: boolean }
   /** One that asked is gone. */
   | { readonly kind: "withdraw"; readonly site: Site; readonly what: Rated }
   | { readonly kind: "sited"; readonly lane: Lane; readonly site: Site }
@@ -44,6 +44,11 @@ export type MailToQueue =
 
 export type QueueToMail =
   | { readonly kind: "granted"; readonly site: Site; readonly slots: number }
+  /**
+   * Other mail threads have no connection there and want one: of its own it keeps at most so many once their turns are over.
+   * That holds until the next word, so that nothing has to be taken back where one ends by itself; Infinity: all of them.
+   */
+  | { readonly kind: "keep"; readonly site: Site; readonly slots: number }
   | { readonly kind: "permitted"; readonly site: Site; readonly what: Rated }
   | { readonly kind: "blocked"; readonly site: Site; readonly block: Block };
 

@@ -1,5 +1,5 @@
 import { invariant } from "../core/base/invariant.ts";
-import { QUEUE } from "../core/base/limits.ts";
+import { OUTBOUND, QUEUE } from "../core/base/limits.ts";
 import { Doubts } from "../core/outbound/doubts.ts";
 import type { Transient } from "../core/outbound/outcome.ts";
 import { WaitingRoom } from "../core/queue/waiting-room.ts";
@@ -33,6 +33,15 @@ interface Way {
   readonly couriers: Set<Courier>;
 }
 
+/** A connection of ours. */
+interface Standing {
+  readonly way: Way;
+  /** Loads that it was given. */
+  loads: number;
+  /** When its first transaction was to begin. */
+  beganAt: number | undefined;
+}
+
 const RATED: readonly Rated[] = ["message", "connection"];
 
 /** A mail thread's connections to one site, as many as it has slots for, and what waits for them. */
@@ -42,13 +51,15 @@ export class Pool {
   readonly #handler: CourierHandler;
   /** By order; a smart host has one. The first is the next to have a new connection. */
   readonly #ways = new Map<string, Way>();
-  readonly #couriers = new Map<Courier, Way>();
-  /** They make room for connections of another order. */
+  readonly #couriers = new Map<Courier, Standing>();
+  /** They make room for connections of another order, or of another mail thread. */
   readonly #leaving = new Set<Courier>();
   /** Connections that wait for a permit, first come, first served. */
   readonly #asking: Readonly<Record<Rated, Set<Courier>>> = { message: new Set(), connection: new Set() };
   readonly #doubts = new Doubts();
   #slots = 0;
+  /** Connections that stay when their turns are over, while other mail threads have none. */
+  #kept = Number.POSITIVE_INFINITY;
   #demanded = 0;
   /** Deliveries not yet told to the queue. */
   #delivered = 0;
@@ -90,14 +101,17 @@ export class Pool {
     way.waiting.unshift(load.priority, load.lane, load);
   }
 
-  /** None where the connection is of no use any more, or has to make room for one of another order. */
+  /** None where nothing waits for this connection, or it has to make room for another one. */
   next(courier: Courier): Load | undefined {
-    if (this.#leaving.has(courier)) return undefined;
-    if (this.#mustMakeRoom()) {
+    const standing = this.#couriers.get(courier);
+    if (standing === undefined || this.#leaving.has(courier)) return undefined;
+    if (this.#mustLeave(standing)) {
       this.#leaving.add(courier);
       return undefined;
     }
-    return this.#couriers.get(courier)?.waiting.shift();
+    const load = standing.way.waiting.shift();
+    if (load !== undefined) standing.loads++;
+    return load;
   }
 
   /** Takes what waits, of all lanes or of some; no connection is wanted for it any more. */
@@ -127,7 +141,7 @@ export class Pool {
       const load = this.next(courier);
       if (load !== undefined) courier.send(load);
       // What waits is of another order.
-      else if (this.#couriers.size >= this.#slots) courier.close();
+      else if (this.#leaving.has(courier) || this.#couriers.size >= this.#slots) courier.close();
     }
     while (this.#couriers.size < this.#slots) {
       const way = this.#nextWay();
@@ -145,12 +159,29 @@ export class Pool {
     this.#slots += slots;
   }
 
+  /** What is idle goes at once where its turn is over, what is not when it is idle. */
+  keep(slots: number): void {
+    this.#kept = slots;
+    for (const [courier, standing] of this.#couriers) {
+      if (!courier.isReady || !this.#mustLeave(standing)) continue;
+      this.#leaving.add(courier);
+      courier.close();
+    }
+  }
+
+  isLeaving(courier: Courier): boolean {
+    return this.#leaving.has(courier);
+  }
+
   /** Whether a transaction may begin, or a connection be made, at once; if not, `permitted` follows. */
   may(what: Rated, courier: Courier): boolean {
+    const standing = this.#couriers.get(courier);
+    const isFirst = what === "message" && standing !== undefined && standing.beganAt === undefined;
+    if (isFirst) standing.beganAt = this.#parts.clock.monotonic();
     const { messagesPerMinute, connectionsPerMinute } = this.#limits;
     if ((what === "message" ? messagesPerMinute : connectionsPerMinute) === undefined) return true;
     const asking = this.#asking[what];
-    if (!asking.has(courier)) this.#parts.queue.permit(this.site, what);
+    if (!asking.has(courier)) this.#parts.queue.permit(this.site, what, isFirst);
     asking.add(courier);
     return false;
   }
@@ -167,18 +198,18 @@ export class Pool {
 
   /** What came too late to be of use goes back. */
   returnSlots(): void {
-    while (this.#slots > this.#couriers.size) this.#release(undefined, this.#couriers.size);
+    while (this.#slots > this.#couriers.size) this.#release(undefined, this.#couriers.size, true);
   }
 
   /** A connection is gone. */
   gone(courier: Courier, failure: Transient | undefined, isStopping: boolean): void {
-    const way = this.#couriers.get(courier);
+    const standing = this.#couriers.get(courier);
+    standing?.way.couriers.delete(courier);
     this.#couriers.delete(courier);
     this.#leaving.delete(courier);
-    way?.couriers.delete(courier);
     this.#forgetIdle();
     for (const what of RATED) if (this.#asking[what].delete(courier)) this.#parts.queue.withdraw(this.site, what);
-    this.#release(failure, isStopping ? this.#couriers.size : this.#wanted);
+    this.#release(failure, isStopping ? this.#couriers.size : this.#wanted, standing?.beganAt === undefined);
   }
 
   delivered(): void {
@@ -221,9 +252,20 @@ export class Pool {
     return bare > this.#leaving.size;
   }
 
+  /** Connections are worth keeping: one makes room when its turn is over, not after each load. */
+  #mustLeave(standing: Standing): boolean {
+    const isOneTooMany = this.#couriers.size - this.#leaving.size > this.#kept;
+    return this.#isTurnOver(standing) && (isOneTooMany || this.#mustMakeRoom());
+  }
+
+  #isTurnOver({ loads, beganAt }: Standing): boolean {
+    const elapsed = beganAt === undefined ? 0 : this.#parts.clock.monotonic() - beganAt;
+    return loads >= OUTBOUND.turnLoads || elapsed >= OUTBOUND.turnTime;
+  }
+
   #connect(way: Way, target: Target, load: Load): void {
     const courier = new Courier(this.#parts, this.site, target, this.#doubts, this.#handler, load);
-    this.#couriers.set(courier, way);
+    this.#couriers.set(courier, { way, loads: 1, beganAt: undefined });
     way.couriers.add(courier);
   }
 
@@ -244,7 +286,7 @@ export class Pool {
     this.#parts.queue.demand(this.site, connections);
   }
 
-  #release(failure: Transient | undefined, wanted: number): void {
+  #release(failure: Transient | undefined, wanted: number, isUnused: boolean): void {
     this.#slots--;
     const deliveries = this.#delivered;
     this.#delivered = 0;
@@ -253,6 +295,7 @@ export class Pool {
       deliveries,
       failure: failure === undefined ? undefined : failureText(failure),
       isOurs: failure?.scope === "source",
+      isUnused,
     });
   }
 }

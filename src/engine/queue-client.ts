@@ -104,8 +104,8 @@ export class QueueClient implements QueuePort {
     this.#queue.say({ kind: "progress", site, deliveries });
   }
 
-  permit(site: Site, what: Rated): void {
-    this.#queue.say({ kind: "permit", site, what });
+  permit(site: Site, what: Rated, isFirst: boolean): void {
+    this.#queue.say({ kind: "permit", site, what, isFirst });
   }
 
   withdraw(site: Site, what: Rated): void {

@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { OUTBOUND, OUTBOUND_TIME, QUEUE } from "../core/base/limits.ts";
 import type { Event } from "../core/events.ts";
@@ -84,6 +85,119 @@ test("slots stay within the window over all mail threads, and are shared", () =>
   expect(granted(s.mails[1]!)).toBe(0);
   s.fromMail(released(undefined), 0);
   expect(granted(s.mails[0]!) + granted(s.mails[1]!)).toBe(QUEUE.windowStart + 1);
+});
+
+test.each([{ connectionsMax: 1 }, { messagesPerMinute: 2 }])("mail threads have slots in turns where %j", (limits) => {
+  const s = scene(2, undefined, limits);
+  const served: number[] = [];
+  const heard = (): void => {
+    for (const [thread, said] of s.mails.entries())
+      for (const message of said.splice(0))
+        if (message.kind === "granted") served.push(...Array.from({ length: message.slots }, () => thread));
+  };
+  for (const thread of [0, 1]) s.fromMail({ kind: "demand", site: lane, connections: 20 }, thread);
+  heard();
+  for (let n = 0; n < 8; n++) {
+    const thread = served[n]!;
+    s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: true }, thread);
+    s.fromMail(released(undefined, 1), thread);
+    s.pass(60_000 + OUTBOUND.rateSlack + 1);
+    heard();
+  }
+  for (const thread of [0, 1]) expect(served.slice(2, 8).filter((of) => of === thread)).toHaveLength(3);
+});
+
+const kept = (said: readonly QueueToMail[]): number[] =>
+  said.flatMap((message) => (message.kind === "keep" ? [message.slots] : []));
+
+test("a mail thread without a slot has one of another's, when that gives one up; and so on", () => {
+  const s = scene(2, undefined, { connectionsMax: 1 });
+  const told = (): number[][] => s.mails.map((said) => kept(said.splice(0)));
+  s.fromMail({ kind: "demand", site: lane, connections: 20 }, 0);
+  expect(told()).toEqual([[], []]);
+  s.fromMail({ kind: "demand", site: lane, connections: 20 }, 1);
+  s.fromMail({ kind: "demand", site: lane, connections: 10 }, 1);
+  expect(told()).toEqual([[0], []]); // once
+  s.fromMail({ kind: "demand", site: lane, connections: 0 }, 1);
+  expect(told()).toEqual([[Infinity], []]); // nobody wants it any more
+  s.fromMail({ kind: "demand", site: lane, connections: 10 }, 1);
+  s.fromMail(released(undefined, 5), 0); // it went, or ended by itself
+  expect(granted(s.mails[1]!)).toBe(1);
+  expect(told()).toEqual([[0, Infinity], [0]]);
+  s.fromMail({ kind: "demand", site: lane, connections: 0 }, 0);
+  s.fromMail({ kind: "demand", site: lane, connections: 0 }, 1);
+  s.fromMail(released(undefined, 5), 1);
+  expect(told()).toEqual([[], [Infinity]]); // nothing is left of it
+});
+
+test("of several mail threads the one with most slots gives up, one for each that has none", () => {
+  const s = scene(4, undefined, { connectionsMax: 3 });
+  s.fromMail({ kind: "demand", site: lane, connections: 2 }, 0);
+  s.fromMail({ kind: "demand", site: lane, connections: 1 }, 1);
+  for (const thread of [2, 3]) s.fromMail({ kind: "demand", site: lane, connections: 9 }, thread);
+  expect(s.mails.map((said) => kept(said).at(-1))).toEqual([0, undefined, undefined, undefined]);
+  s.fromMail(released(undefined), 0);
+  expect(s.mails.map((said) => kept(said).at(-1))).toEqual([0, undefined, undefined, undefined]);
+  s.fromMail({ kind: "demand", site: lane, connections: 0 }, 0);
+  s.fromMail(released(undefined), 0);
+  expect(s.mails.map(granted)).toEqual([2, 1, 1, 1]);
+  expect(s.mails.map((said) => kept(said).at(-1))).toEqual([Infinity, undefined, undefined, undefined]);
+});
+
+test("whatever crosses on its way: all loads go, the bound holds, and at the end nobody is told to keep fewer", () => {
+  const choices = fc.array(fc.nat(999), { minLength: 50, maxLength: 400 });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 4 }), choices, (connectionsMax, picks) => {
+      const s = scene(3, undefined, { connectionsMax });
+      const threads = s.mails.map((inbox) => ({ inbox, outbox: [] as MailToQueue[], up: 0, kept: Infinity, loads: 9 }));
+      type Thread = (typeof threads)[number];
+      const wants = (at: Thread): MailToQueue => ({ kind: "demand", site: lane, connections: at.up + at.loads });
+      const ends = (at: Thread): void => {
+        at.up--;
+        at.outbox.push(wants(at), released(undefined, 1));
+      };
+      const steps: ((at: Thread) => boolean)[] = [
+        (at) => {
+          const said = at.outbox.shift();
+          if (said !== undefined) s.fromMail(said, threads.indexOf(at));
+          return said !== undefined;
+        },
+        (at) => {
+          const said = at.inbox.shift();
+          if (said?.kind === "keep") at.kept = said.slots;
+          if (said?.kind === "granted") at.up += said.slots;
+          return said !== undefined;
+        },
+        (at) => {
+          if (at.up === 0) return false;
+          const isIdle = at.loads === 0;
+          if (!isIdle) at.loads--; // a turn is one load
+          if (isIdle || at.up > at.kept) ends(at);
+          return true;
+        },
+      ];
+      for (const at of threads) at.outbox.push(wants(at));
+      for (const pick of picks) {
+        const at = threads[pick % 3]!;
+        if (pick > 990 && at.up > 0)
+          ends(at); // by itself
+        else steps[Math.floor(pick / 3) % 3]!(at);
+        expect(threads.reduce((total, { up }) => total + up, 0)).toBeLessThanOrEqual(connectionsMax);
+      }
+      while (threads.some((at) => steps.some((step) => step(at))));
+      expect(threads).toMatchObject(threads.map(() => ({ up: 0, kept: Infinity, loads: 0 })));
+    }),
+  );
+});
+
+test("no connection is given up for one that could not be made, nor where nothing goes", () => {
+  const s = scene(2, undefined, { connectionsMax: 1, connectionsPerMinute: 1 });
+  for (const thread of [0, 1]) s.fromMail({ kind: "demand", site: lane, connections: 20 }, thread);
+  expect(kept(s.mails[0]!)).toEqual([]);
+  s.pass(60_000 + OUTBOUND.rateSlack + 1);
+  expect(kept(s.mails[0]!)).toEqual([0]);
+  s.fromStore({ kind: "pauses", inbound: false, outbound: true, lanes: [] });
+  expect(kept(s.mails[0]!)).toEqual([0, Infinity]);
 });
 
 test("the window grows with deliveries, to its limit and not beyond", () => {
@@ -443,7 +557,8 @@ test("transactions get their permits as the rate has room, first come, first ser
   const s = scene(2, undefined, { messagesPerMinute: 2 });
   const permitted = (): number[] => s.mails.map((said) => said.filter(({ kind }) => kind === "permitted").length);
   s.fromMail({ kind: "demand", site: lane, connections: 1 }, 0);
-  for (const thread of [0, 0, 1, 0]) s.fromMail({ kind: "permit", site: lane, what: "message" }, thread);
+  for (const thread of [0, 0, 1, 0])
+    s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false }, thread);
   expect(permitted()).toEqual([2, 0]);
   s.pass(59_000);
   expect(permitted()).toEqual([2, 0]);
@@ -454,7 +569,7 @@ test("transactions get their permits as the rate has room, first come, first ser
 test("who asked for a permit and is gone leaves its turn to the others", () => {
   const s = scene(2, undefined, { messagesPerMinute: 1 });
   s.fromMail({ kind: "demand", site: lane, connections: 1 }, 0);
-  for (const thread of [1, 0, 1]) s.fromMail({ kind: "permit", site: lane, what: "message" }, thread);
+  for (const thread of [1, 0, 1]) s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false }, thread);
   s.fromMail({ kind: "withdraw", site: lane, what: "message" }, 0);
   s.pass(60_000 + OUTBOUND.rateSlack);
   expect(s.mails.map((said) => said.filter(({ kind }) => kind === "permitted").length)).toEqual([0, 2]);
@@ -463,12 +578,12 @@ test("who asked for a permit and is gone leaves its turn to the others", () => {
 test("a wait for connections does not make a transaction wait that could begin sooner", () => {
   const s = scene(1, undefined, { connectionsPerMinute: 1, messagesPerMinute: 2 });
   const permitted = (): number => s.mails[0]!.filter(({ kind }) => kind === "permitted").length;
-  for (let n = 0; n < 2; n++) s.fromMail({ kind: "permit", site: lane, what: "message" });
+  for (let n = 0; n < 2; n++) s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
   s.pass(30_000);
   s.fromMail({ kind: "demand", site: lane, connections: 1 });
   s.pass(OUTBOUND.rateSlack + 27_000); // close to the first of the next minute: a connection is begun
   expect(granted(s.mails[0]!)).toBe(1);
-  s.fromMail({ kind: "permit", site: lane, what: "message" });
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
   s.fromMail({ kind: "demand", site: lane, connections: 2 }); // has to wait for almost a minute
   s.pass(3000);
   expect(permitted()).toBe(3);
@@ -476,7 +591,7 @@ test("a wait for connections does not make a transaction wait that could begin s
 
 test("no connection is begun long before its first message may go", () => {
   const s = scene(1, undefined, { messagesPerMinute: 1 });
-  s.fromMail({ kind: "permit", site: lane, what: "message" });
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
   s.fromMail({ kind: "demand", site: lane, connections: 1 });
   expect(granted(s.mails[0]!)).toBe(0);
   s.pass(60_000 + OUTBOUND.rateSlack);
@@ -514,8 +629,8 @@ test("a wall clock that is set back keeps nothing blocked", () => {
 test("a connection to another address takes of the same rate as a new one, and goes before it", () => {
   const s = scene(1, () => [], { connectionsPerMinute: 2 });
   s.fromMail({ kind: "demand", site: lane, connections: 1 });
-  s.fromMail({ kind: "permit", site: lane, what: "connection" });
-  s.fromMail({ kind: "permit", site: lane, what: "connection" });
+  s.fromMail({ kind: "permit", site: lane, what: "connection", isFirst: false });
+  s.fromMail({ kind: "permit", site: lane, what: "connection", isFirst: false });
   s.fromMail({ kind: "demand", site: lane, connections: 2 });
   const said = (): string[] => s.mails[0]!.map(({ kind }) => kind);
   expect(said()).toEqual(["granted", "permitted"]);
@@ -528,13 +643,13 @@ test("of sites at rest only those are remembered that have something to be remem
   for (let n = 0; n <= QUEUE.restingSitesMax; n++) {
     const site = `mx${n}.example`;
     s.fromMail({ kind: "demand", site, connections: 1 });
-    if (n === 0) s.fromMail({ kind: "permit", site, what: "message" });
+    if (n === 0) s.fromMail({ kind: "permit", site, what: "message", isFirst: false });
     s.fromMail({ kind: "demand", site, connections: 0 });
     s.fromMail({ kind: "release", site, report: { deliveries: 0, failure: undefined } });
   }
   s.mails[0]!.length = 0;
   s.fromMail({ kind: "demand", site: "mx0.example", connections: 1 });
-  s.fromMail({ kind: "permit", site: "mx0.example", what: "message" });
+  s.fromMail({ kind: "permit", site: "mx0.example", what: "message", isFirst: false });
   expect(s.mails[0]!.map(({ kind }) => kind)).not.toContain("permitted");
 });
 
@@ -542,12 +657,64 @@ test("no more connections than messages that may go soon", () => {
   const s = scene(1, () => [], { messagesPerMinute: 1 });
   s.fromMail({ kind: "demand", site: lane, connections: 20 });
   expect(granted(s.mails[0]!)).toBe(1);
-  s.fromMail({ kind: "permit", site: lane, what: "message" });
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: true });
   s.fromMail({ kind: "release", site: lane, report: { deliveries: 1, failure: undefined } });
   s.pass(60_000 + OUTBOUND.rateSlack - OUTBOUND_TIME.idle - 2);
   expect(granted(s.mails[0]!)).toBe(1);
   s.pass(3);
   expect(granted(s.mails[0]!)).toBe(2);
+});
+
+test("a rate that is free again is used, however long a message stays at its final dot", () => {
+  const s = scene(1, () => [], { messagesPerMinute: 1 });
+  const slow = { kind: "permit", site: lane, what: "message", isFirst: true } as const;
+  s.fromMail({ kind: "demand", site: lane, connections: 20 });
+  for (let minutes = 1; minutes < 4; minutes++) {
+    s.fromMail(slow);
+    expect(granted(s.mails[0]!)).toBe(minutes);
+    s.pass(60_000 + OUTBOUND.rateSlack + 1);
+    expect(granted(s.mails[0]!)).toBe(minutes + 1);
+  }
+  expect(s.mails[0]!.filter(({ kind }) => kind === "permitted")).toHaveLength(3); // one a minute, as before
+});
+
+test("also after a message that waited for its permit", () => {
+  const s = scene(1, () => [], { messagesPerMinute: 1 });
+  s.fromMail({ kind: "demand", site: lane, connections: 20 });
+  for (const isFirst of [true, false]) s.fromMail({ kind: "permit", site: lane, what: "message", isFirst });
+  s.pass(60_000 + OUTBOUND.rateSlack + 1);
+  expect(s.mails[0]!.map(({ kind }) => kind)).toEqual(["granted", "permitted", "permitted"]);
+  s.pass(60_000 + OUTBOUND.rateSlack + 1);
+  expect(granted(s.mails[0]!)).toBe(2);
+});
+
+test("what has still to begin, or waits to, has its messages; further connections come when the rate has more", () => {
+  const s = scene(1, () => [], { messagesPerMinute: 3 });
+  const permit = (isFirst: boolean): MailToQueue => ({ kind: "permit", site: lane, what: "message", isFirst });
+  s.fromMail({ kind: "demand", site: lane, connections: 20 });
+  expect(granted(s.mails[0]!)).toBe(3);
+  s.fromMail(permit(true));
+  s.pass(1000);
+  s.fromMail(permit(true)); // the third one is being made, and these two stay at their final dots
+  s.pass(60_000 + OUTBOUND.rateSlack - OUTBOUND_TIME.idle - 1002);
+  expect(granted(s.mails[0]!)).toBe(3);
+  s.pass(3);
+  expect(granted(s.mails[0]!)).toBe(4);
+  s.pass(1000);
+  expect(granted(s.mails[0]!)).toBe(5);
+});
+
+test("a connection that ended before it came to a message leaves that to another", () => {
+  const s = scene(1, () => [], { messagesPerMinute: 1 });
+  s.fromMail({ kind: "demand", site: lane, connections: 20 });
+  s.fromMail({ kind: "release", site: lane, report: { deliveries: 0, failure: undefined, isUnused: true } });
+  expect(granted(s.mails[0]!)).toBe(2);
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: true });
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
+  s.fromMail({ kind: "withdraw", site: lane, what: "message" });
+  s.fromMail(released(undefined));
+  s.pass(60_000 + OUTBOUND.rateSlack);
+  expect(granted(s.mails[0]!)).toBe(3);
 });
 
 test("nothing is permitted while its end could not be recorded, or an operator paused it", () => {
@@ -556,12 +723,12 @@ test("nothing is permitted while its end could not be recorded, or an operator p
   const space = (mayDeliver: boolean): void =>
     s.fromStore({ kind: "space", report: { freeOctets: 0, mayAccept: mayDeliver, mayDeliver } });
   space(false);
-  s.fromMail({ kind: "permit", site: lane, what: "message" });
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
   expect(permitted()).toBe(0);
   space(true);
   expect(permitted()).toBe(1);
   s.fromStore({ kind: "pauses", inbound: false, outbound: false, lanes: [lane] });
-  s.fromMail({ kind: "permit", site: lane, what: "message" });
+  s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
   expect(permitted()).toBe(1);
   s.fromStore({ kind: "pauses", inbound: false, outbound: false, lanes: [] });
   expect(permitted()).toBe(2);
@@ -583,7 +750,7 @@ test("an operator hears what limits a site: its connections, its rates, its bloc
   expect(s.standings([], 20).busiest).toEqual([]);
 
   s.fromMail({ kind: "demand", site: lane, connections: 2 }, 1);
-  for (let n = 0; n < 2; n++) s.fromMail({ kind: "permit", site: lane, what: "message" });
+  for (let n = 0; n < 2; n++) s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
   const messages = { begun: 2, limit: 2, nextAt: 1_000_000 + 60_000 + OUTBOUND.rateSlack };
   expect(s.standings([], 20).busiest).toMatchObject([{ site: lane, connections: 2, wanted: 3, messages }]);
   s.pass(60_000 + OUTBOUND.rateSlack);

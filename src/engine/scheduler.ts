@@ -99,7 +99,7 @@ export class Scheduler {
       case "withdraw":
         return this.#sites.withdraw(message.site, mailThread, message.what);
       case "permit":
-        return this.#sites.permit(message.site, mailThread, message.what);
+        return this.#sites.permit(message.site, mailThread, message.what, message.isFirst);
       case "sited":
         return this.#sited(this.#lane(message.lane), message.site);
       case "consumed":

@@ -39,8 +39,14 @@ interface SiteState {
   isProven: boolean;
   /** Slots given out, by mail thread. */
   readonly slots: number[];
+  /** Of these, slots whose connections have not come as far as their first transaction. */
+  unused: number;
   /** Connections wanted, by mail thread, those it has included. */
   readonly wanted: number[];
+  /** The mail thread that was given a slot last. */
+  served: number;
+  /** Connections that mail threads were told to keep at most, for the sake of those that have none. */
+  readonly kept: number[];
   /** Lanes with claimed deliveries that go there. */
   readonly lanes: Set<Lane>;
   readonly limits: SiteLimits;
@@ -106,6 +112,7 @@ export class Sites {
     const site = this.#site(name);
     site.slots[mailThread]!--;
     this.#slots--;
+    if (report.isUnused === true) site.unused--;
     if (site.failures > 0) this.#failingSlots--;
     this.#progress(site, report.deliveries);
     if (report.failure !== undefined) this.#judge(site, { text: report.failure, isOurs: report.isOurs === true });
@@ -122,10 +129,12 @@ export class Sites {
   }
 
   /** Something of a mail thread wants to begin where it has a rate. */
-  permit(name: Site, mailThread: number, what: Rated): void {
+  permit(name: Site, mailThread: number, what: Rated, isFirst: boolean): void {
     const site = this.#site(name);
+    if (isFirst) site.unused--;
     site.asking[what].push(mailThread);
     this.#permit(site, what);
+    this.#grant(site); // it sets the timer for when the rate has room for another connection
   }
 
   withdraw(name: Site, mailThread: number, what: Rated): void {
@@ -218,9 +227,8 @@ export class Sites {
   goOn(mayDeliver: boolean): void {
     this.#mayDeliver = mayDeliver;
     for (const site of this.#sites.values()) {
-      this.#permit(site, "connection"); // a connection that is being made goes before a new one
+      this.#permitAll(site);
       this.#grant(site);
-      this.#permit(site, "message");
     }
   }
 
@@ -236,7 +244,10 @@ export class Sites {
         ...found,
         limits,
         slots: perThread(),
+        unused: 0,
         wanted: perThread(),
+        served: -1,
+        kept: this.#mails.map(() => Number.POSITIVE_INFINITY),
         lanes: new Set(),
         asking: { message: [], connection: [] },
         timer: undefined,
@@ -312,13 +323,15 @@ export class Sites {
   #allowed(site: SiteState): number {
     const { connection, message } = site.rates;
     const now = this.#clock.monotonic();
-    // A connection is of no use before its first message may go.
-    const wait = Math.max(connection?.freeAt(now) ?? now, (message?.freeAt(now) ?? now) - OUTBOUND_TIME.idle) - now;
-    if (wait > 0) this.#ring(site, wait);
+    // Those that have still to come to their first message, and those that wait with one, take the messages that may go first.
+    const taken = site.unused + site.asking.message.length;
+    // A connection is of no use long before a message may go over it.
+    const messageAt = (message?.freeAt(now, taken + 1) ?? now) - OUTBOUND_TIME.idle;
+    const wait = Math.max(connection?.freeAt(now) ?? now, messageAt) - now;
+    if (Number.isFinite(wait) && wait > 0) this.#ring(site, wait); // else it waits until one of those goes or begins
     if (wait > 0) return 0;
-    // Nor is one for which there is no message: what stands there takes those that may go first.
-    const messages = (message?.room(now + OUTBOUND_TIME.idle) ?? Number.POSITIVE_INFINITY) - sum(site.slots);
-    return Math.max(0, Math.min(connection?.room(now) ?? Number.POSITIVE_INFINITY, messages));
+    const messages = (message?.room(now + OUTBOUND_TIME.idle) ?? Number.POSITIVE_INFINITY) - taken;
+    return Math.max(1, Math.min(connection?.room(now) ?? Number.POSITIVE_INFINITY, messages));
   }
 
   /** Both rates are looked at when it rings, so that the sooner one counts. */
@@ -329,10 +342,15 @@ export class Sites {
     site.timerAt = at;
     site.timer = this.#clock.after(delay, () => {
       site.timer = undefined;
-      this.#permit(site, "connection");
+      this.#permitAll(site);
       this.#grant(site);
-      this.#permit(site, "message");
     });
+  }
+
+  /** What stands, or is being made, goes before new connections. */
+  #permitAll(site: SiteState): void {
+    this.#permit(site, "connection");
+    this.#permit(site, "message");
   }
 
   #permit(site: SiteState, what: Rated): void {
@@ -348,32 +366,70 @@ export class Sites {
     }
   }
 
-  /** Gives out slots up to the window, one mail thread after the other. */
   #grant(site: SiteState): void {
-    if (!this.#mayDeliver || this.blockOf(site.name) !== undefined || this.#parts.isPaused(site.name)) return;
-    const wanted = sum(site.wanted) - sum(site.slots);
-    if (wanted <= 0) return;
+    const isOpen = this.#mayDeliver && this.blockOf(site.name) === undefined && !this.#parts.isPaused(site.name);
+    if (isOpen) this.#give(site);
+    this.#share(site, isOpen);
+  }
+
+  /** Gives out slots up to the window. */
+  #give(site: SiteState): void {
+    if (sum(site.wanted) <= sum(site.slots)) return;
     const room = this.#room(site);
     let free = Math.min(room, site.window.limit - sum(site.slots), this.#allowed(site));
     const grants = this.#mails.map(() => 0);
-    for (let isGiving = true; free > 0 && isGiving;) {
-      isGiving = false;
-      for (let thread = 0; thread < grants.length && free > 0; thread++) {
-        if (site.slots[thread]! >= site.wanted[thread]!) continue;
-        site.slots[thread]!++;
-        grants[thread]!++;
-        free--;
-        this.#slots++;
-        if (site.failures > 0) this.#failingSlots++;
-        site.rates.connection?.take(this.#clock.monotonic());
-        isGiving = true;
-      }
+    for (let thread = this.#nextToServe(site); free > 0 && thread !== undefined; thread = this.#nextToServe(site)) {
+      site.served = thread;
+      site.slots[thread]!++;
+      site.unused++;
+      grants[thread]!++;
+      free--;
+      this.#slots++;
+      if (site.failures > 0) this.#failingSlots++;
+      site.rates.connection?.take(this.#clock.monotonic());
     }
     for (const [thread, slots] of grants.entries())
       if (slots > 0) this.#mails[thread]!.say({ kind: "granted", site: site.name, slots });
     const isShort = sum(site.wanted) > sum(site.slots);
     if (isShort && room <= sum(grants)) this.#hungry.add(site);
     else if (isShort && site.window.limit > sum(site.slots)) this.#allowed(site); // the timer, if nothing else
+  }
+
+  /** Of the mail threads that want a slot those that have fewest, one after the other. */
+  #nextToServe({ slots, wanted, served }: SiteState): number | undefined {
+    let found: number | undefined;
+    for (let n = 1; n <= slots.length; n++) {
+      const thread = (served + n) % slots.length;
+      const isShort = slots[thread]! < wanted[thread]!;
+      if (isShort && (found === undefined || slots[thread]! < slots[found]!)) found = thread;
+    }
+    return found;
+  }
+
+  /** For each mail thread that has no slot, and wants one, another one gives one up: that with most. */
+  #share(site: SiteState, isOpen: boolean): void {
+    const left = [...site.slots];
+    for (let bare = isOpen ? this.#bare(site) : 0; bare > 0; bare--) {
+      const most = left.indexOf(Math.max(...left));
+      if (left[most]! > 0) left[most]!--;
+    }
+    for (const [thread, slots] of left.entries()) {
+      const kept = slots < site.slots[thread]! ? slots : Number.POSITIVE_INFINITY;
+      if (kept === site.kept[thread]) continue;
+      site.kept[thread] = kept;
+      this.#mails[thread]!.say({ kind: "keep", site: site.name, slots: kept });
+    }
+  }
+
+  /** Mail threads that have no slot and want one; none while a connection that ends could not be followed by another. */
+  #bare(site: SiteState): number {
+    const { slots, wanted, rates } = site;
+    const bare = slots.filter((has, thread) => has === 0 && wanted[thread]! > 0).length;
+    if (bare === 0) return 0;
+    const now = this.#clock.monotonic();
+    const wait = (rates.connection?.freeAt(now) ?? now) - now;
+    if (wait > 0) this.#ring(site, wait);
+    return wait > 0 ? 0 : bare;
   }
 
   /** The one that waits longest first; each gets what it can use, and waits again at the end where that was not all. */

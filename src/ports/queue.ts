@@ -29,8 +29,11 @@ export interface QueuePort {
   release(site: Site, report: SiteReport): void;
   /** Deliveries since the last report, for the window. */
   progress(site: Site, deliveries: number): void;
-  /** Something wants to begin at a site where it has a rate: `permitted` follows, once for each call. */
-  permit(site: Site, what: Rated): void;
+  /**
+   * Something wants to begin at a site where it has a rate: `permitted` follows, once for each call. `isFirst`: it is the
+   * first transaction of a connection.
+   */
+  permit(site: Site, what: Rated, isFirst: boolean): void;
   /** One that asked for a permit has no use for it any more. */
   withdraw(site: Site, what: Rated): void;
   /** An operator wants the site tried now, blocked or not. */
@@ -50,6 +53,8 @@ export interface SiteReport {
   readonly failure: string | undefined;
   /** It failed through this machine's doing: nobody's mail ends with that, however old it gets (promise P5). */
   readonly isOurs?: boolean;
+  /** It ended before a transaction of it asked for its permit. */
+  readonly isUnused?: boolean;
 }
 
 /** Why nothing goes to a site for now. */
@@ -67,6 +72,8 @@ export interface Block {
 /** What the queue tells a mail thread. */
 export interface QueueListener {
   granted(site: Site, slots: number): void;
+  /** From now on: of its connections it keeps at most so many once their turns are over, since other threads have none. */
+  keep(site: Site, slots: number): void;
   permitted(site: Site, what: Rated): void;
   /** Nothing goes to this site for now; what is in hand for it takes its route's next step, or is parked. */
   blocked(site: Site, block: Block): void;

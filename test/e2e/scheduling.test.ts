@@ -192,6 +192,36 @@ test("three busy domains that share their servers have equal turns, and three pr
   expect(shares[2]).toBeGreaterThan(10);
 });
 
+test("mail of every mail thread has its turns at a site with one connection", async () => {
+  const sink = await host({ latencyMs: 20 });
+  const { port } = await start({
+    threads: 2,
+    smarthosts: { one: { url: `smtp://127.0.0.1:${sink.port}`, tls: "none", connections: 1 } },
+    routes: [{ deliver: "one" }],
+  });
+  // More than the sink takes, all the time; which thread has which session is the system's choice.
+  const domains = Array.from({ length: 16 }, (_, n) => `s${n}.test`);
+  const end = performance.now() + 8000;
+  const missing = (): number => {
+    const taken = new Set(sink.recipients().map((to) => to.split("@")[1]));
+    return domains.filter((domain) => !taken.has(domain)).length;
+  };
+  const feed = async (domain: string): Promise<void> => {
+    const session = await SourceSession.connect({ port });
+    while (performance.now() < end && missing() > 0) {
+      await session.send({ id: "", from: "s@here.test", recipients: [`u@${domain}`], content: CONTENT, hash: "" });
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    await session.quit();
+  };
+  await Promise.all(domains.map((domain) => feed(domain)));
+  console.log(
+    `turns: ${sink.messages.length} messages over ${sink.openedAt.length} connections, ${missing()} left out`,
+  );
+  expect(missing()).toBe(0);
+  expect(sink.standingMax).toBe(1);
+});
+
 /** Listens and never accepts: once its queue is full the system drops what comes, as a host that is gone does. */
 async function blackHole(address: string): Promise<{ readonly port: number }> {
   const program = `

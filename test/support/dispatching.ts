@@ -131,6 +131,8 @@ export interface Scene {
   terms: SiteTerms;
   /** Sites that a permit was asked for. */
   readonly asked: string[];
+  /** Of each permit that was asked for: whether it was for the first transaction of a connection. */
+  readonly firsts: boolean[];
   /** Lanes that were told to go to a site. */
   readonly sited: (readonly [lane: string, site: string])[];
 }
@@ -177,7 +179,10 @@ export function scene(options: SceneOptions = {}): Scene {
     release: (_lane, report) => void reports.push(report),
     progress: () => undefined,
     unblock: () => undefined,
-    permit: (to) => void made.asked.push(to),
+    permit: (to, _what, isFirst) => {
+      made.asked.push(to);
+      made.firsts.push(isFirst);
+    },
     withdraw: (to) => void made.asked.splice(made.asked.indexOf(to), 1),
     sited: (name, to) => void made.sited.push([name, to]),
     consumed: () => undefined,
@@ -197,6 +202,7 @@ export function scene(options: SceneOptions = {}): Scene {
     families: [],
     terms: FREE_TERMS,
     asked: [],
+    firsts: [],
     sited: [],
   };
   const entropy: Entropy = { octets: (n) => new Uint8Array(n).fill(++ids), fraction: () => 0.5 };
@@ -313,7 +319,7 @@ export function abandonScenes(): void {
   for (const { dispatcher } of scenes.splice(0)) dispatcher.abandon();
 }
 
-/** Everything that microtasks bring about. */
-export async function settle(): Promise<void> {
-  for (let n = 0; n < 50; n++) await Promise.resolve();
+/** Everything that microtasks bring about, in so many transactions one after the other. */
+export async function settle(transactions = 1): Promise<void> {
+  for (let n = 0; n < 50 * transactions; n++) await Promise.resolve();
 }

@@ -105,6 +105,13 @@ export const OUTBOUND = {
   messagesPerStrangerConnectionMax: 100,
   /** New connections to the servers of strangers, a minute and site (FIELD). */
   strangerConnectionsPerMinute: 100,
+  /**
+   * The turn of a connection that others of its site wait for: so many loads, or so long, whichever is over first. The loads
+   * are those over which a greeting, a handshake and a login are cheap; where each load is slow the others wait no longer
+   * than behind a connection that stands idle.
+   */
+  turnLoads: 20,
+  turnTime: 5 * second,
   /** A minute of ours lasts so much longer than one, so that what meets delays on its way stays within the limit there. */
   rateSlack: 200,
   /** Messages, or recipients, in a row that meet what may be their own fault, after which it is held against the site (FIELD). */

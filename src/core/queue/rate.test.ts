@@ -12,6 +12,14 @@ test("three in ten seconds: the fourth waits until the first is ten seconds old"
   expect(rate.freeAt(10_500)).toBe(11_000);
 });
 
+test("when so many at once may be taken; never more than the limit", () => {
+  const rate = new Rate(3, 10_000);
+  for (const at of [0, 1000]) rate.take(at);
+  expect([1, 2, 3, 4].map((count) => rate.freeAt(2000, count))).toEqual([2000, 10_000, 11_000, Infinity]);
+  for (const at of [2000, 10_500]) rate.take(at);
+  expect([1, 2, 3].map((count) => rate.freeAt(10_500, count))).toEqual([11_000, 12_000, 20_500]);
+});
+
 test("within no span are there more than the limit, and nobody waits without need", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 8 }), fc.array(fc.nat(3000), { maxLength: 60 }), (limit, pauses) => {
@@ -23,6 +31,9 @@ test("within no span are there more than the limit, and nobody waits without nee
         rate.take(now);
         taken.push(now);
         const left = limit - taken.filter((moment) => moment > now - 1000).length;
+        const counts = Array.from({ length: limit }, (_, n) => n + 1);
+        expect(counts.filter((count) => rate.freeAt(now, count) === now)).toHaveLength(left);
+        for (const count of counts) expect(rate.room(rate.freeAt(now, count))).toBeGreaterThanOrEqual(count);
         expect([rate.room(now), rate.isFresh(now), rate.isFresh(now + 1000)]).toEqual([left, false, true]);
       }
       for (const [at, end] of taken.entries()) {

@@ -19,10 +19,11 @@ export class Rate {
     this.#span = span;
   }
 
-  /** When the next one may be taken: `now`, or later. */
-  freeAt(now: number): number {
-    if (this.#taken.length < this.#limit) return now;
-    return Math.max(now, this.#taken[this.#oldest]! + this.#span);
+  /** When so many may be taken at once: `now`, or later; never, where that is more than the limit. */
+  freeAt(now: number, count = 1): number {
+    const toGo = count - (this.#limit - this.#taken.length);
+    if (toGo <= 0) return now;
+    return count > this.#limit ? Number.POSITIVE_INFINITY : Math.max(now, this.#moment(toGo - 1) + this.#span);
   }
 
   /** How many may be taken now. */
@@ -41,11 +42,16 @@ export class Rate {
     let high = this.#taken.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const moment = this.#taken[(this.#oldest + middle) % this.#taken.length]!;
-      if (moment > now - this.#span) high = middle;
+      if (this.#moment(middle) + this.#span > now)
+        high = middle; // as `freeAt` reckons, to the last bit
       else low = middle + 1;
     }
     return low;
+  }
+
+  /** Of those remembered, the oldest is number 0. */
+  #moment(number: number): number {
+    return this.#taken[(this.#oldest + number) % this.#taken.length]!;
   }
 
   /** Takes one, which has to be free. */

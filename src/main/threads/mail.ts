@@ -130,6 +130,7 @@ class MailThread {
     listenTo(data.store, answers<StoreToMail>(), (message) => this.#fromStore(message));
     listenTo(data.queue, plain<QueueToMail>(), (message) => {
       if (message.kind === "granted") this.#dispatcher.granted(message.site, message.slots);
+      else if (message.kind === "keep") this.#dispatcher.keep(message.site, message.slots);
       else if (message.kind === "permitted") this.#dispatcher.permitted(message.site, message.what);
       else this.#dispatcher.blocked(message.site, message.block);
     });
