@@ -4,11 +4,12 @@ import { PATIENCE_MS } from "./test/support/patience.ts";
 // Transcripts without sockets are as quick as unit tests.
 const PURE_TRANSCRIPTS = ["test/transcripts/machine.test.ts", "test/transcripts/reception.test.ts"];
 
-// What counts per minute, kills in the middle of a load, or looks at memory has the machine to itself.
+// What measures time, counts per minute, kills in the middle of a load, or looks at memory has the machine to itself.
 const ALONE = [
   "test/crash/**/*.test.ts",
   "test/e2e/scheduling.test.ts",
   "test/e2e/full-disk.test.ts",
+  "test/attacks/linear.test.ts",
   "test/attacks/next-hop.test.ts",
 ];
 

@@ -465,7 +465,7 @@ test("one message to 300 domains that do not exist: a handful of reports, and ea
   }
 });
 
-test("a next hop that is away until the message expires: its sender is told, and what was met", async () => {
+test("a next hop that is away until the message expires: its sender is told, and the operator what was met", async () => {
   const gone = await ScriptedHost.start();
   const { port: nobody } = gone;
   await gone.close();
@@ -473,7 +473,7 @@ test("a next hop that is away until the message expires: its sender is told, and
     retry: { expire: "2s" },
     routes: [{ when: { sender: "<>" }, deliver: "hop" }, { deliver: "other" }],
   };
-  await scene({ answer: () => undefined, otherPort: nobody, config }, async ({ home, hop, port }) => {
+  await scene({ answer: () => undefined, otherPort: nobody, config }, async ({ home, hop, port, relay }) => {
     const id = await send(port, { to: ["<b@example.net>", "<c@example.net>"] });
     expect(Object.values(await ends(home, id, 2))).toEqual([
       expect.stringMatching(/^failed: expired; sender told in report /),
@@ -482,7 +482,9 @@ test("a next hop that is away until the message expires: its sender is told, and
     expect(reportsTo(hop)).toHaveLength(1);
     const report = read(reportsTo(hop)[0]!);
     expect(whom(report)).toEqual(["b@example.net", "c@example.net"]);
-    expect(report.recipients[0]!["diagnostic-code"]).toContain("x-waypost; connect-failed: ");
+    expect(report.recipients[0]!["diagnostic-code"]).toContain("x-waypost; the next server could not be reached");
+    for (const { reply } of relay.events("delivery.failed")) expect(reply).toContain("connect-failed: ");
+    expect(relay.events("delivery.failed")).toHaveLength(2);
   });
 });
 

@@ -1,0 +1,106 @@
+import { expect, test } from "vitest";
+import { HeaderExaminer } from "../../src/core/mail/header.ts";
+import { parseForwardPath, parseReversePath } from "../../src/core/mail/path.ts";
+import { ChunkDecoder, DataDecoder } from "../../src/core/smtp/data-decoder.ts";
+import { parseMailParameters, parseRcptParameters } from "../../src/core/smtp/parameters.ts";
+import { KiB } from "../../src/core/base/limits.ts";
+import { octets, testListener } from "../support/listener.ts";
+import { Machine } from "../support/machine.ts";
+
+// L4: twice the input takes no more than twice the time.
+
+/** The best of several, in milliseconds. */
+function timed(work: () => void): number {
+  let best = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 3; i++) {
+    const started = performance.now();
+    work();
+    best = Math.min(best, performance.now() - started);
+  }
+  return best;
+}
+
+function isLinear(work: (size: number) => void, size: number): boolean {
+  work(size);
+  for (let attempt = 0; attempt < 6; attempt++) {
+    const once = timed(() => work(size));
+    const twice = timed(() => work(2 * size));
+    if (twice <= 2.5 * once || twice < 1) return true;
+  }
+  return false;
+}
+
+const decode = (pattern: string, chunk: number) => (size: number) => {
+  const input = octets(pattern.repeat(Math.ceil(size / pattern.length)));
+  for (const decoder of [new DataDecoder("reject"), new DataDecoder("normalize"), new ChunkDecoder("normalize")]) {
+    for (let at = 0; at < input.length; at += chunk) decoder.decode(input.subarray(at, at + chunk), 0, []);
+  }
+};
+const examine = (pattern: string, chunk: number) => (size: number) => {
+  const input = octets(`A: b\r\n${pattern.repeat(Math.ceil(size / pattern.length))}`);
+  const examiner = new HeaderExaminer();
+  for (let at = 0; at < input.length; at += chunk) examiner.examine(input.subarray(at, at + chunk));
+  examiner.finish();
+};
+const path =
+  (before: string, pattern: string, after = "") =>
+  (size: number) => {
+    const text = `${before}${pattern.repeat(Math.ceil(size / pattern.length))}${after}`;
+    parseForwardPath(text);
+    parseReversePath(text);
+  };
+const parameters = (pattern: string) => (size: number) => {
+  const text = pattern.repeat(Math.ceil(size / pattern.length));
+  parseMailParameters(text);
+  parseRcptParameters(text, true);
+};
+const session = (pattern: string, chunk: number) => (size: number) => {
+  const input = octets(pattern.repeat(Math.ceil(size / pattern.length)));
+  const machine = new Machine(testListener("trusted size=100000000")).open();
+  for (const line of ["EHLO c", "MAIL FROM:<a@b.c>", "RCPT TO:<b@b.c>", "DATA"]) machine.receive(octets(`${line}\r\n`));
+  for (let at = 0; at < input.length; at += chunk) machine.session.receive(input.subarray(at, at + chunk));
+};
+
+const FAMILIES: readonly (readonly [name: string, work: (size: number) => void, size: number])[] = [
+  ...["x", "\r\n", "\r", "\n", ".", "\r\n.", "\n.\r", "\0", "\xff\r\n.."].flatMap(
+    (pattern) =>
+      [
+        [`content of ${JSON.stringify(pattern)}`, decode(pattern, 4096), 128 * KiB],
+        [`content of ${JSON.stringify(pattern)}, octet by octet`, decode(pattern, 1), 8 * KiB],
+      ] as const,
+  ),
+  ...[
+    "x",
+    " x\r\n",
+    "a: b\r\n",
+    "Received: a\r\n",
+    "Subject: a\r\n",
+    "a: \r\n\t\r\n",
+    "a :\xff\r\n",
+    ":",
+    "\t",
+  ].flatMap(
+    (pattern) =>
+      [
+        [`header of ${JSON.stringify(pattern)}`, examine(pattern, 4096), 128 * KiB],
+        [`header of ${JSON.stringify(pattern)}, octet by octet`, examine(pattern, 1), 8 * KiB],
+      ] as const,
+  ),
+  ["a path of dots", path("<", "a.", "@b.c>"), 256 * KiB],
+  ["a path of @", path("<", "@", ">"), 256 * KiB],
+  ["a path of <", path("", "<"), 256 * KiB],
+  ["a path of quotes", path("<", '"', "@b.c>"), 256 * KiB],
+  ["a path of quoted pairs", path('<"', '\\"', '"@b.c>'), 256 * KiB],
+  ["a path of comments", path("<a", "((", "@b.c>"), 256 * KiB],
+  ["a path of labels", path("<a@", "b.", "c>"), 256 * KiB],
+  ["parameters of spaces", parameters(" "), 256 * KiB],
+  ["parameters of one kind", parameters("SIZE=1 "), 256 * KiB],
+  ["a parameter of one letter", parameters("A"), 256 * KiB],
+  ["a parameter of xtext", parameters("ENVID=+41"), 256 * KiB],
+  ["a list of notifications", parameters("NOTIFY=,"), 256 * KiB],
+  ["a session's content in small segments", session("x\r\n.y\n", 7), 128 * KiB],
+];
+
+test.for(FAMILIES)("L4: %s", ([, work, size]) => {
+  expect(isLinear(work, size)).toBe(true);
+});
