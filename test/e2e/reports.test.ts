@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import PostalMime from "postal-mime";
 import { expect, test } from "vitest";
 import { DnsServerScript } from "../support/dns-server.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
@@ -217,6 +218,14 @@ test(`one message, six recipients, six fates${hasPython ? "" : " (without Python
       expect(returned).toMatch(/^Received: from source\.test/);
       expect(returned.endsWith(HEADER)).toBe(true);
       expect(returned).not.toContain("body");
+      const { subject, text, attachments } = await PostalMime.parse(octetsOf(message));
+      expect(subject).toBe(report.header["subject"]);
+      expect(text).toContain(whom(report)[0]);
+      expect(attachments.map(({ mimeType }) => mimeType)).toEqual(["message/delivery-status", "text/rfc822-headers"]);
+      const status = new TextDecoder().decode(attachments[0]!.content as ArrayBuffer);
+      expect([...status.matchAll(/^Final-Recipient: rfc822; (.*?)\r?$/gm)].map(([, address]) => address)).toEqual(
+        whom(report),
+      );
       if (hasPython) {
         const python = byPython(message);
         expect(python.defects).toEqual([]);
