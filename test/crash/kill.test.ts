@@ -5,7 +5,7 @@ import { plantedTree } from "./planted.ts";
 // The small version of `npm run crash`: a few kills of the relay as it is, and of relays with a bug planted in them,
 // which have to be found out.
 
-const SMALL = { loadMs: [800, 1600], messagesMin: 150, seed: 7 } as const;
+const SMALL = { loadMs: [800, 1600], messagesMin: 350, seed: 7 } as const;
 
 test("what was acknowledged survives SIGKILL, only deliveries in flight are repeated, and each failure is in one report", async () => {
   const report = await killRounds({ ...SMALL, rounds: 3 });
