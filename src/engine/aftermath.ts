@@ -8,7 +8,7 @@ import type { InHand } from "./in-hand.ts";
 import { type DeliveryInHand, type Load, type MessageInHand, group } from "./load.ts";
 import type { Openings } from "./openings.ts";
 import { type Attempt, whoSaid } from "./settlements.ts";
-import { type Fate, Settler, type SettlerParts, type Wait } from "./settler.ts";
+import { type Fate, Settler, type SettlerParts, type ToldWait, type Wait } from "./settler.ts";
 
 export interface AftermathParts extends SettlerParts {
   readonly openings: Openings;
@@ -56,7 +56,7 @@ export class Aftermath {
   settle(load: Load, outcomes: readonly Outcome[], attempt: Attempt, isStale: boolean): DeliveryInHand[] {
     const again: DeliveryInHand[] = [];
     const fates: Fate[] = [];
-    const waits: Wait[] = [];
+    const waits: ToldWait[] = [];
     const onward = new Map<Lane, DeliveryInHand[]>();
     for (const [at, delivery] of load.deliveries.entries()) {
       const outcome = outcomes[at]!;
@@ -142,7 +142,7 @@ export class Aftermath {
    * This way it cannot go. Another step that did not say so itself may take it yet: it is blocked, paused, or only put the
    * mail off. That one is waited for, and nobody's mail fails (promise P5).
    */
-  #wayToWaitFor(load: Load, delivery: DeliveryInHand, outcome: Outcome, attempt: Attempt): Wait | undefined {
+  #wayToWaitFor(load: Load, delivery: DeliveryInHand, outcome: Outcome, attempt: Attempt): ToldWait | undefined {
     if (outcome.kind !== "permanent") return undefined;
     const lanes = this.#lanesOf(load, delivery);
     const which = otherSteps(outcome);

@@ -114,6 +114,22 @@ test("where new connections have a rate each further address of an attempt waits
   expect(s.settlements).toMatchObject([{ kind: "finish" }]);
 });
 
+test("a disk that fills while the next address waits for its permit is nothing against the site", async () => {
+  const s = routed(mx);
+  s.destinations.set("b.example", hosts("198.51.100.1", "198.51.100.2"));
+  s.terms = { ...FREE_TERMS, limits: { ...FREE_TERMS.limits, connectionsPerMinute: 2 } };
+  s.hop.refusesAt = (address) => address === "198.51.100.1";
+  s.dispatcher.take(fresh(1, mx));
+  await settle();
+  s.dispatcher.granted("mx.b.example", 1);
+  await settle();
+  s.dispatcher.space({ freeOctets: 0, mayAccept: false, mayDeliver: false });
+  s.dispatcher.permitted("mx.b.example", "connection");
+  await settle();
+  expect(s.reports).toMatchObject([{ failure: undefined }]);
+  expect(s.settlements).toEqual([]);
+});
+
 test("one connection at a time: the next address is tried when the last one is closed", async () => {
   const s = routed(mx);
   s.destinations.set("b.example", hosts("198.51.100.1", "198.51.100.2"));

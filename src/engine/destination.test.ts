@@ -169,6 +169,14 @@ test("only addresses of the family count; a domain without one may have others, 
     });
 });
 
+test("an address as a domain is of the family that is connected to, or nothing is tried", async () => {
+  const nothing = zone();
+  expect(await find("8.8.8.8", nothing, [], "ipv4")).toMatchObject({ kind: "hosts" });
+  expect(await find("2001:4860:4860::8888", nothing, [], "ipv6")).toMatchObject({ kind: "hosts" });
+  expect(await find("8.8.8.8", nothing, [], "ipv6")).toMatchObject({ kind: "refused", status: "5.4.4" });
+  expect(await find("2001:4860:4860::8888", nothing, [], "ipv4")).toMatchObject({ kind: "refused", status: "5.4.4" });
+});
+
 test("no name in the DNS makes a site that is another one's, seen through an egress", async () => {
   const found = await find(D, zone(`${D} MX 10 a.example`, `${D} MX 20 b.example@bulk`, "a.example A 8.8.8.8"));
   expect(found).toMatchObject({ kind: "hosts", site: "a.example,b.example?bulk" });

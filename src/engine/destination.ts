@@ -53,7 +53,7 @@ export class DestinationFinder {
 
   /** `domain` in A-labels, lower case, or an address without brackets. `family`: the addresses that are connected to. */
   async find(domain: string, family: Family): Promise<Destination> {
-    if (isIpv4(domain) || isIpv6(domain)) return this.#literal(domain);
+    if (isIpv4(domain) || isIpv6(domain)) return this.#literal(domain, family);
     const answer = await this.#parts.resolver.exchangers(domain);
     if (answer.kind === "failed") return { kind: "unknown", detail: answer.text };
     if (answer.kind === "absent" && !answer.hasName) return refused("5.1.2", `there is no domain ${domain}`);
@@ -81,8 +81,10 @@ export class DestinationFinder {
     }
   }
 
-  #literal(address: string): Destination {
+  #literal(address: string, family: Family): Destination {
     if (this.#parts.isUs(address)) return refused("5.4.6", `${address} is ours: mail would come back to us`);
+    if (family !== "any" && (family === "ipv4") !== isIpv4(address))
+      return refused("5.4.4", `only ${FAMILIES[family]} addresses are connected to, and ${address} is none`);
     const obstacle = obstacleTo(address, this.#parts.permitted);
     const hosts = [{ preference: 0, exchange: address, addresses: [address] }];
     if (obstacle === undefined) return { kind: "hosts", site: `[${address}]`, order: "", hosts };

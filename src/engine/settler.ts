@@ -43,18 +43,21 @@ export interface Wait {
   readonly due: Instant;
   /** It waits for something that this machine does: that ends no mail (promise P5). */
   readonly isOurs: boolean;
-  /** What it met before, for its sender; undefined: nothing but the wait. */
-  readonly met?: Met;
 }
 
 type Met = Pick<Said, "means" | "remoteHost" | "diagnostic">;
 
-/** What senders hear of waits without an attempt of their own. */
-const WITHOUT_ATTEMPT = {
-  "lane-blocked": "the next server could not be reached, or took no mail from this relay",
-  "other-step": "no server that could take it was reached",
-  "no-route": "this relay has no way to it any more",
-} as const;
+/** A wait with what its sender hears of it. */
+export interface ToldWait extends Wait {
+  readonly met: Met;
+}
+
+// What senders hear of waits without an attempt: what a server said may be about another sender's mail.
+const MET_BLOCK: Met = {
+  remoteHost: "",
+  diagnostic: "the next server could not be reached, or took no mail from this relay",
+};
+const MET_NO_ROUTE: Met = { remoteHost: "", diagnostic: "this relay has no way to it any more" };
 
 const EXPIRED = "4.4.7";
 /** It waits without having been tried: RFC 3463 has no code for why, and its time is not over. */
@@ -133,7 +136,7 @@ export class Settler {
   }
 
   /** They wait for a step of their route that may take them later. */
-  waitForStep(load: Load, waits: readonly Wait[]): Promise<void> | undefined {
+  waitForStep(load: Load, waits: readonly ToldWait[]): Promise<void> | undefined {
     return this.#waitOrExpire(load, "other-step", "", waits);
   }
 
@@ -144,7 +147,8 @@ export class Settler {
 
   /** Their site is blocked: they wait for it. */
   waitForSite(load: Load, block: Pick<Block, "text">, waits: readonly Wait[]): Promise<void> | undefined {
-    return this.#waitOrExpire(load, "lane-blocked", block.text, waits);
+    const told = waits.map((one) => ({ ...one, met: MET_BLOCK }));
+    return this.#waitOrExpire(load, "lane-blocked", block.text, told);
   }
 
   /** They wait for an operator, or for the store to do what one wants. `lanes`: where each waits. */
@@ -178,7 +182,7 @@ export class Settler {
       return undefined;
     }
     recorder.record({ event: "delivery.rerouted", id, recipient, lane: load.lane, reason: "no-route" });
-    const wait = { delivery, lane: load.lane, due: now + hour, isOurs: false };
+    const wait = { delivery, lane: load.lane, due: now + hour, isOurs: false, met: MET_NO_ROUTE };
     return this.#waitOrExpire(load, "no-route", "", [wait]);
   }
 
@@ -187,25 +191,19 @@ export class Settler {
     return expiresAt(ages.receivedByNow(receivedAt), policy.expire, envelope.from);
   }
 
-  /** What is too old ends. `text` is what was said, for the operator: it may be about another sender's mail. */
-  #waitOrExpire(
-    load: Load,
-    because: keyof typeof WITHOUT_ATTEMPT,
-    text: string,
-    waits: readonly Wait[],
-  ): Promise<void> | undefined {
-    const other = { remoteHost: "", diagnostic: WITHOUT_ATTEMPT[because] };
+  /** What is too old ends. `text` is what was said, for the operator. */
+  #waitOrExpire(load: Load, because: Reason, text: string, waits: readonly ToldWait[]): Promise<void> | undefined {
     const end = this.#expiresAt(load.message);
-    const isOver = this.#parts.clock.now() >= end;
-    const [over, going] = [
-      waits.filter(({ isOurs }) => isOver && !isOurs),
-      waits.filter(({ isOurs }) => !isOver || isOurs),
-    ];
-    const failed = over.map(({ delivery, met = other }) => this.#expired(load, delivery, met, text || undefined));
-    const waiting = going.map(({ delivery, lane, due, isOurs, met = other }): Waiting => {
-      const until = isOurs ? due : Math.min(due, end);
-      return { delivery, lane, due: until, because, text, end: undefined, status: WAITS, ...met };
-    });
+    const failed: Telling[] = [];
+    const waiting: Waiting[] = [];
+    for (const { delivery, lane, due, isOurs, met } of waits) {
+      const last = isOurs ? Number.POSITIVE_INFINITY : end;
+      if (this.#parts.clock.now() >= last) failed.push(this.#expired(load, delivery, met, text || undefined));
+      else {
+        const until = Math.min(due, last);
+        waiting.push({ delivery, lane, due: until, because, text, end: undefined, status: WAITS, ...met });
+      }
+    }
     return this.#teller.tell(load.message, waits.length, { failed, delayed: this.#wait(load, waiting) });
   }
 

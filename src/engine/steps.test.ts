@@ -212,6 +212,20 @@ test("where the time of such mail is over, its sender hears what it met, not onl
   expect(octetText(s.arrived[0]!.content!)).toMatch(/Status: 4\.4\.7[^]*Diagnostic-Code: [^\n]*too-big|larger/);
 });
 
+test("what waits for a step that this machine keeps from its way does not end with its time", async () => {
+  const s = routed(lane, backup);
+  s.dispatcher.blocked(backup, { ...blockFor(s.clock, 30 * day, "not ours"), isOurs: true });
+  s.hop.answer = (command) => (command === "EHLO" ? "250-x\r\n250 SIZE 1" : undefined);
+  s.dispatcher.take(fresh());
+  s.clock.advance(6 * day);
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.clock.advance(DSN.gatherFor);
+  await settle();
+  expect(s.settlements.at(-1)).toMatchObject({ kind: "park", lane });
+  expect(s.arrived).toEqual([]);
+});
+
 test("an operator's pause of another step that would take it fails nothing", async () => {
   const s = routed(lane, backup);
   s.dispatcher.pauses({ outbound: false, lanes: [backup] });

@@ -98,15 +98,19 @@ export function warnOfUnusedEgresses({ egress = {}, routes }: SomeSections): Con
 }
 
 /** Limits protect the reputation of an address, and quotas are an account's: two egresses must not stand for one by mistake. */
-export function warnOfSharedSources({ egress = {}, routes = [] }: SomeSections): ConfigIssue[] {
+export function warnOfSharedSources({ egress = {}, routes = [], ...others }: SomeSections): ConfigIssue[] {
   const used = new Set(routes.map((route) => route.egress));
   const seen = new Map<string, string>();
+  for (const [name, { source }] of Object.entries(others.smarthosts ?? {}))
+    if (source !== undefined) seen.set(source, `smarthosts.${name}`);
+  const own = others.delivery?.source;
+  if (own !== undefined) seen.set(own, "delivery");
   return Object.entries(egress).flatMap(([name, { source }]) => {
     if (!used.has(name)) return [];
     const other = source === undefined ? undefined : seen.get(source);
-    if (source !== undefined) seen.set(source, name);
+    if (source !== undefined) seen.set(source, `egress.${name}`);
     if (source !== undefined && other === undefined) return [];
-    const from = other === undefined ? "mail without an egress" : `egress.${other}`;
+    const from = other ?? "mail without an egress";
     return [
       issue(["egress", name], `connects from the address that ${from} has: limits of a next hop hold for each of them`),
     ];

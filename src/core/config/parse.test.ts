@@ -172,12 +172,18 @@ describe("a valid configuration", () => {
         egress,
       })),
     });
+    const { warnings: beside } = valid({
+      delivery: { source: "192.0.2.8" },
+      egress: { one: { source: "192.0.2.8" } },
+      routes: [{ deliver: "mx", egress: "one" }],
+    });
     const text = (name: string, from: string): string =>
       `egress.${name}: connects from the address that ${from} has: limits of a next hop hold for each of them`;
     expect(warnings.filter((warning) => warning.startsWith("egress"))).toEqual([
       text("two", "egress.one"),
       text("three", "mail without an egress"),
     ]);
+    expect(beside.filter((warning) => warning.startsWith("egress"))).toEqual([text("one", "delivery")]);
   });
 
   test("what an egress says goes before what the next hop says, of the family too", () => {
