@@ -78,7 +78,13 @@ export function sendTestMessage(site: SmartHost, message: TestMessage, scratch: 
   return new Promise((resolve) => {
     let outcomes: readonly Outcome[] | undefined;
     const courier = new Courier(
-      { transport: new NetTransport(), clock, files, ehloName: message.hostname, brokenTls: new BrokenTls(clock) },
+      {
+        transport: new NetTransport(),
+        clock,
+        files,
+        ehloName: () => message.hostname,
+        brokenTls: new BrokenTls(clock),
+      },
       "send",
       smartHostTarget(site),
       new Doubts(),

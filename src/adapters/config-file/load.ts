@@ -29,9 +29,15 @@ export type LoadedConfig =
       readonly kind: "loaded";
       /** Paths in it are absolute. */
       readonly config: Config;
+      /** What the file holds, variables and secret files filled in: what a reload is compared with. */
+      readonly values: unknown;
       /** The file, or `WAYPOST_RELAYHOST`. */
       readonly source: string;
+      /** Where the file is, absolute; undefined where the environment is all. */
+      readonly file: string | undefined;
       readonly warnings: readonly string[];
+      /** What else is found, in words for people. */
+      readonly line: (found: ConfigIssue) => string;
     }
   | { readonly kind: "invalid"; readonly errors: readonly string[] }
   | { readonly kind: "nowhere"; readonly places: readonly string[] };
@@ -54,11 +60,20 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
 }
 
 function loadFromEnvironment({ environment, systemName, folder }: LoadOptions): LoadedConfig {
-  const parsed = parseConfig(configFromEnvironment(environment, systemName));
+  const values = configFromEnvironment(environment, systemName);
+  const parsed = parseConfig(values);
   const line = ({ path, message }: ConfigIssue): string => `${variableAt(path)}: ${message}`;
   if (parsed.kind === "invalid") return { kind: "invalid", errors: parsed.issues.map(line) };
   const config = withAbsolutePaths(parsed.config, folder);
-  return { kind: "loaded", config, source: "WAYPOST_RELAYHOST", warnings: parsed.warnings.map(line) };
+  return {
+    kind: "loaded",
+    config,
+    values,
+    source: "WAYPOST_RELAYHOST",
+    file: undefined,
+    warnings: parsed.warnings.map(line),
+    line,
+  };
 }
 
 async function loadFile(found: ConfigText, environment: Environment): Promise<LoadedConfig> {
@@ -76,7 +91,15 @@ async function loadFile(found: ConfigText, environment: Environment): Promise<Lo
     return { kind: "invalid", errors: inOrder(errors, yaml.file).map(line) };
   const config = withAbsolutePaths(parsed.config, folder);
   const warnings = [...parsed.warnings, ...(await warnOfShownSecret(found, shown))];
-  return { kind: "loaded", config, source: found.name, warnings: inOrder(warnings, yaml.file).map(line) };
+  return {
+    kind: "loaded",
+    config,
+    values: value,
+    source: found.name,
+    file: found.path,
+    warnings: inOrder(warnings, yaml.file).map(line),
+    line,
+  };
 }
 
 /** One warning for the whole file: it is its mode that is to be changed. */
@@ -151,11 +174,18 @@ function lineIn(name: string, file: YamlFile): (found: ConfigIssue) => string {
 
 function withAbsolutePaths(config: Config, folder: string): Config {
   const absolute = (path: string): string => resolve(folder, path);
-  const { tls, smartHosts } = config;
+  const { listeners, smartHosts } = config;
   return {
     ...config,
     data: absolute(config.data),
-    tls: tls && { certificate: absolute(tls.certificate), key: absolute(tls.key) },
+    listeners: listeners.map((listener) => ({
+      ...listener,
+      certificates: listener.certificates.map(({ certificate, key, at }) => ({
+        certificate: absolute(certificate),
+        key: absolute(key),
+        at,
+      })),
+    })),
     smartHosts: smartHosts.map((smartHost) => ({
       ...smartHost,
       authorityFile: smartHost.authorityFile === undefined ? undefined : absolute(smartHost.authorityFile),

@@ -49,7 +49,10 @@ export async function verdictOn(
   switch (loaded.kind) {
     case "loaded": {
       const { errors, warnings } = await checkNamedFiles(loaded.config, Date.now());
-      return { errors, warnings: [...loaded.warnings, ...warnings, ...warnOfSources(loaded.config)] };
+      return {
+        errors: errors.map(loaded.line),
+        warnings: [...loaded.warnings, ...warnings.map(loaded.line), ...warnOfSources(loaded.config)],
+      };
     }
     case "invalid":
       return { errors: loaded.errors, warnings: [] };
