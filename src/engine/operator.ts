@@ -88,10 +88,27 @@ export interface QueuePage {
 export interface QueueQuery {
   readonly limit: number;
   readonly after: string | undefined;
-  /** Only what is held. */
-  readonly isHeld: boolean;
   /** Only what this selects. */
   readonly filter: SelectionTexts;
+}
+
+export interface CountQuery {
+  readonly filter: SelectionTexts;
+  /** Only what this would change. */
+  readonly action: QueueAction | undefined;
+  /** Where to go on: what the page before said. */
+  readonly after: string | undefined;
+  /** The last that the page before counted, so that a message that two pages have is counted once. */
+  readonly counted: string | undefined;
+}
+
+/** How much is like that among the next of the queue; `after` names where the next page begins, and is absent on the last. */
+export interface CountPage {
+  readonly deliveries: number;
+  readonly messages: number;
+  readonly lanes: readonly { readonly lane: string; readonly deliveries: number }[];
+  readonly after: string | undefined;
+  readonly counted: string | undefined;
 }
 
 /** What was asked for is not done, and why. */
@@ -107,6 +124,8 @@ export interface Refusal {
 export interface ActionRequest {
   readonly action: QueueAction;
   readonly selection: SelectionTexts;
+  /** Only what was received until then: what was counted, and nothing that came since. */
+  readonly until?: Instant | undefined;
   /** Where to go on, and whether something was found so far, as the report before said. */
   readonly after?: string | undefined;
   readonly hasMatch?: boolean;
@@ -167,6 +186,7 @@ export function reloadRequest(text: unknown): ReloadRequest | Refusal {
 export interface Operator {
   status(): StatusReport;
   list(query: QueueQuery): QueuePage | Refusal;
+  count(query: CountQuery): CountPage | Refusal;
   show(id: string): MessageReport | undefined;
 }
 

@@ -36,6 +36,7 @@ function scene(deliveries: readonly DeliveryReport[] = []): {
   const stores: Operator = {
     status: () => ({ lanes: [blocked, { ...blocked, lane: "x", blockedUntil: undefined }] }) as unknown as StatusReport,
     list: () => ({ deliveries, after: undefined }),
+    count: () => ({ kind: "wrong", refused: "" }),
     show: () => undefined,
   };
   const clock = {
@@ -49,7 +50,7 @@ function scene(deliveries: readonly DeliveryReport[] = []): {
   return { view: new QueueView(stores, { say: (message) => void asked.push(message) }, clock), asked, timers };
 }
 
-const QUERY = { limit: 50, after: undefined, isHeld: false, filter: {} };
+const QUERY = { limit: 50, after: undefined, filter: {} };
 
 test("what is in hand says what its site waits for, what is not says nothing of it; each lane is asked about once", async () => {
   const { view, asked, timers } = scene([

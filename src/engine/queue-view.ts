@@ -4,6 +4,8 @@ import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ControlToQueue, LaneStanding, Outlet, QueueToControl } from "./messages.ts";
 import type {
+  CountPage,
+  CountQuery,
   DeliveryReport,
   MessageReport,
   Operator,
@@ -48,6 +50,10 @@ export class QueueView {
   async list(query: QueueQuery): Promise<QueuePage | Refusal> {
     const page = this.#stores.list(query);
     return "refused" in page ? page : { ...page, deliveries: await this.#explained(page.deliveries) };
+  }
+
+  count(query: CountQuery): CountPage | Refusal {
+    return this.#stores.count(query);
   }
 
   async show(id: string): Promise<MessageReport | undefined> {

@@ -118,7 +118,7 @@ test("what waits in a paused lane says so, and what is held does not", () => {
   const history = new HistoryReader(path.join(folder, "history"));
   const operator = new StoreOperator({ facts: FACTS, queue: reader, history, clock, space });
   const paused = (): unknown => {
-    const page = operator.list({ limit: 9, after: undefined, isHeld: false, filter: {} });
+    const page = operator.list({ limit: 9, after: undefined, filter: {} });
     return "refused" in page ? page : page.deliveries.map(({ isPaused }) => isPaused === true);
   };
   expect(paused()).toEqual([false, false, false]);

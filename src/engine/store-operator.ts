@@ -11,6 +11,8 @@ import type { HistoryEntry } from "../ports/history.ts";
 import type { QueuedDelivery, QueuedMessage, QueueRecords } from "../ports/queue-records.ts";
 import { messageRow } from "../ports/store.ts";
 import {
+  type CountPage,
+  type CountQuery,
   type DeliveryReport,
   type MessageReport,
   type Operator,
@@ -20,6 +22,7 @@ import {
   reasonText,
   type StatusReport,
 } from "./operator.ts";
+import { countPage } from "./queue-count.ts";
 import { walk } from "./queue-walk.ts";
 
 /** What the operator needs to know of the relay besides its stores. */
@@ -79,11 +82,10 @@ export class StoreOperator implements Operator {
     };
   }
 
-  list({ limit, after, isHeld, filter }: QueueQuery): QueuePage | Refusal {
-    const selection = parseFilter(filter);
+  list({ limit, after, filter }: QueueQuery): QueuePage | Refusal {
+    const selection = parseFilter(filter, this.#parts.clock.now());
     if ("wrong" in selection) return { kind: "wrong", refused: selection.wrong };
-    const from = Number(after ?? 0);
-    const page = walk(this.#queue, { selection, after: Number.isSafeInteger(from) ? from : 0, limit, isHeld });
+    const page = walk(this.#queue, { selection, after: placeOf(after) ?? 0, limit });
     const paused = pausesOf(this.#queue.pauses());
     const messages = new Map<number, QueuedMessage | undefined>();
     const deliveries: DeliveryReport[] = [];
@@ -94,6 +96,12 @@ export class StoreOperator implements Operator {
       if (message !== undefined) deliveries.push(queued(message, delivery, paused)); // else it ended between the two reads
     }
     return { deliveries, after: page.after === undefined ? undefined : String(page.after) };
+  }
+
+  count({ filter, action, after, counted }: CountQuery): CountPage | Refusal {
+    const selection = parseFilter(filter, this.#parts.clock.now());
+    if ("wrong" in selection) return { kind: "wrong", refused: selection.wrong };
+    return countPage(this.#queue, { selection, action, after: placeOf(after) ?? 0, counted: placeOf(counted) });
   }
 
   show(id: string): MessageReport | undefined {
@@ -115,6 +123,11 @@ export class StoreOperator implements Operator {
       history: history.map(({ report }) => report),
     };
   }
+}
+
+function placeOf(text: string | undefined): number | undefined {
+  const place = Number(text ?? Number.NaN);
+  return Number.isSafeInteger(place) ? place : undefined;
 }
 
 const STATES = { parked: "waiting", "in-hand": "in hand", held: "held" } as const;

@@ -1,3 +1,4 @@
+import { isReachable } from "../adapters/control-socket/short-path.ts";
 import { isDiskFull } from "../adapters/store-sqlite/disk-full.ts";
 import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
 import { makeFolder } from "../adapters/system/folder.ts";
@@ -9,10 +10,9 @@ import { DiskFullError, FolderTakenError, StartError } from "./start-error.ts";
 /** Makes the data folder where it is not there, and makes it ours. Throws `StartError` where it cannot be. */
 export function takeDataFolder(data: string): { release(): void } {
   const { socket } = dataPaths(data);
-  const octets = Buffer.byteLength(socket);
-  if (octets > CONTROL.socketPathOctetsMax)
+  if (!isReachable(socket))
     throw new StartError(
-      `the path of the control socket, ${socket}, has ${octets} octets and the system takes ${CONTROL.socketPathOctetsMax}: name a folder with a shorter path in \`data\``,
+      `the path of the control socket, ${socket}, has ${Buffer.byteLength(socket)} octets and the system takes ${CONTROL.socketPathOctetsMax}: name a folder with a shorter path in \`data\`, or mount /proc`,
     );
   const lock = inFolder(data, () => {
     makeFolder(data);

@@ -67,6 +67,7 @@ function main({ plan, store, queue: queueThread }: ControlThreadData): void {
   const answers: Answers = {
     status: () => view.status(),
     list: (query) => view.list(query),
+    count: (query) => view.count(query),
     show: (id) => view.show(id),
     act: (request) => changes.act(request),
     pause: (request) => changes.pause(request),

@@ -1,4 +1,4 @@
-import { MiB } from "../../core/base/limits.ts";
+import { CONTROL, MiB } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
 import { span } from "../../core/base/span.ts";
 import type { Instant } from "../../core/base/time.ts";
@@ -13,6 +13,7 @@ import type {
   QueuePage,
   StatusReport,
 } from "../../engine/operator.ts";
+import { counted, grouped, tableLines } from "./table.ts";
 
 // What the commands print for people. Everything that a peer may have said goes through `printable`.
 
@@ -166,10 +167,10 @@ export function actionLines(
   action: QueueAction,
   { changed, inHand, hasMatch, nearest }: Omit<ActionReport, "after">,
 ): string[] {
-  const noted = inHand === 0 ? [] : [`${count(inHand)} in hand of the relay now: ${NOTED[action]}`];
+  const noted = inHand === 0 ? [] : [`${counted(inHand, "delivery")} in hand of the relay now: ${NOTED[action]}`];
   if (changed === 0 && inHand === 0)
     return [hasMatch ? `Nothing to ${action} there: ${NEEDLESS[action]}.` : noMatch(nearest)];
-  return [...(changed === 0 ? [] : [`${count(changed)} ${DONE[action]}`]), ...noted];
+  return [...(changed === 0 ? [] : [`${counted(changed, "delivery")} ${DONE[action]}`]), ...noted];
 }
 
 function noMatch(nearest: string | undefined): string {
@@ -177,8 +178,25 @@ function noMatch(nearest: string | undefined): string {
   return `Nothing in the queue is like that; nothing was changed.${meant}`;
 }
 
-function count(deliveries: number): string {
-  return deliveries === 1 ? "1 delivery" : `${deliveries} deliveries`;
+/** How much of the queue is like that; those lanes first where most is. */
+export interface QueueCount {
+  readonly deliveries: number;
+  readonly messages: number;
+  readonly lanes: readonly { readonly lane: string; readonly deliveries: number }[];
+}
+
+export function countText({ deliveries, messages, lanes }: QueueCount): string {
+  return `${counted(deliveries, "delivery")} of ${counted(messages, "message")} in ${counted(lanes.length, "lane")}`;
+}
+
+export function countLines(count: QueueCount): string[] {
+  const shown = count.lanes.slice(0, CONTROL.lanesShown);
+  const left = count.lanes.length - shown.length;
+  return [
+    countText(count),
+    ...tableLines(shown.map(({ lane, deliveries }) => [grouped(deliveries), printable(lane)])),
+    ...(left === 0 ? [] : [`  and ${counted(left, "more lane")}`]),
+  ];
 }
 
 export function pauseLines({ target, isPaused, isChange }: PauseChange): string[] {
