@@ -1,4 +1,4 @@
-import type { Instant } from "../core/base/time.ts";
+import { type Duration, type Instant, day } from "../core/base/time.ts";
 import type { ConfigChange } from "../core/config/diff.ts";
 import type { QueueAction } from "../core/queue/action.ts";
 import { REASONS, type Reason } from "../core/queue/reason.ts";
@@ -153,6 +153,27 @@ export interface PauseRequest {
 export interface PauseChange extends PauseRequest {
   /** False where it was so already. */
   readonly isChange: boolean;
+}
+
+/** To remove days of history: those older than this, or where it is not given what the configuration says. */
+export interface PruneRequest {
+  readonly olderThan?: Duration | undefined;
+}
+
+/** Days in UTC that went, oldest first, and what is left. */
+export interface PruneReport {
+  readonly days: readonly string[];
+  readonly octets: number;
+  readonly daysLeft: number;
+  readonly octetsLeft: number;
+}
+
+/** A request as it came. */
+export function pruneRequest(text: unknown): PruneRequest | Refusal {
+  const { olderThan } = (typeof text === "object" && text !== null ? text : {}) as Record<string, unknown>;
+  if (olderThan !== undefined && !(typeof olderThan === "number" && olderThan >= day))
+    return { kind: "wrong", refused: "to prune history takes an age of a day at least, in milliseconds" };
+  return { olderThan };
 }
 
 /** To go by the configuration as it is now; or only to say what that would change. */

@@ -1,5 +1,6 @@
 import type { Commands } from "../surfaces/cli/program.ts";
 import { configCommands } from "./commands/config.ts";
+import { historyCommands } from "./commands/history.ts";
 import { queueCommands } from "./commands/queue.ts";
 import { reload } from "./commands/reload.ts";
 import { send } from "./commands/send.ts";
@@ -14,6 +15,7 @@ export const commands: Commands = {
   relay: { start, tryMode, status, reload },
   config: configCommands,
   queue: queueCommands,
+  history: historyCommands,
   send: { send },
   sink: sinkCommands,
 };

@@ -26,6 +26,7 @@ const ANSWERS = {
   },
   act: (request: unknown) => Promise.resolve({ did: request }),
   reload: (request: unknown) => Promise.resolve({ reloaded: request }),
+  prune: (request: unknown) => ({ pruned: request }),
   pause: () => Promise.resolve({ kind: "wrong", refused: "no such lane" }),
 };
 
@@ -92,6 +93,7 @@ test("what is to be done goes with a body; a refusal is an answer; a body too lo
   try {
     await expect.poll(() => ask(file, "/queue/actions", { action: "hold" })).toEqual({ did: { action: "hold" } });
     expect(await ask(file, "/pauses", {})).toEqual({ kind: "wrong", refused: "no such lane" });
+    expect(await ask(file, "/history/prunes", {})).toEqual({ pruned: {} });
     expect(await ask(file, "/status", {})).toBeNull();
     expect(await ask(file, "/queue/actions")).toBeNull();
     await expect(ask(file, "/pauses", { target: "x".repeat(20_000) })).rejects.toThrow("too long");

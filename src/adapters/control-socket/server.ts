@@ -14,6 +14,7 @@ export interface Answers {
   act(request: unknown): Promise<unknown>;
   pause(request: unknown): Promise<unknown>;
   reload(request: unknown): Promise<unknown>;
+  prune(request: unknown): unknown;
 }
 
 interface ListQuery {
@@ -110,9 +111,10 @@ export class SocketServer {
     return id === undefined ? undefined : this.#answers.show(id);
   }
 
-  #change(url: URL): ((request: unknown) => Promise<unknown>) | undefined {
+  #change(url: URL): ((request: unknown) => unknown) | undefined {
     if (url.pathname === "/queue/actions") return (request) => this.#answers.act(request);
     if (url.pathname === "/pauses") return (request) => this.#answers.pause(request);
+    if (url.pathname === "/history/prunes") return (request) => this.#answers.prune(request);
     return url.pathname === "/reload" ? (request) => this.#answers.reload(request) : undefined;
   }
 }

@@ -398,6 +398,9 @@ export const HISTORY = {
   keptFor: 14 * day,
   /** Octets of all days; above it the oldest go, so that a flood of attempts does not take the disk from the queue. */
   octetsMax: 10 * GiB,
+  /** What a configuration may say: more is a slip of the hand. */
+  keptForMax: 3650 * day,
+  octetsMaxMax: 1_000_000 * GiB,
   retireEvery: 1 * hour,
   /** Rows of the outbox in one transaction: each has what one group commit ended. */
   rowsPerBatch: 100,

@@ -117,5 +117,6 @@ export interface Config {
     readonly delayNotice: DelayNotice;
   };
   readonly isSoftBounce: boolean;
+  readonly history: { readonly keptFor: Duration; readonly octetsMax: number };
   readonly logs: { readonly level: EventLevel };
 }

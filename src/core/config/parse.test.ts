@@ -77,6 +77,7 @@ describe("a valid configuration", () => {
       postmaster: undefined,
       retry: { schedule: DELIVERY_RETRY.schedule, expire: 5 * day, delayNotice: undefined },
       isSoftBounce: false,
+      history: { keptFor: 14 * day, octetsMax: 10 * GiB },
       logs: { level: "info" },
     });
   });

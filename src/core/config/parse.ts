@@ -197,6 +197,7 @@ function toConfig(sections: ConfigSections): Config {
       delayNotice: sections.retry.delay_notice,
     },
     isSoftBounce: sections.soft_bounce,
+    history: { keptFor: sections.history.keep, octetsMax: sections.history.bytes },
     logs: sections.logs,
   };
 }

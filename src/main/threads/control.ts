@@ -12,7 +12,7 @@ import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
 import { CONTROL } from "../../core/base/limits.ts";
 import type { Config } from "../../core/config/config.ts";
 import type { ControlToQueue, ControlToStore, QueueToControl, StoreToControl } from "../../engine/messages.ts";
-import { type ReloadAnswer, reloadRequest } from "../../engine/operator.ts";
+import { type PruneReport, type ReloadAnswer, pruneRequest, reloadRequest } from "../../engine/operator.ts";
 import { OperatorClient } from "../../engine/operator-client.ts";
 import { QueueView } from "../../engine/queue-view.ts";
 import { Questions } from "../../engine/questions.ts";
@@ -39,7 +39,10 @@ function main({ plan, store, queue: queueThread }: ControlThreadData): void {
   const toStore = outletTo(store, plain<ControlToStore>());
   const historian = new Historian({
     outbox,
-    history,
+    history: {
+      write: (entries) => history.write(entries),
+      retire: (now) => history.retire(now, config.history),
+    },
     forget: (row) => toStore.say({ kind: "forget", row }),
     recorder,
     clock,
@@ -71,6 +74,14 @@ function main({ plan, store, queue: queueThread }: ControlThreadData): void {
     show: (id) => view.show(id),
     act: (request) => changes.act(request),
     pause: (request) => changes.pause(request),
+    prune: (text) => {
+      const request = pruneRequest(text);
+      if ("refused" in request) return request;
+      const { octetsMax, keptFor } = config.history;
+      const pruned: PruneReport = history.retire(clock.now(), { octetsMax, keptFor: request.olderThan ?? keptFor });
+      recorder.record({ event: "history.pruned", days: pruned.days.length, octets: pruned.octets });
+      return pruned;
+    },
     reload: async (text) => {
       const request = reloadRequest(text);
       if ("refused" in request) return request;

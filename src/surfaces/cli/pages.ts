@@ -10,6 +10,7 @@ import type {
   DeliveryReport,
   MessageReport,
   PauseChange,
+  PruneReport,
   QueuePage,
   StatusReport,
 } from "../../engine/operator.ts";
@@ -202,6 +203,13 @@ export function countLines(count: QueueCount): string[] {
 export function pauseLines({ target, isPaused, isChange }: PauseChange): string[] {
   if (!isChange) return [`${printable(target)} ${isPaused ? "was paused already" : "was not paused"}`];
   return [`${printable(target)}: ${isPaused ? "paused, also over restarts, until you resume it" : "resumed"}`];
+}
+
+export function pruneLines({ days, octets, daysLeft, octetsLeft }: PruneReport): string[] {
+  const left = `${counted(daysLeft, "day")} left, ${octetsText(octetsLeft)}`;
+  if (days.length === 0) return [`No day of history is that old: ${left}`];
+  const which = days.length === 1 ? days[0]! : `${days[0]!} to ${days.at(-1)!}`;
+  return [`${counted(days.length, "day")} of history removed (${which}), ${octetsText(octets)}; ${left}`];
 }
 
 function spaceLines({ freeOctets, neededOctets }: StatusReport): string[] {

@@ -18,6 +18,7 @@ async function ran(...args: string[]): Promise<{ readonly code: number | undefin
     relay: { start: nothing, tryMode: nothing, status: nothing, reload: nothing },
     config: { check: called("configCheck"), diff: nothing },
     queue: { list: called("queueList"), show: nothing, act: called("queueAct"), pause: called("pause") },
+    history: { prune: called("historyPrune") },
     send: { send: nothing },
     sink: { list: (options) => void calls.push(["sinkList", options]), show: () => undefined },
   };
@@ -36,6 +37,10 @@ test.each([
   "queue",
   "queue list --limit x",
   "queue list --after foo",
+  "queue list --state parked",
+  "history",
+  "history prune --older-than 1h",
+  "history prune --older-than x",
   "queue list --nope",
   "queue show",
   "send",
@@ -72,5 +77,9 @@ test("what is right reaches its command", async () => {
   expect(await ran("pause", "inbound")).toMatchObject({ calls: [["pause", "inbound", true, {}]] });
   expect(await ran("resume", "smarthost/a")).toMatchObject({ calls: [["pause", "smarthost/a", false, {}]] });
   expect(await ran("config", "check", "--json")).toMatchObject({ calls: [["configCheck", { json: true }]] });
+  const sevenDays = 7 * 24 * 3_600_000;
+  expect(await ran("history", "prune", "--older-than", "7d")).toMatchObject({
+    calls: [["historyPrune", { olderThan: sevenDays }]],
+  });
   expect(await ran("sink", "list")).toMatchObject({ calls: [["sinkList", { data: "waypost-data/try" }]] });
 });

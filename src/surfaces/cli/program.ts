@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { addConfigCommands, type ConfigCommands } from "./config-commands.ts";
 import { EXIT } from "./failure.ts";
+import { addHistoryCommands, type HistoryCommands } from "./history-commands.ts";
 import { jsonOption } from "./options.ts";
 import { addQueueCommands, type QueueCommands } from "./queue-commands.ts";
 import { addStartCommands, addRunningCommands, type RelayCommands } from "./relay-commands.ts";
@@ -13,6 +14,7 @@ export interface Commands {
   readonly relay: RelayCommands;
   readonly config: ConfigCommands;
   readonly queue: QueueCommands;
+  readonly history: HistoryCommands;
   readonly send: SendCommands;
   readonly sink: SinkCommands;
 }
@@ -38,6 +40,7 @@ function buildProgram(commands: Commands): Command {
   addStartCommands(program, commands.relay);
   addConfigCommands(program, commands.config);
   addQueueCommands(program, commands.queue);
+  addHistoryCommands(program, commands.history);
   addRunningCommands(program, commands.relay);
   addSendCommands(program, commands.send);
   addSinkCommands(program, commands.sink);
