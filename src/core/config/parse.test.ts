@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FREE_TERMS } from "../routing/site-terms.ts";
 import type { Config } from "./config.ts";
+import { GiB } from "../base/limits.ts";
 import { day, hour, minute, second } from "../base/time.ts";
 import { DELIVERY_RETRY } from "../queue/backoff.ts";
 import { configPathText } from "./issue.ts";

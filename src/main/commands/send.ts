@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { hasHidden, printable } from "../../core/base/printable.ts";
 import { parseSmartHostUrl } from "../../core/config/values.ts";
+import type { Outcome } from "../../core/outbound/outcome.ts";
 import { parseMailbox } from "../../core/mail/path.ts";
 import { FREE_TERMS } from "../../core/routing/site-terms.ts";
 import type { SmartHost } from "../../core/routing/smart-host.ts";
@@ -11,6 +12,7 @@ import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import { outcomeLine } from "../../surfaces/cli/pages.ts";
 import type { SendOptions } from "../../surfaces/cli/send-commands.ts";
 import { sendTestMessage } from "../send.ts";
+import { print } from "./print.ts";
 import { errorText } from "./relay-of.ts";
 
 function readAuthority(file: string): string {
@@ -24,6 +26,15 @@ function readAuthority(file: string): string {
   if (!pem.includes("-----BEGIN CERTIFICATE-----"))
     throw new CommandFailure(`--tls-ca: ${file} holds no certificate in PEM`, EXIT.usage);
   return pem;
+}
+
+/** For programs: what became of a recipient, and the server's words for it. */
+function sentReport(recipient: string, outcome: Outcome): object {
+  const { kind, reply } = outcome;
+  const said = reply === undefined ? undefined : [reply.code, ...reply.lines].join(" ");
+  const cause = kind === "delivered" ? undefined : outcome.cause;
+  const detail = kind === "delivered" ? undefined : outcome.detail;
+  return { recipient, kind, reply: said, cause, detail };
 }
 
 export async function send(options: SendOptions): Promise<void> {
@@ -58,7 +69,9 @@ export async function send(options: SendOptions): Promise<void> {
       { hostname: os.hostname(), from: options.from, to: options.to, subject: options.subject },
       scratch,
     );
-    for (const { recipient, outcome } of results) console.log(outcomeLine(recipient, outcome));
+    if (options.json === true)
+      console.log(JSON.stringify(results.map(({ recipient, outcome }) => sentReport(recipient, outcome))));
+    else print(results.map(({ recipient, outcome }) => outcomeLine(recipient, outcome)));
     if (results.some(({ outcome }) => outcome.kind !== "delivered")) process.exitCode = EXIT.failed;
   } finally {
     fs.rmSync(scratch, { recursive: true, force: true });

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { addExample } from "./help.ts";
 import { configOption, dataOption, jsonOption, type JsonOptions } from "./options.ts";
 
 export interface ConfigOptions {
@@ -12,14 +13,12 @@ export interface ConfigCommands {
 
 export function addConfigCommands(program: Command, commands: ConfigCommands): void {
   const config = program.command("config").description("look at the configuration");
-  config
-    .command("check")
+  addExample(config.command("check"), "config check -c /etc/waypost/waypost.yaml")
     .description("say what is wrong with it, or that nothing is")
     .addOption(configOption())
     .addOption(jsonOption())
     .action(commands.check);
-  config
-    .command("diff")
+  addExample(config.command("diff"), "config diff")
     .description("what a reload would change in the relay that runs, and what needs a restart")
     .addOption(new Option("-c, --config <file>", "another file than the one that the relay goes by"))
     .addOption(dataOption())

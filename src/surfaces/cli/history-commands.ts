@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { HISTORY } from "../../core/base/limits.ts";
 import { type Duration, day } from "../../core/base/time.ts";
 import { parseDuration } from "../../core/config/values.ts";
-import { example } from "./help.ts";
+import { addExample } from "./help.ts";
 import { configOption, dataOption, jsonOption, type JsonOptions } from "./options.ts";
 
 export interface PruneOptions extends JsonOptions {
@@ -21,8 +21,7 @@ function age(text: string): Duration {
 
 export function addHistoryCommands(program: Command, commands: HistoryCommands): void {
   const history = program.command("history").description("what became of messages");
-  history
-    .command("prune")
+  addExample(history.command("prune"), "history prune --older-than 7d")
     .description("remove old days of history now, whether the relay runs or not")
     .option(
       "--older-than <age>",
@@ -32,6 +31,5 @@ export function addHistoryCommands(program: Command, commands: HistoryCommands):
     .addOption(configOption())
     .addOption(dataOption())
     .addOption(jsonOption())
-    .addHelpText("after", example("history prune --older-than 7d"))
     .action(commands.prune);
 }

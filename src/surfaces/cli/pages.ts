@@ -14,6 +14,7 @@ import type {
   QueuePage,
   StatusReport,
 } from "../../engine/operator.ts";
+import { styled } from "./style.ts";
 import { counted, grouped, tableLines } from "./table.ts";
 
 // What the commands print for people. Everything that a peer may have said goes through `printable`.
@@ -37,7 +38,7 @@ export function queueLines(page: QueuePage, now: Instant, isFiltered = false): s
   if (page.deliveries.length === 0)
     return [page.after === undefined ? `${nothing}.` : `${nothing} so far. There is more: --after ${page.after}`];
   const lines = page.deliveries.flatMap((delivery) => [
-    `${delivery.id}  ${sender(delivery.from)} -> <${printable(delivery.recipient)}>  ${octetsText(delivery.octets)}, received ${when(delivery.receivedAt, now)}`,
+    `${styled("bold", delivery.id)}  ${sender(delivery.from)} -> <${printable(delivery.recipient)}>  ${octetsText(delivery.octets)}, received ${when(delivery.receivedAt, now)}`,
     `    ${standing(delivery, now)}`,
   ]);
   return page.after === undefined ? lines : [...lines, `There is more: --after ${page.after}`];
@@ -46,8 +47,9 @@ export function queueLines(page: QueuePage, now: Instant, isFiltered = false): s
 function standing(delivery: DeliveryReport, now: Instant): string {
   const lane = printable(delivery.lane);
   const text = delivery.text === "" ? "" : `: ${printable(delivery.text)}`;
-  if (delivery.state === "in hand") return `${lane}: ${printable(delivery.reason)}`; // may name servers
-  if (delivery.state === "held") return `${lane}: since ${when(delivery.at, now)}; ${delivery.reason}${text}`;
+  if (delivery.state === "in hand") return `${lane}: ${styled("cyan", printable(delivery.reason))}`; // may name servers
+  if (delivery.state === "held")
+    return `${lane}: since ${when(delivery.at, now)}; ${styled("yellow", delivery.reason)}${text}`;
   if (delivery.state === "cancelled") return `${lane}: ${CANCELLED} ${when(delivery.at, now)}`;
   if (delivery.state !== "waiting") return `${lane}: ${delivery.state} ${when(delivery.at, now)}${text}`;
   const attempts = attemptsText(delivery.attempts);
@@ -67,7 +69,7 @@ function dueText(at: Instant, now: Instant, isPaused: boolean): string {
 /** `hasTranscripts`: with what was said in each attempt. */
 export function messageLines(message: MessageReport, now: Instant, hasTranscripts: boolean): string[] {
   return [
-    `Message ${message.id}`,
+    styled("bold", `Message ${message.id}`),
     `  from      ${sender(message.from)}`,
     `  identity  ${printable(message.identity)}${message.client === "" ? "" : ` at ${printable(message.client)}`}`,
     `  subject   ${printable(message.subject)}`,
@@ -102,19 +104,19 @@ function attemptLines(attempt: DeliveryReport, hasTranscripts: boolean): string[
 export function statusLines(status: StatusReport, now: Instant): string[] {
   const oldest = status.oldest === undefined ? "" : `, the oldest received ${when(status.oldest, now)}`;
   return [
-    `waypost ${status.version} on ${status.hostname}, up ${span(now - status.startedAt)}`,
+    styled("bold", `waypost ${status.version} on ${status.hostname}, up ${span(now - status.startedAt)}`),
     ...status.listeners.map((listener) => `  listens on ${listener}`),
     `Queue: ${status.waiting} waiting, ${status.inHand} in hand${status.held === 0 ? "" : `, ${status.held} held`}${oldest}`,
     ...status.paused.map(
       ({ target, since }) =>
-        `Paused: ${printable(target)}, since ${when(since, now)}: waypost resume ${printable(target)}`,
+        `${styled("yellow", "Paused")}: ${printable(target)}, since ${when(since, now)}: waypost resume ${printable(target)}`,
     ),
     ...spaceLines(status),
     ...status.lanes.map(({ lane, waiting, wakeAt, blockedUntil }) => {
       const isExplained = status.sites?.some(({ site, block }) => site === lane && block !== undefined) === true;
       const again =
         isExplained || blockedUntil === undefined ? "" : `; one connection tries again ${when(blockedUntil, now)}`;
-      const blocked = blockedUntil === undefined ? "" : `, blocked${again}`;
+      const blocked = blockedUntil === undefined ? "" : `, ${styled("red", "blocked")}${again}`;
       const isPaused = status.paused.some(({ target }) => target === lane || target === "outbound");
       const wakes = blockedUntil !== undefined || wakeAt === undefined ? "" : `, ${dueText(wakeAt, now, isPaused)}`;
       return `  ${printable(lane)}: ${waiting} waiting${blocked}${wakes}`;
@@ -215,7 +217,9 @@ export function pruneLines({ days, octets, daysLeft, octetsLeft }: PruneReport):
 function spaceLines({ freeOctets, neededOctets }: StatusReport): string[] {
   if (freeOctets >= neededOctets) return [];
   const mib = (octets: number): string => (octets / MiB).toFixed(0);
-  return [`Disk: ${mib(freeOctets)} MiB free; mail is refused with 452 until there are ${mib(neededOctets)} MiB`];
+  return [
+    `${styled("red", "Disk")}: ${mib(freeOctets)} MiB free; mail is refused with 452 until there are ${mib(neededOctets)} MiB`,
+  ];
 }
 
 export function sinkLines(

@@ -1,12 +1,15 @@
-import { Command, CommanderError } from "commander";
+import { Argument, Command, CommanderError } from "commander";
+import { type Shell, SHELLS, completionScript } from "./completion.ts";
 import { addConfigCommands, type ConfigCommands } from "./config-commands.ts";
 import { EXIT } from "./failure.ts";
+import { addExample } from "./help.ts";
 import { addHistoryCommands, type HistoryCommands } from "./history-commands.ts";
 import { jsonOption } from "./options.ts";
 import { addQueueCommands, type QueueCommands } from "./queue-commands.ts";
 import { addStartCommands, addRunningCommands, type RelayCommands } from "./relay-commands.ts";
 import { addSendCommands, type SendCommands } from "./send-commands.ts";
 import { addSinkCommands, type SinkCommands } from "./sink-commands.ts";
+import { treeOf } from "./tree.ts";
 
 /** What each command does; `main` knows how. */
 export interface Commands {
@@ -31,7 +34,7 @@ export async function runProgram(commands: Commands, args: readonly string[]): P
 }
 
 /** The program with all its commands, in the order in which help shows them. */
-function buildProgram(commands: Commands): Command {
+export function buildProgram(commands: Commands): Command {
   const program = new Command("waypost")
     .description("A mail relay: takes outgoing mail, makes it durable, moves it to the next hop.")
     .version(commands.version, "-V, --version", "print the version")
@@ -44,8 +47,11 @@ function buildProgram(commands: Commands): Command {
   addRunningCommands(program, commands.relay);
   addSendCommands(program, commands.send);
   addSinkCommands(program, commands.sink);
-  program
-    .command("version")
+  addExample(program.command("completion"), "completion bash >> ~/.bashrc")
+    .description("print what a shell needs to complete commands and options")
+    .addArgument(new Argument("<shell>", "whose").choices(SHELLS))
+    .action((shell: Shell) => void process.stdout.write(completionScript(shell, treeOf(program))));
+  addExample(program.command("version"), "version")
     .description("print the version")
     .addOption(jsonOption())
     .action(({ json }: { readonly json?: boolean }) =>

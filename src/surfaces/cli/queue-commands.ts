@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { QUEUE_ACTIONS, type QueueAction } from "../../core/queue/action.ts";
 import { LANE_FORMS, STATES, type SelectionTexts } from "../../core/queue/selection.ts";
-import { example } from "./help.ts";
+import { addExample } from "./help.ts";
 import { configOption, dataOption, jsonOption, type JsonOptions, number } from "./options.ts";
 
 /** Which mail is meant, but for the ID. */
@@ -69,36 +69,27 @@ const ACTIONS: Readonly<Record<QueueAction, ActionWords>> = {
 
 export function addQueueCommands(program: Command, commands: QueueCommands): void {
   const queue = program.command("queue").description("look into the queue, and change what waits in it");
-  const list = queue
-    .command("list")
+  const list = addExample(queue.command("list"), "queue list --lane smarthost/primary --older-than 2h")
     .description("what waits, oldest first, and why")
     .option("-n, --limit <count>", "deliveries shown", number(1, 1000), 50)
     .option("--after <place>", "go on behind a page", place)
     .option("--count", "only how many there are, by lane")
     .option("--held", "only what an operator holds: --state held");
-  addFilters(list)
-    .addOption(configOption())
-    .addOption(dataOption())
-    .addOption(jsonOption())
-    .addHelpText("after", example("queue list --lane smarthost/primary --older-than 2h"))
-    .action(commands.list);
-  queue
-    .command("show")
+  addFilters(list).addOption(configOption()).addOption(dataOption()).addOption(jsonOption()).action(commands.list);
+  addExample(queue.command("show"), "queue show 0VbfQUpNXUfJly --transcript")
     .description("one message: where each recipient stands, and each attempt")
     .argument("<id>", "as it stands in Received and in the log")
     .option("-t, --transcript", "with what was said in each attempt")
     .addOption(configOption())
     .addOption(dataOption())
     .addOption(jsonOption())
-    .addHelpText("after", example("queue show 0VbfQUpNXUfJly --transcript"))
     .action(commands.show);
   for (const action of QUEUE_ACTIONS) addAction(queue, action, commands);
   addPauses(program, commands);
 }
 
 function addAction(queue: Command, action: QueueAction, commands: QueueCommands): void {
-  const command = queue
-    .command(action)
+  const command = addExample(queue.command(action), ACTIONS[action].example)
     .description(ACTIONS[action].does)
     .argument("[id]", "of a message, as it stands in Received and in the log");
   addFilters(command)
@@ -108,7 +99,6 @@ function addAction(queue: Command, action: QueueAction, commands: QueueCommands)
     .addOption(configOption())
     .addOption(dataOption())
     .addOption(jsonOption())
-    .addHelpText("after", example(ACTIONS[action].example))
     .action((id: string | undefined, options: QueueActionOptions) => commands.act(action, id, options));
 }
 
@@ -117,14 +107,12 @@ function addPauses(program: Command, commands: QueueCommands): void {
     ["pause", true, "take no new mail, or deliver nothing, or nothing of one lane, until it is resumed"],
     ["resume", false, "go on with what was paused"],
   ] as const) {
-    program
-      .command(name)
+    addExample(program.command(name), `${name} smarthost/primary`)
       .description(description)
       .argument("<what>", `inbound, outbound, or a lane: ${LANE_FORMS}`)
       .addOption(configOption())
       .addOption(dataOption())
       .addOption(jsonOption())
-      .addHelpText("after", example(`${name} smarthost/primary`))
       .action((what: string, options: JsonOptions) => commands.pause(what, isPaused, options));
   }
 }
