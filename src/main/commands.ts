@@ -1,5 +1,6 @@
 import type { Commands } from "../surfaces/cli/program.ts";
 import { configCommands } from "./commands/config.ts";
+import { backup } from "./commands/backup.ts";
 import { historyCommands } from "./commands/history.ts";
 import { queueCommands } from "./commands/queue.ts";
 import { reload } from "./commands/reload.ts";
@@ -16,6 +17,7 @@ export const commands: Commands = {
   config: configCommands,
   queue: queueCommands,
   history: historyCommands,
+  backup: { backup },
   send: { send },
   sink: sinkCommands,
 };

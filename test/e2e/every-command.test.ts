@@ -86,6 +86,10 @@ test("every command does its work in a second terminal, for people and for progr
     expect((await run("sink", "show", sent)).output).toContain("Subject: A test by waypost send");
     expect(await json("history", "prune")).toMatchObject({ days: [], daysLeft: 1 });
     expect((await run("history", "prune")).output).toMatch(/^No day of history is that old: 1 day left/);
+    expect(await json("backup", "copy")).toMatchObject({ messages: 0 });
+    expect((await run("backup", "another")).output).toMatch(
+      /another: 0 deliveries of 0 messages, [1-9]\d* entries of history\n$/,
+    );
     expect(await json("version")).toMatchObject({ version: expect.any(String) });
     expect((await run("completion", "bash")).output).toContain("complete -F _waypost waypost");
     expect(await json("reload")).toMatchObject({ source: "try mode", changes: [] });

@@ -408,6 +408,16 @@ export const HISTORY = {
   openDaysMax: 3,
 } as const;
 
+/** A backup, in steps: each is a look at the store that is short, so that its log is emptied between them. */
+export const BACKUP = {
+  messagesPerStep: 500,
+  /** Messages with many recipients, or with much content, come in fewer a step. */
+  deliveriesPerStep: 5000,
+  /** So much content takes as long as a delivery. */
+  octetsPerDelivery: 4 * KiB,
+  entriesPerStep: 2000,
+} as const;
+
 /** Logs. */
 export const LOGS = {
   /** Lines kept for a reader of stdout that stops; beyond it lines are dropped and counted. */

@@ -16,24 +16,23 @@ const SHOWN_EVERY = second / 5;
 /** One line that is written over: `cancel: 45,000 of 100,000, 12 s left`. */
 export class Progress {
   readonly #what: string;
-  readonly #total: number;
   readonly #parts: ProgressParts;
   readonly #began: Duration;
   #shown: Duration | undefined;
 
-  constructor(what: string, total: number, parts: ProgressParts) {
+  constructor(what: string, parts: ProgressParts) {
     this.#what = what;
-    this.#total = total;
     this.#parts = parts;
     this.#began = parts.now();
   }
 
-  reached(done: number): void {
+  /** `total` may be a guess. */
+  reached(done: number, of: number): void {
     const now = this.#parts.now();
     const elapsed = now - this.#began;
     if (elapsed < SHOWN_AFTER || now - (this.#shown ?? 0) < SHOWN_EVERY) return;
     this.#shown = now;
-    const total = Math.max(done, this.#total);
+    const total = Math.max(done, of);
     const left = done === 0 ? "" : `, ${span((elapsed / done) * (total - done))} left`;
     this.#parts.write(`${ERASED}${this.#what}: ${grouped(done)} of ${grouped(total)}${left}`);
   }

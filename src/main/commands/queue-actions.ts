@@ -8,7 +8,6 @@ import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import { type QueueCount, actionLines, countLines, countText } from "../../surfaces/cli/pages.ts";
 import type { QueueActionOptions } from "../../surfaces/cli/queue-commands.ts";
 import { print } from "./print.ts";
-import type { Progress } from "./progress.ts";
 import { countQueue } from "./queue-count.ts";
 import { dataFolder, tell } from "./relay-of.ts";
 import { agrees, isInteractive, progressOf } from "./terminal.ts";
@@ -37,8 +36,10 @@ export async function act(action: QueueAction, id: string | undefined, options: 
   if (count !== undefined && count.messages > 1 && !(await isAgreed(action, count, options)))
     throw new CommandFailure(`nothing was changed`, EXIT.failed);
   const until = count === undefined ? undefined : now;
-  const progress = progressOf(action, count?.deliveries ?? 1, options.json === true);
-  const { changed, inHand, hasMatch, nearest } = await actOnQueue(folder, { action, selection, until }, progress);
+  const progress = progressOf(action, options.json === true);
+  const reached = (done: number): void => progress.reached(done, count?.deliveries ?? 1);
+  const report = await actOnQueue(folder, { action, selection, until }, reached).finally(() => progress.end());
+  const { changed, inHand, hasMatch, nearest } = report;
   const done = { changed, inHand, hasMatch, ...(nearest === undefined ? {} : { nearest }) };
   if (options.json === true) console.log(JSON.stringify({ action, ...done }));
   else print(actionLines(action, done));
@@ -68,21 +69,17 @@ async function isAgreed(action: QueueAction, count: QueueCount, options: QueueAc
 async function actOnQueue(
   folder: string,
   order: { readonly action: QueueAction; readonly selection: SelectionTexts; readonly until: Instant | undefined },
-  progress: Progress,
+  reached: (done: number) => void,
 ): Promise<ActionReport> {
   let [changed, inHand] = [0, 0];
   let hasMatch = false;
-  try {
-    for (let after: string | undefined; ;) {
-      const request: ActionRequest = { ...order, after, hasMatch };
-      const report = await tell<ActionReport>(folder, "/queue/actions", request);
-      changed += report.changed;
-      inHand += report.inHand;
-      ({ after, hasMatch } = report);
-      if (after === undefined) return { ...report, changed, inHand };
-      progress.reached(changed + inHand);
-    }
-  } finally {
-    progress.end();
+  for (let after: string | undefined; ;) {
+    const request: ActionRequest = { ...order, after, hasMatch };
+    const report = await tell<ActionReport>(folder, "/queue/actions", request);
+    changed += report.changed;
+    inHand += report.inHand;
+    ({ after, hasMatch } = report);
+    if (after === undefined) return { ...report, changed, inHand };
+    reached(changed + inHand);
   }
 }

@@ -19,9 +19,9 @@ export async function agrees(question: string): Promise<boolean> {
 }
 
 /** On standard error, and only where that is a terminal and nobody reads JSON. */
-export function progressOf(what: string, total: number, isJson: boolean): Progress {
+export function progressOf(what: string, isJson: boolean): Progress {
   const isShown = process.stderr.isTTY && !isJson;
-  return new Progress(what, total, {
+  return new Progress(what, {
     write: (text) => void (isShown && process.stderr.write(text)),
     now: () => performance.now(),
   });

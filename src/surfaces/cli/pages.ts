@@ -214,6 +214,17 @@ export function pruneLines({ days, octets, daysLeft, octetsLeft }: PruneReport):
   return [`${counted(days.length, "day")} of history removed (${which}), ${octetsText(octets)}; ${left}`];
 }
 
+export function backupLines(report: {
+  readonly folder: string;
+  readonly messages: number;
+  readonly deliveries: number;
+  readonly historyEntries: number;
+}): string[] {
+  const { folder, messages, deliveries, historyEntries } = report;
+  const queued = `${counted(deliveries, "delivery")} of ${counted(messages, "message")}`;
+  return [`${folder}: ${queued}, ${counted(historyEntries, "entry")} of history`];
+}
+
 function spaceLines({ freeOctets, neededOctets }: StatusReport): string[] {
   if (freeOctets >= neededOctets) return [];
   const mib = (octets: number): string => (octets / MiB).toFixed(0);

@@ -13,6 +13,7 @@ function commandsOf(called: Called): Commands {
     relay: { start: nothing, tryMode: nothing, status: nothing, reload: nothing },
     config: { check: called("configCheck"), diff: nothing },
     queue: { list: called("queueList"), show: nothing, act: called("queueAct"), pause: called("pause") },
+    backup: { backup: called("backup") },
     history: { prune: called("historyPrune") },
     send: { send: nothing },
     sink: { list: (options) => void called("sinkList")(options), show: () => undefined },
@@ -86,6 +87,7 @@ test("what is right reaches its command", async () => {
   expect(await ran("pause", "inbound")).toMatchObject({ calls: [["pause", "inbound", true, {}]] });
   expect(await ran("resume", "smarthost/a")).toMatchObject({ calls: [["pause", "smarthost/a", false, {}]] });
   expect(await ran("config", "check", "--json")).toMatchObject({ calls: [["configCheck", { json: true }]] });
+  expect(await ran("backup", "f", "--no-history")).toMatchObject({ calls: [["backup", "f", { history: false }]] });
   const sevenDays = 7 * 24 * 3_600_000;
   expect(await ran("history", "prune", "--older-than", "7d")).toMatchObject({
     calls: [["historyPrune", { olderThan: sevenDays }]],

@@ -1,4 +1,5 @@
 import { Argument, Command, CommanderError } from "commander";
+import { addBackupCommand, type BackupCommands } from "./backup-commands.ts";
 import { type Shell, SHELLS, completionScript } from "./completion.ts";
 import { addConfigCommands, type ConfigCommands } from "./config-commands.ts";
 import { EXIT } from "./failure.ts";
@@ -18,6 +19,7 @@ export interface Commands {
   readonly config: ConfigCommands;
   readonly queue: QueueCommands;
   readonly history: HistoryCommands;
+  readonly backup: BackupCommands;
   readonly send: SendCommands;
   readonly sink: SinkCommands;
 }
@@ -44,6 +46,7 @@ export function buildProgram(commands: Commands): Command {
   addConfigCommands(program, commands.config);
   addQueueCommands(program, commands.queue);
   addHistoryCommands(program, commands.history);
+  addBackupCommand(program, commands.backup);
   addRunningCommands(program, commands.relay);
   addSendCommands(program, commands.send);
   addSinkCommands(program, commands.sink);
