@@ -14,6 +14,17 @@ export interface LaneReport {
   readonly blockedUntil: Instant | undefined;
 }
 
+/** Of the last 10 seconds, and of the last minute. */
+export interface TrafficReport {
+  /** Messages that were accepted, and reports of ours. */
+  readonly arrivedPerSecond: number;
+  readonly deliveredPerSecond: number;
+  readonly deferredPerSecond: number;
+  readonly failedPerSecond: number;
+  /** From acceptance to delivery: within what half of them were, and 95 of 100. Undefined where there was none. */
+  readonly latency: { readonly half: Duration; readonly most: Duration } | undefined;
+}
+
 export interface StatusReport {
   readonly version: string;
   readonly hostname: string;
@@ -35,6 +46,9 @@ export interface StatusReport {
   /** Where mail waits for a limit of its site, at most 20, and those of the lanes that are blocked; undefined: not known. */
   readonly sites?: readonly SiteStanding[];
   readonly sitesLeftOut?: number;
+  readonly traffic?: TrafficReport;
+  /** Clients that are connected now. */
+  readonly sessions?: number;
 }
 
 export interface PauseReport {

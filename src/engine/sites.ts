@@ -188,15 +188,20 @@ export class Sites {
   }
 
   /** Sites where mail waits for something, those that want most connections first. */
-  busiest(most: number): { readonly sites: readonly SiteStanding[]; readonly leftOut: number } {
+  busiest(most: number, hasActive: boolean): { readonly sites: readonly SiteStanding[]; readonly leftOut: number } {
     if (most === 0) return { sites: [], leftOut: 0 };
     const now = this.#clock.now();
     const found = this.#sites
       .values()
       .map((site) => this.#standing(site))
-      .filter((standing) => limitsMet(standing, now).length > 0)
+      .map((standing) => ({ standing, isHeldBack: limitsMet(standing, now).length > 0 }))
+      .filter(({ standing, isHeldBack }) => isHeldBack || (hasActive && standing.connections + standing.wanted > 0))
       .toArray()
-      .toSorted((one, other) => other.wanted - one.wanted);
+      .toSorted(
+        (one, other) =>
+          Number(other.isHeldBack) - Number(one.isHeldBack) || other.standing.wanted - one.standing.wanted,
+      )
+      .map(({ standing }) => standing);
     return { sites: found.slice(0, most), leftOut: Math.max(0, found.length - most) };
   }
 

@@ -8,12 +8,13 @@ import { send } from "./commands/send.ts";
 import { sinkCommands } from "./commands/sink.ts";
 import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
+import { top } from "./commands/top.ts";
 import { tryMode } from "./try-mode.ts";
 import { VERSION } from "./version.ts";
 
 export const commands: Commands = {
   version: VERSION,
-  relay: { start, tryMode, status, reload },
+  relay: { start, tryMode, status, top, reload },
   config: configCommands,
   queue: queueCommands,
   history: historyCommands,

@@ -77,6 +77,11 @@ test("every command does its work in a second terminal, for people and for progr
     const expired = await send();
     expect(await json("queue", "expire", expired)).toMatchObject({ changed: 1 });
     expect((await run("status")).output).toContain("Paused: outbound");
+    expect(await json("top", "--once")).toMatchObject({
+      hostname: "localhost",
+      traffic: { failedPerSecond: expect.any(Number) },
+    });
+    expect((await run("top")).output).toContain("Paused   outbound");
     await json("resume", "outbound");
     const sent = await send();
     const sunk = async (): Promise<unknown> =>

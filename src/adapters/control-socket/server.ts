@@ -7,7 +7,7 @@ import { type ShortPath, shortPath } from "./short-path.ts";
 
 /** What is answered, at once or later. An object with `refused` says why not; what is thrown is told and ends nothing. */
 export interface Answers {
-  status(): unknown;
+  status(query: StatusQuery): unknown;
   list(query: ListQuery): unknown;
   count(query: CountQuery): unknown;
   show(id: string): unknown;
@@ -15,6 +15,10 @@ export interface Answers {
   pause(request: unknown): Promise<unknown>;
   reload(request: unknown): Promise<unknown>;
   prune(request: unknown): unknown;
+}
+
+interface StatusQuery {
+  readonly hasActiveSites: boolean;
 }
 
 interface ListQuery {
@@ -104,7 +108,8 @@ export class SocketServer {
   }
 
   #find(url: URL): unknown {
-    if (url.pathname === "/status") return this.#answers.status();
+    if (url.pathname === "/status")
+      return this.#answers.status({ hasActiveSites: url.searchParams.get("sites") === "active" });
     if (url.pathname === "/queue") return this.#answers.list(query(url));
     if (url.pathname === "/queue/counts") return this.#answers.count(countQuery(url));
     const id = /^\/queue\/([0-9A-Za-z]{12,16})$/.exec(url.pathname)?.[1];

@@ -103,6 +103,11 @@ export class QueueReader implements QueueRecords {
     return row === undefined ? undefined : this.message(row);
   }
 
+  /** Rows of messages count up while a relay runs. */
+  newestMessage(): number {
+    return this.#number("SELECT max(row) AS n FROM message") ?? 0;
+  }
+
   hasLane(lane: string): boolean {
     return this.#number("SELECT 1 AS n FROM lane WHERE name = ?", lane) !== undefined;
   }

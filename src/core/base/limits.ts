@@ -418,6 +418,17 @@ export const BACKUP = {
   entriesPerStep: 2000,
 } as const;
 
+/** What is known of how much comes and goes. */
+export const TRAFFIC = {
+  /** Latencies are of so many seconds. */
+  seconds: 60,
+  /** Rates are of so many. */
+  rateSeconds: 10,
+  /** Ends of the last ones may be on their way to history yet. */
+  settleSeconds: 2,
+  lookEvery: 1 * second,
+} as const;
+
 /** Logs. */
 export const LOGS = {
   /** Lines kept for a reader of stdout that stops; beyond it lines are dropped and counted. */

@@ -10,7 +10,7 @@ type Called = (name: string) => (...given: unknown[]) => Promise<void>;
 function commandsOf(called: Called): Commands {
   return {
     version: "1.2.3",
-    relay: { start: nothing, tryMode: nothing, status: nothing, reload: nothing },
+    relay: { start: nothing, tryMode: nothing, status: nothing, top: nothing, reload: nothing },
     config: { check: called("configCheck"), diff: nothing },
     queue: { list: called("queueList"), show: nothing, act: called("queueAct"), pause: called("pause") },
     backup: { backup: called("backup") },

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { ConfigOptions } from "./config-commands.ts";
 import { addExample } from "./help.ts";
 import { configOption, dataOption, jsonOption, type JsonOptions, port, TRY_DATA } from "./options.ts";
@@ -10,11 +10,16 @@ export interface TryOptions {
   readonly tlsPort: number;
 }
 
+export interface TopOptions extends JsonOptions {
+  readonly once?: boolean;
+}
+
 /** The relay as a whole. */
 export interface RelayCommands {
   readonly start: (options: ConfigOptions) => Promise<void>;
   readonly tryMode: (options: TryOptions) => Promise<void>;
   readonly status: (options: JsonOptions) => Promise<void>;
+  readonly top: (options: TopOptions) => Promise<void>;
   readonly reload: (options: JsonOptions) => Promise<void>;
 }
 
@@ -47,4 +52,11 @@ export function addRunningCommands(program: Command, commands: RelayCommands): v
     .addOption(dataOption())
     .addOption(jsonOption())
     .action(commands.status);
+  addExample(program.command("top"), "top --once")
+    .description("queue, flow, lanes and next hops, drawn anew every second; q ends it")
+    .option("--once", "one frame, as where there is no terminal")
+    .addOption(configOption())
+    .addOption(dataOption())
+    .addOption(new Option("--json", "as JSON, a line a second"))
+    .action(commands.top);
 }

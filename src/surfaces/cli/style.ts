@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 
-type Style = "bold" | "dim" | "red" | "yellow" | "cyan";
+export type Style = "bold" | "dim" | "red" | "yellow" | "cyan";
 
 /** In colour where a person reads it on a terminal that takes it, and does not mind (`NO_COLOR`). */
 export function styled(style: Style, text: string, stream: { readonly isTTY?: boolean } = process.stdout): string {
