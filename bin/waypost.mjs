@@ -44,8 +44,10 @@ function keepCompiled() {
  * one twice: the relay heeds the first.
  */
 function hand(node) {
+  // Sockets that a service manager handed over (sd_listen_fds(3)) are behind the three that everybody has.
+  const handed = Array.from({ length: Number(process.env.LISTEN_FDS ?? 0) }, (_, n) => 3 + n);
   const child = spawn(node, [program, ...process.argv.slice(2)], {
-    stdio: "inherit",
+    stdio: ["inherit", "inherit", "inherit", ...handed],
     env: { ...process.env, WAYPOST_LAUNCHER: String(process.pid) },
   });
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));

@@ -1,3 +1,5 @@
+import fs from "node:fs";
+import type { ProcessUser } from "../adapters/system/process-user.ts";
 import { isDiskFull } from "../adapters/store-sqlite/disk-full.ts";
 import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
 import { makeFolder } from "../adapters/system/folder.ts";
@@ -6,23 +8,55 @@ import { CONTROL } from "../core/base/limits.ts";
 import { dataPaths } from "./plan.ts";
 import { DiskFullError, FolderTakenError, StartError } from "./start-error.ts";
 
-/** Makes the data folder where it is not there, and makes it ours. Throws `StartError` where it cannot be. */
+/** Makes the data folder where it is not there, the user's if there is one. Throws `StartError` where it cannot be. */
+export function makeDataFolder(data: string, user: ProcessUser | undefined): void {
+  const isNew = !fs.existsSync(data);
+  inFolder(data, () => {
+    makeFolder(data);
+    if (user !== undefined && isNew) fs.chownSync(data, user.uid, user.gid);
+  });
+  const owner = inFolder(data, () => fs.statSync(data).uid);
+  // Not changed here: root that follows what stands in another user's folder can be led astray.
+  if (user !== undefined && owner !== user.uid)
+    throw new StartError(
+      `the data folder ${data} belongs to user ${owner}, and \`user\` is ${user.name}: run chown -R ${user.uid}:${user.gid} ${data}`,
+    );
+}
+
+/** Makes the data folder this process's alone. Throws `StartError` where it cannot be. */
 export function takeDataFolder(data: string): { release(): void } {
-  const { socket } = dataPaths(data);
+  const { socket, pid } = dataPaths(data);
   const octets = Buffer.byteLength(socket);
   if (octets > CONTROL.socketPathOctetsMax)
     throw new StartError(
       `the path of the control socket, ${socket}, has ${octets} octets and the system takes ${CONTROL.socketPathOctetsMax}: name a folder with a shorter path in \`data\``,
     );
   const lock = inFolder(data, () => {
-    makeFolder(data);
     const remote = networkFileSystem(data);
     if (remote !== undefined)
       throw new StartError(`${data} is on ${remote}: locks and fsync do not hold there. Put \`data\` on a local disk`);
     return lockFolder(data);
   });
-  if (lock === undefined) throw new FolderTakenError(`another Waypost runs on ${data}`);
+  if (lock === undefined) throw new FolderTakenError(`another Waypost${processOf(pid)} runs on ${data}`);
+  leaveNumber(data, pid);
   return lock;
+}
+
+/** For who finds the folder taken; a full disk keeps nobody from starting. */
+function leaveNumber(data: string, file: string): void {
+  inFolder(data, () => {
+    try {
+      fs.writeFileSync(file, `${process.pid}\n`, { mode: 0o600 });
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+    }
+  });
+}
+
+/** Who has the lock wrote its number there; the lock itself is what counts. */
+function processOf(file: string): string {
+  const text = fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim() : "";
+  return /^\d+$/.test(text) ? `, process ${text},` : "";
 }
 
 function inFolder<Result>(data: string, work: () => Result): Result {

@@ -1,6 +1,8 @@
 import { flushCompileCache } from "node:module";
+import { handedSockets } from "../adapters/system/handed-sockets.ts";
 import { portOwner } from "../adapters/system/port-owner.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
+import { launcher } from "./launcher.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
 import type { ProcessLog } from "./process-log.ts";
 import { Relay } from "./relay.ts";
@@ -29,6 +31,8 @@ export async function run(
   log: ProcessLog,
   advice: StartAdvice,
 ): Promise<Running> {
+  // Node opens its inspector to whoever can send this signal; with a listener it does not.
+  process.on("SIGUSR1", () => undefined);
   process.umask(0o077); // what the relay writes is its owner's, also in a folder that others may enter
   const die = (text: string): void => {
     log.recorder.record({ event: "relay.died", text });
@@ -65,6 +69,7 @@ export async function run(
       log: (lines) => log.write(lines),
       onDeath: die,
       reload: (request) => reloader.reload(request),
+      handed: handedSockets(process.env, launcher === 0 ? undefined : launcher),
     });
   } catch (error) {
     throw failureOf(error, advice);

@@ -79,6 +79,8 @@ export const SESSIONS = {
   messagesPerStrangerConnectionMax: 100,
   /** Counts of listeners: those that a reload brings beside those that were there before. */
   listenerPlaces: 128,
+  /** Connections to a new listener of one mail thread until all threads go by it: some milliseconds. */
+  waitingMax: 1024,
   /** Above this share of `perListenerMax` deadlines shrink to `commandUnderStress`. */
   stressShare: 0.8,
 } as const;

@@ -102,6 +102,8 @@ export interface Config {
     /** Of the servers that MX records name. */
     readonly port: number;
   } & SiteTerms;
+  /** Whom root becomes: `name`, `name:group`, `uid:gid`. */
+  readonly user: string | undefined;
   readonly threads: "auto" | number;
   readonly limits: {
     readonly sessionsPerListener: number;

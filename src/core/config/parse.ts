@@ -183,6 +183,7 @@ function toConfig(sections: ConfigSections): Config {
         messages_per_connection: sections.delivery.messages_per_connection ?? OUTBOUND.messagesPerStrangerConnectionMax,
       }),
     },
+    user: sections.user,
     threads: sections.threads,
     limits: {
       sessionsPerListener: limits.sessions_per_listener,

@@ -13,6 +13,7 @@ import {
   passwordHash,
   path,
   pattern,
+  processUser,
   text,
   username,
   words,
@@ -211,6 +212,12 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .meta(words({ description: "Delivery by MX; limits are for each set of servers that domains share." })),
+  user: text(processUser, {
+    description:
+      "User that the relay becomes once it listens, where it is started as root for the sake of ports below 1024: `waypost`, `waypost:mail`, or numbers, `10001:10001`. The data folder is this user's.",
+    takes: "user, or user:group",
+    whenAbsent: "the one that starts it",
+  }).optional(),
   threads: z
     .union([z.literal("auto"), z.int().min(1).max(16)], { error: "expected auto or a whole number from 1 to 16" })
     .default("auto")
