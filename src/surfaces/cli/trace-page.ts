@@ -1,0 +1,197 @@
+import { TRACE } from "../../core/base/limits.ts";
+import { printable } from "../../core/base/printable.ts";
+import { span } from "../../core/base/span.ts";
+import type { Instant } from "../../core/base/time.ts";
+import type { Chain, Hop } from "../../core/hops/chain.ts";
+import type { StampDate } from "../../core/hops/date.ts";
+import type { Mark } from "../../core/hops/filters.ts";
+import type { Peer } from "../../core/hops/peer.ts";
+import type { Stamp } from "../../core/hops/received.ts";
+
+/** How a text looks on a terminal; elsewhere it stays as it is. */
+export type Paint = (style: "bold" | "dim" | "yellow" | "red" | "green", text: string) => string;
+
+const COLUMNS = 100;
+const INDENT = "     ";
+
+export function shown(text: string): string {
+  return printable(text, TRACE.textCharactersMax);
+}
+
+/** `2026-11-21 23:05:39 UTC` */
+export function utcText(at: Instant): string {
+  return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** Broken between words, what follows the first line set in deeper; a word that is too long stays whole. */
+export function wrapped(text: string, indent: string): string[] {
+  const lines: string[] = [];
+  let line = indent;
+  for (const word of text.split(" ")) {
+    const isEmpty = line.trim() === "";
+    if (!isEmpty && line.length + 1 + word.length > COLUMNS) {
+      lines.push(line);
+      line = `${indent}  ${word}`;
+    } else line = isEmpty ? `${line}${word}` : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
+
+/** The way of a message, the first hop first. */
+export function chainLines(chain: Chain, paint: Paint): string[] {
+  const { hops, marksAfter, hopsLeftOut, strayLines, isCut } = chain;
+  return [
+    ...summaryLines(chain, paint),
+    "",
+    ...aboutLines(chain),
+    ...hops.flatMap((hop) => ["", ...marksLines(hop.marksBefore, paint), ...hopLines(hop, chain, paint)]),
+    ...(marksAfter.length === 0 ? [] : ["", ...marksLines(marksAfter, paint)]),
+    ...(hopsLeftOut === 0 ? [] : ["", `${hopsLeftOut} more hops above these are not looked at.`]),
+    ...(strayLines === 0 ? [] : ["", `${count(strayLines, "line")} of the header belong to no field.`]),
+    ...(isCut ? ["", `The header is longer than ${TRACE.headerOctetsMax} octets; the rest is not looked at.`] : []),
+  ];
+}
+
+function summaryLines({ hops, total, longest, encrypted, networked }: Chain, paint: Paint): string[] {
+  if (hops.length === 0) return [paint("bold", "No hop: the message has no Received field")];
+  const time = total === undefined ? "" : ` in ${span(total)}`;
+  const wait = longest === undefined ? "" : `; waited longest (${span(longest.delay)}) at ${shown(longest.at)}`;
+  const tls = networked === 0 ? "" : `; TLS on ${encrypted} of ${networked} over a network`;
+  const doubts = hops.filter((hop) => hop.doubts.length > 0).map(({ number }) => number);
+  const places = doubts.length > SHOWN_PLACES ? `${doubts.slice(0, SHOWN_PLACES).join(", ")}, ...` : doubts.join(", ");
+  const misfit = `Something does not fit at hop ${places}: see "!" there`;
+  return [
+    ...wrapped(`${count(hops.length, "hop")}${time}${wait}${tls}`, "").map((line) => paint("bold", line)),
+    ...(doubts.length === 0 ? [] : [paint("yellow", misfit)]),
+  ];
+}
+
+const SHOWN_PLACES = 10;
+
+function count(number: number, what: string): string {
+  return number === 1 ? `1 ${what}` : `${number} ${what}s`;
+}
+
+function aboutLines({ from, subject, messageId, written }: Chain): string[] {
+  const rows = [
+    ["from", from],
+    ["subject", subject],
+    ["id", messageId],
+    ["date", dateText(written)],
+  ] as const;
+  return rows.flatMap(([name, text]) => {
+    if (text === "") return [];
+    const [first = "", ...others] = wrapped(shown(text), INDENT + " ".repeat(9));
+    return [`${INDENT}${name.padEnd(9)}${first.trimStart()}`, ...others];
+  });
+}
+
+function dateText(date: StampDate): string {
+  switch (date.kind) {
+    case "known":
+      return `${utcText(date.at)}${notes(date.notes)}`;
+    case "vague":
+      return `${shown(date.text)}${notes(date.notes)}`;
+    case "broken":
+      return `no date: ${shown(date.text)}`;
+    case "missing":
+      return "";
+  }
+}
+
+function notes(all: readonly string[]): string {
+  return all.length === 0 ? "" : ` (${all.map(shown).join("; ")})`;
+}
+
+function marksLines(marks: readonly Mark[], paint: Paint): string[] {
+  const lines = marks
+    .slice(0, TRACE.marksShownMax)
+    .flatMap(({ field, text }) =>
+      wrapped(`${shown(field)}: ${shown(text)}`, `${INDENT}~ `).map((line) =>
+        paint("dim", line.replace(/^ +~ {3}/, `${INDENT}    `)),
+      ),
+    );
+  const rest = marks.length - TRACE.marksShownMax;
+  return rest > 0 ? [...lines, paint("dim", `${INDENT}~ and ${rest} more fields of filters`)] : lines;
+}
+
+function hopLines(hop: Hop, { longest, written }: Chain, paint: Paint): string[] {
+  const { number, stamp, timing, doubts } = hop;
+  const head = `${String(number).padStart(3)}  ${dateText(stamp.date) || "no date"}`;
+  const isLongest = longest?.hop === number;
+  const wait = number === 1 ? sinceWritten(stamp.date, written) : waitText(hop);
+  const details = [...fromText(stamp), byText(stamp), ...idText(stamp)];
+  return [
+    `${head}${wait === "" ? "" : `  ${isLongest ? paint("bold", `${wait}, the longest`) : wait}`}`,
+    ...details.flatMap((text) => wrapped(text, INDENT)),
+    ...(timing.remark === "" ? [] : alarm(timing.remark, "yellow", paint)),
+    ...doubts.flatMap((doubt) => alarm(doubt, "red", paint)),
+  ];
+}
+
+function alarm(text: string, style: "yellow" | "red", paint: Paint): string[] {
+  return wrapped(`! ${shown(text)}`, INDENT).map((line) => paint(style, line));
+}
+
+function sinceWritten(date: StampDate, written: StampDate): string {
+  if (date.kind !== "known" || written.kind !== "known") return "";
+  const difference = date.at - written.at;
+  return difference < 0 ? `${span(-difference)} before its date` : `+${span(difference)} after its date`;
+}
+
+function waitText({ number, timing: { delay, since } }: Hop): string {
+  if (delay === undefined) return "";
+  return since === number - 1 ? `+${span(delay)}` : `+${span(delay)} since hop ${since}`;
+}
+
+function fromText({ from, remark }: Stamp): string[] {
+  const lines = from === undefined ? [] : [`from ${peerText(from)}`];
+  return remark === "" ? lines : [...lines, shown(remark)];
+}
+
+function peerText({ hello, name, address }: Peer): string {
+  const isSame = name.toLowerCase() === hello.toLowerCase();
+  const dns = name === "unknown" ? "no name in the DNS" : isSame ? "" : shown(name);
+  const about = [dns, shown(address)].filter((text) => text !== "").join(", ");
+  if (hello === "") return about;
+  return about === "" || about === hello ? shown(hello) : `${shown(hello)} (${about})`;
+}
+
+function byText(stamp: Stamp): string {
+  const { by, byAddress, byNames, software, via } = stamp;
+  const about = [...byNames, byAddress === by ? "" : byAddress, software].filter((text) => text !== "").map(shown);
+  const host = by === "" ? (byAddress === "" ? "by a server that does not say its name" : "by") : `by ${shown(by)}`;
+  const protocol = protocolText(stamp);
+  const way = via === "" ? "" : `, via ${shown(via)}`;
+  return `${host}${about.length === 0 ? "" : ` (${about.join(", ")})`}${protocol === "" ? "" : `, ${protocol}`}${way}`;
+}
+
+/** The keyword, and what it says (RFC 3848). */
+function protocolText({ protocol, isTls, isLogin, login, encryption }: Stamp): string {
+  const loggedIn = login === "" ? "login" : `login as ${shown(login)}`;
+  const said =
+    isTls === true
+      ? isLogin
+        ? `TLS and ${loggedIn}`
+        : "TLS"
+      : isTls === false
+        ? `no TLS${isLogin ? `, ${loggedIn}` : ""}`
+        : isLogin
+          ? loggedIn
+          : "";
+  const detail = [encryption.version, encryption.cipher]
+    .filter((text) => text !== "")
+    .map(shown)
+    .join(" ");
+  const keyword = protocol.text === "" ? "" : `with ${shown(protocol.text)}`;
+  return [keyword, [said, detail].filter((text) => text !== "").join(", ")].filter((text) => text !== "").join(": ");
+}
+
+function idText({ id, recipient, envelopeFrom }: Stamp): string[] {
+  const parts = [
+    id === "" ? "" : `id ${shown(id)}`,
+    recipient === "" ? "" : `for <${shown(recipient)}>`,
+    envelopeFrom === "" ? "" : `envelope sender <${shown(envelopeFrom)}>`,
+  ].filter((text) => text !== "");
+  return parts.length === 0 ? [] : [parts.join(", ")];
+}
