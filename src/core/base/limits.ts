@@ -400,6 +400,8 @@ export const TRACE = {
   /** Characters that are shown of what a filter said, and of anything else that the message has. */
   markCharactersMax: 120,
   textCharactersMax: 200,
+  /** Characters of a sentence of ours that quotes several names. */
+  remarkCharactersMax: 600,
   /** Fields of filters shown between two hops. */
   marksShownMax: 8,
 } as const;

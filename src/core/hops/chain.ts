@@ -5,7 +5,7 @@ import { type StampDate, parseDate } from "./date.ts";
 import { doubtsOf } from "./doubts.ts";
 import { type Field, type Header, readHeader } from "./fields.ts";
 import { type Mark, markOf } from "./filters.ts";
-import { reachOf, serverName } from "./host-names.ts";
+import { reachOf } from "./host-names.ts";
 import { Lexer } from "./lexer.ts";
 import { type Stamp, parseReceived } from "./received.ts";
 
@@ -96,7 +96,7 @@ function gather(fields: readonly Field[]): {
       continue;
     }
     const mark = markOf(field);
-    if (mark !== undefined) marks.at(-1)!.push(mark);
+    if (mark !== undefined && mark.text !== "") marks.at(-1)!.push(mark);
   }
   return { stamps, marks, hopsLeftOut };
 }
@@ -113,7 +113,8 @@ function dateOf(value: string): StampDate {
 /** It came from somewhere, over something that TLS could have been on. */
 function isNetworked({ from, protocol }: Stamp): boolean {
   if (from === undefined || protocol.isLocal) return false;
-  return from.address === "" ? from.hello.toLowerCase() !== "localhost" : reachOf(from.address) !== "loopback";
+  if (from.address !== "") return reachOf(from.address) !== "loopback";
+  return from.hello.includes(".") && from.name.toLowerCase() !== "localhost"; // else a user of that host
 }
 
 /** The wait was where the message was before. */
@@ -122,7 +123,7 @@ function longestOf(hops: readonly Hop[]): Chain["longest"] {
   for (const { number, timing } of hops) {
     const { delay = 0, since } = timing;
     if (since === 0 || delay <= (longest?.delay ?? 0)) continue;
-    longest = { at: serverName(hops[since - 1]!.stamp), delay, hop: number };
+    longest = { at: hops[since - 1]!.timing.host, delay, hop: number };
   }
   return longest;
 }

@@ -7,6 +7,8 @@ import type { Stamp } from "./received.ts";
 export interface Timing {
   /** Since the stamp of hop `since`; undefined where clocks or dates do not tell. */
   readonly delay: Duration | undefined;
+  /** Whose clock dated it: the server's name, or that of the server before of which this is a local step. */
+  readonly host: string;
   /** Number of that hop. */
   readonly since: number;
   /** It is earlier than the hop before, by this. */
@@ -17,7 +19,7 @@ export interface Timing {
 
 export interface Timings {
   readonly hops: readonly Timing[];
-  /** From the first hop to the last, without what goes backwards; undefined with fewer than two dates. */
+  /** From the first hop to the last, without what goes backwards; undefined where no dates can be compared. */
   readonly total: Duration | undefined;
 }
 
@@ -102,7 +104,7 @@ function measure(
 ): Timings {
   const hops: Timing[] = [];
   let total: Duration = 0;
-  let counted = 0;
+  let isMeasured = false;
   let trusted: { readonly number: number; readonly at: Instant } | undefined;
   for (const run of runs) {
     let previous = off.has(run) ? undefined : trusted; // an own clock that is off still measures what is its own
@@ -111,16 +113,17 @@ function measure(
       const { back = 0, remark = "" } = remarks.get(number) ?? {};
       const difference = at === undefined || previous === undefined ? undefined : at - previous.at;
       const delay = difference === undefined || difference < -TOLERANCE ? undefined : Math.max(0, difference);
-      hops.push({ delay, since: previous?.number ?? 0, back, remark: backwards(difference, back, remark, run.name) });
+      const { name: host } = run;
+      hops.push({ delay, host, since: previous?.number ?? 0, back, remark: backwards(difference, back, remark, host) });
       if (at === undefined) continue;
       previous = { number, at };
       if (off.has(run)) continue;
       trusted = previous;
-      counted++;
+      isMeasured ||= delay !== undefined;
       total += delay ?? 0;
     }
   }
-  return { hops, total: counted < 2 ? undefined : total };
+  return { hops, total: isMeasured ? total : undefined };
 }
 
 function backwards(difference: Duration | undefined, back: Duration, remark: string, name: string): string {

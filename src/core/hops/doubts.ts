@@ -1,7 +1,7 @@
 import { day } from "../base/time.ts";
 import { span } from "../base/span.ts";
 import type { Timing } from "./clocks.ts";
-import { organizationOf, ownNames, reachOf, serverName } from "./host-names.ts";
+import { organizationOf, ownNames, ownerOf, reachOf, serverName } from "./host-names.ts";
 import { type Peer, addressIn } from "./peer.ts";
 import type { Stamp } from "./received.ts";
 
@@ -89,8 +89,8 @@ function isLinked(before: Stamp, from: Peer): boolean {
 }
 
 function sameOwner(one: string, other: string): boolean {
-  const owner = organizationOf(one);
-  return owner === "" ? one.toLowerCase() === other.toLowerCase() : owner === organizationOf(other);
+  const owner = ownerOf(one);
+  return owner === "" ? one.toLowerCase() === other.toLowerCase() : owner === ownerOf(other);
 }
 
 const MACHINE_LETTERS_MIN = 8; // `mx1` and `mail` are everybody's
@@ -106,22 +106,25 @@ function privateFromAfar({ stamp, before }: Place): string | undefined {
   const { from } = stamp;
   if (from === undefined || before === undefined || from.address === "" || reachOf(from.address) !== "private")
     return undefined;
-  const [here, there] = [organizationOf(stamp.by), organizationOf(before.by)];
+  const [here, there] = [ownerOf(stamp.by), ownerOf(before.by)];
   if (here === "" || there === "" || here === there) return undefined;
   return `the message was at ${before.by}, and came to ${stamp.by} from ${from.address}, which is an address of a private network`;
 }
 
 function tooFarBack({ timing: { back } }: Place): string | undefined {
   if (back < CLOCK_OFF_MAX) return undefined;
-  return `the hop before is dated ${span(back)} later than this one: no clock is off by as much, as a rule`;
+  return `${span(back)} back is more than a clock is off, as a rule`;
 }
 
 function unbalanced({ stamp: { isUnbalanced } }: Place): string | undefined {
   return isUnbalanced ? "a parenthesis or a quote in it has no other end" : undefined;
 }
 
+/** Microsoft's servers have their version where others have an id. */
+const VERSION = /^[0-9]{1,5}(\.[0-9]{1,5}){1,4}$/;
+
 function seenBefore({ by, id }: Stamp, number: number, seen: Map<string, number>): string | undefined {
-  if (by === "" || id === "") return undefined;
+  if (by === "" || id === "" || VERSION.test(id)) return undefined;
   const key = `${by.toLowerCase()} ${id}`;
   const earlier = seen.get(key);
   if (earlier !== undefined) return `hop ${earlier} has the same server and id`;

@@ -23,7 +23,7 @@ export function encryptionIn(texts: readonly string[]): Encryption {
   for (const word of texts.flatMap(commentWords).flatMap(parts)) {
     if (version === "") version = versionOf(word);
     if (cipher === "" && isCipher(word)) cipher = word;
-    isSaid ||= word === "encrypted";
+    isSaid ||= word === "encrypted" || word === "TLS";
   }
   const isGoogle = texts.some((text) => text.startsWith("Google Transport Security"));
   return { version, cipher, isSaid: isSaid || isGoogle };

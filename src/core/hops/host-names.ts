@@ -30,14 +30,35 @@ const PRIVATE_DOMAINS = new Set([
   "private",
 ]);
 
+/** Operators whose servers have names in more than one domain. */
+const OWNERS: ReadonlyMap<string, string> = new Map([
+  ["gmail.com", "google.com"],
+  ["googlemail.com", "google.com"],
+  ["office365.com", "outlook.com"],
+  ["exchangelabs.com", "outlook.com"],
+  ["hotmail.com", "outlook.com"],
+  ["microsoft.com", "outlook.com"],
+  ["amazonses.com", "amazonaws.com"],
+  ["yahoodns.net", "yahoo.com"],
+  ["me.com", "icloud.com"],
+  ["apple.com", "icloud.com"],
+]);
+
+/** Whose a name is, one operator's domains being one. */
+export function ownerOf(name: string): string {
+  const organization = organizationOf(name);
+  return OWNERS.get(organization) ?? organization;
+}
+
 /** Names of the server that wrote a stamp. */
 export function ownNames({ by, byNames }: Stamp): readonly string[] {
   return [by, ...byNames].filter((name) => name !== "");
 }
 
 /** The name to call a server by. */
-export function serverName(stamp: Stamp): string {
-  return stamp.by || stamp.byAddress || "a server that does not say its name";
+export function serverName({ by, byAddress, byNames }: Stamp): string {
+  if (by.toLowerCase() === "localhost" && byNames.length > 0) return byNames[0]!;
+  return by || byAddress || "a server that does not say its name";
 }
 
 export type Reach = "public" | "private" | "loopback" | "nobody";

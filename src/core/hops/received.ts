@@ -122,13 +122,17 @@ function clausesOf(tokens: readonly Token[]): ReadonlyMap<string, Clause> {
     isAfterFrom = false;
     if (CLAUSES.has(keyword)) {
       current = { words: [], comments: [] };
-      // Of two the first counts: the second is a name or a remark that looks like a keyword.
-      if (!clauses.has(keyword)) clauses.set(keyword, current);
+      // Of two the first that says something counts: the second is a name or a remark that looks like a keyword.
+      if (isEmpty(clauses.get(keyword))) clauses.set(keyword, current);
       isAfterFrom = keyword === "from";
     } else if (token.kind === "word") current.words.push(token.text);
     else if (token.kind === "comment") current.comments.push(token.text);
   }
   return clauses;
+}
+
+function isEmpty(clause: Clause | undefined): boolean {
+  return clause === undefined || clause.words.length + clause.comments.length === 0;
 }
 
 /** What the client said of itself stands in these, and must not be taken for what the server says. */
@@ -203,5 +207,6 @@ function envelopeFromIn(texts: readonly string[]): string {
 
 /** Without angle brackets. */
 function bare(text: string): string {
-  return text.startsWith("<") && text.endsWith(">") ? text.slice(1, -1) : text;
+  const inner = text.startsWith("<") ? text.slice(1) : text;
+  return inner.endsWith(">") ? inner.slice(0, -1) : inner;
 }

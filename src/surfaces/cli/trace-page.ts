@@ -5,6 +5,7 @@ import type { Instant } from "../../core/base/time.ts";
 import type { Chain, Hop } from "../../core/hops/chain.ts";
 import type { StampDate } from "../../core/hops/date.ts";
 import type { Mark } from "../../core/hops/filters.ts";
+import { serverName } from "../../core/hops/host-names.ts";
 import type { Peer } from "../../core/hops/peer.ts";
 import type { Stamp } from "../../core/hops/received.ts";
 
@@ -44,8 +45,8 @@ export function chainLines(chain: Chain, paint: Paint): string[] {
     ...summaryLines(chain, paint),
     "",
     ...aboutLines(chain),
-    ...hops.flatMap((hop) => ["", ...marksLines(hop.marksBefore, paint), ...hopLines(hop, chain, paint)]),
-    ...(marksAfter.length === 0 ? [] : ["", ...marksLines(marksAfter, paint)]),
+    ...hops.flatMap((hop) => [...marksLines(hop.marksBefore, paint), ...hopLines(hop, chain, paint)]),
+    ...marksLines(marksAfter, paint),
     ...(hopsLeftOut === 0 ? [] : ["", `${hopsLeftOut} more hops above these are not looked at.`]),
     ...(strayLines === 0 ? [] : ["", `${count(strayLines, "line")} of the header belong to no field.`]),
     ...(isCut ? ["", `The header is longer than ${TRACE.headerOctetsMax} octets; the rest is not looked at.`] : []),
@@ -56,7 +57,7 @@ function summaryLines({ hops, total, longest, encrypted, networked }: Chain, pai
   if (hops.length === 0) return [paint("bold", "No hop: the message has no Received field")];
   const time = total === undefined ? "" : ` in ${span(total)}`;
   const wait = longest === undefined ? "" : `; waited longest (${span(longest.delay)}) at ${shown(longest.at)}`;
-  const tls = networked === 0 ? "" : `; TLS on ${encrypted} of ${networked} over a network`;
+  const tls = networked === 0 ? "" : `; TLS on ${encrypted} of ${networked} network hops`;
   const doubts = hops.filter((hop) => hop.doubts.length > 0).map(({ number }) => number);
   const places = doubts.length > SHOWN_PLACES ? `${doubts.slice(0, SHOWN_PLACES).join(", ")}, ...` : doubts.join(", ");
   const misfit = `Something does not fit at hop ${places}: see "!" there`;
@@ -77,7 +78,7 @@ function aboutLines({ from, subject, messageId, written }: Chain): string[] {
     ["from", from],
     ["subject", subject],
     ["id", messageId],
-    ["date", dateText(written)],
+    ["date", [dateText(written), ...notesText(written)].join(" ")],
   ] as const;
   return rows.flatMap(([name, text]) => {
     if (text === "") return [];
@@ -89,40 +90,39 @@ function aboutLines({ from, subject, messageId, written }: Chain): string[] {
 function dateText(date: StampDate): string {
   switch (date.kind) {
     case "known":
-      return `${utcText(date.at)}${notes(date.notes)}`;
+      return utcText(date.at);
     case "vague":
-      return `${shown(date.text)}${notes(date.notes)}`;
+      return shown(date.text);
     case "broken":
-      return `no date: ${shown(date.text)}`;
+      return `"${shown(date.text)}" is no date`;
     case "missing":
       return "";
   }
 }
 
-function notes(all: readonly string[]): string {
-  return all.length === 0 ? "" : ` (${all.map(shown).join("; ")})`;
+function notesText(date: StampDate): string[] {
+  if ((date.kind !== "known" && date.kind !== "vague") || date.notes.length === 0) return [];
+  return [`(${date.notes.map(shown).join("; ")})`];
 }
 
 function marksLines(marks: readonly Mark[], paint: Paint): string[] {
+  if (marks.length === 0) return [];
   const lines = marks
     .slice(0, TRACE.marksShownMax)
-    .flatMap(({ field, text }) =>
-      wrapped(`${shown(field)}: ${shown(text)}`, `${INDENT}~ `).map((line) =>
-        paint("dim", line.replace(/^ +~ {3}/, `${INDENT}    `)),
-      ),
-    );
+    .flatMap(({ field, text }) => wrapped(`~ ${shown(field)}: ${shown(text)}`, INDENT));
   const rest = marks.length - TRACE.marksShownMax;
-  return rest > 0 ? [...lines, paint("dim", `${INDENT}~ and ${rest} more fields of filters`)] : lines;
+  const more = rest > 0 ? [`${INDENT}~ and ${count(rest, "more field")} of filters`] : [];
+  return ["", ...[...lines, ...more].map((line) => paint("dim", line))];
 }
 
 function hopLines(hop: Hop, { longest, written }: Chain, paint: Paint): string[] {
   const { number, stamp, timing, doubts } = hop;
-  const head = `${String(number).padStart(3)}  ${dateText(stamp.date) || "no date"}`;
-  const isLongest = longest?.hop === number;
   const wait = number === 1 ? sinceWritten(stamp.date, written) : waitText(hop);
-  const details = [...fromText(stamp), byText(stamp), ...idText(stamp)];
+  const how = longest?.hop === number ? paint("bold", `${wait}, the longest`) : wait;
+  const details = [...notesText(stamp.date), ...fromText(stamp), ...byText(stamp), ...idText(stamp)];
   return [
-    `${head}${wait === "" ? "" : `  ${isLongest ? paint("bold", `${wait}, the longest`) : wait}`}`,
+    "",
+    [String(number).padStart(3), dateText(stamp.date) || "no date", how].filter((text) => text !== "").join("  "),
     ...details.flatMap((text) => wrapped(text, INDENT)),
     ...(timing.remark === "" ? [] : alarm(timing.remark, "yellow", paint)),
     ...doubts.flatMap((doubt) => alarm(doubt, "red", paint)),
@@ -130,7 +130,7 @@ function hopLines(hop: Hop, { longest, written }: Chain, paint: Paint): string[]
 }
 
 function alarm(text: string, style: "yellow" | "red", paint: Paint): string[] {
-  return wrapped(`! ${shown(text)}`, INDENT).map((line) => paint(style, line));
+  return wrapped(`! ${printable(text, TRACE.remarkCharactersMax)}`, INDENT).map((line) => paint(style, line));
 }
 
 function sinceWritten(date: StampDate, written: StampDate): string {
@@ -157,34 +157,22 @@ function peerText({ hello, name, address }: Peer): string {
   return about === "" || about === hello ? shown(hello) : `${shown(hello)} (${about})`;
 }
 
-function byText(stamp: Stamp): string {
-  const { by, byAddress, byNames, software, via } = stamp;
-  const about = [...byNames, byAddress === by ? "" : byAddress, software].filter((text) => text !== "").map(shown);
-  const host = by === "" ? (byAddress === "" ? "by a server that does not say its name" : "by") : `by ${shown(by)}`;
+function byText(stamp: Stamp): string[] {
+  const { by, byAddress, byNames, software, via, remark } = stamp;
   const protocol = protocolText(stamp);
-  const way = via === "" ? "" : `, via ${shown(via)}`;
-  return `${host}${about.length === 0 ? "" : ` (${about.join(", ")})`}${protocol === "" ? "" : `, ${protocol}`}${way}`;
+  if (by === "" && protocol === "" && remark !== "") return [];
+  const about = [...byNames, byAddress === by ? "" : byAddress, software].filter((text) => text !== "").map(shown);
+  const host = by === "" ? serverName(stamp) : by;
+  const where = `by ${shown(host)}${about.length === 0 ? "" : ` (${about.join(", ")})`}`;
+  return [[where, protocol, via === "" ? "" : `via ${shown(via)}`].filter((text) => text !== "").join(", ")];
 }
 
 /** The keyword, and what it says (RFC 3848). */
-function protocolText({ protocol, isTls, isLogin, login, encryption }: Stamp): string {
-  const loggedIn = login === "" ? "login" : `login as ${shown(login)}`;
-  const said =
-    isTls === true
-      ? isLogin
-        ? `TLS and ${loggedIn}`
-        : "TLS"
-      : isTls === false
-        ? `no TLS${isLogin ? `, ${loggedIn}` : ""}`
-        : isLogin
-          ? loggedIn
-          : "";
-  const detail = [encryption.version, encryption.cipher]
-    .filter((text) => text !== "")
-    .map(shown)
-    .join(" ");
-  const keyword = protocol.text === "" ? "" : `with ${shown(protocol.text)}`;
-  return [keyword, [said, detail].filter((text) => text !== "").join(", ")].filter((text) => text !== "").join(": ");
+function protocolText({ protocol, isTls, isLogin, login, encryption: { version, cipher } }: Stamp): string {
+  const tls = isTls === true ? [version || "TLS", cipher].filter((text) => text !== "").join(" ") : "no TLS";
+  const who = login === "" ? "login" : `login as ${shown(login)}`;
+  const said = [isTls === undefined ? "" : shown(tls), isLogin ? who : ""].filter((text) => text !== "").join(", ");
+  return [protocol.text === "" ? "" : `with ${shown(protocol.text)}`, said].filter((text) => text !== "").join(": ");
 }
 
 function idText({ id, recipient, envelopeFrom }: Stamp): string[] {
