@@ -56,6 +56,7 @@ test("a recipient without a transcript says whose attempt it shared, and none wh
     subject: "",
     octets: 1,
     receivedAt: 0,
+    arrival: "",
   };
   const entry = (row: number, at: number, host: string, transcript: string): HistoryEntry => ({
     ...rest,

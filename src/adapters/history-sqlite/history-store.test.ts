@@ -38,6 +38,7 @@ function entry(at: number, about: Partial<HistoryEntry> = {}): HistoryEntry {
     reply: "451 not now",
     note: "",
     transcript: "+0 C: QUIT",
+    arrival: "",
     from: "a@example.com",
     identity: "user app",
     subject: "",

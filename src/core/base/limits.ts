@@ -402,6 +402,8 @@ export const TRACE = {
   textCharactersMax: 200,
   /** Characters of a sentence of ours that quotes several names. */
   remarkCharactersMax: 600,
+  /** Reports about one message that are looked up. */
+  reportsMax: 20,
   /** Fields of filters shown between two hops. */
   marksShownMax: 8,
 } as const;

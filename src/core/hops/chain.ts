@@ -38,6 +38,8 @@ export interface Chain {
   readonly encrypted: number;
   /** `Received` fields that were too many. */
   readonly hopsLeftOut: number;
+  /** False where this is no message. */
+  readonly hasFields: boolean;
   readonly strayLines: number;
   readonly isCut: boolean;
 }
@@ -72,6 +74,7 @@ function chainOf({ fields, strayLines, isCut }: Header): Chain {
     networked: networked.length,
     encrypted: networked.filter(({ isTls }) => isTls === true).length,
     hopsLeftOut,
+    hasFields: fields.length > 0,
     strayLines,
     isCut,
   };

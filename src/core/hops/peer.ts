@@ -53,9 +53,14 @@ export function peerOf(words: readonly string[], comments: readonly string[]): P
   return { ...draft, mayBeForged: comments.some((comment) => comment.includes("may be forged")) };
 }
 
+/** Also one that is none, as `[999.1.2.3]`: it stands where the address does. */
+function isAddress(word: string): boolean {
+  return addressIn(word) !== "" || /^\[[0-9.]+\]$/.test(word);
+}
+
 function takeComment(comment: string, draft: Draft): void {
   const words = commentWords(comment);
-  const hasAddress = words.some((word) => addressIn(word) !== "");
+  const hasAddress = words.some(isAddress);
   for (let at = 0; at < words.length; at++) {
     const word = words[at]!;
     const lower = word.toLowerCase();
@@ -63,7 +68,7 @@ function takeComment(comment: string, draft: Draft): void {
     else if (lower.startsWith("helo=") || lower.startsWith("ehlo=")) draft.hello ||= hostName(word.slice(5));
     else if (word.includes("="))
       continue; // port=, ident=: nothing of the host
-    else if (addressIn(word) !== "") draft.address ||= addressIn(word);
+    else if (isAddress(word)) draft.address ||= addressIn(word) || word.slice(1).split("]", 1)[0]!;
     else if (at === 0 && (hasAddress || words.length === 1))
       draft.name ||= hostName(word.slice(word.lastIndexOf("@") + 1));
   }

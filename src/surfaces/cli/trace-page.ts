@@ -1,3 +1,4 @@
+import { unreachable } from "../../core/base/invariant.ts";
 import { TRACE } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
 import { span } from "../../core/base/span.ts";
@@ -47,8 +48,8 @@ export function chainLines(chain: Chain, paint: Paint): string[] {
     ...aboutLines(chain),
     ...hops.flatMap((hop) => [...marksLines(hop.marksBefore, paint), ...hopLines(hop, chain, paint)]),
     ...marksLines(marksAfter, paint),
-    ...(hopsLeftOut === 0 ? [] : ["", `${hopsLeftOut} more hops above these are not looked at.`]),
-    ...(strayLines === 0 ? [] : ["", `${count(strayLines, "line")} of the header belong to no field.`]),
+    ...(hopsLeftOut === 0 ? [] : ["", `Hops above these, which are not looked at: ${hopsLeftOut}`]),
+    ...(strayLines === 0 ? [] : ["", `Lines of the header that belong to no field: ${strayLines}`]),
     ...(isCut ? ["", `The header is longer than ${TRACE.headerOctetsMax} octets; the rest is not looked at.`] : []),
   ];
 }
@@ -97,6 +98,8 @@ function dateText(date: StampDate): string {
       return `"${shown(date.text)}" is no date`;
     case "missing":
       return "";
+    default:
+      return unreachable(date);
   }
 }
 
