@@ -28,7 +28,7 @@ const TOLD = " told in report ";
 /** The report that such a note names, alone or behind other words; undefined where nobody was told. */
 export function reportIn(note: string): MessageId | undefined {
   const at = note.indexOf(TOLD);
-  const id = at === -1 ? "" : note.slice(at + TOLD.length).split(",", 1)[0]!;
+  const id = at === -1 ? "" : note.slice(at + TOLD.length).split(/[,;]/, 1)[0]!;
   return isMessageId(id) ? id : undefined;
 }
 

@@ -80,12 +80,18 @@ function unlinked({ stamp: { from }, before }: Place): string | undefined {
 }
 
 function isLinked(before: Stamp, from: Peer): boolean {
-  if (from.address !== "" && (from.address === before.byAddress || reachOf(from.address) !== "public")) return true;
+  if (from.address !== "" && (from.address === before.byAddress || isInner(from.address))) return true;
   const senders = ownNames(before);
   const clients = [from.hello, from.name].filter((name) => name !== "" && name !== "unknown");
   if (senders.every((name) => organizationOf(name) === "") || clients.every((name) => organizationOf(name) === ""))
     return true; // names that say nothing contradict nothing
   return senders.some((sender) => clients.some((client) => sameOwner(sender, client) || sameMachine(sender, client)));
+}
+
+/** Behind it names are those of one network. */
+function isInner(address: string): boolean {
+  const reach = reachOf(address);
+  return reach === "private" || reach === "loopback";
 }
 
 function sameOwner(one: string, other: string): boolean {

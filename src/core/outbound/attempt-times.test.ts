@@ -29,11 +29,12 @@ test("the phases of an attempt, and its longest silence", () => {
   expect(longestGap(WHOLE)).toEqual({ took: 4000, after: "354 go on", before: "250 queued" });
 });
 
-test("over a connection that stands nothing is said of a session", () => {
-  const text = "+0 *: over the connection that stands\n+0 C: MAIL FROM:<>\n+3 S: 250 ok\n+9 S: 450 4.2.1 later";
+test("a connection that stands takes no time to connect", () => {
+  const text =
+    "+0 *: over the connection to a:25 that stands\n+0 C: RSET\n+2 S: 250 ok\n+3 C: MAIL FROM:<>\n+9 S: 450 no";
   expect(phasesOf(text)).toEqual([
-    { name: "connect", took: 0 },
-    { name: "envelope", took: 9 },
+    { name: "session", took: 3 },
+    { name: "envelope", took: 6 },
   ]);
 });
 

@@ -36,6 +36,7 @@ function linesOf(transcript: string): Line[] {
 
 function phaseAfter(phase: PhaseName | "over", { isServer, text }: Line): PhaseName | "over" {
   if (!isServer && text.startsWith("MAIL FROM")) return "envelope";
+  if (!isServer && text.startsWith("over the connection ")) return "session"; // one that stands (engine/courier)
   if (!isServer) return phase;
   if (phase === "connect") return "session";
   if (phase === "envelope" && text.startsWith("354")) return "content";
