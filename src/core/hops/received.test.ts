@@ -72,6 +72,7 @@ test.each([
   ["with esmtps (TLS1.2) tls TLS_CHACHA20_POLY1305_SHA256 (Exim 4.98)", "TLS 1.2", "TLS_CHACHA20_POLY1305_SHA256"],
   ["with AES256-GCM-SHA384 encrypted SMTP", "", "AES256-GCM-SHA384"],
   ["with ESMTP/TLS/ECDHE-RSA-AES256-GCM-SHA384", "", "ECDHE-RSA-AES256-GCM-SHA384"],
+  ["with ESMTPS (TLSv1_3:TLS13_AES_256_GCM_SHA384) id 1", "TLS 1.3", "TLS13_AES_256_GCM_SHA384"],
   ["with Microsoft SMTP Server (TLS) id 15.1.2", "", ""],
   ["with SMTPS (Google Transport Security)", "", ""],
 ])("%s is TLS", (clause, version, cipher) => {
@@ -99,6 +100,23 @@ test("what a client calls itself is not what its server says", () => {
     `from TLS_AES_256_GCM_SHA384 (HELO authenticated encrypted TLSv1.3 [192.0.2.1]) by b.test with SMTP id 7 for <TLSv1.3@b.test>; ${DATE}`,
   );
   expect(stamp).toMatchObject({ isTls: false, isLogin: false, encryption: { version: "", cipher: "" } });
+});
+
+test("nor is what it says as a sender or as a recipient", () => {
+  const sender = '(envelope-from <"TLSv1.3 authenticated encrypted AES-x"@b.test>)';
+  for (const comments of [
+    sender,
+    '(ORCPT <rfc822;"TLSv1.3, authenticated"@b.test>)',
+    "(envelope-from TLSv1.3@b.test)",
+  ]) {
+    const stamp = parseReceived(`from a (a [192.0.2.1]) by b.test with esmtp (Exim 4.98) ${comments} id 7; ${DATE}`);
+    expect(stamp).toMatchObject({ isTls: false, isLogin: false, encryption: { version: "", cipher: "" }, id: "7" });
+  }
+  expect(parseReceived(`from a by b.test with esmtp ${sender} id 7; ${DATE}`).envelopeFrom).toBe(
+    '"TLSv1.3 authenticated encrypted AES-x"@b.test',
+  );
+  const login = parseReceived(`from a (a [192.0.2.1]) (Authenticated sender: TLSv1.3) by b.test with ESMTPA; ${DATE}`);
+  expect(login).toMatchObject({ login: "TLSv1.3", isTls: false });
 });
 
 test("who logged in", () => {

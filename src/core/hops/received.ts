@@ -54,7 +54,7 @@ export function parseReceived(value: string): Stamp {
   const hasFrom = from.words.length + from.comments.length > 0;
   const host = hostOf(by);
   const told = ownTexts(clauses);
-  const encryption = encryptionIn(told);
+  const encryption = encryptionIn(told.filter((text) => !text.toLowerCase().startsWith("authenticated")));
   const protocol = protocolOf(clause("with").words);
   const login = loginIn(told);
   return {
@@ -69,7 +69,7 @@ export function parseReceived(value: string): Stamp {
     login: login ?? "",
     id: bare(clause("id").words[0] ?? ""),
     recipient: clause("for").words.map(bare).join(" "),
-    envelopeFrom: bare(clause("envelope-from").words[0] ?? envelopeFromIn(told)),
+    envelopeFrom: bare(clause("envelope-from").words[0] ?? envelopeFromIn(clauses)),
     remark: [...first.words, ...first.comments].join(" "),
     date,
     isUnbalanced,
@@ -153,9 +153,14 @@ function isAboutConnection(comment: string): boolean {
 function ownTexts(clauses: ReadonlyMap<string, Clause>): string[] {
   return [...clauses].flatMap(([name, { words, comments }]) => {
     if (name === "from") return comments.filter(isAboutConnection);
-    if (name === "with" || name === "tls") return [...words, ...comments];
-    return comments; // the words of other clauses are names that the client gave, or that mean nothing here
+    const own = comments.filter((comment) => !isPath(comment));
+    return name === "with" || name === "tls" ? [...words, ...own] : own; // others have words of the client, or of no meaning here
   });
+}
+
+/** Sender and recipient are the client's words, and in quotes they may be any: `(envelope-from <"TLSv1.3"@b.test>)`. */
+function isPath(comment: string): boolean {
+  return comment.includes("<") || comment.toLowerCase().startsWith("envelope-from");
 }
 
 /** The `by` clause: `mx.example.com (Postfix)`, `host (mail.example.com [127.0.0.1]) (amavisd-new)`, `host (2001:db8::1)`. */
@@ -177,7 +182,7 @@ function hostOf({ words, comments }: Clause): Pick<Stamp, "by" | "byAddress" | "
 /** Most have it behind their name, Exim, fetchmail and Amazon behind the protocol. */
 function softwareIn(comments: readonly string[]): string {
   const isName = (comment: string): boolean =>
-    !isAboutConnection(comment) && !comment.includes("=") && !comment.startsWith("envelope-from");
+    !isAboutConnection(comment) && !comment.includes("=") && !isPath(comment);
   const isHost = (comment: string): boolean => commentWords(comment).some((word) => addressIn(word) !== "");
   const isCipher = (comment: string): boolean =>
     encryptionIn([comment]).version + encryptionIn([comment]).cipher !== "";
@@ -197,12 +202,10 @@ function loginIn(texts: readonly string[]): string | undefined {
   return undefined;
 }
 
-function envelopeFromIn(texts: readonly string[]): string {
-  for (const text of texts) {
-    const [first, second = ""] = commentWords(text);
-    if (first?.toLowerCase() === "envelope-from") return second;
-  }
-  return "";
+function envelopeFromIn(clauses: ReadonlyMap<string, Clause>): string {
+  const start = "envelope-from ";
+  const comments = [...clauses.values()].flatMap((clause) => clause.comments);
+  return comments.find((comment) => comment.toLowerCase().startsWith(start))?.slice(start.length) ?? "";
 }
 
 /** Without angle brackets. */
