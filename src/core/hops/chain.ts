@@ -19,6 +19,17 @@ export interface Hop {
   readonly marksBefore: readonly Mark[];
 }
 
+/** The longest time between two stamps. */
+export interface Wait {
+  readonly delay: Duration;
+  /** The server where the message was before. */
+  readonly at: string;
+  /** The next one whose clock can be relied upon, where others stand between them: the wait may have been at any of them. */
+  readonly until: string | undefined;
+  /** The number of the hop that ended it. */
+  readonly hop: number;
+}
+
 /** The way of a message, as its header tells it. */
 export interface Chain {
   readonly subject: string;
@@ -31,7 +42,7 @@ export interface Chain {
   /** What was put into the header after the last stamp. */
   readonly marksAfter: readonly Mark[];
   readonly total: Duration | undefined;
-  readonly longest: { readonly at: string; readonly delay: Duration; readonly hop: number } | undefined;
+  readonly longest: Wait | undefined;
   /** Of the hops that came over a network. */
   readonly networked: number;
   /** Those of them whose stamp says that TLS stood. */
@@ -121,12 +132,13 @@ function isNetworked({ from, protocol }: Stamp): boolean {
 }
 
 /** The wait was where the message was before. */
-function longestOf(hops: readonly Hop[]): Chain["longest"] {
-  let longest: Chain["longest"];
+function longestOf(hops: readonly Hop[]): Wait | undefined {
+  let longest: Wait | undefined;
   for (const { number, timing } of hops) {
     const { delay = 0, since } = timing;
     if (since === 0 || delay <= (longest?.delay ?? 0)) continue;
-    longest = { at: hops[since - 1]!.timing.host, delay, hop: number };
+    const until = since === number - 1 ? undefined : timing.host;
+    longest = { at: hops[since - 1]!.timing.host, until, delay, hop: number };
   }
   return longest;
 }

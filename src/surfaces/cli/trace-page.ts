@@ -3,7 +3,7 @@ import { TRACE } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
 import { span } from "../../core/base/span.ts";
 import type { Instant } from "../../core/base/time.ts";
-import type { Chain, Hop } from "../../core/hops/chain.ts";
+import type { Chain, Hop, Wait } from "../../core/hops/chain.ts";
 import type { StampDate } from "../../core/hops/date.ts";
 import type { Mark } from "../../core/hops/filters.ts";
 import { serverName } from "../../core/hops/host-names.ts";
@@ -57,7 +57,7 @@ export function chainLines(chain: Chain, paint: Paint): string[] {
 function summaryLines({ hops, total, longest, encrypted, networked }: Chain, paint: Paint): string[] {
   if (hops.length === 0) return [paint("bold", "No hop: the message has no Received field")];
   const time = total === undefined ? "" : ` in ${span(total)}`;
-  const wait = longest === undefined ? "" : `; waited longest (${span(longest.delay)}) at ${shown(longest.at)}`;
+  const wait = longest === undefined ? "" : `; waited longest (${span(longest.delay)}) ${whereText(longest)}`;
   const tls = networked === 0 ? "" : `; TLS on ${encrypted} of ${networked} network hops`;
   const doubts = hops.filter((hop) => hop.doubts.length > 0).map(({ number }) => number);
   const places = doubts.length > SHOWN_PLACES ? `${doubts.slice(0, SHOWN_PLACES).join(", ")}, ...` : doubts.join(", ");
@@ -69,6 +69,10 @@ function summaryLines({ hops, total, longest, encrypted, networked }: Chain, pai
 }
 
 const SHOWN_PLACES = 10;
+
+function whereText({ at, until }: Wait): string {
+  return until === undefined ? `at ${shown(at)}` : `between ${shown(at)} and ${shown(until)}`;
+}
 
 function count(number: number, what: string): string {
   return number === 1 ? `1 ${what}` : `${number} ${what}s`;
@@ -172,7 +176,10 @@ function byText(stamp: Stamp): string[] {
 
 /** The keyword, and what it says (RFC 3848). */
 function protocolText({ protocol, isTls, isLogin, login, encryption: { version, cipher } }: Stamp): string {
-  const tls = isTls === true ? [version || "TLS", cipher].filter((text) => text !== "").join(" ") : "no TLS";
+  const tls =
+    isTls === true
+      ? [version || (cipher.startsWith("TLS") ? "" : "TLS"), cipher].filter((text) => text !== "").join(" ")
+      : "no TLS";
   const who = login === "" ? "login" : `login as ${shown(login)}`;
   const said = [isTls === undefined ? "" : shown(tls), isLogin ? who : ""].filter((text) => text !== "").join(", ");
   return [protocol.text === "" ? "" : `with ${shown(protocol.text)}`, said].filter((text) => text !== "").join(": ");
