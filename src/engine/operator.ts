@@ -1,3 +1,4 @@
+import type { StoredSession } from "../core/mail/stored.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { ConfigChange } from "../core/config/diff.ts";
 import type { QueueAction } from "../core/queue/action.ts";
@@ -73,6 +74,10 @@ export interface MessageReport {
   readonly subject: string;
   readonly octets: number;
   readonly receivedAt: Instant;
+  /** The session that it came in; undefined where there was none, or an older version took the message. */
+  readonly session?: StoredSession;
+  /** It is a report of ours, about the message of this id. */
+  readonly about?: string;
   /** Where each recipient stands now. */
   readonly deliveries: readonly DeliveryReport[];
   /** Attempts and ends, oldest first. */

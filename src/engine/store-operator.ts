@@ -2,7 +2,7 @@ import { CONTROL } from "../core/base/limits.ts";
 import { second } from "../core/base/time.ts";
 import { listenText } from "../core/config/config.ts";
 import { isMessageId, timeOf } from "../core/mail/message-id.ts";
-import type { StoredEnvelope } from "../core/mail/stored.ts";
+import { type StoredEnvelope, arrivalOf, readArrival } from "../core/mail/stored.ts";
 import { type Pauses, pauseText, pausesOf } from "../core/queue/pause.ts";
 import type { LastWord } from "../core/queue/reason.ts";
 import { parseFilter } from "../core/queue/selection.ts";
@@ -107,10 +107,10 @@ export class StoreOperator implements Operator {
       id,
       from: envelope.from,
       identity: envelope.identity,
-      client: envelope.client,
       subject: envelope.subject,
       octets: message.octets,
       receivedAt: message.receivedAt,
+      ...arrivalOf(envelope),
       deliveries: this.#queue.deliveriesOf(message.row).map((delivery) => queued(message, delivery, paused)),
       history: history.map(({ report }) => report),
     };
@@ -199,5 +199,16 @@ function fromHistory(id: string, history: readonly Ended[]): MessageReport | und
   const { from, identity, subject, octets, receivedAt } = first.entry;
   const reports = history.map(({ report }) => report);
   const deliveries = reports.filter((report) => report.state !== "deferred");
-  return { id, from, identity, client: "", subject, octets, receivedAt, deliveries, history: reports };
+  const arrival = history.map(({ entry }) => readArrival(entry.arrival)).find((kept) => kept !== undefined);
+  return {
+    id,
+    from,
+    identity,
+    ...(arrival ?? { client: "" }),
+    subject,
+    octets,
+    receivedAt,
+    deliveries,
+    history: reports,
+  };
 }

@@ -6,6 +6,7 @@ import { send } from "./commands/send.ts";
 import { sinkCommands } from "./commands/sink.ts";
 import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
+import { trace } from "./commands/trace.ts";
 import { tryMode } from "./try-mode.ts";
 import { VERSION } from "./version.ts";
 
@@ -16,4 +17,5 @@ export const commands: Commands = {
   queue: queueCommands,
   send: { send },
   sink: sinkCommands,
+  trace: { trace },
 };

@@ -407,6 +407,25 @@ export const HISTORY = {
   openDaysMax: 3,
 } as const;
 
+/** What `waypost trace` reads of a message that somebody names. */
+export const TRACE = {
+  /** Octets of a header: as much as we take ourselves. */
+  headerOctetsMax: INBOUND.headerOctetsMax,
+  /** Octets of a field's name, with its colon. */
+  nameOctetsMax: 200,
+  /** `Received` fields: ten times what is a loop to anybody; those at the bottom count. */
+  hopsMax: 1000,
+  /** Characters that are shown of what a filter said, and of anything else that the message has. */
+  markCharactersMax: 120,
+  textCharactersMax: 200,
+  /** Characters of a sentence of ours that quotes several names. */
+  remarkCharactersMax: 600,
+  /** Reports about one message that are looked up. */
+  reportsMax: 20,
+  /** Fields of filters shown between two hops. */
+  marksShownMax: 8,
+} as const;
+
 /** Logs. */
 export const LOGS = {
   /** Lines kept for a reader of stdout that stops; beyond it lines are dropped and counted. */

@@ -47,6 +47,24 @@ export function parseAddressPattern(text: string): AddressPattern | undefined {
   return mailbox.kind === "mailbox" ? { kind: "address", key: subjectOf(mailbox).key } : undefined;
 }
 
+/** As it is written in a configuration, in the form in which it is compared. */
+export function patternText(pattern: AddressPattern): string {
+  switch (pattern.kind) {
+    case "any":
+      return "*";
+    case "null":
+      return "<>";
+    case "address":
+      return pattern.key;
+    case "domain":
+      return `@${pattern.domain}`;
+    case "subdomains":
+      return `@*${pattern.suffix}`;
+    default:
+      return unreachable(pattern);
+  }
+}
+
 export function matches(pattern: AddressPattern, subject: Subject): boolean {
   switch (pattern.kind) {
     case "any":

@@ -20,6 +20,7 @@ async function ran(...args: string[]): Promise<{ readonly code: number | undefin
     queue: { list: called("queueList"), show: nothing, act: called("queueAct"), pause: called("pause") },
     send: { send: nothing },
     sink: { list: (options) => void calls.push(["sinkList", options]), show: () => undefined },
+    trace: { trace: called("trace") },
   };
   const silent = [vi.spyOn(process.stderr, "write"), vi.spyOn(process.stdout, "write")];
   for (const stream of silent) stream.mockReturnValue(true);
@@ -45,6 +46,8 @@ test.each([
   "resume a b",
   "send --to",
   "sink show",
+  "trace",
+  "trace a b",
   "config",
   "config check --nope",
   "config diff --nope",
@@ -72,5 +75,6 @@ test("what is right reaches its command", async () => {
   expect(await ran("pause", "inbound")).toMatchObject({ calls: [["pause", "inbound", true, {}]] });
   expect(await ran("resume", "smarthost/a")).toMatchObject({ calls: [["pause", "smarthost/a", false, {}]] });
   expect(await ran("config", "check", "--json")).toMatchObject({ calls: [["configCheck", { json: true }]] });
+  expect(await ran("trace", "-", "--json")).toMatchObject({ calls: [["trace", "-", { json: true }]] });
   expect(await ran("sink", "list")).toMatchObject({ calls: [["sinkList", { data: "waypost-data/try" }]] });
 });

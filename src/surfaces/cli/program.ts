@@ -6,6 +6,7 @@ import { addQueueCommands, type QueueCommands } from "./queue-commands.ts";
 import { addStartCommands, addRunningCommands, type RelayCommands } from "./relay-commands.ts";
 import { addSendCommands, type SendCommands } from "./send-commands.ts";
 import { addSinkCommands, type SinkCommands } from "./sink-commands.ts";
+import { addTraceCommand, type TraceCommands } from "./trace-commands.ts";
 
 /** What each command does; `main` knows how. */
 export interface Commands {
@@ -15,6 +16,7 @@ export interface Commands {
   readonly queue: QueueCommands;
   readonly send: SendCommands;
   readonly sink: SinkCommands;
+  readonly trace: TraceCommands;
 }
 
 /** Runs what the arguments ask for. Answers an exit code where they are wrong; then the user was told. */
@@ -38,6 +40,7 @@ function buildProgram(commands: Commands): Command {
   addStartCommands(program, commands.relay);
   addConfigCommands(program, commands.config);
   addQueueCommands(program, commands.queue);
+  addTraceCommand(program, commands.trace);
   addRunningCommands(program, commands.relay);
   addSendCommands(program, commands.send);
   addSinkCommands(program, commands.sink);
