@@ -4,6 +4,7 @@ import { checkNamedFiles } from "../adapters/config-file/named-files.ts";
 import { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
 import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { warnOfSources } from "../adapters/system/own-addresses.ts";
+import { warnOfTranslation } from "../adapters/system/gateways.ts";
 import { SystemClock } from "../adapters/system/clock.ts";
 import fs from "node:fs";
 import os from "node:os";
@@ -130,8 +131,10 @@ async function verdictOn(
 ): Promise<{ readonly errors: readonly string[]; readonly warnings: readonly string[] }> {
   switch (loaded.kind) {
     case "loaded": {
-      const { errors, warnings } = await checkNamedFiles(loaded.config, Date.now());
-      return { errors, warnings: [...loaded.warnings, ...warnings, ...warnOfSources(loaded.config)] };
+      const { config, nameOf } = loaded;
+      const { errors, warnings } = await checkNamedFiles(config, Date.now(), nameOf);
+      const ofSystem = [...warnOfSources(config), ...warnOfTranslation(config, nameOf)];
+      return { errors, warnings: [...loaded.warnings, ...warnings, ...ofSystem] };
     }
     case "invalid":
       return { errors: loaded.errors, warnings: [] };

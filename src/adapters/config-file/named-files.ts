@@ -11,9 +11,12 @@ export interface Findings {
   readonly warnings: readonly string[];
 }
 
+/** What people know a key of the configuration by. */
+type NameOf = (key: string) => string;
+
 /** Looks at the files that the configuration names, so that its check finds what would stop the start. */
-export async function checkNamedFiles(config: Config, now: Instant): Promise<Findings> {
-  const findings = config.tls === undefined ? { errors: [], warnings: [] } : await checkTls(config.tls, now);
+export async function checkNamedFiles(config: Config, now: Instant, nameOf: NameOf): Promise<Findings> {
+  const findings = config.tls === undefined ? { errors: [], warnings: [] } : await checkTls(config.tls, now, nameOf);
   const errors = [...findings.errors];
   for (const { name, authorityFile } of config.smartHosts) {
     if (authorityFile === undefined) continue;
@@ -23,18 +26,22 @@ export async function checkNamedFiles(config: Config, now: Instant): Promise<Fin
   return { errors, warnings: findings.warnings };
 }
 
-async function checkTls(files: TlsFiles, now: Instant): Promise<Findings> {
+async function checkTls(files: TlsFiles, now: Instant, nameOf: NameOf): Promise<Findings> {
+  const [certificateName, keyName] = [nameOf("tls.certificate"), nameOf("tls.key")];
   const certificate = await read(files.certificate, parseCertificate, "no certificate in PEM");
   const key = await read(files.key, createPrivateKey, "no private key in PEM, or has a passphrase");
   const errors = [
-    ...(certificate.kind === "failed" ? [`tls.certificate: ${certificate.why}`] : []),
-    ...(key.kind === "failed" ? [`tls.key: ${key.why}`] : []),
+    ...(certificate.kind === "failed" ? [`${certificateName}: ${certificate.why}`] : []),
+    ...(key.kind === "failed" ? [`${keyName}: ${key.why}`] : []),
   ];
   if (certificate.kind === "failed" || key.kind === "failed") return { errors, warnings: [] };
   if (!certificate.value.checkPrivateKey(key.value))
-    return { errors: [`tls.key: ${files.key} is not the key of the certificate ${files.certificate}`], warnings: [] };
+    return {
+      errors: [`${keyName}: ${files.key} is not the key of the certificate ${files.certificate}`],
+      warnings: [],
+    };
   const term = termProblem(certificate.value, now);
-  const warnings = term === undefined ? [] : [`tls.certificate: ${files.certificate} ${term}`];
+  const warnings = term === undefined ? [] : [`${certificateName}: ${files.certificate} ${term}`];
   return { errors, warnings };
 }
 

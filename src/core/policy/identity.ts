@@ -3,8 +3,8 @@ import type { AddressPattern } from "./address-pattern.ts";
 /** Who is on the other side of a session, as far as it may relay. */
 export type Identity =
   | { readonly kind: "none" }
-  /** Its address is in `access.networks`; `network` is the one it is in, as configured. */
-  | { readonly kind: "network"; readonly network: string }
+  /** Its address is in `access.networks`; `network` is the one it is in, as configured; `senders` as below. */
+  | { readonly kind: "network"; readonly network: string; readonly senders: readonly AddressPattern[] }
   /** It gave the right password. `senders` are the envelope senders it may use. */
   | { readonly kind: "credential"; readonly username: string; readonly senders: readonly AddressPattern[] };
 

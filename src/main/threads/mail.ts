@@ -241,7 +241,8 @@ class MailThread {
     return net.createServer({ noDelay: true, pauseOnConnect: false }, (raw) => {
       const address = plainAddress(raw.remoteAddress ?? "");
       const network = this.#networks.find(address);
-      const identity: Identity = network === undefined ? { kind: "none" } : { kind: "network", network };
+      const identity: Identity =
+        network === undefined ? { kind: "none" } : { kind: "network", network, senders: config.access.senders };
       const seat = count.enter(address, network !== undefined);
       const whenOver = (): void => {
         this.#sessions.delete(reception);
