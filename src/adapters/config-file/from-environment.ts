@@ -97,7 +97,7 @@ function smartHost(text: Texts): object {
 }
 
 /** Without `undefined` in it, which the schema takes for a value. */
-function given<Value>(key: string, value: Value | undefined): object {
+function given(key: string, value: unknown): object {
   return value === undefined ? {} : { [key]: value };
 }
 

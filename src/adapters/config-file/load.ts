@@ -34,7 +34,7 @@ export type LoadedConfig =
       readonly source: string;
       readonly warnings: readonly string[];
       /** What people know a key by: itself, or the variable that it comes from. */
-      nameOf(key: string): string;
+      readonly nameOf: (key: string) => string;
     }
   | { readonly kind: "invalid"; readonly errors: readonly string[] }
   | { readonly kind: "nowhere"; readonly places: readonly string[] };
