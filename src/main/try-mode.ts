@@ -10,7 +10,7 @@ import { parseConfig } from "../core/config/parse.ts";
 import { invariant } from "../core/base/invariant.ts";
 import { FREE_TERMS } from "../core/routing/site-terms.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
-import type { TryOptions } from "../surfaces/cli/program.ts";
+import type { TryOptions } from "../surfaces/cli/relay-commands.ts";
 import { ProcessLog } from "./process-log.ts";
 import { run } from "./run.ts";
 import { sendTestMessage } from "./send.ts";

@@ -15,17 +15,11 @@ async function ran(...args: string[]): Promise<{ readonly code: number | undefin
     };
   const commands: Commands = {
     version: "1.2.3",
-    start: nothing,
-    tryMode: nothing,
-    configCheck: called("configCheck"),
-    queueList: called("queueList"),
-    queueShow: nothing,
-    queueAct: called("queueAct"),
-    pause: called("pause"),
-    status: nothing,
-    send: nothing,
-    sinkList: (options) => void calls.push(["sinkList", options]),
-    sinkShow: () => undefined,
+    relay: { start: nothing, tryMode: nothing, status: nothing },
+    config: { check: called("configCheck") },
+    queue: { list: called("queueList"), show: nothing, act: called("queueAct"), pause: called("pause") },
+    send: { send: nothing },
+    sink: { list: (options) => void calls.push(["sinkList", options]), show: () => undefined },
   };
   const silent = [vi.spyOn(process.stderr, "write"), vi.spyOn(process.stdout, "write")];
   for (const stream of silent) stream.mockReturnValue(true);

@@ -1,0 +1,61 @@
+// What every command does that needs the configuration: find it, read it, say what is wrong with it.
+import os from "node:os";
+import { type LoadedConfig, loadConfig } from "../../adapters/config-file/load.ts";
+import { checkNamedFiles } from "../../adapters/config-file/named-files.ts";
+import { warnOfSources } from "../../adapters/system/own-addresses.ts";
+import { unreachable } from "../../core/base/invariant.ts";
+import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
+
+export type Loaded = Extract<LoadedConfig, { kind: "loaded" }>;
+
+export function find(explicit: string | undefined): Promise<LoadedConfig> {
+  return loadConfig({ explicit, environment: process.env, folder: process.cwd(), systemName: os.hostname() });
+}
+
+export async function load(explicit: string | undefined): Promise<Loaded> {
+  const loaded = await find(explicit);
+  switch (loaded.kind) {
+    case "loaded":
+      return loaded;
+    case "invalid":
+      throw invalid(loaded.errors);
+    case "nowhere":
+      throw new CommandFailure(
+        `there is no configuration; looked in: ${loaded.places.join(", ")}
+Name a file with --config FILE or WAYPOST_CONFIG, or set WAYPOST_RELAYHOST=smtp://USER:PASSWORD@HOST:587 to do without one
+To see Waypost at work first: waypost try`,
+        EXIT.config,
+      );
+    default:
+      return unreachable(loaded);
+  }
+}
+
+function invalid(errors: readonly string[]): CommandFailure {
+  return new CommandFailure(`the configuration is not valid\n${errors.join("\n")}`, EXIT.config);
+}
+
+/** With a look at the files that it names, for whoever is about to run it. */
+export async function loadWhole(explicit: string | undefined): Promise<Loaded> {
+  const loaded = await load(explicit);
+  const { errors, warnings } = await verdictOn(loaded);
+  if (errors.length > 0) throw invalid(errors);
+  return { ...loaded, warnings };
+}
+
+export async function verdictOn(
+  loaded: LoadedConfig,
+): Promise<{ readonly errors: readonly string[]; readonly warnings: readonly string[] }> {
+  switch (loaded.kind) {
+    case "loaded": {
+      const { errors, warnings } = await checkNamedFiles(loaded.config, Date.now());
+      return { errors, warnings: [...loaded.warnings, ...warnings, ...warnOfSources(loaded.config)] };
+    }
+    case "invalid":
+      return { errors: loaded.errors, warnings: [] };
+    case "nowhere":
+      return { errors: [`there is no configuration; looked in: ${loaded.places.join(", ")}`], warnings: [] };
+    default:
+      return unreachable(loaded);
+  }
+}

@@ -1,0 +1,94 @@
+// Which relay a command is about, and how it is asked.
+import fs from "node:fs";
+import path from "node:path";
+import { ask } from "../../adapters/control-socket/client.ts";
+import { HistoryReader } from "../../adapters/history-sqlite/history-reader.ts";
+import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
+import { SystemClock } from "../../adapters/system/clock.ts";
+import { printable } from "../../core/base/printable.ts";
+import type { Refusal } from "../../engine/operator.ts";
+import { StoreOperator } from "../../engine/store-operator.ts";
+import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
+import { type DataOptions, TRY_DATA } from "../../surfaces/cli/options.ts";
+import { dataPaths } from "../plan.ts";
+import { VERSION } from "../version.ts";
+import { find, load } from "./configuration.ts";
+
+/** The data folder: named, or try mode's where there is no configuration. */
+export async function dataFolder(options: DataOptions): Promise<string> {
+  if (options.data !== undefined) return path.resolve(options.data);
+  if (options.config === undefined) {
+    const loaded = await find(undefined);
+    if (loaded.kind === "nowhere" && fs.existsSync(TRY_DATA)) return path.resolve(TRY_DATA);
+  }
+  return (await load(options.config)).config.data;
+}
+
+/** Undefined where no relay runs on the folder. */
+export async function askRelay(folder: string, request: string, body?: unknown): Promise<unknown> {
+  try {
+    return await ask(dataPaths(folder).socket, request, body);
+  } catch (error) {
+    throw new CommandFailure(`the relay on ${folder} cannot be asked: ${errorText(error)}`, EXIT.unavailable);
+  }
+}
+
+/** From the relay that runs there; where none does, from its store on disk. */
+export async function query<Answer>(
+  options: DataOptions,
+  request: string,
+  read: (operator: StoreOperator) => Answer,
+): Promise<Answer | null> {
+  const folder = await dataFolder(options);
+  const paths = dataPaths(folder);
+  const answer = await askRelay(folder, request);
+  if (answer !== undefined) return answer as Answer | null;
+  if (!fs.existsSync(paths.queue))
+    throw new CommandFailure(`there is no queue in ${folder}; name the data folder with --data`, EXIT.unavailable);
+  try {
+    return readStopped(paths, read) ?? null;
+  } catch (error) {
+    throw new CommandFailure(
+      `${paths.queue} or ${paths.history} cannot be read: ${errorText(error)}`,
+      EXIT.unavailable,
+    );
+  }
+}
+
+/** What only a relay that runs can do: it is the one writer of its store. */
+export async function tell<Answer extends object>(folder: string, request: string, body: unknown): Promise<Answer> {
+  const answer = (await askRelay(folder, request, body)) as Answer | Refusal | null | undefined;
+  if (answer === undefined)
+    throw new CommandFailure(
+      `no relay runs on ${folder}: only a relay that runs changes its queue; start it, or name its data folder with --data`,
+      EXIT.unavailable,
+    );
+  if (answer === null)
+    throw new CommandFailure(
+      `the relay that runs on ${folder} is too old for this command; restart it`,
+      EXIT.unavailable,
+    );
+  return accepted(answer);
+}
+
+export function accepted<Answer extends object>(answer: Answer | Refusal): Answer {
+  if (!("refused" in answer)) return answer;
+  const codes = { wrong: EXIT.usage, nothing: EXIT.failed, failed: EXIT.temporary };
+  throw new CommandFailure(printable(answer.refused), codes[answer.kind]);
+}
+
+function readStopped<Answer>(paths: ReturnType<typeof dataPaths>, read: (operator: StoreOperator) => Answer): Answer {
+  const facts = { version: VERSION, startedAt: 0, config: { hostname: "", listeners: [] } };
+  const reader = new QueueReader(paths.queue);
+  try {
+    const history = new HistoryReader(paths.history);
+    const space = (): { freeOctets: number; neededOctets: number } => ({ freeOctets: 0, neededOctets: 0 }); // for status only
+    return read(new StoreOperator({ facts, queue: reader, history, clock: new SystemClock(), space }));
+  } finally {
+    reader.close();
+  }
+}
+
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

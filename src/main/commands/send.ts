@@ -1,0 +1,66 @@
+// `waypost send`
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { hasHidden, printable } from "../../core/base/printable.ts";
+import { parseSmartHostUrl } from "../../core/config/values.ts";
+import { parseMailbox } from "../../core/mail/path.ts";
+import { FREE_TERMS } from "../../core/routing/site-terms.ts";
+import type { SmartHost } from "../../core/routing/smart-host.ts";
+import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
+import { outcomeLine } from "../../surfaces/cli/pages.ts";
+import type { SendOptions } from "../../surfaces/cli/send-commands.ts";
+import { sendTestMessage } from "../send.ts";
+import { errorText } from "./relay-of.ts";
+
+function readAuthority(file: string): string {
+  let pem: string;
+  try {
+    pem = fs.readFileSync(file, "utf8");
+  } catch (error) {
+    throw new CommandFailure(`--tls-ca: ${file} cannot be read: ${errorText(error)}`, EXIT.usage);
+  }
+  // Without one the option would do nothing, in silence.
+  if (!pem.includes("-----BEGIN CERTIFICATE-----"))
+    throw new CommandFailure(`--tls-ca: ${file} holds no certificate in PEM`, EXIT.usage);
+  return pem;
+}
+
+export async function send(options: SendOptions): Promise<void> {
+  const password = process.env["WAYPOST_SEND_PASSWORD"];
+  if (options.username !== undefined && password === undefined)
+    throw new CommandFailure("--username: put the password into WAYPOST_SEND_PASSWORD", EXIT.usage);
+  for (const address of [options.from, ...options.to]) {
+    const found = parseMailbox(address);
+    if (found.kind === "malformed")
+      throw new CommandFailure(`${printable(address)} is no address: ${found.why}`, EXIT.usage);
+  }
+  if (hasHidden(options.subject)) throw new CommandFailure("--subject: a subject is one line of text", EXIT.usage);
+  const parsed = parseSmartHostUrl(options.server);
+  if ("kind" in parsed)
+    throw new CommandFailure(`--server takes smtp://HOST:PORT or smtps://HOST:PORT: ${parsed.why}`, EXIT.usage);
+  const credentials =
+    options.username === undefined ? parsed.credentials : { username: options.username, password: password! };
+  const site: SmartHost = {
+    name: "send",
+    host: parsed.host,
+    port: parsed.port,
+    isImplicitTls: parsed.isImplicitTls,
+    tls: credentials !== undefined || options.tlsCa !== undefined ? "verify" : "opportunistic",
+    credentials,
+    authorities: options.tlsCa === undefined ? [] : [readAuthority(options.tlsCa)],
+    ...FREE_TERMS,
+  };
+  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-send-"));
+  try {
+    const results = await sendTestMessage(
+      site,
+      { hostname: os.hostname(), from: options.from, to: options.to, subject: options.subject },
+      scratch,
+    );
+    for (const { recipient, outcome } of results) console.log(outcomeLine(recipient, outcome));
+    if (results.some(({ outcome }) => outcome.kind !== "delivered")) process.exitCode = EXIT.failed;
+  } finally {
+    fs.rmSync(scratch, { recursive: true, force: true });
+  }
+}

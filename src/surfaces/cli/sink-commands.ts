@@ -1,0 +1,29 @@
+import { type Command, Option } from "commander";
+import { jsonOption, TRY_DATA } from "./options.ts";
+
+export interface SinkOptions {
+  readonly data: string;
+}
+
+export interface SinkCommands {
+  readonly list: (options: SinkOptions & { readonly json?: boolean }) => void;
+  readonly show: (id: string, options: SinkOptions) => void;
+}
+
+const sinkDataOption = (): Option => new Option("-d, --data <folder>", "the data folder of try mode").default(TRY_DATA);
+
+export function addSinkCommands(program: Command, commands: SinkCommands): void {
+  const sink = program.command("sink").description("what the sink of try mode got");
+  sink
+    .command("list")
+    .description("the last 100 messages")
+    .addOption(sinkDataOption())
+    .addOption(jsonOption())
+    .action(commands.list);
+  sink
+    .command("show")
+    .description("one message as it came")
+    .argument("<id>", "the relay's, as it stands in Received and in the log, or the sink's own")
+    .addOption(sinkDataOption())
+    .action(commands.show);
+}
