@@ -325,9 +325,12 @@ test("beside a file variables have no effect, unless it names them; WAYPOST_DATA
   ]);
 });
 
-test("what a key is called by people, for whoever looks further", async () => {
-  const result = await load(RELAYHOST);
+test("what else is found is told by the variable, too", async () => {
+  const result = await load({ ...RELAYHOST, MYNETWORKS: "10.0.0.0/8,192.0.2.0/24" });
   if (result.kind !== "loaded") throw new Error(JSON.stringify(result));
-  const names = ["tls.certificate", "tls.key", "access.networks", "smarthosts.relayhost.url"].map(result.nameOf);
-  expect(names).toEqual(["WAYPOST_TLS_CERTIFICATE", "WAYPOST_TLS_KEY", "WAYPOST_NETWORKS", "WAYPOST_RELAYHOST"]);
+  const line = (...at: (string | number)[]): string => result.line({ path: at, at: "value", message: "why" });
+  expect(line("tls", "certificate")).toBe("WAYPOST_TLS_CERTIFICATE: why");
+  expect(line("tls", "key")).toBe("WAYPOST_TLS_KEY: why");
+  expect(line("access", "networks", 1)).toBe("MYNETWORKS, entry 2: why");
+  expect(line("smarthosts", "relayhost", "url")).toBe("WAYPOST_RELAYHOST: why");
 });

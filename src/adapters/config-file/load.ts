@@ -33,8 +33,8 @@ export type LoadedConfig =
       /** The file, or the variable in place of one. */
       readonly source: string;
       readonly warnings: readonly string[];
-      /** What people know a key by: itself, or the variable that it comes from. */
-      readonly nameOf: (key: string) => string;
+      /** What else is found, in words for people. */
+      readonly line: (found: ConfigIssue) => string;
     }
   | { readonly kind: "invalid"; readonly errors: readonly string[] }
   | { readonly kind: "nowhere"; readonly places: readonly string[] };
@@ -77,7 +77,7 @@ async function loadFromEnvironment(
     config,
     source,
     warnings: [...found.warnings, ...odd.warnings, ...lines],
-    nameOf: variableOf,
+    line,
   };
 }
 
@@ -104,7 +104,7 @@ async function loadFile(found: ConfigText, environment: Environment): Promise<Lo
   const config = withAbsolutePaths(parsed.config, folder);
   const warnings = [...parsed.warnings, ...remarks, ...(await warnOfShownSecret(found, shown))];
   const lines = [...inOrder(warnings, yaml.file).map(line), ...variablesBeside(found.name, found.text, environment)];
-  return { kind: "loaded", config, source: found.name, warnings: lines, nameOf: (key) => key };
+  return { kind: "loaded", config, source: found.name, warnings: lines, line };
 }
 
 /** One warning for the whole file: it is its mode that is to be changed. */

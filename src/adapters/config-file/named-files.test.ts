@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { selfSigned } from "../../../test/support/certificates.ts";
 import { day } from "../../core/base/time.ts";
 import type { Config } from "../../core/config/config.ts";
+import { type ConfigIssue, configPathText } from "../../core/config/issue.ts";
 import { parseConfig } from "../../core/config/parse.ts";
 import { checkNamedFiles } from "./named-files.ts";
 
@@ -13,7 +14,13 @@ const PAIR = selfSigned("relay.test", "DNS:relay.test");
 const NOW = Date.now(); // after the certificates were made: before that they are not good yet
 const OTHER = selfSigned("relay.test", "DNS:relay.test");
 
-const asItIs = (key: string): string => key;
+/** As lines. */
+async function check(found: Config, now: number): Promise<Record<"errors" | "warnings", string[]>> {
+  const { errors, warnings } = await checkNamedFiles(found, now);
+  const lines = (issues: readonly ConfigIssue[]): string[] =>
+    issues.map(({ path, message }) => `${configPathText(path)}: ${message}`);
+  return { errors: lines(errors), warnings: lines(warnings) };
+}
 
 let folder: string;
 beforeEach(() => {
@@ -43,11 +50,11 @@ function config(certificate: string, key: string, authority?: string): Config {
 
 test("a pair that belongs together is right", async () => {
   const found = config(file("cert.pem", PAIR.certificate), file("key.pem", PAIR.key), file("ca.pem", PAIR.certificate));
-  expect(await checkNamedFiles(found, NOW, asItIs)).toEqual({ errors: [], warnings: [] });
+  expect(await check(found, NOW)).toEqual({ errors: [], warnings: [] });
 });
 
 test("everything that is missing is told", async () => {
-  expect(await checkNamedFiles(config(file("cert.pem"), file("key.pem"), file("ca.pem")), NOW, asItIs)).toEqual({
+  expect(await check(config(file("cert.pem"), file("key.pem"), file("ca.pem")), NOW)).toEqual({
     errors: [
       `tls.certificate: ${file("cert.pem")} cannot be read: there is no such file`,
       `tls.key: ${file("key.pem")} cannot be read: there is no such file`,
@@ -59,7 +66,7 @@ test("everything that is missing is told", async () => {
 
 test("a key of another certificate", async () => {
   const found = config(file("cert.pem", PAIR.certificate), file("key.pem", OTHER.key));
-  const { errors } = await checkNamedFiles(found, NOW, asItIs);
+  const { errors } = await check(found, NOW);
   expect(errors).toEqual([`tls.key: ${file("key.pem")} is not the key of the certificate ${file("cert.pem")}`]);
 });
 
@@ -68,21 +75,21 @@ test.each([
   ["a key in place of the certificate", PAIR.key],
   ["nothing", ""],
 ])("%s is no certificate", async (_, text) => {
-  const { errors } = await checkNamedFiles(config(file("cert.pem", text), file("key.pem", PAIR.key)), NOW, asItIs);
+  const { errors } = await check(config(file("cert.pem", text), file("key.pem", PAIR.key)), NOW);
   expect(errors).toEqual([expect.stringContaining("cert.pem is no certificate in PEM")]);
 });
 
 test("a key with a passphrase cannot be used", async () => {
   const plain = file("plain.pem", PAIR.key);
   execFileSync("openssl", ["pkcs8", "-topk8", "-in", plain, "-out", file("key.pem"), "-passout", "pass:x"]);
-  const { errors } = await checkNamedFiles(config(file("cert.pem", PAIR.certificate), file("key.pem")), NOW, asItIs);
+  const { errors } = await check(config(file("cert.pem", PAIR.certificate), file("key.pem")), NOW);
   expect(errors).toEqual([expect.stringContaining("key.pem is no private key in PEM, or has a passphrase")]);
 });
 
 test("a certificate whose time is over, or has not begun, is a warning", async () => {
   const found = config(file("cert.pem", PAIR.certificate), file("key.pem", PAIR.key));
-  const late = await checkNamedFiles(found, NOW + 40_000 * day, asItIs);
+  const late = await check(found, NOW + 40_000 * day);
   expect(late).toEqual({ errors: [], warnings: [expect.stringContaining("cert.pem expired on 20")] });
-  const early = await checkNamedFiles(found, NOW - 40_000 * day, asItIs);
+  const early = await check(found, NOW - 40_000 * day);
   expect(early).toEqual({ errors: [], warnings: [expect.stringContaining("cert.pem is not valid before 20")] });
 });

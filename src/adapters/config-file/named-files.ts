@@ -3,46 +3,42 @@ import { utf8Text } from "../../core/base/bytes.ts";
 import { CONFIG_FILES } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
 import type { Config, TlsFiles } from "../../core/config/config.ts";
+import { type ConfigIssue, issue } from "../../core/config/issue.ts";
 import { readBounded, reasonOf } from "./find.ts";
 
-/** Lines for people. */
 export interface Findings {
-  readonly errors: readonly string[];
-  readonly warnings: readonly string[];
+  readonly errors: readonly ConfigIssue[];
+  readonly warnings: readonly ConfigIssue[];
 }
 
-/** What people know a key of the configuration by. */
-type NameOf = (key: string) => string;
-
 /** Looks at the files that the configuration names, so that its check finds what would stop the start. */
-export async function checkNamedFiles(config: Config, now: Instant, nameOf: NameOf): Promise<Findings> {
-  const findings = config.tls === undefined ? { errors: [], warnings: [] } : await checkTls(config.tls, now, nameOf);
+export async function checkNamedFiles(config: Config, now: Instant): Promise<Findings> {
+  const findings = config.tls === undefined ? { errors: [], warnings: [] } : await checkTls(config.tls, now);
   const errors = [...findings.errors];
   for (const { name, authorityFile } of config.smartHosts) {
     if (authorityFile === undefined) continue;
     const authority = await read(authorityFile, parseCertificate, "no certificate in PEM");
-    if (authority.kind === "failed") errors.push(`smarthosts.${name}.tls_ca: ${authority.why}`);
+    if (authority.kind === "failed") errors.push(issue(["smarthosts", name, "tls_ca"], authority.why));
   }
   return { errors, warnings: findings.warnings };
 }
 
-async function checkTls(files: TlsFiles, now: Instant, nameOf: NameOf): Promise<Findings> {
-  const [certificateName, keyName] = [nameOf("tls.certificate"), nameOf("tls.key")];
+async function checkTls(files: TlsFiles, now: Instant): Promise<Findings> {
   const certificate = await read(files.certificate, parseCertificate, "no certificate in PEM");
   const key = await read(files.key, createPrivateKey, "no private key in PEM, or has a passphrase");
+  const at = (name: string, why: string): ConfigIssue => issue(["tls", name], why);
   const errors = [
-    ...(certificate.kind === "failed" ? [`${certificateName}: ${certificate.why}`] : []),
-    ...(key.kind === "failed" ? [`${keyName}: ${key.why}`] : []),
+    ...(certificate.kind === "failed" ? [at("certificate", certificate.why)] : []),
+    ...(key.kind === "failed" ? [at("key", key.why)] : []),
   ];
   if (certificate.kind === "failed" || key.kind === "failed") return { errors, warnings: [] };
   if (!certificate.value.checkPrivateKey(key.value))
     return {
-      errors: [`${keyName}: ${files.key} is not the key of the certificate ${files.certificate}`],
+      errors: [at("key", `${files.key} is not the key of the certificate ${files.certificate}`)],
       warnings: [],
     };
   const term = termProblem(certificate.value, now);
-  const warnings = term === undefined ? [] : [`${certificateName}: ${files.certificate} ${term}`];
-  return { errors, warnings };
+  return { errors, warnings: term === undefined ? [] : [at("certificate", `${files.certificate} ${term}`)] };
 }
 
 function termProblem({ validFromDate, validToDate }: X509Certificate, now: Instant): string | undefined {

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import os from "node:os";
-import type { Config } from "../../core/config/config.ts";
-import { listenText } from "../../core/config/config.ts";
+import { type Config, listenText } from "../../core/config/config.ts";
+import { type ConfigIssue, issue } from "../../core/config/issue.ts";
 import { addressOctets, contains, isLoopback, parseNetwork } from "../../core/policy/network.ts";
 
 const IS_GATEWAY = 0x2; // RTF_GATEWAY: the next hop is another machine
@@ -58,21 +58,19 @@ function holds(network: string, address: string): boolean {
  */
 export function warnOfTranslation(
   { access, listeners }: Pick<Config, "access" | "listeners">,
-  nameOf: (key: string) => string,
   gateways = defaultGateways(),
-): string[] {
-  const key = nameOf("access.networks");
-  for (const network of access.networks) {
+): ConfigIssue[] {
+  const { networks } = access;
+  const at = (index: number, message: string): ConfigIssue => issue(["access", "networks", index], message);
+  for (const [index, network] of networks.entries()) {
     const gateway = gateways.find((address) => holds(network, address));
-    if (gateway !== undefined)
-      return [
-        `${key}: ${network} holds the default gateway ${gateway}: where addresses are translated on the way (a published port of a container, NAT), strangers come from there and may relay; name the networks of the clients without it`,
-      ];
+    if (gateway === undefined) continue;
+    const found = `${network} holds the default gateway ${gateway}: where addresses are translated on the way (a published port of a container, NAT), strangers come from there and may relay; name the networks of the clients without it`;
+    return [at(index, found)];
   }
   const isOpen = listeners.find(({ listen }) => listen.host === "0.0.0.0" || listen.host === "::");
-  const beyond = access.networks.find((network) => !isLoopback(network.split("/", 1)[0]!));
-  if (isOpen === undefined || beyond === undefined) return [];
-  return [
-    `${key}: clients of ${beyond} are trusted by their address, and ${listenText(isOpen.listen)} is open on every network: see to it that nothing on the way gives others such an address (a load balancer, a published port, NAT)`,
-  ];
+  const index = networks.findIndex((network) => !isLoopback(network.split("/", 1)[0]!));
+  if (isOpen === undefined || index === -1) return [];
+  const found = `clients of ${networks[index]} are trusted by their address, and ${listenText(isOpen.listen)} is open on every network: see to it that nothing on the way gives others such an address (a load balancer, a published port, NAT)`;
+  return [at(index, found)];
 }
