@@ -1,5 +1,5 @@
-// `npm run package`, or `node tools/package.ts FOLDER` to have it elsewhere than here: a tarball with compiled JavaScript that installs and runs elsewhere. The Node binaries of this
-// checkout, the development tools and the scripts stay out of its manifest.
+// `npm run package`: a tarball with compiled JavaScript that installs and runs elsewhere; `npm run package -- FOLDER` puts it there.
+// The Node binaries of this checkout, the development tools and the scripts stay out of its manifest.
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
