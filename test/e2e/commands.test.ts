@@ -87,12 +87,12 @@ test("variables alone: what is wrong with them, and what is odd, is told by thei
         expect.stringMatching(/^WAYPOST_TLS_KEY: .*key\.pem cannot be read/),
       ],
     });
-    expect(await check({ WAYPOST_NETWORKS: "192.0.2.0/24", WAYPOST_SENDER: "@example.com" })).toEqual({
+    expect(await check({ WAYPOST_NETWORKS: "198.18.77.0/24", WAYPOST_SENDER: "@example.com" })).toEqual({
       code: 0,
       errors: [],
       warnings: [
         "WAYPOST_SENDER: there is no such variable; did you mean WAYPOST_SENDERS?",
-        expect.stringMatching(/^WAYPOST_NETWORKS: clients of 192\.0\.2\.0\/24 are trusted by their address/),
+        expect.stringMatching(/^WAYPOST_NETWORKS: clients of 198\.18\.77\.0\/24 are trusted by their address/),
       ],
     });
   });

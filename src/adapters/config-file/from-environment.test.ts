@@ -307,7 +307,7 @@ describe("misspelt names", () => {
   });
 
   test("for want of which there is no configuration are the error", async () => {
-    expect(await load({ WAYPOST_RELAYHOTS: "smtp.example", WAYPOST_COLOUR: "blue" })).toEqual({
+    expect(await load({ WAYPOST_RELAYHOTS: "smtp://smtp.example:587", WAYPOST_COLOUR: "blue" })).toEqual({
       kind: "invalid",
       errors: ["WAYPOST_RELAYHOTS: there is no such variable; did you mean WAYPOST_RELAYHOST?"],
     });

@@ -126,7 +126,7 @@ export function relayhostIn(environment: Environment): string | undefined {
 
 function isUnknown(name: string, value: string | undefined): boolean {
   if (!name.startsWith(PREFIX) || value === undefined || KNOWN.includes(name)) return false;
-  return !OF_A_SERVICE.test(name) && !/^[a-z]+:\/\/[^/]*:\d+$/.test(value);
+  return !OF_A_SERVICE.test(name) && !(name.endsWith("_PORT") && /^(tcp|udp|sctp):/.test(value));
 }
 
 /** What all have in common says nothing of which is meant. */
