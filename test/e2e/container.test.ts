@@ -31,8 +31,8 @@ afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 /** As an engine mounts it: everybody may read it. */
 function secret(name: string, text: string): void {
-  fs.writeFileSync(path.join(folder, "secrets", name), text);
-  fs.chmodSync(path.join(folder, "secrets", name), 0o444);
+  fs.writeFileSync(path.join(folder, name), text);
+  fs.chmodSync(path.join(folder, name), 0o444);
 }
 
 function playWorld(): Promise<{ readonly code: number | null; readonly output: string; readonly errors: string }> {
@@ -51,20 +51,21 @@ function playWorld(): Promise<{ readonly code: number | null; readonly output: s
 test("a container relays for its networks and its login only, stops when told, and loses nothing", async (context) => {
   context.skip(why !== undefined, why);
   context.skip(image === undefined, "the packages that Waypost depends on cannot be fetched");
-  for (const name of ["root", "data", "secrets"]) fs.mkdirSync(path.join(folder, name));
+  for (const name of ["root", "data", "mounted", "secrets"]) fs.mkdirSync(path.join(folder, name));
   fs.chownSync(path.join(folder, "data"), 10_001, 10_001);
   const pair = selfSigned("relay.test", "DNS:relay.test");
-  secret("cert.pem", pair.certificate);
-  secret("key.pem", pair.key);
-  secret("submit_password", "p@ss:w/rd\n");
+  secret("mounted/cert.pem", pair.certificate);
+  secret("mounted/key.pem", pair.key);
+  secret("mounted/submit_password", "p@ss:w/rd\n");
 
   const { code, output, errors } = await playWorld();
   expect({ code, errors }).toEqual({ code: 0, errors: "" });
   const seen = JSON.parse(output) as Record<string, unknown>;
   const toldAtStart = [
-    expect.stringContaining("configuration from WAYPOST_RELAYHOST"),
+    expect.stringContaining("configuration from WAYPOST_RELAYHOST_FILE"),
+    "warning: WAYPOST_RELAYHOST_FILE: the secret file /run/secrets/relayhost can be read by others; it is mounted so, and used all the same",
     "warning: MYNETWORKS: taken for WAYPOST_NETWORKS",
-    "warning: WAYPOST_SUBMIT_PASSWORD_FILE: the secret file /run/secrets/submit_password can be read by others; it is mounted so, and used all the same",
+    "warning: WAYPOST_SUBMIT_PASSWORD_FILE: the secret file /mounted/submit_password can be read by others; it is mounted so, and used all the same",
     expect.stringContaining("warning: MYNETWORKS, entry 2: clients of 198.18.77.48/28 are trusted by their address"),
   ];
   const ended = { code: 0, errors: expect.any(String) };

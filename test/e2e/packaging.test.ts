@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { VARIABLES, namesOf } from "../../src/adapters/config-file/variables.ts";
+import { VARIABLES, type Variable, namesOf } from "../../src/adapters/config-file/variables.ts";
 import { selfSigned } from "../support/certificates.ts";
 import { DOCKERFILE, type Installed, installed, stagesOf } from "../support/image.ts";
 import { RelayHome, RelayProcess, TREE, runCommand } from "../support/relay.ts";
@@ -55,8 +55,8 @@ describe("the image", () => {
       environment: { WAYPOST_RELAYHOST: "smtp.example", WAYPOST_HOSTNAME: "relay.test" },
     });
     expect(JSON.parse(output)).toMatchObject({ valid: true, source: "WAYPOST_RELAYHOST", warnings: [] });
-    const { whenAbsent = "" } = VARIABLES.find(({ name }) => name === "WAYPOST_LISTEN") ?? {};
-    const ports = [...whenAbsent.matchAll(/:(\d+)/g)].map(([, port]) => port);
+    const { fallback = "" }: Partial<Variable> = VARIABLES.find(({ name }) => name === "WAYPOST_LISTEN") ?? {};
+    const ports = [...fallback.matchAll(/:(\d+)/g)].map(([, port]) => port);
     expect(last.get("EXPOSE")!.split(" ")).toEqual(ports);
   });
 

@@ -67,9 +67,6 @@ class Container {
       for (const wake of this.#waiting) wake();
     });
     this.ended = once(this.#child, "close").then(([code]) => ({ code: code as number | null, errors }));
-    void this.ended.then(() => {
-      for (const wake of this.#waiting) wake();
-    });
   }
 
   /** Gives it its interface, and has it begin. */
@@ -159,16 +156,17 @@ async function main(): Promise<object> {
   });
   run(`ip addr del ${GATEWAY}/24 dev lo`);
   const heard = (): Promise<void> => within("smart host's turn", new Promise((resolve) => taken.push(resolve)));
+  fs.writeFileSync(path.join(folder, "secrets/relayhost"), `[${GATEWAY}]:${host.port}\n`);
   const environment = {
-    WAYPOST_RELAYHOST: `[${GATEWAY}]:${host.port}`,
+    WAYPOST_RELAYHOST_FILE: "/run/secrets/relayhost",
     WAYPOST_DATA: "/var/lib/waypost",
     WAYPOST_HOSTNAME: "relay.test",
     MYNETWORKS: "127.0.0.0/8, 198.18.77.48/28",
     WAYPOST_SENDERS: "@example.com",
     WAYPOST_SUBMIT_USERNAME: "app",
-    WAYPOST_SUBMIT_PASSWORD_FILE: "/run/secrets/submit_password",
-    WAYPOST_TLS_CERTIFICATE: "/run/secrets/cert.pem",
-    WAYPOST_TLS_KEY_FILE: "/run/secrets/key.pem",
+    WAYPOST_SUBMIT_PASSWORD_FILE: "/mounted/submit_password",
+    WAYPOST_TLS_CERTIFICATE: "/mounted/cert.pem",
+    WAYPOST_TLS_KEY_FILE: "/mounted/key.pem",
   };
   const client = { port: 2525, route: { host: RELAY, localAddress: CLIENT } };
   const stranger = { port: 2587, route: { host: RELAY, localAddress: STRANGER } };

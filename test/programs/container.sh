@@ -21,7 +21,8 @@ done
 bind /usr /usr ro
 bind "$node" /opt/node ro
 bind "$folder/prefix" /opt/waypost ro
-bind "$folder/secrets" /run/secrets ro
+bind "$folder/mounted" /mounted ro
+bind "$folder/secrets" /run/secrets rw
 bind "$folder/data" /var/lib/waypost rw
 for device in null urandom; do bind /dev/$device /dev/$device rw; done
 mkdir -p "$root/proc" "$root/etc/ssl/certs"

@@ -60,9 +60,10 @@ function tableRow({ key, takes, whenAbsent, description }: KeyRow): string {
   return `| \`${key}\` | ${cell(takes)} | ${whenAbsent === undefined ? "**required**" : cell(whenAbsent)} | ${cell(description)} |\n`;
 }
 
-function variableRow({ name, secondName, description, whenAbsent }: Variable): string {
+function variableRow({ name, secondName, description, fallback, whenAbsent }: Variable): string {
+  const absent = [...(fallback === undefined ? [] : [`\`${fallback}\``]), whenAbsent ?? []].flat().join(": ");
   const second = secondName === undefined ? "" : `\`${secondName}\``;
-  return `| \`${name}\` | ${second} | ${cell(description)} | ${cell(whenAbsent)} |\n`;
+  return `| \`${name}\` | ${second} | ${cell(description)} | ${cell(absent)} |\n`;
 }
 
 function table(rows: readonly KeyRow[]): string {

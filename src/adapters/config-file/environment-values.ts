@@ -51,7 +51,7 @@ class Reading {
 
   async take(variable: OurVariable): Promise<void> {
     const { name, secondName } = variable;
-    if (this.#environment[name] === "") this.#empty(name);
+    if (this.#environment[name] === "") this.#empty(name, variable);
     const own = await this.#given(name, variable);
     const second = secondName === undefined ? undefined : await this.#given(secondName, variable);
     if (own !== undefined && second !== undefined && !isSame(own.text, second.text))
@@ -70,9 +70,8 @@ class Reading {
   }
 
   /** No senders would have to mean either nobody or everybody: neither is to come about by a variable that was forgotten. */
-  #empty(from: string): void {
-    if (from.startsWith("WAYPOST_SENDERS"))
-      this.errors.push(`${from}: is empty; name senders, or unset it to permit all`);
+  #empty(from: string, { name }: OurVariable): void {
+    if (name === "WAYPOST_SENDERS") this.errors.push(`${from}: is empty; name senders, or unset it to permit all`);
     else this.warnings.push(`${from}: is empty, and as good as not set`);
   }
 
@@ -93,7 +92,7 @@ class Reading {
     }
     if (read.warning !== undefined) this.warnings.push(`${file}: ${read.warning}`);
     if (read.text !== "") return { text: inOurWords(read.text), from: file };
-    this.#empty(file);
+    this.#empty(file, variable);
     return undefined;
   }
 

@@ -121,11 +121,12 @@ describe("the other variables", () => {
     expect(config.access.networks).toEqual(["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32"]);
   });
 
-  test("with a certificate there are logins, and STARTTLS on every listener", async () => {
-    const config = await loaded({ ...LOGIN, ...TLS, WAYPOST_SENDERS: "@example.com" });
+  test("with a certificate there are logins, and TLS on every listener", async () => {
+    const listen = "0.0.0.0:2587, 0.0.0.0:465";
+    const config = await loaded({ ...LOGIN, ...TLS, WAYPOST_SENDERS: "@example.com", WAYPOST_LISTEN: listen });
     const senders = [{ kind: "domain", domain: "example.com" }];
     expect(config.tls).toEqual({ certificate: "/tls/cert.pem", key: path.join(folder, "tls/key.pem") });
-    expect(config.listeners.map(({ tls }) => tls)).toEqual(["starttls", "starttls"]);
+    expect(config.listeners.map(({ tls }) => tls)).toEqual(["starttls", "implicit"]);
     expect(config.credentials).toEqual([
       { username: "app", secret: { kind: "plain", password: "kept-secret" }, senders },
     ]);
@@ -176,6 +177,9 @@ describe("the other variables", () => {
     expect(credentials).toEqual([]);
     expect(await errorsOf({ WAYPOST_SENDERS: "" })).toEqual([
       "WAYPOST_SENDERS: is empty; name senders, or unset it to permit all",
+    ]);
+    expect(await errorsOf({ ALLOWED_SENDER_DOMAINS_FILE: write("senders", "\n") })).toEqual([
+      "ALLOWED_SENDER_DOMAINS_FILE: is empty; name senders, or unset it to permit all",
     ]);
     expect(await errorsOf({ WAYPOST_SENDERS: " , " })).toEqual(["WAYPOST_SENDERS: needs one entry at least"]);
     expect(await load({ WAYPOST_RELAYHOST: "" })).toHaveProperty("kind", "nowhere");

@@ -1,10 +1,11 @@
 import type { ConfigPath } from "../../core/config/issue.ts";
 import { type EnvironmentValues, listOf } from "./environment-values.ts";
 import { percentEncoded } from "./substitute.ts";
-import type { VariableName } from "./variables.ts";
+import { type Variable, VARIABLES, type VariableName } from "./variables.ts";
 
-const LISTEN = "0.0.0.0:2525, 0.0.0.0:2587";
-const NETWORKS = "127.0.0.0/8, ::1";
+const FALLBACKS: ReadonlyMap<string, string | undefined> = new Map(
+  VARIABLES.map(({ name, fallback }: Variable) => [name, fallback]),
+);
 
 /** What the values stand for, as a file would say it, and what is wrong with them that a file could not have wrong. */
 export interface FromEnvironment {
@@ -108,18 +109,20 @@ function credentials(text: Texts, senders: object): readonly object[] {
 
 /** The configuration that the variables stand for. Closed to all but this machine unless told. */
 export function configFromEnvironment(environment: EnvironmentValues, systemName: string): FromEnvironment {
-  const text: Texts = (name) => environment.values.get(name)?.text;
+  const text: Texts = (name) => environment.values.get(name)?.text ?? FALLBACKS.get(name);
   const [certificate, key] = [text("WAYPOST_TLS_CERTIFICATE"), text("WAYPOST_TLS_KEY")];
   const tls = certificate === undefined || key === undefined ? undefined : { certificate, key };
   const senderList = text("WAYPOST_SENDERS");
   const senders = given("senders", senderList === undefined ? undefined : listOf(senderList));
-  const networks = listOf(text("WAYPOST_NETWORKS") ?? NETWORKS);
-  const listen = listOf(text("WAYPOST_LISTEN") ?? LISTEN);
+  const networks = listOf(text("WAYPOST_NETWORKS") ?? "");
+  const listen = listOf(text("WAYPOST_LISTEN") ?? "");
+  const tlsAt = (each: string): string =>
+    tls === undefined ? "none" : each.endsWith(":465") ? "implicit" : "starttls";
   return {
     input: {
       hostname: text("WAYPOST_HOSTNAME") ?? systemName,
-      data: text("WAYPOST_DATA") ?? "./waypost-data",
-      listeners: listen.map((each) => ({ listen: each, tls: tls === undefined ? "none" : "starttls" })),
+      data: text("WAYPOST_DATA"),
+      listeners: listen.map((each) => ({ listen: each, tls: tlsAt(each) })),
       ...given("tls", tls),
       // Postfix writes IPv6 networks as [2001:db8::]/32.
       access: { networks: networks.map((network) => network.replace(/^\[([^\]]*)\]/, "$1")), ...senders },

@@ -27,12 +27,10 @@ export function isReadOnlyIn(mountinfo: string, path: string): boolean {
 
 /** `path` without links. Where the system has no `/proc`, whether writing fails for that reason. */
 export async function isOnReadOnlyMount(path: string): Promise<boolean> {
-  try {
-    return isReadOnlyIn(await readFile("/proc/self/mountinfo", "utf8"), path);
-  } catch {
-    return await access(path, constants.W_OK).then(
-      () => false,
-      (error: NodeJS.ErrnoException) => error.code === "EROFS",
-    );
-  }
+  const mounts = await readFile("/proc/self/mountinfo", "utf8").catch(() => undefined);
+  if (mounts !== undefined) return isReadOnlyIn(mounts, path);
+  return await access(path, constants.W_OK).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === "EROFS",
+  );
 }

@@ -42,8 +42,13 @@ export async function readValueFile(path: string, what = "file"): Promise<FileTe
 /** The same of a secret. Others than its owner may not read it, unless it was mounted so. */
 export async function readSecretFile(path: string): Promise<FileText> {
   const read = await readValueFile(path, "secret file");
-  if (read.kind === "failed" || !(await mayOthersRead(path))) return read;
-  const found = `the secret file ${path} can be read by others`;
-  if (!(await isGivenByRuntime(path))) return { kind: "failed", why: `${found}; run chmod 600 ${path}` };
-  return { ...read, warning: `${found}; it is mounted so, and used all the same` };
+  try {
+    if (read.kind === "failed" || !(await mayOthersRead(path))) return read;
+    const found = `the secret file ${path} can be read by others`;
+    if (!(await isGivenByRuntime(path))) return { kind: "failed", why: `${found}; run chmod 600 ${path}` };
+    return { ...read, warning: `${found}; it is mounted so, and used all the same` };
+  } catch (error) {
+    // It was there a moment ago: a secret that is being replaced.
+    return { kind: "failed", why: `the secret file ${path} cannot be looked at: ${reasonOf(error)}` };
+  }
 }

@@ -11,7 +11,10 @@ export interface Variable {
   readonly secondName?: string;
   /** For the reference page. */
   readonly description: string;
-  readonly whenAbsent: string;
+  /** What it is where it is not set, if that is a value. */
+  readonly fallback?: string;
+  /** What holds then, in words; what the value means, if there is one. */
+  readonly whenAbsent?: string;
   /** What the file is that NAME_FILE names: the value, a value that others may not read, or a PEM file, which is the value itself. */
   readonly file: "value" | "secret" | "pem";
 }
@@ -41,15 +44,17 @@ export const VARIABLES = [
   },
   {
     name: "WAYPOST_LISTEN",
-    description: "Addresses and ports. Without TLS; with STARTTLS as soon as there is a certificate.",
-    whenAbsent: "`0.0.0.0:2525, 0.0.0.0:2587`",
+    description:
+      "Addresses and ports. Without TLS; as soon as there is a certificate with STARTTLS, and at port 465 with TLS from the beginning.",
+    fallback: "0.0.0.0:2525, 0.0.0.0:2587",
     file: "value",
   },
   {
     name: "WAYPOST_NETWORKS",
     secondName: "MYNETWORKS",
     description: "Clients that may relay without a password, as `access.networks`.",
-    whenAbsent: "`127.0.0.0/8, ::1`: this machine (or container) only",
+    fallback: "127.0.0.0/8, ::1",
+    whenAbsent: "this machine (or container) only",
     file: "value",
   },
   {
@@ -81,7 +86,7 @@ export const VARIABLES = [
   {
     name: "WAYPOST_DATA",
     description: "Folder of the queue, as `data`.",
-    whenAbsent: "`./waypost-data`",
+    fallback: "./waypost-data",
     file: "value",
   },
   {

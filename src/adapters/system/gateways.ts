@@ -34,8 +34,9 @@ export function ipv6Gateways(table: string): readonly string[] {
 function read(file: string): string {
   try {
     return fs.readFileSync(file, "utf8");
-  } catch {
-    return ""; // no such system, or it does not tell
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return ""; // no such system, or it does not tell
+    throw error;
   }
 }
 
