@@ -53,6 +53,7 @@ test("a container relays for its networks and its login only, stops when told, a
   context.skip(image === undefined, "the packages that Waypost depends on cannot be fetched");
   for (const name of ["root", "data", "mounted", "secrets"]) fs.mkdirSync(path.join(folder, name));
   fs.chownSync(path.join(folder, "data"), 10_001, 10_001);
+  fs.chmodSync(path.join(folder, "data"), 0o700);
   const pair = selfSigned("relay.test", "DNS:relay.test");
   secret("mounted/cert.pem", pair.certificate);
   secret("mounted/key.pem", pair.key);
@@ -80,6 +81,10 @@ test("a container relays for its networks and its login only, stops when told, a
     firstEnd: ended,
     secondEnd: ended,
     thirdEnd: { code: 130, errors: "" },
+    fourthEnd: {
+      code: 78,
+      errors: expect.stringMatching(/\/var\/lib\/waypost cannot be used: EACCES.*\(chown 10001\)/),
+    },
     messages: ["one", "two", "three"].map((name) => ({
       from: "app@example.com",
       to: [`${name}@there.test`],

@@ -208,8 +208,13 @@ async function main(): Promise<object> {
   const thirdEnd = await third.end("SIGINT");
 
   await host.close();
-  const owners = fs.readdirSync(path.join(folder, "data")).map((name) => {
-    const { uid, mode } = fs.statSync(path.join(folder, "data", name));
+  const data = path.join(folder, "data");
+  fs.chownSync(data, 0, 0);
+  const fourth = new Container(environment, ["start"]);
+  await fourth.begin(false);
+  const fourthEnd = await within("end", fourth.ended);
+  const owners = fs.readdirSync(data).map((name) => {
+    const { uid, mode } = fs.statSync(path.join(data, name));
     return { uid, isOthers: (mode & 0o077) !== 0 };
   });
   return {
@@ -223,6 +228,7 @@ async function main(): Promise<object> {
     firstEnd,
     secondEnd,
     thirdEnd,
+    fourthEnd,
     messages: host.messages.map(({ from, to, peer }) => ({ from, to, peer })),
     owners,
   };

@@ -9,7 +9,7 @@ export async function start(options: { readonly config?: string }): Promise<void
   console.error(`waypost ${VERSION}: configuration from ${source}`);
   for (const warning of warnings) console.error(`warning: ${warning}`);
   await run(config, new ProcessLog(config.logs.level), {
-    port: () => "stop it, or change `listeners[].listen`",
-    folder: "stop it, or choose another `data` folder",
+    port: () => "stop it, or change `listeners[].listen` (without a file: WAYPOST_LISTEN)",
+    folder: "stop it, or choose another `data` folder (without a file: WAYPOST_DATA)",
   });
 }
