@@ -18,6 +18,14 @@ export interface EventCatalogue {
   };
   "relay.stopping": { readonly because: string };
   "relay.stopped": { readonly elapsedMs: number };
+  "config.reloaded": {
+    readonly source: string;
+    readonly changes: readonly string[];
+    readonly needsRestart: readonly string[] | undefined;
+    readonly warnings: readonly string[] | undefined;
+  };
+  "config.rejected": { readonly errors: readonly string[] };
+  "certificates.renewed": { readonly listeners: readonly string[] };
   "data.volatile": { readonly data: string; readonly fileSystem: string };
   "descriptors.few": { readonly descriptors: number; readonly sessions: number; readonly connections: number };
   "space.low": { readonly freeOctets: number; readonly neededOctets: number };
@@ -187,6 +195,28 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     level: "info",
     description: "The last line of a relay that stopped in order.",
     fields: { elapsedMs: "How long stopping took." },
+  },
+  "config.reloaded": {
+    level: "info",
+    description:
+      "The relay goes by its configuration as it is now: what begins, and the next MAIL of the sessions that stand.",
+    fields: {
+      source: "The file, or `WAYPOST_RELAYHOST`.",
+      changes: "The keys that changed.",
+      needsRestart: "Keys among them that a relay goes by from its start to its end: it keeps what it had.",
+      warnings: "What is permitted and probably not meant.",
+    },
+  },
+  "config.rejected": {
+    level: "error",
+    description: "A reload changed nothing: the configuration is not valid, or asks for what is not to be had.",
+    fields: { errors: "What is wrong, with file, line and column." },
+  },
+  "certificates.renewed": {
+    level: "info",
+    description:
+      "Files of certificates or authorities are others than before: new handshakes go by them. Sessions that stand go on.",
+    fields: { listeners: "Those that have TLS." },
   },
   "data.volatile": {
     level: "warn",

@@ -44,9 +44,9 @@ export interface AcceptanceParts {
   readonly clock: Clock;
   readonly queue: QueuePort;
   readonly dispatcher: Pick<Dispatcher, "admits" | "take">;
-  readonly hostname: string;
+  hostname(): string;
   /** Where mail for `<postmaster>` goes. */
-  readonly postmaster: Mailbox | undefined;
+  postmaster(): Mailbox | undefined;
   routes(): readonly Route[];
 }
 
@@ -133,13 +133,13 @@ export class Acceptor {
     const entries = this.#addressed(received);
     if (entries === undefined)
       return refused("no-route", tempfail(451, "4.3.5", "The routes changed while the message came; try again"));
-    const { dispatcher, queue, hostname } = this.#parts;
+    const { dispatcher, queue } = this.#parts;
     const { id, receivedAt, content, facts } = received;
     const { isInHand, places } = dispatcher.admits(
       content?.length ?? 0,
       entries.map(({ lanes }) => lanes),
     );
-    const envelope = storedEnvelope(received, hostname);
+    const envelope = storedEnvelope(received, this.#parts.hostname());
     const deliveries: NewDelivery[] = entries.map(({ recipient, options, priority }, at) => ({
       ...places[at]!,
       recipient,
@@ -176,7 +176,7 @@ export class Acceptor {
 
   /** One delivery for each address, however often it was named; undefined where a recipient has no route any more. */
   #addressed(received: Received): Addressed[] | undefined {
-    const { postmaster } = this.#parts;
+    const postmaster = this.#parts.postmaster();
     const routes = this.#parts.routes();
     const { envelope, recipients } = received.transaction;
     const found = new Map<string, Addressed>();

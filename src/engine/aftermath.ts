@@ -101,10 +101,10 @@ export class Aftermath {
         this.#settler.goesRound(delivery, next);
         group(onward, next, delivery);
       } else {
-        const { clock, entropy, policy } = this.#parts;
+        const { clock, entropy } = this.#parts;
         const until = Math.min(block.until, openings.firstToEnd(lanes)?.until ?? block.until);
         const tried = this.#triedBefore(load, lanes, delivery);
-        const due = dueAfterBlock(until, tried, policy, clock.now(), entropy.fraction());
+        const due = dueAfterBlock(until, tried, this.#parts.policy(), clock.now(), entropy.fraction());
         waits.push({ delivery, lane: lanes[0] ?? load.lane, due, isOurs: block.isOurs === true });
       }
     }
@@ -150,10 +150,10 @@ export class Aftermath {
     const others = eligible.filter((lane) => delivery.ruledOut?.has(lane) !== true);
     if (others.length === 0) return undefined;
     this.#settler.cannotTake(load, delivery, outcome, attempt);
-    const { openings, clock, entropy, policy } = this.#parts;
+    const { openings, clock, entropy } = this.#parts;
     const now = clock.now();
     const block = openings.firstToEnd(others);
-    const due = dueAfterBlock(block?.until ?? now, delivery.attempts, policy, now, entropy.fraction());
+    const due = dueAfterBlock(block?.until ?? now, delivery.attempts, this.#parts.policy(), now, entropy.fraction());
     const met = { means: outcome.status, ...whoSaid(outcome, attempt) };
     return { delivery, lane: lanes[0]!, due, isOurs: block?.isOurs === true, met };
   }

@@ -30,10 +30,10 @@ export interface AnswerParts {
   sendersOf(username: string): readonly AddressPattern[];
   readonly acceptor: Pick<Acceptor, "accept">;
   /** Where mail for `<postmaster>` goes. */
-  readonly postmaster: Mailbox | undefined;
+  postmaster(): Mailbox | undefined;
   routes(): readonly Route[];
   /** `delivery.address_literals` */
-  readonly permitsLiterals: boolean;
+  permitsLiterals(): boolean;
   /** Why mail cannot be taken now; undefined where it can. */
   obstacle(): Reply | undefined;
 }
@@ -92,6 +92,11 @@ export class Answers {
     this.#tls = tls;
   }
 
+  /** The configuration changed, and with it who this is. A transaction that has all its recipients goes on. */
+  review(judge: (identity: Identity) => Identity): void {
+    this.#identity = judge(this.#identity);
+  }
+
   answer(question: Question): Verdict | Promise<Verdict> {
     switch (question.about) {
       case "connect":
@@ -102,9 +107,9 @@ export class Answers {
         return this.#answerMail(question.envelope);
       case "rcpt": {
         const { envelope, recipient } = question;
-        const path = addressed(recipient.path, this.#parts.postmaster);
+        const path = addressed(recipient.path, this.#parts.postmaster());
         const hasRoute = lanesFor(this.#parts.routes(), envelope.reversePath, path).length > 0;
-        const { permitsLiterals } = this.#parts;
+        const permitsLiterals = this.#parts.permitsLiterals();
         return this.#noteReason(recipientVerdict(this.#identity, path, { hasRoute, permitsLiterals }));
       }
       case "data": {

@@ -505,3 +505,36 @@ test("a source that is not this machine's: no other address is tried, and nobody
   s.dispatcher.blocked("mx.b.example", { ...blockFor(s.clock, 5000, "source-unusable: no"), isOurs: true });
   expect(s.settlements.at(-1)).toMatchObject({ kind: "park", lane: mx });
 });
+
+test("a configuration that changes: what stands ends with what it carries, what follows goes to the new server", async () => {
+  const s = routed(lane);
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.hop.connections).toBe(1); // and stays, for the next one
+  s.hosts.set("a", { ...site, port: 2526 });
+  s.dispatcher.renew();
+  await settle();
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  expect(s.hop.connections).toBe(2);
+  expect(s.reports.filter(({ failure }) => failure !== undefined)).toEqual([]);
+  expect(s.settlements).toMatchObject([{ kind: "finish" }, { kind: "finish" }]);
+});
+
+test("a transaction that is under way at a change ends as it would have", async () => {
+  const s = routed(lane);
+  let finish = (): void => undefined;
+  s.hop.whenDone = (say) => void (finish = say);
+  s.dispatcher.take(fresh());
+  s.dispatcher.granted(lane, 1);
+  await settle();
+  s.dispatcher.renew();
+  await settle();
+  expect(s.settlements).toEqual([]);
+  finish();
+  await settle();
+  expect(s.settlements).toMatchObject([{ kind: "finish" }]);
+  expect(s.hop.connections).toBe(1);
+});

@@ -187,7 +187,7 @@ async function attempt(
     ...FREE_TERMS,
   } as const;
   const courier = new Courier(
-    { transport: hop, clock, files, ehloName: "us.test", brokenTls: new BrokenTls(clock) },
+    { transport: hop, clock, files, ehloName: () => "us.test", brokenTls: new BrokenTls(clock) },
     "smarthost/a",
     target,
     new Doubts(),

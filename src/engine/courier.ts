@@ -172,6 +172,11 @@ export class Courier implements LegHandler {
     return this.#nextPlace !== undefined || (!this.#isBegun && this.#dialogue.isReady);
   }
 
+  /** No transaction is under way: it is being made, or waits for its next load. */
+  get isBetweenTransactions(): boolean {
+    return !this.#isBegun;
+  }
+
   /** Nothing of a message's content is on its way. */
   get isUnsent(): boolean {
     return !this.#isBegun || this.#shipment === undefined;

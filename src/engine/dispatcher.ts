@@ -29,7 +29,7 @@ export interface DispatcherParts extends CourierParts, SettlerParts {
   readonly entropy: Entropy;
   readonly finder: Pick<DestinationFinder, "find">;
   /** Of the servers that MX records name. */
-  readonly exchangerPort: number;
+  exchangerPort(): number;
   /** By name at every attempt, as all that is looked up here; undefined where the configuration has the egress no more. */
   exchangerTerms(egress: string | undefined): SiteTerms | undefined;
   /** Undefined where the configuration has it or the egress no more. */
@@ -177,6 +177,11 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#inHand.report(true);
   }
 
+  /** The configuration changed: what stands ends with what it carries, and what follows goes by what holds now. */
+  renew(): void {
+    for (const [site, pool] of this.#pools) pool.renew(this.#limitsOf(site));
+  }
+
   /** An operator wants it tried now. */
   unblocked(lane: Lane): void {
     this.#parts.queue.unblock(this.#openings.unblock(lane));
@@ -245,15 +250,16 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   gone(courier: Courier, failure: Transient | undefined, load: Load | undefined): void {
     const pool = this.#pool(courier);
-    if (this.#isStopping && failure !== undefined && isStopped(failure)) {
+    const isEndedHere = failure !== undefined && isStopped(failure);
+    if (this.#isStopping && isEndedHere) {
       pool.gone(courier, undefined, true);
       return this.#checkQuiet();
     }
     if (load !== undefined) {
-      if (failure !== undefined) this.#aftermath.notTried(load, failure, attemptOf(courier));
+      if (failure !== undefined && !isEndedHere) this.#aftermath.notTried(load, failure, attemptOf(courier));
       this.#addFirst(pool, load);
     }
-    pool.gone(courier, failure, this.#isStopping);
+    pool.gone(courier, isEndedHere ? undefined : failure, this.#isStopping);
     this.#work(pool);
     this.#inHand.report(!pool.hasWaiting);
     this.#tidy(pool);
@@ -317,11 +323,11 @@ export class Dispatcher implements CourierHandler, QueueListener {
         const { hosts, order } = destination;
         const site = through(egress, destination.site);
         this.#openings.sited(lane, site);
-        const { exchangerPort, entropy, queue } = this.#parts;
+        const { entropy, queue } = this.#parts;
         if (loads.some(({ message }) => message.claimedFrom === lane)) queue.sited(lane, site);
         const target = (): Target | undefined => {
           const terms = this.#parts.exchangerTerms(egress);
-          return terms && exchangerTarget(hosts, exchangerPort, terms, () => entropy.fraction());
+          return terms && exchangerTarget(hosts, this.#parts.exchangerPort(), terms, () => entropy.fraction());
         };
         for (const load of loads) this.#toSite(load, site, { order, limits, target });
         return;
@@ -372,6 +378,13 @@ export class Dispatcher implements CourierHandler, QueueListener {
     const pool = new Pool(this.#parts, site, limits, this);
     this.#pools.set(site, pool);
     return pool;
+  }
+
+  /** Undefined where the configuration has the next hop or the egress no more. */
+  #limitsOf(site: Site): SiteLimits | undefined {
+    const hop = parseLane(site); // a smart host's site is named as its lane
+    if (hop?.kind === "smarthost") return this.#parts.smartHost(hop.name, hop.egress)?.limits;
+    return this.#parts.exchangerTerms(undefined)?.limits;
   }
 
   #pool(courier: Courier): Pool {

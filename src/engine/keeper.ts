@@ -98,21 +98,21 @@ export class Keeper {
   #isFailing = false; // the orders failed, until they are tried again
   #isScheduled = false;
   #wake: Instant | undefined;
-  readonly #looks: readonly Look[];
+  #looks: readonly Look[];
 
   constructor({ store, clock, mails, queue, control, full, expire }: KeeperParts) {
-    // The second one is a walk of its own: what lies between the two ages must not hold up the first.
-    const ofNobody = expiresAt(0, expire, "");
-    this.#looks = [
-      { senders: "all", age: expire, after: 0, isUnderWay: false },
-      ...(ofNobody < expire ? [{ senders: "null" as const, age: ofNobody, after: 0, isUnderWay: false }] : []),
-    ];
+    this.#looks = looksFor(expire);
     this.#store = store;
     this.#clock = clock;
     this.#mails = mails;
     this.#queue = queue;
     this.#control = control;
     this.#full = full;
+  }
+
+  /** The life of a message, from now on. */
+  setExpire(expire: Duration): void {
+    this.#looks = looksFor(expire);
   }
 
   /** Recovery at start: what was in hand waits again, what is paused is told before all else. Answers how many deliveries that were. */
@@ -339,6 +339,15 @@ export class Keeper {
     this.#wake = wake;
     this.#queue.say({ kind: "wake", at: wake });
   }
+}
+
+/** The second one is a walk of its own: what lies between the two ages must not hold up the first. */
+function looksFor(expire: Duration): readonly Look[] {
+  const ofNobody = expiresAt(0, expire, "");
+  return [
+    { senders: "all", age: expire, after: 0, isUnderWay: false },
+    ...(ofNobody < expire ? [{ senders: "null" as const, age: ofNobody, after: 0, isUnderWay: false }] : []),
+  ];
 }
 
 function parks(commit: Commit): boolean {

@@ -43,8 +43,8 @@ export class Places {
 
 export interface LegParts {
   readonly transport: Transport;
-  readonly ehloName: string;
-  readonly ownName?: string | undefined;
+  ehloName(): string;
+  ownName?(): string;
   /** Hears every reply. */
   readonly overhear: (reply: ServerReply) => void;
 }
@@ -77,8 +77,8 @@ export class Leg implements SocketHandler {
     const { port, isImplicitTls, tls, credentials, isOurRelay, authorities, egress } = target;
     const starts = isImplicitTls || tls === "none" || isInClear ? "none" : tls;
     this.dialogue = new Dialogue({
-      ehloName: egress.ehloName ?? parts.ehloName,
-      ownName: parts.ownName,
+      ehloName: egress.ehloName ?? parts.ehloName(),
+      ownName: parts.ownName?.(),
       tls: starts === "verify" ? "required" : starts,
       isSecured: isImplicitTls,
       credentials,

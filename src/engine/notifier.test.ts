@@ -14,7 +14,7 @@ import { parseAddressPattern } from "../core/policy/address-pattern.ts";
 import { StorageError } from "../ports/content.ts";
 import type { Arrival } from "../ports/store.ts";
 import type { DeliveryInHand, MessageInHand } from "./load.ts";
-import { type Fared, Notifier, type NotifierParts } from "./notifier.ts";
+import { type Fared, Notifier, type NotifierParts, type NotifierTerms } from "./notifier.ts";
 
 interface Scene {
   readonly notifier: Notifier;
@@ -22,7 +22,7 @@ interface Scene {
   readonly events: Event[];
 }
 
-function scene(parts: Partial<NotifierParts> = {}): Scene {
+function scene({ postmaster, ...parts }: Partial<NotifierParts & NotifierTerms> = {}): Scene {
   const clock = new FakeClock();
   const events: Event[] = [];
   let ids = 0;
@@ -35,9 +35,7 @@ function scene(parts: Partial<NotifierParts> = {}): Scene {
         throw new Error("no content is in a file here");
       },
     },
-    hostname: "relay.example",
-    postmaster: undefined,
-    delayNotice: undefined,
+    terms: () => ({ hostname: "relay.example", postmaster, delayNotice: undefined }),
     routes: () => [
       {
         recipient: undefined,

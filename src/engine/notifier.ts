@@ -40,11 +40,16 @@ export interface NotifierParts {
   readonly entropy: Entropy;
   readonly recorder: Recorder;
   readonly files: Pick<ContentFiles, "open">;
+  terms(): NotifierTerms;
+  routes(): readonly Route[];
+}
+
+/** What the configuration says of reports. */
+export interface NotifierTerms {
   readonly hostname: string;
   /** Who hears of messages without a sender that fail. */
   readonly postmaster: Mailbox | undefined;
   readonly delayNotice: DelayNotice;
-  routes(): readonly Route[];
 }
 
 /** How one recipient fared in an attempt. */
@@ -92,16 +97,18 @@ export class Notifier {
   readonly #bySender = allowance(DSN.perSenderMax, DSN.sendersCounted);
   readonly #ofSuccess = allowance(DSN.successesPerSenderMax, DSN.sendersCounted);
   readonly #toPostmaster = allowance(DSN.doubleBouncesMax, 1);
-  readonly #delays: ReturnType<typeof delayPolicy>;
 
   constructor(parts: NotifierParts) {
     this.#parts = parts;
-    this.#delays = delayPolicy(parts.delayNotice);
   }
 
   /** The age at which a delivery is late. */
   get delayAfter(): number {
     return this.#delays.after;
+  }
+
+  get #delays(): ReturnType<typeof delayPolicy> {
+    return delayPolicy(this.#parts.terms().delayNotice);
   }
 
   /** Whether somebody is to be told of this, and where not, why. */
@@ -111,7 +118,7 @@ export class Notifier {
     const notice = noticeOf({ action, reversePath: envelope.from, notify, isPassedOn, tellsDelays });
     if (notice !== "null-sender" || action !== "failed") return notice;
     if (envelope.isNotice === true) return "to-postmaster";
-    const { postmaster } = this.#parts;
+    const { postmaster } = this.#parts.terms();
     if (postmaster === undefined) return "null-sender";
     // Also where it was another relay's report: each notice would cause the next one.
     if (delivery.recipient.toLowerCase() === postmaster.text.toLowerCase()) return "postmasters-own";
@@ -163,7 +170,7 @@ export class Notifier {
 
   #addressee({ from }: StoredEnvelope): Addressee {
     if (from !== "") return { audience: "sender", address: from };
-    return { audience: "postmaster", address: this.#parts.postmaster?.text ?? "" };
+    return { audience: "postmaster", address: this.#parts.terms().postmaster?.text ?? "" };
   }
 
   /** Address literals are routed for nobody. */
@@ -195,14 +202,14 @@ export class Notifier {
     triedUntil: Instant | undefined,
     { audience, address }: Addressee,
   ): Omit<Report, "returned"> {
-    const { clock, entropy, hostname } = this.#parts;
+    const { clock, entropy } = this.#parts;
     const now = clock.now();
     const { envelope, receivedAt } = message;
     return {
       action,
       id: messageId(now, entropy.octets(5)),
       now,
-      hostname,
+      hostname: this.#parts.terms().hostname,
       audience,
       to: address,
       envelopeId: envelope.envelopeId,

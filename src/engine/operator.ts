@@ -1,4 +1,5 @@
 import type { Instant } from "../core/base/time.ts";
+import type { ConfigChange } from "../core/config/diff.ts";
 import type { QueueAction } from "../core/queue/action.ts";
 import { REASONS, type Reason } from "../core/queue/reason.ts";
 import type { SelectionTexts } from "../core/queue/selection.ts";
@@ -95,8 +96,11 @@ export interface QueueQuery {
 
 /** What was asked for is not done, and why. */
 export interface Refusal {
-  /** The request is wrong, there is nothing that it could be about, or the store failed and may not do so later. */
-  readonly kind: "wrong" | "nothing" | "failed";
+  /**
+   * The request is wrong, there is nothing that it could be about, the store failed and may not do so later, or the
+   * configuration is not valid.
+   */
+  readonly kind: "wrong" | "nothing" | "failed" | "invalid";
   readonly refused: string;
 }
 
@@ -130,6 +134,33 @@ export interface PauseRequest {
 export interface PauseChange extends PauseRequest {
   /** False where it was so already. */
   readonly isChange: boolean;
+}
+
+/** To go by the configuration as it is now; or only to say what that would change. */
+export interface ReloadRequest {
+  readonly isDryRun: boolean;
+  /** Another file than the relay was started with, as an absolute path; for a dry run only. */
+  readonly file?: string;
+}
+
+/** What a reload did, or would do. */
+export interface ReloadReport {
+  /** The file, or `WAYPOST_RELAYHOST`. */
+  readonly source: string;
+  readonly changes: readonly ConfigChange[];
+  /** What is permitted and probably not meant. */
+  readonly warnings: readonly string[];
+}
+
+/** `refused`: it is not valid, or something that it asks for is not to be had; nothing was changed. */
+export type ReloadAnswer = ReloadReport | Refusal;
+
+/** A request as it came. */
+export function reloadRequest(text: unknown): ReloadRequest | Refusal {
+  const { isDryRun, file } = (typeof text === "object" && text !== null ? text : {}) as Record<string, unknown>;
+  if (typeof isDryRun !== "boolean" || (file !== undefined && typeof file !== "string"))
+    return { kind: "wrong", refused: "a reload takes isDryRun, and the file for a dry run" };
+  return file === undefined ? { isDryRun } : { isDryRun, file };
 }
 
 /** What can be asked of the stores, whether the relay runs or not. */

@@ -274,6 +274,15 @@ export class Pool {
       if (waiting.length === 0 && couriers.size === 0) this.#ways.delete(order);
   }
 
+  /** What it is for may be another server by now, or other terms: each connection ends with what it carries. */
+  renew(limits: SiteLimits | undefined): void {
+    this.#limits = limits ?? this.#limits;
+    for (const courier of this.#couriers.keys()) {
+      this.#leaving.add(courier);
+      if (courier.isBetweenTransactions) courier.close();
+    }
+  }
+
   /** Connections that would have work. */
   get #wanted(): number {
     let waiting = 0;

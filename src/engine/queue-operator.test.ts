@@ -74,7 +74,14 @@ function scene(
   };
   const clock = { now: () => now, monotonic: () => now, soon: queueMicrotask };
   const recorder = { record: (event: Event) => void events.push(event) };
-  const parts = { queue, client, recorder, clock, smartHosts: ["a", "primary"], egresses: ["bulk", "news"] };
+  const parts = {
+    queue,
+    client,
+    recorder,
+    clock,
+    smartHosts: () => ["a", "primary"],
+    egresses: () => ["bulk", "news"],
+  };
   return { operator: new QueueOperator(parts), events, steps, timers };
 }
 

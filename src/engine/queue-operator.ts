@@ -25,9 +25,9 @@ export interface QueueOperatorParts {
   readonly recorder: Recorder;
   readonly clock: Pick<Clock, "now" | "monotonic" | "soon">;
   /** Names of the smart hosts in the configuration. */
-  readonly smartHosts: readonly string[];
+  smartHosts(): readonly string[];
   /** And of the egresses. */
-  readonly egresses: readonly string[];
+  egresses(): readonly string[];
 }
 
 /** What an operator does to queued mail: found here, page by page, and done by the store thread, step by step. */
@@ -58,6 +58,21 @@ export class QueueOperator {
       inHand: report.inHand,
     });
     return report;
+  }
+
+  /** These next hops are not what they were: what waits for them is tried now. */
+  async tryAgain(smartHosts: readonly string[]): Promise<void> {
+    for (const name of smartHosts)
+      for (const egress of [undefined, ...this.#parts.egresses()])
+        await this.#retry(through(egress, smartHostLane(name)));
+  }
+
+  async #retry(lane: Lane): Promise<void> {
+    for (let after: string | undefined; ;) {
+      const done = await this.act({ action: "retry", selection: { lane }, after });
+      if ("refused" in done || done.after === undefined) return; // the log says what was done; what was not waits its time
+      ({ after } = done);
+    }
   }
 
   /** One that nothing is meant by is wrong where it names something that is not there. */
@@ -130,7 +145,8 @@ export class QueueOperator {
 
   /** Set where neither the configuration nor the queue knows the lane. Mail for any domain may come. */
   #strange(lane: Lane): Refusal | undefined {
-    const { queue, smartHosts, egresses } = this.#parts;
+    const { queue } = this.#parts;
+    const [smartHosts, egresses] = [this.#parts.smartHosts(), this.#parts.egresses()];
     const hop = parseLane(lane);
     if (hop === undefined || queue.hasLane(lane)) return undefined;
     if (hop.kind === "smarthost" && !smartHosts.includes(hop.name))
@@ -149,7 +165,7 @@ export class QueueOperator {
 
   #nearest(lane: Lane): Lane | undefined {
     const egress = parseLane(lane)?.egress;
-    const named = this.#parts.smartHosts.map((name) => through(egress, smartHostLane(name)));
+    const named = this.#parts.smartHosts().map((name) => through(egress, smartHostLane(name)));
     return nearestLane(lane, [...named, ...this.#queued()]);
   }
 

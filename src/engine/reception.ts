@@ -99,6 +99,11 @@ export class Reception implements SocketHandler {
     this.#run(this.#session.abort(reply));
   }
 
+  /** The configuration changed: `judge` says who this is now. */
+  review(judge: (identity: Identity) => Identity): void {
+    this.#answers.review(judge);
+  }
+
   received(octets: Uint8Array): void {
     if (this.#isOver) return;
     this.#guard(() => {

@@ -23,6 +23,8 @@ function scene(
   fromMail(message: MailToQueue, thread?: number): void;
   fromStore(message: StoreToQueue): void;
   standings(lanes: readonly string[], busiest?: number): QueueToControl;
+  /** After a change of the limits that it was made with. */
+  limitsChanged(): void;
   pass(ms: number): void;
 } {
   const mails = Array.from({ length: mailThreads }, (): QueueToMail[] => []);
@@ -59,6 +61,7 @@ function scene(
     fromStore: (message: StoreToQueue) => scheduler.fromStore(message),
     standings: (lanes: readonly string[], busiest = 0) =>
       scheduler.fromControl({ kind: "standings", number: 7, lanes, busiest }),
+    limitsChanged: () => scheduler.limitsChanged(),
     pass(ms: number) {
       s.now += ms;
       const due = timers.filter(({ at }) => at <= s.now);
@@ -802,4 +805,36 @@ test("a disk without room, and the bound of all connections, are what a site wai
   expect(s.standings([], 20).busiest).toMatchObject([
     { site: `smarthost/${open - 1}`, connections: 0, wanted: 1, isCrowdedOut: true },
   ]);
+});
+
+test("bounds of a site that are lowered while it is in use hold from then on, and what was begun counts", () => {
+  const limits: { connectionsMax: number; messagesPerMinute?: number } = { connectionsMax: 10, messagesPerMinute: 30 };
+  const s = scene(1, () => [], limits);
+  s.fromMail({ kind: "demand", site: lane, connections: 10 });
+  expect(granted(s.mails[0]!)).toBe(QUEUE.windowStart);
+  const permitted = (): number => s.mails[0]!.filter(({ kind }) => kind === "permitted").length;
+  for (let n = 0; n < 4; n++) s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
+  expect(permitted()).toBe(4);
+  Object.assign(limits, { connectionsMax: 2, messagesPerMinute: 5 });
+  s.limitsChanged();
+  for (let n = 0; n < 4; n++) s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: false });
+  expect(permitted()).toBe(5); // four of this minute are gone already
+  for (let n = 0; n < 3; n++) s.fromMail(released(undefined));
+  s.fromMail({ kind: "demand", site: lane, connections: 10 });
+  expect(s.standings([lane]).lanes[0]!.site).toMatchObject({ connections: 2, connectionsMax: 2 });
+});
+
+test("bounds that are raised, or fall away, let more begin at once", () => {
+  const limits: { messagesPerMinute: number | undefined } = { messagesPerMinute: 1 };
+  const s = scene(1, () => [], limits);
+  s.fromMail({ kind: "demand", site: lane, connections: 1 });
+  const permitted = (): number => s.mails[0]!.filter(({ kind }) => kind === "permitted").length;
+  for (let n = 0; n < 5; n++) s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: n === 0 });
+  expect(permitted()).toBe(1);
+  limits.messagesPerMinute = 3;
+  s.limitsChanged();
+  expect(permitted()).toBe(3);
+  limits.messagesPerMinute = undefined;
+  s.limitsChanged();
+  expect(permitted()).toBe(5);
 });

@@ -138,6 +138,11 @@ export class Scheduler {
     }
   }
 
+  /** The configuration changed: bounds of sites, and where mail may go meanwhile. */
+  limitsChanged(): void {
+    this.#sites.limitsChanged();
+  }
+
   /** What it knows of why mail waits. Changes nothing. */
   fromControl({ number, lanes, busiest }: ControlToQueue): QueueToControl {
     const { sites, leftOut } = this.#sites.busiest(busiest);

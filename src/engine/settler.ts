@@ -22,7 +22,7 @@ export interface SettlerParts {
   readonly recorder: Recorder;
   readonly notifier: Pick<Notifier, "notice" | "parts" | "report" | "delayAfter">;
   readonly ages: Pick<ClockWatch, "receivedByNow">;
-  readonly policy: DeliveryPolicy;
+  policy(): DeliveryPolicy;
   /** What the routes say now: the lanes in the order of the route's steps, none where no route takes it. */
   lanesOf(from: string, recipient: string): readonly Lane[];
 }
@@ -89,9 +89,9 @@ export class Settler {
   /** What follows from the outcome of an attempt; `attempts` has it included. */
   decide(message: MessageInHand, attempts: number, outcome: Outcome): Decision {
     if (outcome.kind === "delivered") return DELIVERED;
-    const { policy, clock, entropy } = this.#parts;
+    const { clock, entropy } = this.#parts;
     const tried = { attempts, expiresAt: this.#expiresAt(message) };
-    return settle(outcome, tried, policy, clock.now(), entropy.fraction());
+    return settle(outcome, tried, this.#parts.policy(), clock.now(), entropy.fraction());
   }
 
   /** What one attempt of a load brought. */
@@ -187,8 +187,8 @@ export class Settler {
   }
 
   #expiresAt({ receivedAt, envelope }: MessageInHand): Instant {
-    const { ages, policy } = this.#parts;
-    return expiresAt(ages.receivedByNow(receivedAt), policy.expire, envelope.from);
+    const { ages } = this.#parts;
+    return expiresAt(ages.receivedByNow(receivedAt), this.#parts.policy().expire, envelope.from);
   }
 
   /** What is too old ends. `text` is what was said, for the operator. */

@@ -4,7 +4,7 @@ import { type Duration, minute } from "../core/base/time.ts";
 import { SITE_RETRY, wait } from "../core/queue/backoff.ts";
 import { Rate } from "../core/queue/rate.ts";
 import { type RateStanding, type SiteStanding, limitsMet } from "../core/queue/site-standing.ts";
-import { PROBE_WINDOW, type Window, freshWindow, narrowed, widened } from "../core/queue/window.ts";
+import { PROBE_WINDOW, type Window, bounded, freshWindow, narrowed, widened } from "../core/queue/window.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { SiteLimits } from "../core/routing/site-terms.ts";
 import type { Block, Rated, Site, SiteReport } from "../ports/queue.ts";
@@ -49,8 +49,8 @@ interface SiteState {
   readonly kept: number[];
   /** Lanes with claimed deliveries that go there. */
   readonly lanes: Set<Lane>;
-  readonly limits: SiteLimits;
-  readonly rates: SiteRecord["rates"];
+  limits: SiteLimits;
+  rates: SiteRecord["rates"];
   /** Mail threads with something that waits for its permit, first come, first served. */
   readonly asking: Readonly<Record<Rated, number[]>>;
   /** Rings when a rate has room again, at `timerAt` by the monotonic clock. */
@@ -203,7 +203,7 @@ export class Sites {
   #standing(site: Pick<SiteState, keyof SiteRecord | "name" | "limits" | "slots" | "wanted">): SiteStanding {
     const { name, limits, rates } = site;
     const now = this.#clock.monotonic();
-    const rateOf = (rate: Rate | undefined, limit: number | undefined): RateStanding | undefined => {
+    const standingOf = (rate: Rate | undefined, limit: number | undefined): RateStanding | undefined => {
       if (rate === undefined || limit === undefined) return undefined;
       const left = Math.ceil(rate.freeAt(now) - now);
       return { begun: limit - rate.room(now), limit, nextAt: left > 0 ? this.#clock.now() + left : undefined };
@@ -215,12 +215,22 @@ export class Sites {
       window: site.window.limit,
       connectionsMax: limits.connectionsMax,
       wanted: sum(site.wanted),
-      newConnections: rateOf(rates.connection, limits.connectionsPerMinute),
-      messages: rateOf(rates.message, limits.messagesPerMinute),
+      newConnections: standingOf(rates.connection, limits.connectionsPerMinute),
+      messages: standingOf(rates.message, limits.messagesPerMinute),
       block: block === undefined ? undefined : { until: block.until, text: block.text },
       isCrowdedOut: this.#room(site) <= 0,
       isDiskFull: !this.#mayDeliver,
     };
+  }
+
+  /** Their bounds may be others now. */
+  limitsChanged(): void {
+    for (const site of this.#sites.values()) {
+      site.limits = this.#parts.limitsOf(site.name);
+      Object.assign(site, adapted(site, site.limits));
+      this.#permitAll(site);
+      this.#grant(site);
+    }
   }
 
   /** What may be given out may have changed for all. */
@@ -237,7 +247,8 @@ export class Sites {
     if (site === undefined) {
       const perThread = (): number[] => this.#mails.map(() => 0);
       const limits = this.#parts.limitsOf(name);
-      const found = this.#resting.get(name) ?? freshRecord(limits);
+      const rested = this.#resting.get(name);
+      const found = rested === undefined ? freshRecord(limits) : { ...rested, ...adapted(rested, limits) };
       this.#resting.delete(name);
       site = {
         name,
@@ -444,11 +455,27 @@ export class Sites {
   }
 }
 
-function freshRecord({ connectionsMax, connectionsPerMinute, messagesPerMinute }: SiteLimits): SiteRecord {
-  const rate = (most: number | undefined): Rate | undefined =>
-    most === undefined ? undefined : new Rate(most, minute + OUTBOUND.rateSlack);
-  const rates = { message: rate(messagesPerMinute), connection: rate(connectionsPerMinute) };
+function freshRecord(limits: SiteLimits): SiteRecord {
+  const { connectionsMax, connectionsPerMinute, messagesPerMinute } = limits;
+  const rates = { message: rateOf(messagesPerMinute), connection: rateOf(connectionsPerMinute) };
   return { window: freshWindow(connectionsMax), failures: 0, block: NO_BLOCK, isProven: false, rates };
+}
+
+function rateOf(most: number | undefined, before?: Rate): Rate | undefined {
+  if (most === undefined) return undefined;
+  return before === undefined ? new Rate(most, minute + OUTBOUND.rateSlack) : before.withLimit(most);
+}
+
+/** What is known of a site, under bounds that may be others than it was found under. */
+function adapted({ window, rates }: SiteRecord, limits: SiteLimits): Pick<SiteRecord, "window" | "rates"> {
+  const { connectionsMax, connectionsPerMinute, messagesPerMinute } = limits;
+  return {
+    window: bounded(window, connectionsMax),
+    rates: {
+      message: rateOf(messagesPerMinute, rates.message),
+      connection: rateOf(connectionsPerMinute, rates.connection),
+    },
+  };
 }
 
 function sum(numbers: readonly number[]): number {

@@ -11,7 +11,7 @@ import type { HistoryEntry } from "../ports/history.ts";
 import { deliveryRow } from "../ports/store.ts";
 import { StoreOperator } from "./store-operator.ts";
 
-const FACTS = { version: "1.2.3", startedAt: 0, config: { hostname: "relay.test", listeners: [] } };
+const FACTS = () => ({ version: "1.2.3", startedAt: 0, config: { hostname: "relay.test", listeners: [] } });
 const space = (): { freeOctets: number; neededOctets: number } => ({ freeOctets: 2, neededOctets: 1 });
 const NOW = 1_000_000;
 const clock = { now: () => NOW };
@@ -27,7 +27,13 @@ test("status begins with the lanes that are in trouble, and counts those that it
   database.close();
   const reader = new QueueReader(file);
   const history = new HistoryReader(path.join(folder, "history"));
-  const { lanes, lanesLeftOut } = new StoreOperator({ facts: FACTS, queue: reader, history, clock, space }).status();
+  const { lanes, lanesLeftOut } = new StoreOperator({
+    facts: FACTS,
+    queue: reader,
+    history,
+    clock,
+    space,
+  }).status();
   expect(lanes.slice(0, 3)).toMatchObject([
     { lane: "smarthost/3", blockedUntil: soon },
     { lane: "smarthost/25", waiting: 25, blockedUntil: undefined },

@@ -36,7 +36,7 @@ export interface RelayFacts {
 }
 
 export interface StoreOperatorParts {
-  readonly facts: RelayFacts;
+  facts(): RelayFacts;
   readonly queue: QueueRecords;
   readonly history: { find(id: string, since: number): readonly HistoryEntry[] };
   readonly clock: Pick<Clock, "now">;
@@ -55,7 +55,7 @@ export class StoreOperator implements Operator {
   }
 
   status(): StatusReport {
-    const { version, startedAt, config } = this.#parts.facts;
+    const { version, startedAt, config } = this.#parts.facts();
     const { waiting, inHand, oldest } = this.#queue.depth();
     const now = this.#parts.clock.now();
     return {

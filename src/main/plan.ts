@@ -1,5 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Config, ListenAddress } from "../core/config/config.ts";
+import type { ReloadAnswer, ReloadRequest } from "../engine/operator.ts";
+import type { PemPair } from "../adapters/net/tls-context.ts";
 import type { SharedSessions } from "./session-count.ts";
 
 /** What every thread is told at its start. Plain data. */
@@ -8,8 +10,8 @@ export interface RelayPlan {
   readonly startedAt: number;
   readonly config: Config;
   readonly mailThreads: number;
-  /** PEM texts. */
-  readonly tls: { readonly certificate: string; readonly key: string } | undefined;
+  /** What each listener shows, in the order of the configuration; nothing without TLS. */
+  readonly certificates: readonly (readonly PemPair[])[];
   /** PEM texts by smart host's name. */
   readonly authorities: Readonly<Record<string, readonly string[]>>;
   /** Tickets of one listener are good on all mail threads, and nowhere else. */
@@ -17,12 +19,19 @@ export interface RelayPlan {
   readonly isTerminal: boolean;
 }
 
+/** Of a listener, in the order of the configuration. */
+export interface ListeningPlace {
+  /** Its port is settled once a mail thread listens there. */
+  readonly address: ListenAddress;
+  /** Its number among the counts that the mail threads share: its own, also when the order changes. */
+  readonly place: number;
+}
+
 export interface MailThreadData {
   readonly plan: RelayPlan;
   readonly sessions: SharedSessions;
   readonly index: number;
-  /** Where to listen, in the order of the configuration; ports are settled. */
-  readonly addresses: readonly ListenAddress[];
+  readonly listening: readonly ListeningPlace[];
   readonly store: MessagePort;
   readonly queue: MessagePort;
 }
@@ -53,10 +62,28 @@ export type ThreadReport =
   /** A mail thread: the ports it listens on; the store thread: deliveries that were in hand. */
   | { readonly kind: "ready"; readonly ports?: readonly number[]; readonly recovered?: number }
   | { readonly kind: "failed"; readonly text: string; readonly isDiskFull?: boolean }
-  | { readonly kind: "stopped" };
+  | { readonly kind: "stopped" }
+  | ThreadAnswer
+  /** The control thread: somebody asks for a reload, or what one would change. */
+  | { readonly kind: "asked"; readonly number: number; readonly request: ReloadRequest };
+
+/** The answer to a `prepare` or `adopt`, in their order. */
+export type ThreadAnswer =
+  | { readonly kind: "prepared"; readonly ports: readonly number[] }
+  | { readonly kind: "not-prepared"; readonly text: string }
+  | { readonly kind: "adopted" };
 
 /** What the main thread tells a thread. */
-export type ThreadOrder = { readonly kind: "stop" };
+export type ThreadOrder =
+  | { readonly kind: "stop" }
+  /** A mail thread: be ready to go by another plan. Nothing changes yet. */
+  | { readonly kind: "prepare"; readonly plan: RelayPlan; readonly listening: readonly ListeningPlace[] }
+  /** Another thread cannot: what was prepared is dropped. */
+  | { readonly kind: "abandon" }
+  /** Go by this plan from now on. `changedHosts`: smart hosts that are not what they were. */
+  | { readonly kind: "adopt"; readonly plan: RelayPlan; readonly changedHosts: readonly string[] }
+  /** The control thread: what became of a request. */
+  | { readonly kind: "answer"; readonly number: number; readonly answer: ReloadAnswer };
 
 /** Paths in the data folder. */
 export function dataPaths(data: string): {

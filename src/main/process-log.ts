@@ -10,6 +10,7 @@ import { eventFormat } from "./threads/event-format.ts";
 /** The log of the whole process, on stdout. */
 export class ProcessLog {
   readonly recorder: Recorder;
+  readonly #events: EventRecorder;
   readonly isTerminal = process.stdout.isTTY;
   readonly #writer: LineWriter;
 
@@ -22,7 +23,12 @@ export class ProcessLog {
       pendingOctetsMax: LOGS.pendingOctetsMax,
       droppedLine,
     });
-    this.recorder = new EventRecorder({ level, clock, format, sink: (line) => this.#writer.write(line) });
+    this.#events = new EventRecorder({ level, clock, format, sink: (line) => this.#writer.write(line) });
+    this.recorder = this.#events;
+  }
+
+  setLevel(level: EventLevel): void {
+    this.#events.setLevel(level);
   }
 
   write(lines: string): void {

@@ -1,15 +1,23 @@
-import { randomBytes } from "node:crypto";
-import fs from "node:fs";
 import net from "node:net";
-import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import { CONTROL } from "../core/base/limits.ts";
+import { CONTROL, RELOAD } from "../core/base/limits.ts";
+import { span } from "../core/base/span.ts";
 import { type Config, type ListenAddress, listenText } from "../core/config/config.ts";
 import { CONTROL_RETRY, wait } from "../core/queue/backoff.ts";
+import type { ReloadAnswer, ReloadRequest } from "../engine/operator.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import { takeDataFolder } from "./data-folder.ts";
-import type { ControlThreadData, MailThreadData, QueueThreadData, RelayPlan, StoreThreadData } from "./plan.ts";
+import type {
+  ControlThreadData,
+  ListeningPlace,
+  MailThreadData,
+  QueueThreadData,
+  RelayPlan,
+  StoreThreadData,
+  ThreadOrder,
+} from "./plan.ts";
+import { type Places, placesBy, placesFor, planFor } from "./plan-of.ts";
 import { sharedSessions } from "./session-count.ts";
 import { DiskFullError, PortTakenError, StartError } from "./start-error.ts";
 import { tellSurroundings } from "./surroundings.ts";
@@ -24,6 +32,8 @@ export interface RelayOptions {
   readonly log: (lines: string) => void;
   /** A thread died: the process has to end. */
   readonly onDeath: (text: string) => void;
+  /** A command asks for a reload. */
+  readonly reload: (request: ReloadRequest) => Promise<ReloadAnswer>;
 }
 
 /** The relay: its threads, started in order and watched. The main thread does nothing else. */
@@ -32,14 +42,18 @@ export class Relay {
   readonly #lock: { release(): void };
   readonly #threads: WatchedThread[] = [];
   #control: WatchedThread | undefined;
+  /** What the threads go by. */
+  #plan: RelayPlan;
+  #places: Places = new Map();
   #ports: readonly number[] = [];
   #isStopping = false;
 
   /** Rejects with `StartError` where the configuration asks for what the system does not give. */
   static async start(options: RelayOptions): Promise<Relay> {
-    const lock = takeDataFolder(options.config.data);
-    tellSurroundings(options.config, options.recorder);
-    const relay = new Relay(options, lock);
+    const { config, version, isTerminal, recorder } = options;
+    const plan = planFor(config, { version, isTerminal, startedAt: Date.now() });
+    const relay = new Relay(options, plan, takeDataFolder(config.data));
+    tellSurroundings(config, recorder);
     try {
       await relay.#run();
       return relay;
@@ -49,14 +63,33 @@ export class Relay {
     }
   }
 
-  private constructor(options: RelayOptions, lock: { release(): void }) {
+  private constructor(options: RelayOptions, plan: RelayPlan, lock: { release(): void }) {
     this.#options = options;
+    this.#plan = plan;
     this.#lock = lock;
   }
 
   /** The ports of the listeners, in the order of the configuration. */
   get ports(): readonly number[] {
     return this.#ports;
+  }
+
+  /**
+   * Goes by another configuration: first all threads get ready, then each goes by it. Sessions, queue and deliveries go on.
+   * Rejects with `StartError` where it asks for what is not to be had, and nothing is changed. One at a time.
+   */
+  async adopt(config: Config, changedHosts: readonly string[]): Promise<void> {
+    const plan = planFor(config, this.#plan);
+    const places = placesFor(config, this.#places);
+    if (plan.mailThreads > 1) await this.#checkNew(places);
+    const ready = await this.#prepare(plan, places);
+    this.#plan = plan;
+    this.#places = placesBy(config, ready);
+    this.#ports = ready.map(({ address }) => address.port);
+    const order: ThreadOrder = { kind: "adopt", plan: this.#planShown(), changedHosts };
+    // The queue knows of new bounds, and the control thread of new names, before mail asks by them.
+    for (const name of ["queue", "store", "mail"] as const) await this.#tellAll(name, order);
+    await this.#control?.order(order);
   }
 
   /** 421 to new sessions; what is under way is finished, for 30 s at most; all that ended is recorded. */
@@ -66,28 +99,59 @@ export class Relay {
     const started = performance.now();
     const { recorder } = this.#options;
     recorder.record({ event: "relay.stopping", because });
-    const inOrder = (name: ThreadName): WatchedThread[] => this.#threads.filter((thread) => thread.name === name);
-    await Promise.all(inOrder("mail").map((thread) => thread.stop()));
+    await Promise.all(this.#named("mail").map((thread) => thread.stop()));
     await this.#control?.stop();
-    for (const name of ["queue", "store"] as const) for (const thread of inOrder(name)) await thread.stop();
+    for (const name of ["queue", "store"] as const) for (const thread of this.#named(name)) await thread.stop();
     await this.#terminate();
     recorder.record({ event: "relay.stopped", elapsedMs: Math.round(performance.now() - started) });
   }
 
+  #named(name: ThreadName): WatchedThread[] {
+    return this.#threads.filter((thread) => thread.name === name);
+  }
+
+  async #checkNew(places: readonly ListeningPlace[]): Promise<void> {
+    const known = new Set([...this.#places.values()].map(({ place }) => place));
+    for (const { address, place } of places) if (!known.has(place)) await checkFree(address);
+  }
+
+  /** Answers the places with their ports. Where one thread cannot, none does. */
+  async #prepare(plan: RelayPlan, places: readonly ListeningPlace[]): Promise<readonly ListeningPlace[]> {
+    const mails = this.#named("mail");
+    let listening = places;
+    for (const thread of mails) {
+      const answer = await thread.order({ kind: "prepare", plan, listening });
+      if (answer?.kind === "prepared") {
+        listening = withPorts(listening, answer.ports);
+        continue;
+      }
+      for (const other of mails) other.tell({ kind: "abandon" });
+      const text = answer?.kind === "not-prepared" ? answer.text : `a mail thread did not answer within ${PATIENCE}`;
+      throw startError(text, plan.config);
+    }
+    return listening;
+  }
+
+  async #tellAll(name: ThreadName, order: ThreadOrder): Promise<void> {
+    const answers = await Promise.all(this.#named(name).map((thread) => thread.order(order)));
+    if (answers.every((answer) => answer?.kind === "adopted") || this.#isStopping) return;
+    // It may go by the old plan or by the new one: nobody knows, so that only a new start is certain.
+    this.#options.onDeath(`the ${name} thread did not go by the new configuration within ${PATIENCE}`);
+  }
+
+  /** With the addresses as they are. */
+  #planShown(): RelayPlan {
+    const { config } = this.#plan;
+    const listeners = config.listeners.map((listener, at) => ({
+      ...listener,
+      listen: { host: listener.listen.host, port: this.#ports[at]! },
+    }));
+    return { ...this.#plan, config: { ...config, listeners } };
+  }
+
   async #run(): Promise<void> {
-    const { config, version, isTerminal } = this.#options;
-    const mailThreads =
-      config.threads === "auto" ? Math.min(Math.max(availableParallelism() - 1, 1), 4) : config.threads;
-    const plan: RelayPlan = {
-      version,
-      startedAt: Date.now(),
-      config,
-      mailThreads,
-      tls: config.tls === undefined ? undefined : readTls(config.tls),
-      authorities: readAuthorities(config),
-      ticketSecret: randomBytes(32),
-      isTerminal,
-    };
+    const plan = this.#plan;
+    const { config, mailThreads, version } = plan;
     const mailStore = channels(mailThreads);
     const mailQueue = channels(mailThreads);
     const queueStore = new MessageChannel();
@@ -106,26 +170,23 @@ export class Relay {
       control: controlQueue.port2,
     } satisfies QueueThreadData);
     if (mailThreads > 1) for (const { listen } of config.listeners) await checkFree(listen);
-    const sessions = sharedSessions(config.listeners.length);
-    let addresses = config.listeners.map((listener) => listener.listen);
+    const sessions = sharedSessions();
+    let listening = placesFor(config);
     for (let index = 0; index < mailThreads; index++) {
       const data: MailThreadData = {
         plan,
         sessions,
         index,
-        addresses,
+        listening,
         store: mailStore[index]!.port1,
         queue: mailQueue[index]!.port1,
       };
       const { ports = [] } = await this.#thread("mail", data);
-      addresses = addresses.map(({ host }, at) => ({ host, port: ports[at]! }));
-      this.#ports = ports;
+      listening = withPorts(listening, ports);
     }
-    const listeners = config.listeners.map((listener, at) => ({ ...listener, listen: addresses[at]! }));
-    this.#startControl(
-      { ...plan, config: { ...config, listeners } },
-      { store: controlStore.port1, queue: controlQueue.port1 },
-    );
+    this.#places = placesBy(config, listening);
+    this.#ports = listening.map(({ address }) => address.port);
+    this.#startControl({ store: controlStore.port1, queue: controlQueue.port1 });
     // Mail flows by now; who reads that the relay started may give it a command at once.
     await Promise.race([this.#control?.started, sleep(CONTROL.startPatience, undefined, { ref: false })]);
     this.#options.recorder.record({
@@ -133,31 +194,37 @@ export class Relay {
       version,
       hostname: config.hostname,
       data: config.data,
-      listeners: listeners.map(({ name, listen }) => `${name} ${listenText(listen)}`),
+      listeners: this.#planShown().config.listeners.map(({ name, listen }) => `${name} ${listenText(listen)}`),
       mailThreads,
       recovered,
     });
   }
 
   /** The one thread that mail can do without: started again whenever it ends, later and later. */
-  #startControl(plan: RelayPlan, others: ControlPorts, failures = 0): void {
+  #startControl(others: ControlPorts, failures = 0): void {
     const startedAt = performance.now();
-    const data: ControlThreadData = { plan, store: lead(others.store), queue: lead(others.queue) };
+    const data: ControlThreadData = { plan: this.#planShown(), store: lead(others.store), queue: lead(others.queue) };
     this.#control = watchedThread("control", data, {
       log: this.#options.log,
+      asked: (number, request) => void this.#answer(number, request),
       ended: (text) => {
         if (this.#isStopping) return;
         const isSteady = performance.now() - startedAt > CONTROL.steadyAfter;
-        this.#restartControl(plan, others, text, isSteady ? 1 : failures + 1);
+        this.#restartControl(others, text, isSteady ? 1 : failures + 1);
       },
     });
   }
 
-  #restartControl(plan: RelayPlan, others: ControlPorts, text: string, failures: number): void {
+  async #answer(number: number, request: ReloadRequest): Promise<void> {
+    const answer = await this.#options.reload(request);
+    this.#control?.tell({ kind: "answer", number, answer });
+  }
+
+  #restartControl(others: ControlPorts, text: string, failures: number): void {
     const retryMs = wait(CONTROL_RETRY, failures, 0);
     this.#options.recorder.record({ event: "control.failed", text, retryMs });
     setTimeout(() => {
-      if (!this.#isStopping) this.#startControl(plan, others, failures);
+      if (!this.#isStopping) this.#startControl(others, failures);
     }, retryMs).unref();
   }
 
@@ -206,27 +273,10 @@ function channels(count: number): MessageChannel[] {
   return Array.from({ length: count }, () => new MessageChannel());
 }
 
-function readPem(file: string, what: string): string {
-  try {
-    return fs.readFileSync(file, "utf8");
-  } catch (error) {
-    throw new StartError(`${what} ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
+const PATIENCE = span(RELOAD.patience);
 
-function readTls(files: { readonly certificate: string; readonly key: string }): {
-  readonly certificate: string;
-  readonly key: string;
-} {
-  return { certificate: readPem(files.certificate, "the certificate"), key: readPem(files.key, "the key") };
-}
-
-function readAuthorities(config: Config): Record<string, readonly string[]> {
-  return Object.fromEntries(
-    config.smartHosts.flatMap(({ name, authorityFile }) =>
-      authorityFile === undefined ? [] : [[name, [readPem(authorityFile, "the authority")]]],
-    ),
-  );
+function withPorts(places: readonly ListeningPlace[], ports: readonly number[]): readonly ListeningPlace[] {
+  return places.map(({ address, place }, at) => ({ address: { host: address.host, port: ports[at]! }, place }));
 }
 
 /** With several listening threads a port that somebody has would be shared silently: try it alone first. */

@@ -1,9 +1,10 @@
 import { flushCompileCache } from "node:module";
-import type { Config } from "../core/config/config.ts";
-import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import { portOwner } from "../adapters/system/port-owner.ts";
+import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
+import { CertificateWatch } from "./certificate-watch.ts";
 import type { ProcessLog } from "./process-log.ts";
 import { Relay } from "./relay.ts";
+import { type GoodConfig, Reloader, type ReloaderParts } from "./reloader.ts";
 import { DiskFullError, FolderTakenError, PortTakenError, StartError } from "./start-error.ts";
 import { VERSION } from "./version.ts";
 
@@ -18,37 +19,67 @@ export interface Running {
   readonly log: ProcessLog;
 }
 
-/** Starts the relay in this process, and sees to it that signals stop it in order and that a dead thread ends it. */
-export async function run(config: Config, log: ProcessLog, advice: StartAdvice): Promise<Running> {
+/**
+ * Starts the relay in this process, and sees to it that signals stop it in order or have it reload, and that a dead thread
+ * ends it.
+ */
+export async function run(
+  running: GoodConfig,
+  read: ReloaderParts["read"],
+  log: ProcessLog,
+  advice: StartAdvice,
+): Promise<Running> {
   process.umask(0o077); // what the relay writes is its owner's, also in a folder that others may enter
   const die = (text: string): void => {
     log.recorder.record({ event: "relay.died", text });
     void log.flush().finally(() => process.exit(EXIT.software));
   };
   let relay: Relay | undefined;
+  const reloader = new Reloader({
+    recorder: log.recorder,
+    running,
+    read,
+    adopt: async (config, changedHosts) => {
+      await relay!.adopt(config, changedHosts);
+      log.setLevel(config.logs.level);
+    },
+  });
+  const watch = new CertificateWatch({
+    config: () => reloader.config,
+    changed: async (isFirstTry) => !("refused" in (await reloader.renew(isFirstTry))),
+  });
   onFirstStopSignal((signal) => {
+    watch.stop();
     void Promise.resolve(relay?.stop(signal))
       .then(() => log.flush())
       .finally(() => process.exit(0));
   });
+  // Before it runs there is nothing to reload, and the signal must not end it.
+  process.on("SIGHUP", () => void (relay && reloader.reload({ isDryRun: false })));
   try {
     relay = await Relay.start({
-      config,
+      config: running.config,
       version: VERSION,
       isTerminal: log.isTerminal,
       recorder: log.recorder,
       log: (lines) => log.write(lines),
       onDeath: die,
+      reload: (request) => reloader.reload(request),
     });
   } catch (error) {
-    if (error instanceof PortTakenError) throw new CommandFailure(portTaken(error, advice), EXIT.config);
-    if (error instanceof FolderTakenError) throw new CommandFailure(`${error.message}; ${advice.folder}`, EXIT.config);
-    if (error instanceof DiskFullError) throw new CommandFailure(error.message, EXIT.temporary);
-    if (error instanceof StartError) throw new CommandFailure(error.message, EXIT.config);
-    throw error;
+    throw failureOf(error, advice);
   }
+  await watch.start();
   flushCompileCache(); // a process that is killed leaves it unwritten
   return { relay, log };
+}
+
+function failureOf(error: unknown, advice: StartAdvice): unknown {
+  if (error instanceof PortTakenError) return new CommandFailure(portTaken(error, advice), EXIT.config);
+  if (error instanceof FolderTakenError) return new CommandFailure(`${error.message}; ${advice.folder}`, EXIT.config);
+  if (error instanceof DiskFullError) return new CommandFailure(error.message, EXIT.temporary);
+  if (error instanceof StartError) return new CommandFailure(error.message, EXIT.config);
+  return error;
 }
 
 /**

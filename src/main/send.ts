@@ -89,7 +89,7 @@ export function sendTestMessage(site: SmartHost, message: TestMessage): Promise<
         transport: new NetTransport(),
         clock,
         files: NO_FILES,
-        ehloName: message.hostname,
+        ehloName: () => message.hostname,
         brokenTls: new BrokenTls(clock),
       },
       "send",

@@ -7,7 +7,7 @@ const LIMITS: SessionLimits = { sessionsMax: 10, perStrangerMax: 2, perTrustedMa
 const STRANGER = "192.0.2.1";
 
 function count(limits: Partial<SessionLimits> = {}): SessionCount {
-  return new SessionCount(sharedSessions(1), 0, { ...LIMITS, ...limits });
+  return new SessionCount(sharedSessions(), 0, { ...LIMITS, ...limits });
 }
 
 test("a stranger's address has its limit, and room again when one leaves", () => {
@@ -55,7 +55,7 @@ test("who leaves gives back all that it had, once", () => {
 });
 
 test("a listener has its own limit, an address one on all listeners", () => {
-  const shared = sharedSessions(2);
+  const shared = sharedSessions();
   const [one, other] = [0, 1].map((at) => new SessionCount(shared, at, { ...LIMITS, sessionsMax: 3 })) as [
     SessionCount,
     SessionCount,
@@ -73,7 +73,7 @@ test.each([
   { name: "the address's", limits: { sessionsMax: 1_000_000, perStrangerMax: 1, perTrustedMax: 1000 } },
   { name: "a limit of one", limits: { sessionsMax: 1, perStrangerMax: 1, perTrustedMax: 1 } },
 ])("two threads together keep exactly to a limit: $name", async ({ limits }) => {
-  const shared = sharedSessions(1);
+  const shared = sharedSessions();
   const program = new URL("../../test/programs/enter-sessions.ts", import.meta.url);
   const workers = [0, 1].map(() => new Worker(program, { workerData: { shared, limits } }));
   await Promise.all(workers.map((worker) => once(worker, "message")));

@@ -20,8 +20,8 @@ export interface SharedSessions {
 const BUCKET = 2; // all sessions of its addresses, then those of strangers among them
 const TRUSTED_PLACES = 2; // the listener's and the first of a bucket; a stranger has the second too
 
-export function sharedSessions(listeners: number): SharedSessions {
-  const places = listeners + SESSIONS.addressBuckets * BUCKET;
+export function sharedSessions(): SharedSessions {
+  const places = SESSIONS.listenerPlaces + SESSIONS.addressBuckets * BUCKET;
   return {
     counts: new SharedArrayBuffer(places * Int32Array.BYTES_PER_ELEMENT),
     seed: randomBytes(16).toString("hex"),
@@ -39,7 +39,7 @@ export class SessionCount {
   readonly #listener: number;
   readonly #buckets: number;
 
-  /** `listener` is its number in the configuration. */
+  /** `listener` is its place among the counts. */
   constructor(shared: SharedSessions, listener: number, limits: SessionLimits) {
     this.#limits = limits;
     this.#counts = new Int32Array(shared.counts);

@@ -104,7 +104,7 @@ export async function startSink(
     acceptor: { accept },
     credentials: { verify: () => Promise.resolve("wrong") },
     sendersOf: () => [],
-    postmaster: undefined,
+    postmaster: () => undefined,
     routes: () => [
       {
         recipient: undefined,
@@ -114,7 +114,7 @@ export async function startSink(
         egress: undefined,
       },
     ],
-    permitsLiterals: true,
+    permitsLiterals: () => true,
     obstacle: () => undefined,
     isUnderStress: () => false,
   };

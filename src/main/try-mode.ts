@@ -50,10 +50,12 @@ export async function tryMode(options: TryOptions): Promise<void> {
     port: (port: number) => portAdvice(options, port),
     folder: "stop it, or choose another folder: npm start -- --data FOLDER",
   };
-  const { relay } = await run(config, log, advice).catch((error: unknown) => {
-    sink.close();
-    throw error;
-  });
+  const { relay } = await run({ config, values: {}, source: "try mode", warnings: [] }, undefined, log, advice).catch(
+    (error: unknown) => {
+      sink.close();
+      throw error;
+    },
+  );
   const ports = relay.ports;
   const arrived = new Promise<Arrival>((resolve) => arrivals.push(resolve));
   const sentAt = performance.now();

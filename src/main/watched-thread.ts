@@ -1,6 +1,7 @@
 import { Worker, type MessagePort } from "node:worker_threads";
-import { STOP } from "../core/base/limits.ts";
-import type { ThreadOrder, ThreadReport } from "./plan.ts";
+import { RELOAD, STOP } from "../core/base/limits.ts";
+import type { ReloadRequest } from "../engine/operator.ts";
+import type { ThreadAnswer, ThreadOrder, ThreadReport } from "./plan.ts";
 
 export type ThreadName = "mail" | "queue" | "store" | "control";
 export type Ready = Extract<ThreadReport, { kind: "ready" }>;
@@ -12,6 +13,8 @@ export type Started =
 export interface ThreadListener {
   /** Takes whole log lines. */
   log(lines: string): void;
+  /** Somebody asks for a reload; `tell` answers. */
+  asked?(number: number, request: ReloadRequest): void;
   /** It is gone, for whatever reason; also when it was terminated. */
   ended(text: string, wasReady: boolean): void;
 }
@@ -19,6 +22,10 @@ export interface ThreadListener {
 export interface WatchedThread {
   readonly name: ThreadName;
   readonly started: Promise<Started>;
+  /** For orders that nobody answers. */
+  tell(order: ThreadOrder): void;
+  /** The answer to a `prepare` or `adopt`; undefined where none comes within `RELOAD.patience`, or ever. */
+  order(order: ThreadOrder): Promise<ThreadAnswer | undefined>;
   /** Resolves when it has finished what is under way, at the latest after `STOP.thread`. */
   stop(): Promise<void>;
   terminate(): Promise<unknown>;
@@ -40,11 +47,16 @@ export function watchedThread(name: ThreadName, data: object, listener: ThreadLi
   });
   const started = Promise.withResolvers<Started>();
   const stopped = Promise.withResolvers<void>();
+  /** Who waits for an answer, in the order of their orders. */
+  const answered: ((answer: ThreadAnswer | undefined) => void)[] = [];
+  let isGone = false;
   let wasReady = false;
   let fault: string | undefined;
   worker.on("message", (message: ThreadReport) => {
     if (message.kind === "log") listener.log(message.lines);
     else if (message.kind === "stopped") stopped.resolve();
+    else if (message.kind === "asked") listener.asked?.(message.number, message.request);
+    else if (isAnswer(message)) answered.shift()?.(message);
     else {
       wasReady = message.kind === "ready";
       started.resolve(message);
@@ -54,20 +66,35 @@ export function watchedThread(name: ThreadName, data: object, listener: ThreadLi
     fault = error instanceof Error ? (error.stack ?? error.message) : String(error);
   });
   worker.once("exit", (code) => {
+    isGone = true;
     const text = fault ?? `it ended with code ${code}`;
     started.resolve({ kind: "died", text });
     stopped.resolve();
+    for (const answer of answered.splice(0)) answer(undefined);
     listener.ended(text, wasReady);
   });
   return {
     name,
     started: started.promise,
+    tell: (order) => worker.postMessage(order),
+    order(order) {
+      if (isGone) return Promise.resolve(undefined);
+      const answer = Promise.withResolvers<ThreadAnswer | undefined>();
+      answered.push(answer.resolve);
+      worker.postMessage(order);
+      setTimeout(() => answer.resolve(undefined), RELOAD.patience).unref();
+      return answer.promise;
+    },
     stop() {
       worker.postMessage({ kind: "stop" } satisfies ThreadOrder);
       return Promise.race([stopped.promise, new Promise<void>((resolve) => setTimeout(resolve, STOP.thread).unref())]);
     },
     terminate: () => worker.terminate(),
   };
+}
+
+function isAnswer(message: ThreadReport): message is ThreadAnswer {
+  return message.kind === "prepared" || message.kind === "not-prepared" || message.kind === "adopted";
 }
 
 function isPort(value: unknown): boolean {

@@ -60,6 +60,8 @@ class Container {
       },
       stdio: ["pipe", "pipe", "pipe"],
     });
+    // However this world ends: nothing of it stays behind.
+    process.once("exit", () => this.#child.kill("SIGKILL"));
     let errors = "";
     this.#child.stderr!.setEncoding("utf8").on("data", (text: string) => (errors += text));
     createInterface({ input: this.#child.stdout! }).on("line", (line) => {
@@ -157,12 +159,13 @@ async function main(): Promise<object> {
   run(`ip addr del ${GATEWAY}/24 dev lo`);
   const heard = (): Promise<void> => within("smart host's turn", new Promise((resolve) => taken.push(resolve)));
   fs.writeFileSync(path.join(folder, "secrets/relayhost"), `[${GATEWAY}]:${host.port}\n`);
+  fs.writeFileSync(path.join(folder, "secrets/senders"), "@example.com\n");
   const environment = {
     WAYPOST_RELAYHOST_FILE: "/run/secrets/relayhost",
     WAYPOST_DATA: "/var/lib/waypost",
     WAYPOST_HOSTNAME: "relay.test",
     MYNETWORKS: "127.0.0.0/8, 198.18.77.48/28",
-    WAYPOST_SENDERS: "@example.com",
+    WAYPOST_SENDERS_FILE: "/run/secrets/senders",
     WAYPOST_SUBMIT_USERNAME: "app",
     WAYPOST_SUBMIT_PASSWORD_FILE: "/mounted/submit_password",
     WAYPOST_TLS_CERTIFICATE: "/mounted/cert.pem",
@@ -184,6 +187,13 @@ async function main(): Promise<object> {
   const arrivedToo = heard();
   const loggedIn = await send({ ...stranger, tls: "starttls", auth }, "app@example.com", "two@there.test");
   await arrivedToo;
+  // A secret that is replaced, and a reload: by the signal, as the first process hears it.
+  fs.writeFileSync(path.join(folder, "secrets/senders"), "@elsewhere.test\n");
+  process.kill(first.first, "SIGHUP");
+  const reloaded = await first.event("config.reloaded");
+  const noLonger = await send(client, "app@example.com", "no@there.test");
+  fs.writeFileSync(path.join(folder, "secrets/senders"), "@example.com\n");
+  const reload = first.exec(environment, ["reload"]);
   silentAt = "MAIL";
   const underWay = heard();
   const waiting = await send(client, "app@example.com", "three@there.test");
@@ -224,6 +234,9 @@ async function main(): Promise<object> {
     otherSender,
     strangers,
     loggedIn: loggedIn.kind,
+    reloaded,
+    noLonger,
+    reload,
     waiting: waiting.kind,
     firstEnd,
     secondEnd,

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import * as net from "node:net";
 import { type ServerTls, acceptSocket } from "../../src/adapters/net/socket.ts";
-import { serverContext } from "../../src/adapters/net/tls-context.ts";
+import { serverContexts } from "../../src/adapters/net/tls-context.ts";
 import { NetTransport } from "../../src/adapters/net/transport.ts";
 import type { ConnectTarget, Socket, SocketEnd, SocketHandler, TlsFacts } from "../../src/ports/transport.ts";
 import { type Certificate, selfSigned } from "./certificates.ts";
@@ -118,7 +118,7 @@ export interface Pair {
 }
 
 export const serverTls = (of: Certificate = good, handshakeTimeout = 5000): ServerTls => ({
-  context: serverContext(of.certificate, of.key),
+  ...serverContexts([of]),
   handshakeTimeout,
 });
 

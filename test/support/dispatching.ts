@@ -14,7 +14,7 @@ import type { Block, QueuePort, SiteReport } from "../../src/ports/queue.ts";
 import type { Arrival, Settlement } from "../../src/ports/store.ts";
 import type { ConnectTarget, Socket, SocketHandler, Transport } from "../../src/ports/transport.ts";
 import { ClockWatch } from "../../src/engine/clock-watch.ts";
-import { Notifier, type NotifierParts } from "../../src/engine/notifier.ts";
+import { Notifier, type NotifierParts, type NotifierTerms } from "../../src/engine/notifier.ts";
 import { FakeClock, START } from "./fake-clock.ts";
 
 // A dispatcher with a next hop in memory.
@@ -154,7 +154,7 @@ export const REPORT_LANE = "smarthost/reports";
 
 export interface SceneOptions {
   readonly policy?: Partial<DeliveryPolicy>;
-  readonly reports?: Partial<NotifierParts>;
+  readonly reports?: Partial<NotifierParts & NotifierTerms>;
 }
 
 let ids = 0;
@@ -211,7 +211,7 @@ export function scene(options: SceneOptions = {}): Scene {
     queue,
     clock,
     transport: hop,
-    ehloName: "us.example",
+    ehloName: () => "us.example",
     entropy,
     recorder,
     files: { create: () => unused(), open: () => unused() },
@@ -222,7 +222,7 @@ export function scene(options: SceneOptions = {}): Scene {
         return Promise.resolve(made.destinations.get(domain) ?? { kind: "unknown", detail: "SERVFAIL" });
       },
     },
-    exchangerPort: 25,
+    exchangerPort: () => 25,
     exchangerTerms: (egress) => termsThrough((name) => made.egresses.get(name), egress, made.terms),
     smartHost: (name, egress) => termsThrough((named) => made.egresses.get(named), egress, made.hosts.get(name)),
     lanesOf: () => made.route,
@@ -231,9 +231,12 @@ export function scene(options: SceneOptions = {}): Scene {
       entropy,
       recorder,
       files: { open: () => unused() },
-      hostname: "relay.example",
-      postmaster: undefined,
-      delayNotice: undefined,
+      terms: () => ({
+        hostname: "relay.example",
+        postmaster: undefined,
+        delayNotice: undefined,
+        ...options.reports,
+      }),
       routes: () => [
         {
           recipient: undefined,
@@ -246,7 +249,7 @@ export function scene(options: SceneOptions = {}): Scene {
       ...options.reports,
     }),
     ages: new ClockWatch(clock, recorder),
-    policy: { ...DELIVERY_RETRY, expire: 5 * day, isSoftBounce: false, ...options.policy },
+    policy: () => ({ ...DELIVERY_RETRY, expire: 5 * day, isSoftBounce: false, ...options.policy }),
   });
   const found = Object.assign(made, { dispatcher });
   scenes.push(found);

@@ -90,7 +90,7 @@ export class TestEngine {
   #taken = 0;
 
   constructor(clock: Clock, listener: TestListener) {
-    const { postmaster } = listener;
+    const postmaster = (): TestListener["postmaster"] => listener.postmaster;
     const routes = (): TestListener["routes"] => listener.routes;
     const dispatcher = {
       admits: (_: number, recipients: readonly (readonly string[])[]) => ({
@@ -102,7 +102,7 @@ export class TestEngine {
     this.parts = {
       clock,
       routes,
-      permitsLiterals: false,
+      permitsLiterals: () => false,
       postmaster,
       entropy: { octets: (count) => new Uint8Array(count).fill(++this.#ids), fraction: () => 0.5 },
       recorder: { record: (event) => void this.events.push(event) },
@@ -110,7 +110,7 @@ export class TestEngine {
       credentials: { verify: (username, password) => Promise.resolve(verdictOn(username, password)) },
       sendersOf: (username) =>
         username === LOGIN.username ? LOGIN.senders.map((sender) => parseAddressPattern(sender)!) : [],
-      acceptor: new Acceptor({ clock, queue: this.queue, dispatcher, hostname: HOSTNAME, postmaster, routes }),
+      acceptor: new Acceptor({ clock, queue: this.queue, dispatcher, hostname: () => HOSTNAME, postmaster, routes }),
       obstacle: () => this.obstacle ?? listener.obstacle,
       isUnderStress: () => this.isUnderStress,
     };

@@ -4,7 +4,7 @@ import tls from "node:tls";
 import { setTimeout as later } from "node:timers/promises";
 import { selfSigned } from "../../src/adapters/crypto/certificate.ts";
 import { acceptSocket, acceptTlsSocket, type ServerTls } from "../../src/adapters/net/socket.ts";
-import { serverContext } from "../../src/adapters/net/tls-context.ts";
+import { serverContexts } from "../../src/adapters/net/tls-context.ts";
 import { SystemClock } from "../../src/adapters/system/clock.ts";
 import { second } from "../../src/core/base/time.ts";
 import { Reception } from "../../src/engine/reception.ts";
@@ -33,7 +33,7 @@ export class TestServer {
     this.engine = new TestEngine(new HastyClock(), listener);
     const { rules, identity } = listener;
     const secure: ServerTls | undefined =
-      rules.tls === "none" ? undefined : { context: serverContext(certificate, key), handshakeTimeout: 5 * second };
+      rules.tls === "none" ? undefined : { ...serverContexts([{ certificate, key }]), handshakeTimeout: 5 * second };
     this.server = net.createServer({ noDelay: true }, (raw) => {
       const reception = new Reception(this.engine.parts, rules, "127.0.0.1", identity, () => undefined);
       this.receptions.push(reception);

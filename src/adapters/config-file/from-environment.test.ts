@@ -125,7 +125,8 @@ describe("the other variables", () => {
     const listen = "0.0.0.0:2587, 0.0.0.0:465";
     const config = await loaded({ ...LOGIN, ...TLS, WAYPOST_SENDERS: "@example.com", WAYPOST_LISTEN: listen });
     const senders = [{ kind: "domain", domain: "example.com" }];
-    expect(config.tls).toEqual({ certificate: "/tls/cert.pem", key: path.join(folder, "tls/key.pem") });
+    const pair = { certificate: "/tls/cert.pem", key: path.join(folder, "tls/key.pem"), at: ["tls"] };
+    expect(config.listeners.map(({ certificates }) => certificates)).toEqual([[pair], [pair]]);
     expect(config.listeners.map(({ tls }) => tls)).toEqual(["starttls", "implicit"]);
     expect(config.credentials).toEqual([
       { username: "app", secret: { kind: "plain", password: "kept-secret" }, senders },
@@ -266,7 +267,7 @@ describe("NAME_FILE", () => {
     expect(config.access.networks).toEqual(["10.0.0.0/8", "192.0.2.0/24"]);
     expect(config.credentials).toMatchObject([{ username: "app", secret: { kind: "plain", password: " pass word " } }]);
     // A PEM file is what these name either way.
-    expect(config.tls).toEqual({ certificate, key: path.join(folder, key) });
+    expect(config.listeners[0]!.certificates).toMatchObject([{ certificate, key: path.join(folder, key) }]);
   });
 
   test("beside NAME is an error; the second name may have one as well", async () => {

@@ -201,11 +201,12 @@ test("paths start at the configuration file", async () => {
   mkdirSync(join(folder, "etc"));
   write(
     "etc/relay.yaml",
-    `${SMALLEST}tls: { certificate: tls/cert.pem, key: /keys/key.pem }\nsmarthosts: { a: { url: "smtp://h", tls_ca: ../ca.pem } }\n`,
+    `${SMALLEST.replace("tls: none", "tls: starttls")}tls: { certificate: tls/cert.pem, key: /keys/key.pem }\nsmarthosts: { a: { url: "smtp://h", tls_ca: ../ca.pem } }\n`,
   );
   const config = await loaded({ explicit: "etc/relay.yaml" });
   expect(config.data).toBe(join(folder, "etc/data"));
-  expect(config.tls).toEqual({ certificate: join(folder, "etc/tls/cert.pem"), key: "/keys/key.pem" });
+  const files = { certificate: join(folder, "etc/tls/cert.pem"), key: "/keys/key.pem", at: ["tls"] };
+  expect(config.listeners.map(({ certificates }) => certificates)).toEqual([[files]]);
   expect(config.smartHosts[0]!.authorityFile).toBe(join(folder, "ca.pem"));
 });
 

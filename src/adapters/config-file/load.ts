@@ -30,8 +30,12 @@ export type LoadedConfig =
       readonly kind: "loaded";
       /** Paths in it are absolute. */
       readonly config: Config;
+      /** What the file holds, variables and secret files filled in: what a reload is compared with. */
+      readonly values: unknown;
       /** The file, or the variable in place of one. */
       readonly source: string;
+      /** Where the file is, absolute; undefined where the environment is all. */
+      readonly file: string | undefined;
       readonly warnings: readonly string[];
       /** What else is found, in words for people. */
       readonly line: (found: ConfigIssue) => string;
@@ -75,7 +79,9 @@ async function loadFromEnvironment(
   return {
     kind: "loaded",
     config,
+    values: input,
     source,
+    file: undefined,
     warnings: [...found.warnings, ...odd.warnings, ...lines],
     line,
   };
@@ -103,8 +109,16 @@ async function loadFile(found: ConfigText, environment: Environment): Promise<Lo
     return { kind: "invalid", errors: inOrder(errors, yaml.file).map(line) };
   const config = withAbsolutePaths(parsed.config, folder);
   const warnings = [...parsed.warnings, ...remarks, ...(await warnOfShownSecret(found, shown))];
-  const lines = [...inOrder(warnings, yaml.file).map(line), ...variablesBeside(found.name, found.text, environment)];
-  return { kind: "loaded", config, source: found.name, warnings: lines, line };
+  const beside = variablesBeside(found.name, found.text, environment);
+  return {
+    kind: "loaded",
+    config,
+    values: value,
+    source: found.name,
+    file: found.path,
+    warnings: [...inOrder(warnings, yaml.file).map(line), ...beside],
+    line,
+  };
 }
 
 /** One warning for the whole file: it is its mode that is to be changed. */
@@ -180,11 +194,18 @@ function lineIn(name: string, file: YamlFile): (found: ConfigIssue) => string {
 
 function withAbsolutePaths(config: Config, folder: string): Config {
   const absolute = (path: string): string => resolve(folder, path);
-  const { tls, smartHosts } = config;
+  const { listeners, smartHosts } = config;
   return {
     ...config,
     data: absolute(config.data),
-    tls: tls && { certificate: absolute(tls.certificate), key: absolute(tls.key) },
+    listeners: listeners.map((listener) => ({
+      ...listener,
+      certificates: listener.certificates.map(({ certificate, key, at }) => ({
+        certificate: absolute(certificate),
+        key: absolute(key),
+        at,
+      })),
+    })),
     smartHosts: smartHosts.map((smartHost) => ({
       ...smartHost,
       authorityFile: smartHost.authorityFile === undefined ? undefined : absolute(smartHost.authorityFile),

@@ -14,14 +14,6 @@ const PAIR = selfSigned("relay.test", "DNS:relay.test");
 const NOW = Date.now(); // after the certificates were made: before that they are not good yet
 const OTHER = selfSigned("relay.test", "DNS:relay.test");
 
-/** As lines. */
-async function check(found: Config, now: number): Promise<Record<"errors" | "warnings", string[]>> {
-  const { errors, warnings } = await checkNamedFiles(found, now);
-  const lines = (issues: readonly ConfigIssue[]): string[] =>
-    issues.map(({ path, message }) => `${configPathText(path)}: ${message}`);
-  return { errors: lines(errors), warnings: lines(warnings) };
-}
-
 let folder: string;
 beforeEach(() => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-files-"));
@@ -48,13 +40,20 @@ function config(certificate: string, key: string, authority?: string): Config {
   return parsed.config;
 }
 
+/** The findings as lines. */
+async function checked(of: Config, now: number): Promise<{ readonly errors: string[]; readonly warnings: string[] }> {
+  const { errors, warnings } = await checkNamedFiles(of, now);
+  const line = ({ path: at, message }: ConfigIssue): string => `${configPathText(at)}: ${message}`;
+  return { errors: errors.map(line), warnings: warnings.map(line) };
+}
+
 test("a pair that belongs together is right", async () => {
   const found = config(file("cert.pem", PAIR.certificate), file("key.pem", PAIR.key), file("ca.pem", PAIR.certificate));
-  expect(await check(found, NOW)).toEqual({ errors: [], warnings: [] });
+  expect(await checked(found, NOW)).toEqual({ errors: [], warnings: [] });
 });
 
 test("everything that is missing is told", async () => {
-  expect(await check(config(file("cert.pem"), file("key.pem"), file("ca.pem")), NOW)).toEqual({
+  expect(await checked(config(file("cert.pem"), file("key.pem"), file("ca.pem")), NOW)).toEqual({
     errors: [
       `tls.certificate: ${file("cert.pem")} cannot be read: there is no such file`,
       `tls.key: ${file("key.pem")} cannot be read: there is no such file`,
@@ -66,7 +65,7 @@ test("everything that is missing is told", async () => {
 
 test("a key of another certificate", async () => {
   const found = config(file("cert.pem", PAIR.certificate), file("key.pem", OTHER.key));
-  const { errors } = await check(found, NOW);
+  const { errors } = await checked(found, NOW);
   expect(errors).toEqual([`tls.key: ${file("key.pem")} is not the key of the certificate ${file("cert.pem")}`]);
 });
 
@@ -75,21 +74,48 @@ test.each([
   ["a key in place of the certificate", PAIR.key],
   ["nothing", ""],
 ])("%s is no certificate", async (_, text) => {
-  const { errors } = await check(config(file("cert.pem", text), file("key.pem", PAIR.key)), NOW);
+  const { errors } = await checked(config(file("cert.pem", text), file("key.pem", PAIR.key)), NOW);
   expect(errors).toEqual([expect.stringContaining("cert.pem is no certificate in PEM")]);
 });
 
 test("a key with a passphrase cannot be used", async () => {
   const plain = file("plain.pem", PAIR.key);
   execFileSync("openssl", ["pkcs8", "-topk8", "-in", plain, "-out", file("key.pem"), "-passout", "pass:x"]);
-  const { errors } = await check(config(file("cert.pem", PAIR.certificate), file("key.pem")), NOW);
+  const { errors } = await checked(config(file("cert.pem", PAIR.certificate), file("key.pem")), NOW);
   expect(errors).toEqual([expect.stringContaining("key.pem is no private key in PEM, or has a passphrase")]);
 });
 
 test("a certificate whose time is over, or has not begun, is a warning", async () => {
   const found = config(file("cert.pem", PAIR.certificate), file("key.pem", PAIR.key));
-  const late = await check(found, NOW + 40_000 * day);
+  const late = await checked(found, NOW + 40_000 * day);
   expect(late).toEqual({ errors: [], warnings: [expect.stringContaining("cert.pem expired on 20")] });
-  const early = await check(found, NOW - 40_000 * day);
+  const early = await checked(found, NOW - 40_000 * day);
   expect(early).toEqual({ errors: [], warnings: [expect.stringContaining("cert.pem is not valid before 20")] });
+});
+
+test("a listener's own certificates are looked at too, and told by their place; those of all once", async () => {
+  const [cert, key] = [file("cert.pem", PAIR.certificate), file("key.pem", PAIR.key)];
+  const other = file("other.pem", OTHER.key);
+  const parsed = parseConfig({
+    hostname: "relay.test",
+    data: "/data",
+    tls: { certificate: cert, key: other },
+    listeners: [
+      { listen: "127.0.0.1:0" },
+      {
+        listen: "127.0.0.1:0",
+        tls_certificates: [
+          { certificate: cert, key },
+          { certificate: cert, key: other },
+        ],
+      },
+      { listen: "127.0.0.1:0" },
+    ],
+  });
+  if (parsed.kind === "invalid") throw new Error(JSON.stringify(parsed));
+  const why = `${other} is not the key of the certificate ${cert}`;
+  expect((await checked(parsed.config, NOW)).errors).toEqual([
+    `tls.key: ${why}`,
+    `listeners[1].tls_certificates[1].key: ${why}`,
+  ]);
 });

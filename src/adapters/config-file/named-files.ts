@@ -3,7 +3,7 @@ import { utf8Text } from "../../core/base/bytes.ts";
 import { CONFIG_FILES } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
 import type { Config, TlsFiles } from "../../core/config/config.ts";
-import { type ConfigIssue, issue } from "../../core/config/issue.ts";
+import { type ConfigIssue, configPathText, issue } from "../../core/config/issue.ts";
 import { readBounded, reasonOf } from "./find.ts";
 
 export interface Findings {
@@ -12,31 +12,34 @@ export interface Findings {
 }
 
 /** Looks at the files that the configuration names, so that its check finds what would stop the start. */
-export async function checkNamedFiles(config: Config, now: Instant): Promise<Findings> {
-  const findings = config.tls === undefined ? { errors: [], warnings: [] } : await checkTls(config.tls, now);
-  const errors = [...findings.errors];
-  for (const { name, authorityFile } of config.smartHosts) {
+export async function checkNamedFiles({ listeners, smartHosts }: Config, now: Instant): Promise<Findings> {
+  const errors: ConfigIssue[] = [];
+  const warnings: ConfigIssue[] = [];
+  const pairs = new Map(listeners.flatMap(({ certificates }) => certificates.map((of) => [configPathText(of.at), of])));
+  for (const files of pairs.values()) {
+    const findings = await checkPair(files, now);
+    errors.push(...findings.errors);
+    warnings.push(...findings.warnings);
+  }
+  for (const { name, authorityFile } of smartHosts) {
     if (authorityFile === undefined) continue;
     const authority = await read(authorityFile, parseCertificate, "no certificate in PEM");
     if (authority.kind === "failed") errors.push(issue(["smarthosts", name, "tls_ca"], authority.why));
   }
-  return { errors, warnings: findings.warnings };
+  return { errors, warnings };
 }
 
-async function checkTls(files: TlsFiles, now: Instant): Promise<Findings> {
+async function checkPair(files: TlsFiles, now: Instant): Promise<Findings> {
   const certificate = await read(files.certificate, parseCertificate, "no certificate in PEM");
   const key = await read(files.key, createPrivateKey, "no private key in PEM, or has a passphrase");
-  const at = (name: string, why: string): ConfigIssue => issue(["tls", name], why);
+  const at = (name: string, why: string): ConfigIssue => issue([...files.at, name], why);
   const errors = [
     ...(certificate.kind === "failed" ? [at("certificate", certificate.why)] : []),
     ...(key.kind === "failed" ? [at("key", key.why)] : []),
   ];
   if (certificate.kind === "failed" || key.kind === "failed") return { errors, warnings: [] };
   if (!certificate.value.checkPrivateKey(key.value))
-    return {
-      errors: [at("key", `${files.key} is not the key of the certificate ${files.certificate}`)],
-      warnings: [],
-    };
+    return { errors: [at("key", `${files.key} is not the key of the certificate ${files.certificate}`)], warnings: [] };
   const term = termProblem(certificate.value, now);
   return { errors, warnings: term === undefined ? [] : [at("certificate", `${files.certificate} ${term}`)] };
 }

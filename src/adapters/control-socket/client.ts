@@ -1,14 +1,20 @@
 import http from "node:http";
 import { CONTROL } from "../../core/base/limits.ts";
+import type { Duration } from "../../core/base/time.ts";
 
 /**
  * Asks the relay that runs on a data folder; with a body it is to do something. Undefined where none runs; `null` where it
  * has no such thing. A refusal is an answer, with `refused`. Rejects with what went wrong.
  */
-export function ask(socket: string, path: string, body?: unknown): Promise<unknown> {
+export function ask(
+  socket: string,
+  path: string,
+  body?: unknown,
+  timeout: Duration = CONTROL.request,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const method = body === undefined ? "GET" : "POST";
-    const request = http.request({ socketPath: socket, path, method, timeout: CONTROL.request }, (response) => {
+    const request = http.request({ socketPath: socket, path, method, timeout }, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (piece: string) => {

@@ -24,6 +24,7 @@ const ANSWERS = {
     throw new Error("the disk has a hole");
   },
   act: (request: unknown) => Promise.resolve({ did: request }),
+  reload: (request: unknown) => Promise.resolve({ reloaded: request }),
   pause: () => Promise.resolve({ kind: "wrong", refused: "no such lane" }),
 };
 

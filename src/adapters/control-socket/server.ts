@@ -9,6 +9,7 @@ export interface Answers {
   show(id: string): unknown;
   act(request: unknown): Promise<unknown>;
   pause(request: unknown): Promise<unknown>;
+  reload(request: unknown): Promise<unknown>;
 }
 
 interface ListQuery {
@@ -83,7 +84,8 @@ export class SocketServer {
 
   #change(url: URL): ((request: unknown) => Promise<unknown>) | undefined {
     if (url.pathname === "/queue/actions") return (request) => this.#answers.act(request);
-    return url.pathname === "/pauses" ? (request) => this.#answers.pause(request) : undefined;
+    if (url.pathname === "/pauses") return (request) => this.#answers.pause(request);
+    return url.pathname === "/reload" ? (request) => this.#answers.reload(request) : undefined;
   }
 }
 

@@ -2,7 +2,7 @@ import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } fr
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { day, type Instant } from "../../core/base/time.ts";
-import type { TlsFiles } from "../../core/config/config.ts";
+import type { PemFiles } from "../../core/config/config.ts";
 import { addressOctets } from "../../core/policy/network.ts";
 import { syncFolder } from "../durable.ts";
 import * as der from "./der.ts";
@@ -136,7 +136,7 @@ async function writeWhole(path: string, text: string, mode: number): Promise<voi
 }
 
 /** Writes both PEM files, the key first and for its owner only. The folders have to be there. */
-export async function writeCertificate(files: TlsFiles, pair: CertificateAndKey): Promise<void> {
+export async function writeCertificate(files: PemFiles, pair: CertificateAndKey): Promise<void> {
   await writeWhole(files.key, pair.key, 0o600);
   await writeWhole(files.certificate, pair.certificate, 0o644);
 }

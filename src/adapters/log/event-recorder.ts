@@ -15,13 +15,19 @@ export interface EventRecorderOptions {
 /** Turns events into lines where they happen, so that only text crosses from thread to thread. */
 export class EventRecorder implements Recorder {
   readonly #options: EventRecorderOptions;
+  #level: EventLevel;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
+    this.#level = options.level;
+  }
+
+  setLevel(level: EventLevel): void {
+    this.#level = level;
   }
 
   record(event: Event): void {
-    const { level, clock, format, sink } = this.#options;
-    if (isAtLeast(event.event, level)) sink(format(event, clock.now()));
+    const { clock, format, sink } = this.#options;
+    if (isAtLeast(event.event, this.#level)) sink(format(event, clock.now()));
   }
 }

@@ -4,19 +4,23 @@ import { invariant } from "../../core/base/invariant.ts";
 import { INBOUND, KiB } from "../../core/base/limits.ts";
 import type { Duration } from "../../core/base/time.ts";
 import type { Endpoint, Socket, SocketEnd, SocketHandler, TlsFacts } from "../../ports/transport.ts";
+import { serverNameIn } from "./client-hello.ts";
 import { errorText } from "./error-text.ts";
 import { plainAddress } from "./networks.ts";
+import type { ServerContexts } from "./tls-context.ts";
 
 /** How a connection becomes TLS: as server or as client. */
 export interface TlsRole {
   readonly handshakeTimeout: Duration;
-  wrap(raw: net.Socket): tls.TLSSocket;
+  /** By the name that the client asks for; where it is there, that is read before the handshake begins. */
+  readonly choose?: (host: string | undefined) => tls.SecureContext;
+  /** `context`: what was chosen. */
+  wrap(raw: net.Socket, context?: tls.SecureContext): tls.TLSSocket;
   /** The event that says that the handshake is over and the peer was checked as far as it has to be. */
   readonly doneEvent: "secure" | "secureConnect";
 }
 
-export interface ServerTls {
-  readonly context: tls.SecureContext;
+export interface ServerTls extends ServerContexts {
   readonly handshakeTimeout: Duration;
 }
 
@@ -188,12 +192,34 @@ export class NetSocket implements Socket {
     while (this.#raw.read() !== null) continue;
     this.#phase = "securing";
     this.#deadline(role.handshakeTimeout, "the TLS handshake took too long");
+    if (role.choose === undefined) this.#handshake(role);
+    else this.#readHello(role, role.choose);
+  }
+
+  #handshake(role: TlsRole, context?: tls.SecureContext): void {
     try {
-      this.#stream = this.#wrapped(role);
+      this.#stream = this.#wrapped(role, context);
     } catch (error) {
       this.#fail(errorText(error as Error)); // authorities that are no certificates
     }
     this.#attach(this.#stream);
+  }
+
+  /** What is read of it goes back, for the handshake to read. */
+  #readHello(role: TlsRole, choose: NonNullable<TlsRole["choose"]>): void {
+    const raw = this.#raw;
+    let hello = Buffer.alloc(0);
+    const take = (octets: Buffer): void => {
+      hello = Buffer.concat([hello, octets]);
+      const found = serverNameIn(hello);
+      if (found.kind === "incomplete") return;
+      raw.off("data", take).off("end", this.#onEnd).off("close", this.#onClose);
+      raw.pause();
+      raw.unshift(hello);
+      this.#handshake(role, choose(found.host));
+    };
+    raw.on("data", take).on("end", this.#onEnd).on("close", this.#onClose);
+    raw.resume();
   }
 
   close(linger: Duration): void {
@@ -224,8 +250,8 @@ export class NetSocket implements Socket {
     if (this.#phase === "open" && !this.#isPaused) this.#stream.resume();
   }
 
-  #wrapped(role: TlsRole): tls.TLSSocket {
-    const stream = role.wrap(this.#raw);
+  #wrapped(role: TlsRole, context: tls.SecureContext | undefined): tls.TLSSocket {
+    const stream = role.wrap(this.#raw, context);
     stream.once(role.doneEvent, () => this.#secured(stream));
     stream.on("error", this.#onError);
     return stream;
@@ -282,7 +308,8 @@ function serverRole(server: ServerTls): TlsRole {
   return {
     handshakeTimeout: server.handshakeTimeout,
     doneEvent: "secure",
-    wrap: (raw) => new tls.TLSSocket(raw, { isServer: true, secureContext: server.context }),
+    ...(server.contextFor && { choose: server.contextFor }),
+    wrap: (raw, secureContext = server.context) => new tls.TLSSocket(raw, { isServer: true, secureContext }),
   };
 }
 

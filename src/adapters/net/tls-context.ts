@@ -1,4 +1,4 @@
-import { constants } from "node:crypto";
+import { constants, X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
 
 const COMMON: tls.SecureContextOptions = {
@@ -7,12 +7,53 @@ const COMMON: tls.SecureContextOptions = {
   secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
 };
 
-/** PEM texts; throws where they are none, or do not belong together. `ticketKeys`: 48 octets, shared by all threads. */
-export function serverContext(certificate: string, key: string, ticketKeys?: Buffer): tls.SecureContext {
+/** PEM texts of a certificate with its chain, and of its key. */
+export interface PemPair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** What a server shows to its clients. */
+export interface ServerContexts {
+  /** To a client that names no host, or one that no certificate is for. */
+  readonly context: tls.SecureContext;
+  /** By what the client names (RFC 6066 section 3); absent where there is nothing to choose from. */
+  readonly contextFor?: (host: string | undefined) => tls.SecureContext;
+}
+
+/**
+ * Certificates for the same names, one with an RSA key and one with an ECDSA key, are one context: the client gets the one
+ * that it can do. The first pair is the default. Throws where a text is no PEM, or a key is not its certificate's.
+ * `ticketKeys`: 48 octets, shared by all threads.
+ */
+export function serverContexts(pairs: readonly PemPair[], ticketKeys?: Buffer): ServerContexts {
+  const groups = new Map<string, { readonly certificate: X509Certificate; readonly pairs: PemPair[] }>();
+  for (const pair of pairs) {
+    const certificate = new X509Certificate(pair.certificate);
+    const names = certificate.subjectAltName ?? certificate.subject;
+    const group = groups.get(names) ?? { certificate, pairs: [] };
+    groups.set(names, group);
+    group.pairs.push(pair);
+  }
+  const shown = [...groups.values()].map((group) => ({
+    certificate: group.certificate,
+    context: serverContext(group.pairs, ticketKeys),
+  }));
+  const context = shown[0]!.context;
+  if (shown.length === 1) return { context };
+  const isFor = (host: string, { certificate }: (typeof shown)[number]): boolean =>
+    certificate.checkHost(host) !== undefined;
+  return {
+    context,
+    contextFor: (host) => (host === undefined ? context : (shown.find((one) => isFor(host, one))?.context ?? context)),
+  };
+}
+
+function serverContext(pairs: readonly PemPair[], ticketKeys: Buffer | undefined): tls.SecureContext {
   return tls.createSecureContext({
     ...COMMON,
-    cert: certificate,
-    key,
+    cert: pairs.map(({ certificate }) => certificate),
+    key: pairs.map(({ key }) => key),
     ...(ticketKeys === undefined ? {} : { ticketKeys }),
   });
 }

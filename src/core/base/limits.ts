@@ -9,6 +9,10 @@ export const GiB = 1024 * MiB;
 
 /** Inbound SMTP. */
 export const INBOUND = {
+  /** Listeners: each is a socket on every mail thread. */
+  listenersMax: 64,
+  /** Certificates of a listener. */
+  certificatesMax: 100,
   /** Octets of a command line with CR LF: RFC 5321 4.5.3.1.4 asks for 512, extensions raise it; Postfix has 2048. */
   commandLineOctetsMax: 2048,
   /** Octets of a line in an AUTH exchange with CR LF (RFC 4954 section 4). */
@@ -73,6 +77,8 @@ export const SESSIONS = {
   /** Counts of addresses, 8 octets each: of 10,000 addresses one in seven meets another one, of 50 hardly any. */
   addressBuckets: 65_536,
   messagesPerStrangerConnectionMax: 100,
+  /** Counts of listeners: those that a reload brings beside those that were there before. */
+  listenerPlaces: 128,
   /** Above this share of `perListenerMax` deadlines shrink to `commandUnderStress`. */
   stressShare: 0.8,
 } as const;
@@ -331,6 +337,14 @@ export const CONFIG_FILES = {
   pemOctetsMax: 1 * MiB,
 } as const;
 
+/** A configuration that changes while the relay runs. */
+export const RELOAD = {
+  /** For the threads to get ready and to go by it: a thread that takes longer is stuck, and nothing is changed. */
+  patience: 30 * second,
+  /** Looks at the files of certificates, which whoever renews them puts there without a word. */
+  certificateLook: 10 * second,
+} as const;
+
 /** The end of a relay that stops in order. */
 export const STOP = {
   /** What is under way gets this long: service managers kill after 90 s, container runtimes after 10 s unless told. */
@@ -366,6 +380,8 @@ export const CONTROL = {
   request: 10 * second,
   /** Octets of a request's body: a selection with the longest path. */
   requestOctetsMax: 16 * KiB,
+  /** For what a command asks that has all threads take part: `RELOAD.patience` and some. */
+  reloadPatience: 60 * second,
   /** An action on many deliveries answers after this how far it came, and goes on with the next request. */
   actionPage: 2 * second,
   /** Lanes that are paused one by one; above it `pause outbound` is meant. */

@@ -73,9 +73,11 @@ function checkListenerDuplicates({ listeners = [] }: RoughSections): ConfigIssue
 function checkListenerTls(sections: RoughSections): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const isWithoutCertificate = "tls" in sections && sections.tls === undefined;
-  for (const [index, { tls, require_tls }] of validOnes(sections.listeners ?? [])) {
-    if (tls !== "none" && isWithoutCertificate)
+  for (const [index, { tls, require_tls, tls_certificates }] of validOnes(sections.listeners ?? [])) {
+    if (tls !== "none" && isWithoutCertificate && tls_certificates === undefined)
       issues.push(issue(["listeners", index], `tls: ${tls} needs tls.certificate and tls.key`));
+    if (tls === "none" && tls_certificates !== undefined)
+      issues.push(issue(["listeners", index, "tls_certificates"], "has no effect on a listener with tls: none"));
     if (tls === "none" && require_tls)
       issues.push(issue(["listeners", index, "require_tls"], "cannot hold on a listener with tls: none"));
   }
@@ -223,6 +225,12 @@ function warnOfClearPasswords({ listeners = [], credentials = [] }: SomeSections
   );
 }
 
+function warnOfUnusedCertificate({ tls, listeners }: SomeSections): ConfigIssue[] {
+  if (tls === undefined || listeners === undefined) return [];
+  const isShown = listeners.some((listener) => listener.tls !== "none" && listener.tls_certificates === undefined);
+  return isShown ? [] : [issue(["tls"], "no listener shows this certificate")];
+}
+
 function warnOfOpenRelay({ access }: SomeSections): ConfigIssue[] {
   if (access?.open_to_everyone === undefined) return [];
   return [
@@ -337,6 +345,7 @@ function warnOfPrivateNetworks({ delivery }: SomeSections): ConfigIssue[] {
 }
 
 const WARNINGS: readonly ((sections: SomeSections) => readonly ConfigIssue[])[] = [
+  warnOfUnusedCertificate,
   warnOfClearPasswords,
   warnOfOpenRelay,
   warnOfNobody,

@@ -6,6 +6,7 @@ import type { AddressPattern } from "../policy/address-pattern.ts";
 import type { PasswordHash } from "../policy/password-hash.ts";
 import type { DelayNotice } from "../queue/ageing.ts";
 import type { Route } from "../routing/route.ts";
+import type { ConfigPath } from "./issue.ts";
 import type { NamedEgress, SiteTerms } from "../routing/site-terms.ts";
 
 // What a valid configuration says, with everything parsed. Plain data: it crosses to other threads as it is. Only
@@ -27,6 +28,8 @@ export interface Listener {
   readonly name: string;
   readonly listen: ListenAddress;
   readonly tls: "starttls" | "implicit" | "none";
+  /** What it shows; the first to clients that name no host. None without TLS. */
+  readonly certificates: readonly TlsFiles[];
   readonly bareNewlines: BareNewlines;
   /** MAIL is refused before TLS stands. */
   readonly isTlsRequired: boolean;
@@ -34,9 +37,14 @@ export interface Listener {
 }
 
 /** Paths of PEM files. */
-export interface TlsFiles {
+export interface PemFiles {
   readonly certificate: string;
   readonly key: string;
+}
+
+export interface TlsFiles extends PemFiles {
+  /** Where the configuration names them. */
+  readonly at: ConfigPath;
 }
 
 export type CredentialSecret =
@@ -74,7 +82,6 @@ export interface Config {
   /** Path of the data folder. */
   readonly data: string;
   readonly listeners: readonly Listener[];
-  readonly tls: TlsFiles | undefined;
   readonly access: {
     /** CIDR notation, always with a prefix. */
     readonly networks: readonly string[];

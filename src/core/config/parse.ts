@@ -81,8 +81,14 @@ export function parseConfig(input: unknown): ParsedConfig {
   };
 }
 
-function toListener(section: ConfigSections["listeners"][number]): Listener {
+function toListener(section: ConfigSections["listeners"][number], at: number, tls: ConfigSections["tls"]): Listener {
+  const own = section.tls_certificates?.map((files, index) => ({
+    ...files,
+    at: ["listeners", at, "tls_certificates", index],
+  }));
+  const certificates = own ?? (tls === undefined ? [] : [{ ...tls, at: ["tls"] }]);
   return {
+    certificates: section.tls === "none" ? [] : certificates,
     name: listenerName(section),
     listen: section.listen,
     tls: section.tls,
@@ -152,8 +158,7 @@ function toConfig(sections: ConfigSections): Config {
   return {
     hostname: sections.hostname,
     data: sections.data,
-    listeners: sections.listeners.map(toListener),
-    tls: sections.tls,
+    listeners: sections.listeners.map((section, at) => toListener(section, at, sections.tls)),
     access: {
       networks: sections.access.networks.map((network) => network.text),
       senders: sections.access.senders ?? ANY_SENDER,

@@ -27,6 +27,11 @@ const senderPattern = pattern(
   "user@example.com, @example.com, @*.example.com, * or <>",
 );
 
+const tlsFiles = z.strictObject({
+  certificate: path({ description: "PEM file of the certificate, with its chain.", takes: "path" }),
+  key: path({ description: "PEM file of its private key.", takes: "path" }),
+});
+
 export const listener = z
   .strictObject({
     name: text(listenerName, {
@@ -48,6 +53,19 @@ export const listener = z
             "`starttls` begins in clear and offers STARTTLS (ports 587 and 25), `implicit` begins with TLS (port 465), `none` has no TLS. The first two need `tls.certificate`.",
         }),
       ),
+    tls_certificates: z
+      .array(tlsFiles)
+      .min(1)
+      .max(INBOUND.certificatesMax)
+      .meta(
+        words({
+          description:
+            "Certificates of this listener, each with its key, instead of `tls`. A client that names a host (SNI) gets the one for it, others the first one; of two for the same names, RSA and ECDSA, each client gets the one that it can do.",
+          takes: "list of certificates",
+          whenAbsent: "the one in `tls`",
+        }),
+      )
+      .optional(),
     bare_newlines: z
       .enum(["reject", "normalize"])
       .default("reject")
@@ -113,12 +131,8 @@ export const configSchema = z.strictObject({
     description: "Folder of the queue. On a local disk; one relay per folder. Made at the first start.",
     takes: "path",
   }),
-  listeners: z.array(listener).min(1),
-  tls: z
-    .strictObject({
-      certificate: path({ description: "PEM file of the certificate, with its chain.", takes: "path" }),
-      key: path({ description: "PEM file of its private key.", takes: "path" }),
-    })
+  listeners: z.array(listener).min(1).max(INBOUND.listenersMax),
+  tls: tlsFiles
     .meta(words({ description: "The certificate that listeners show.", whenAbsent: "no listener can have TLS" }))
     .optional(),
   access: z

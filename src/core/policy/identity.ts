@@ -2,7 +2,8 @@ import type { AddressPattern } from "./address-pattern.ts";
 
 /** Who is on the other side of a session, as far as it may relay. */
 export type Identity =
-  | { readonly kind: "none" }
+  /** `wasRevoked`: it was somebody, until the configuration changed. */
+  | { readonly kind: "none"; readonly wasRevoked?: true }
   /** Its address is in `access.networks`; `network` is the one it is in, as configured; `senders` as below. */
   | { readonly kind: "network"; readonly network: string; readonly senders: readonly AddressPattern[] }
   /** It gave the right password. `senders` are the envelope senders it may use. */

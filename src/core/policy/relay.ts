@@ -8,6 +8,7 @@ import type { Identity } from "./identity.ts";
 export type RefusalReason =
   | "tls-required"
   | "authentication-required"
+  | "revoked"
   | "relay-denied"
   | "sender-not-permitted"
   | "address-literal"
@@ -41,6 +42,8 @@ function refuse(reason: RefusalReason, reply: Reply): Refusal {
 const TLS_REQUIRED = refuse("tls-required", permfail(530, "5.7.0", "Must issue a STARTTLS command first"));
 const AUTHENTICATION_REQUIRED = refuse("authentication-required", permfail(530, "5.7.0", "Authentication required"));
 const AUTHENTICATION_AFTER_TLS = refuse("authentication-required", TLS_REQUIRED.reply);
+// RFC 4954 section 6: what the client logged in with is not valid any more.
+const REVOKED = refuse("revoked", permfail(535, "5.7.8", "What let you in is not valid any more"));
 const SENDER_NOT_PERMITTED = refuse(
   "sender-not-permitted",
   permfail(550, "5.7.1", "You may not use this sender address"),
@@ -71,7 +74,7 @@ export function senderVerdict(identity: Identity, reversePath: ReversePath, fact
   if (facts.isTlsRequired && !facts.isTls) return TLS_REQUIRED;
   switch (identity.kind) {
     case "none":
-      return strangerVerdict(facts);
+      return identity.wasRevoked === true ? REVOKED : strangerVerdict(facts);
     case "network":
     case "credential": {
       const subject = subjectOf(reversePath);

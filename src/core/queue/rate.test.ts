@@ -45,3 +45,28 @@ test("within no span are there more than the limit, and nobody waits without nee
     }),
   );
 });
+
+test("another limit: what was taken counts on, and the new one is never exceeded from then on", () => {
+  const limits = fc.integer({ min: 1, max: 8 });
+  fc.assert(
+    fc.property(limits, limits, fc.array(fc.nat(400), { maxLength: 20 }), (before, after, pauses) => {
+      let rate = new Rate(before, 1000);
+      let now = 0;
+      for (const pause of pauses) {
+        now = rate.freeAt(now + pause);
+        rate.take(now);
+      }
+      const left = rate.room(now);
+      rate = rate.withLimit(after);
+      expect(rate.room(now)).toBe(Math.max(0, left + after - before));
+      const taken: number[] = [];
+      for (const pause of pauses) {
+        now = rate.freeAt(now + pause);
+        rate.take(now);
+        taken.push(now);
+      }
+      for (const [at, end] of taken.entries())
+        expect(taken.slice(0, at + 1).filter((moment) => moment > end - 1000).length).toBeLessThanOrEqual(after);
+    }),
+  );
+});

@@ -19,6 +19,15 @@ export class Rate {
     this.#span = span;
   }
 
+  /** Another limit from now on; what was taken counts on. */
+  withLimit(limit: number): Rate {
+    if (limit === this.#limit) return this;
+    const rate = new Rate(limit, this.#span);
+    const oldest = Math.max(0, this.#taken.length - limit);
+    for (let number = oldest; number < this.#taken.length; number++) rate.#taken.push(this.#moment(number));
+    return rate;
+  }
+
   /** When so many may be taken at once: `now`, or later; never, where that is more than the limit. */
   freeAt(now: number, count = 1): number {
     const toGo = count - (this.#limit - this.#taken.length);

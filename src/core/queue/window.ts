@@ -18,6 +18,11 @@ export function freshWindow(most: number): Window {
 /** After a block: one connection finds out. */
 export const PROBE_WINDOW: Window = { limit: 1, credit: 0, price: 1 };
 
+/** Another bound of connections: what is open beyond it goes as it ends. */
+export function bounded(window: Window, most: number): Window {
+  return window.limit > most ? { ...window, limit: most } : window;
+}
+
 /** One more connection for every full round of deliveries, or for many rounds where the site refused one before. */
 export function widened(window: Window, deliveries: number, most: number): Window {
   let { limit, price } = window;

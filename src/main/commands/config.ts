@@ -2,6 +2,7 @@
 import type { Config } from "../../core/config/config.ts";
 import type { ConfigCommands, ConfigOptions } from "../../surfaces/cli/config-commands.ts";
 import { EXIT } from "../../surfaces/cli/failure.ts";
+import { configDiff } from "./reload.ts";
 import { find, loadWhole, verdictOn } from "./configuration.ts";
 
 async function check(options: ConfigOptions & { readonly json?: boolean }): Promise<void> {
@@ -28,4 +29,4 @@ async function checkJson(explicit: string | undefined): Promise<void> {
   if (!valid) process.exitCode = EXIT.config;
 }
 
-export const configCommands: ConfigCommands = { check };
+export const configCommands: ConfigCommands = { check, diff: configDiff };

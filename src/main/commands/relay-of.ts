@@ -6,8 +6,9 @@ import { HistoryReader } from "../../adapters/history-sqlite/history-reader.ts";
 import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { printable } from "../../core/base/printable.ts";
+import type { Duration } from "../../core/base/time.ts";
 import type { Refusal } from "../../engine/operator.ts";
-import { StoreOperator } from "../../engine/store-operator.ts";
+import { type RelayFacts, StoreOperator } from "../../engine/store-operator.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import { type DataOptions, TRY_DATA } from "../../surfaces/cli/options.ts";
 import { dataPaths } from "../plan.ts";
@@ -25,9 +26,9 @@ export async function dataFolder(options: DataOptions): Promise<string> {
 }
 
 /** Undefined where no relay runs on the folder. */
-export async function askRelay(folder: string, request: string, body?: unknown): Promise<unknown> {
+export async function askRelay(folder: string, request: string, body?: unknown, patience?: Duration): Promise<unknown> {
   try {
-    return await ask(dataPaths(folder).socket, request, body);
+    return await ask(dataPaths(folder).socket, request, body, patience);
   } catch (error) {
     throw new CommandFailure(`the relay on ${folder} cannot be asked: ${errorText(error)}`, EXIT.unavailable);
   }
@@ -56,11 +57,16 @@ export async function query<Answer>(
 }
 
 /** What only a relay that runs can do: it is the one writer of its store. */
-export async function tell<Answer extends object>(folder: string, request: string, body: unknown): Promise<Answer> {
-  const answer = (await askRelay(folder, request, body)) as Answer | Refusal | null | undefined;
+export async function tell<Answer extends object>(
+  folder: string,
+  request: string,
+  body: unknown,
+  patience?: Duration,
+): Promise<Answer> {
+  const answer = (await askRelay(folder, request, body, patience)) as Answer | Refusal | null | undefined;
   if (answer === undefined)
     throw new CommandFailure(
-      `no relay runs on ${folder}: only a relay that runs changes its queue; start it, or name its data folder with --data`,
+      `no relay runs on ${folder}: only a relay that runs does this; start it, or name its data folder with --data`,
       EXIT.unavailable,
     );
   if (answer === null)
@@ -73,12 +79,16 @@ export async function tell<Answer extends object>(folder: string, request: strin
 
 export function accepted<Answer extends object>(answer: Answer | Refusal): Answer {
   if (!("refused" in answer)) return answer;
-  const codes = { wrong: EXIT.usage, nothing: EXIT.failed, failed: EXIT.temporary };
-  throw new CommandFailure(printable(answer.refused), codes[answer.kind]);
+  const codes = { wrong: EXIT.usage, nothing: EXIT.failed, failed: EXIT.temporary, invalid: EXIT.config };
+  const text = answer.refused
+    .split("\n")
+    .map((line) => printable(line))
+    .join("\n");
+  throw new CommandFailure(text, codes[answer.kind]);
 }
 
 function readStopped<Answer>(paths: ReturnType<typeof dataPaths>, read: (operator: StoreOperator) => Answer): Answer {
-  const facts = { version: VERSION, startedAt: 0, config: { hostname: "", listeners: [] } };
+  const facts = (): RelayFacts => ({ version: VERSION, startedAt: 0, config: { hostname: "", listeners: [] } }); // for status only
   const reader = new QueueReader(paths.queue);
   try {
     const history = new HistoryReader(paths.history);

@@ -9,10 +9,13 @@ import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { neededToAccept, spaceOf } from "../../adapters/system/space.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
+import { CONTROL } from "../../core/base/limits.ts";
 import type { Config } from "../../core/config/config.ts";
 import type { ControlToQueue, ControlToStore, QueueToControl, StoreToControl } from "../../engine/messages.ts";
+import { type ReloadAnswer, reloadRequest } from "../../engine/operator.ts";
 import { OperatorClient } from "../../engine/operator-client.ts";
 import { QueueView } from "../../engine/queue-view.ts";
+import { Questions } from "../../engine/questions.ts";
 import { QueueOperator } from "../../engine/queue-operator.ts";
 import { StoreOperator } from "../../engine/store-operator.ts";
 import { Historian } from "../historian.ts";
@@ -26,7 +29,8 @@ function spaceOfRelay({ data, listeners }: Config): { readonly freeOctets: numbe
 }
 
 function main({ plan, store, queue: queueThread }: ControlThreadData): void {
-  const paths = dataPaths(plan.config.data);
+  let { config } = plan;
+  const paths = dataPaths(config.data);
   const recorder = threadRecorder(plan);
   const clock = new SystemClock();
   const outbox = new OutboxReader(paths.queue);
@@ -43,37 +47,60 @@ function main({ plan, store, queue: queueThread }: ControlThreadData): void {
   const client = new OperatorClient(toStore, clock);
   listenTo(store, plain<StoreToControl>(), (message) => client.fromStore(message));
   const operator = new StoreOperator({
-    facts: plan,
+    facts: () => ({ ...plan, config }),
     queue,
     history: new HistoryReader(paths.history),
     clock,
-    space: () => spaceOfRelay(plan.config),
+    space: () => spaceOfRelay(config),
   });
   const view = new QueueView(operator, outletTo(queueThread, plain<ControlToQueue>()), clock);
   listenTo(queueThread, plain<QueueToControl>(), (message) => view.fromQueue(message));
-  const smartHosts = plan.config.smartHosts.map(({ name }) => name);
-  const egresses = plan.config.egresses.map(({ name }) => name);
-  const changes = new QueueOperator({ queue, client, recorder, clock, smartHosts, egresses });
+  const changes = new QueueOperator({
+    queue,
+    client,
+    recorder,
+    clock,
+    smartHosts: () => config.smartHosts.map(({ name }) => name),
+    egresses: () => config.egresses.map(({ name }) => name),
+  });
+  const reloads = new Questions<ReloadAnswer>(clock, CONTROL.reloadPatience);
   const answers: Answers = {
     status: () => view.status(),
     list: (query) => view.list(query),
     show: (id) => view.show(id),
     act: (request) => changes.act(request),
     pause: (request) => changes.pause(request),
+    reload: async (text) => {
+      const request = reloadRequest(text);
+      if ("refused" in request) return request;
+      return (await reloads.ask((number) => report({ kind: "asked", number, request }))) ?? NO_ANSWER;
+    },
   };
   const server = new SocketServer(paths.socket, answers, (text) =>
     recorder.record({ event: "listener.failed", listener: "control.sock", text }),
   );
   server.listen();
   historian.start();
-  onOrder(() => {
-    historian.finish();
-    server.close();
-    // The store is the last that has the queue open, so that a stop in order leaves a database without a log beside it.
-    for (const store of [history, outbox, queue]) store.close();
-    reportStopped();
+  onOrder({
+    stop: () => {
+      historian.finish();
+      server.close();
+      // The store is the last that has the queue open, so that a stop in order leaves a database without a log beside it.
+      for (const store of [history, outbox, queue]) store.close();
+      reportStopped();
+    },
+    answer: ({ number, answer }) => reloads.answered(number, answer),
+    adopt: ({ plan: next, changedHosts }) => {
+      ({ config } = next);
+      void changes.tryAgain(changedHosts);
+    },
   });
   report({ kind: "ready" });
 }
+
+const NO_ANSWER: ReloadAnswer = {
+  kind: "failed",
+  refused: "the relay did not answer in time: its log says what became of it",
+};
 
 main(workerData as ControlThreadData);

@@ -1,14 +1,9 @@
 // A mail thread: sessions of clients, and couriers to next hops. Holds nothing that must survive.
-import { hkdfSync } from "node:crypto";
-import { once } from "node:events";
-import net from "node:net";
-import type tls from "node:tls";
+import type net from "node:net";
 import { workerData } from "node:worker_threads";
 import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
-import { PasswordVerifier, runningShare } from "../../adapters/crypto/passwords.ts";
-import { Networks, plainAddress } from "../../adapters/net/networks.ts";
+import { plainAddress } from "../../adapters/net/networks.ts";
 import { acceptSocket, acceptTlsSocket } from "../../adapters/net/socket.ts";
-import { serverContext } from "../../adapters/net/tls-context.ts";
 import { NetTransport } from "../../adapters/net/transport.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { SystemEntropy } from "../../adapters/system/entropy.ts";
@@ -16,10 +11,9 @@ import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
 import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
 import { unreachable } from "../../core/base/invariant.ts";
 import type { Duration } from "../../core/base/time.ts";
-import { INBOUND_TIME, LOGS, SESSIONS, STOP } from "../../core/base/limits.ts";
-import type { Listener } from "../../core/config/config.ts";
+import { LOGS, STOP } from "../../core/base/limits.ts";
+import type { Config } from "../../core/config/config.ts";
 import { NO_SPACE, NOT_STORED, PAUSED, SHUTTING_DOWN, TOO_MANY_SESSIONS } from "../../core/inbound/trouble.ts";
-import type { Identity } from "../../core/policy/identity.ts";
 import { DELIVERY_RETRY } from "../../core/queue/backoff.ts";
 import type { Reply } from "../../core/smtp/reply.ts";
 import { Acceptor } from "../../engine/acceptance.ts";
@@ -31,102 +25,55 @@ import { Notifier } from "../../engine/notifier.ts";
 import { QueueClient } from "../../engine/queue-client.ts";
 import { Reception, type ReceptionParts } from "../../engine/reception.ts";
 import type { SpaceReport } from "../../ports/store.ts";
-import { type MailThreadData, dataPaths } from "../plan.ts";
-import { SessionCount } from "../session-count.ts";
-import { destinationFinder, lanesOf, nextHopTerms } from "./next-hops.ts";
+import type { ContentFiles } from "../../ports/content.ts";
+import type { CredentialVerdict } from "../../ports/credentials.ts";
+import type { Recorder } from "../../ports/recorder.ts";
+import { type ListeningPlace, type MailThreadData, type RelayPlan, dataPaths } from "../plan.ts";
+import { Listening, type ListenerTerms } from "./listening.ts";
+import { MailSettings } from "./mail-settings.ts";
+import { lanesOf } from "./next-hops.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 const DRAIN_LOOK_MS = 50;
 
 class MailThread {
-  readonly #data: MailThreadData;
   readonly #clock = new SystemClock();
+  readonly #entropy = new SystemEntropy();
+  readonly #recorder: Recorder;
+  readonly #files: ContentFiles;
   readonly #client: QueueClient;
+  readonly #transport = new NetTransport();
   readonly #dispatcher: Dispatcher;
   readonly #ages: ClockWatch;
   readonly #parts: Omit<ReceptionParts, "isUnderStress">;
-  readonly #networks: Networks;
-  readonly #sessions = new Set<Reception>();
-  readonly #servers: net.Server[] = [];
+  readonly #listening: Listening;
+  readonly #sessions = new Map<Reception, string>(); // with their clients' addresses
+  #settings: MailSettings;
+  #prepared: MailSettings | undefined;
+  readonly #toldAt = new Map<string, number>(); // of trouble with listeners
   #space: SpaceReport | undefined;
   #isPaused = false; // by an operator
   #isStopping = false;
 
   constructor(data: MailThreadData) {
-    this.#data = data;
     const { plan } = data;
-    const { config } = plan;
-    const clock = this.#clock;
-    const entropy = new SystemEntropy();
-    const recorder = threadRecorder(plan);
-    const files = new FolderOfContents(dataPaths(config.data).content);
-    const transport = new NetTransport();
-    for (const host of config.smartHosts)
-      if (host.isImplicitTls || host.tls !== "none") transport.prepare(plan.authorities[host.name] ?? []);
-    if (config.routes.some(({ steps }) => steps.some((step) => step.kind === "mx"))) transport.prepare([]);
-    const routes = (): typeof config.routes => config.routes;
-    this.#ages = new ClockWatch(clock, data.index === 0 ? recorder : undefined);
+    this.#recorder = threadRecorder(plan);
+    this.#files = new FolderOfContents(dataPaths(plan.config.data).content);
+    this.#settings = this.#settingsFor(plan, data.listening);
+    this.#ages = new ClockWatch(this.#clock, data.index === 0 ? this.#recorder : undefined);
     this.#ages.start();
-    this.#client = new QueueClient(clock, outletTo(data.store, COMMIT), outletTo(data.queue, plain<MailToQueue>()));
-    this.#dispatcher = new Dispatcher({
-      queue: this.#client,
-      clock,
-      entropy,
-      recorder,
-      files,
-      transport,
-      ehloName: config.hostname,
-      ownName: config.hostname,
-      brokenTls: new BrokenTls(clock),
-      finder: destinationFinder(config, data.addresses, { clock, entropy }),
-      exchangerPort: config.delivery.port,
-      ...nextHopTerms(plan),
-      lanesOf: (from, recipient) => lanesOf(config.routes, from, recipient),
-      notifier: new Notifier({
-        clock,
-        entropy,
-        recorder,
-        files,
-        hostname: config.hostname,
-        postmaster: config.postmaster,
-        delayNotice: config.retry.delayNotice,
-        routes,
-      }),
-      ages: this.#ages,
-      policy: {
-        schedule: config.retry.schedule,
-        jitter: DELIVERY_RETRY.jitter,
-        expire: config.retry.expire,
-        isSoftBounce: config.isSoftBounce,
-      },
+    this.#client = new QueueClient(
+      this.#clock,
+      outletTo(data.store, COMMIT),
+      outletTo(data.queue, plain<MailToQueue>()),
+    );
+    this.#dispatcher = this.#newDispatcher();
+    this.#parts = this.#receptionParts();
+    this.#listening = new Listening({
+      sessions: data.sessions,
+      connected: (raw, terms) => this.#connected(raw, terms),
+      failed: (listener, error) => this.#tellFailed(listener, error),
     });
-    const acceptor = new Acceptor({
-      clock,
-      queue: this.#client,
-      dispatcher: this.#dispatcher,
-      hostname: config.hostname,
-      postmaster: config.postmaster,
-      routes,
-    });
-    const senders = new Map(config.credentials.map((credential) => [credential.username, credential.senders]));
-    this.#networks = new Networks(config.access.networks);
-    this.#parts = {
-      clock,
-      entropy,
-      recorder,
-      files,
-      acceptor,
-      postmaster: config.postmaster,
-      routes,
-      permitsLiterals: config.delivery.permitsLiterals,
-      credentials: new PasswordVerifier({
-        credentials: config.credentials,
-        clock,
-        runningMax: runningShare(plan.mailThreads),
-      }),
-      sendersOf: (username) => senders.get(username) ?? [],
-      obstacle: () => this.#obstacle(),
-    };
     listenTo(data.store, answers<StoreToMail>(), (message) => this.#fromStore(message));
     listenTo(data.queue, plain<QueueToMail>(), (message) => {
       if (message.kind === "granted") this.#dispatcher.granted(message.site, message.slots);
@@ -137,30 +84,45 @@ class MailThread {
   }
 
   /** Listens; answers the ports. */
-  async listen(): Promise<number[]> {
-    const { plan, addresses } = this.#data;
-    const ports: number[] = [];
-    for (const [at, listener] of plan.config.listeners.entries()) {
-      const server = this.#server(listener, at);
-      this.#servers.push(server);
-      const { host, port } = addresses[at]!;
-      server.listen({ host, port, backlog: 1024, reusePort: plan.mailThreads > 1 });
-      await once(server, "listening");
-      server.on("error", this.#teller(listener.name));
-      ports.push((server.address() as net.AddressInfo).port);
-    }
+  async listen({ plan, listening }: MailThreadData): Promise<number[]> {
+    const ports = await this.#listening.prepare(plan, listening);
+    this.#listening.adopt();
     return ports;
+  }
+
+  /** Gets ready to go by another plan: all that may fail is done here. Answers the ports. */
+  async prepare(plan: RelayPlan, listening: readonly ListeningPlace[]): Promise<number[]> {
+    const ports = await this.#listening.prepare(plan, listening);
+    this.#prepared = this.#settingsFor(plan, listening);
+    return ports;
+  }
+
+  /** Goes by what was prepared: what begins now, and the next MAIL of the sessions that stand. */
+  adopt(): void {
+    const before = this.#settings;
+    const settings = this.#prepared ?? before;
+    this.#prepared = undefined;
+    this.#settings = settings;
+    this.#listening.adopt();
+    for (const [session, address] of this.#sessions)
+      session.review((identity) => settings.review(identity, address, before));
+    this.#dispatcher.renew();
+  }
+
+  abandon(): void {
+    this.#prepared = undefined;
+    this.#listening.abandon();
   }
 
   /** 421 to new sessions and idle ones; what is under way is finished, for 30 s at most. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     const deadline = this.#clock.monotonic() + STOP.drain;
-    for (const server of this.#servers) server.close();
+    this.#listening.close();
     const quiet = this.#dispatcher.stop();
     const hurry = this.#clock.after(STOP.hurry, () => this.#dispatcher.hurry());
     while (this.#sessions.size > 0 && this.#clock.monotonic() < deadline) {
-      for (const session of this.#sessions) session.shutDown(SHUTTING_DOWN);
+      for (const session of this.#sessions.keys()) session.shutDown(SHUTTING_DOWN);
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     }
     await within(quiet, deadline - this.#clock.monotonic());
@@ -186,7 +148,7 @@ class MailThread {
         this.#isPaused = message.inbound;
         return this.#dispatcher.pauses(message);
       case "not-committed":
-        this.#parts.recorder.record({ event: "store.failed", reason: message.reason, text: message.text });
+        this.#recorder.record({ event: "store.failed", reason: message.reason, text: message.text });
         return this.#client.fromStore(message);
       case "committed":
         return this.#client.fromStore(message);
@@ -203,69 +165,114 @@ class MailThread {
   }
 
   /** Tells what goes wrong with a listening socket, now and then. */
-  #teller(listener: string): (error: Error) => void {
-    let toldAt = Number.NEGATIVE_INFINITY;
-    return (error) => {
-      const now = this.#clock.monotonic();
-      if (now - toldAt < LOGS.listenerErrorEvery) return;
-      toldAt = now;
-      this.#parts.recorder.record({ event: "listener.failed", listener, text: error.message });
-    };
+  #tellFailed(listener: string, error: Error): void {
+    const now = this.#clock.monotonic();
+    if (now - (this.#toldAt.get(listener) ?? Number.NEGATIVE_INFINITY) < LOGS.listenerErrorEvery) return;
+    this.#toldAt.set(listener, now);
+    this.#recorder.record({ event: "listener.failed", listener, text: error.message });
   }
 
-  #server(listener: Listener, at: number): net.Server {
-    const { plan } = this.#data;
-    const { config } = plan;
-    const context = plan.tls === undefined || listener.tls === "none" ? undefined : this.#context(listener, plan.tls);
-    const rules = {
-      name: listener.name,
-      hostname: config.hostname,
-      tls: listener.tls,
-      isTlsRequired: listener.isTlsRequired,
-      bareNewlines: listener.bareNewlines,
-      messageOctetsMax: listener.messageOctetsMax,
-      recipientsMax: config.limits.recipientsPerMessage,
-      messagesPerConnectionMax: config.limits.messagesPerConnection,
-      hasCredentials: config.credentials.length > 0,
+  #connected(raw: net.Socket, { rules, tls, count, isUnderStress }: ListenerTerms): void {
+    const address = plainAddress(raw.remoteAddress ?? "");
+    const identity = this.#settings.identityAt(address);
+    const seat = count.enter(address, identity.kind === "network");
+    const whenOver = (): void => {
+      this.#sessions.delete(reception);
+      seat?.leave();
     };
-    const { sessionsPerListener, sessionsPerAddress } = config.limits;
-    const count = new SessionCount(this.#data.sessions, at, {
-      sessionsMax: sessionsPerListener,
-      perStrangerMax: sessionsPerAddress,
-      perTrustedMax: Math.max(SESSIONS.perTrustedAddressMax, sessionsPerAddress),
-    });
-    const parts: ReceptionParts = {
-      ...this.#parts,
-      isUnderStress: () => count.sessions > sessionsPerListener * SESSIONS.stressShare,
-    };
-    return net.createServer({ noDelay: true, pauseOnConnect: false }, (raw) => {
-      const address = plainAddress(raw.remoteAddress ?? "");
-      const network = this.#networks.find(address);
-      const identity: Identity =
-        network === undefined ? { kind: "none" } : { kind: "network", network, senders: config.access.senders };
-      const seat = count.enter(address, network !== undefined);
-      const whenOver = (): void => {
-        this.#sessions.delete(reception);
-        seat?.leave();
-      };
-      const reception: Reception = new Reception(parts, rules, address, identity, whenOver, () => seat?.trust());
-      this.#sessions.add(reception);
-      const server = context === undefined ? undefined : { context, handshakeTimeout: INBOUND_TIME.tlsHandshake };
-      const refusal = this.#isStopping ? SHUTTING_DOWN : seat !== undefined ? undefined : TOO_MANY_SESSIONS;
-      const isTlsFirst = server !== undefined && listener.tls === "implicit" && refusal === undefined;
-      reception.start(
-        isTlsFirst ? acceptTlsSocket(raw, reception, server) : acceptSocket(raw, reception, server),
-        refusal,
-      );
-    });
-  }
-
-  /** A ticket of one listener is good on all mail threads, but on no other listener: their rules differ. */
-  #context(listener: Listener, files: { readonly certificate: string; readonly key: string }): tls.SecureContext {
-    const ticketKeys = Buffer.from(
-      hkdfSync("sha256", this.#data.plan.ticketSecret, "", `tickets of ${listener.name}`, 48),
+    const reception: Reception = new Reception(
+      { ...this.#parts, isUnderStress },
+      rules,
+      address,
+      identity,
+      whenOver,
+      () => seat?.trust(),
     );
-    return serverContext(files.certificate, files.key, ticketKeys);
+    this.#sessions.set(reception, address);
+    const refusal = this.#isStopping ? SHUTTING_DOWN : seat !== undefined ? undefined : TOO_MANY_SESSIONS;
+    const isTlsFirst = tls !== undefined && rules.tls === "implicit" && refusal === undefined;
+    reception.start(isTlsFirst ? acceptTlsSocket(raw, reception, tls) : acceptSocket(raw, reception, tls), refusal);
+  }
+
+  /** Certificates of authorities are read now, which takes some 60 ms, and not when the first connection wants them. */
+  #settingsFor(plan: RelayPlan, listening: readonly ListeningPlace[]): MailSettings {
+    const { smartHosts, routes } = plan.config;
+    for (const host of smartHosts)
+      if (host.isImplicitTls || host.tls !== "none") this.#transport.prepare(plan.authorities[host.name] ?? []);
+    if (routes.some(({ steps }) => steps.some((step) => step.kind === "mx"))) this.#transport.prepare([]);
+    const addresses = listening.map(({ address }) => address);
+    return new MailSettings(plan, addresses, { clock: this.#clock, entropy: this.#entropy }, this.#settings);
+  }
+
+  get #config(): Config {
+    return this.#settings.plan.config;
+  }
+
+  #newDispatcher(): Dispatcher {
+    return new Dispatcher({
+      queue: this.#client,
+      clock: this.#clock,
+      entropy: this.#entropy,
+      recorder: this.#recorder,
+      files: this.#files,
+      transport: this.#transport,
+      ehloName: () => this.#config.hostname,
+      ownName: () => this.#config.hostname,
+      brokenTls: new BrokenTls(this.#clock),
+      finder: { find: (domain, family) => this.#settings.finder.find(domain, family) },
+      exchangerPort: () => this.#config.delivery.port,
+      smartHost: (name, egress) => this.#settings.nextHops.smartHost(name, egress),
+      exchangerTerms: (egress) => this.#settings.nextHops.exchangerTerms(egress),
+      lanesOf: (from, recipient) => lanesOf(this.#config.routes, from, recipient),
+      notifier: new Notifier({
+        clock: this.#clock,
+        entropy: this.#entropy,
+        recorder: this.#recorder,
+        files: this.#files,
+        terms: () => {
+          const { hostname, postmaster, retry } = this.#config;
+          return { hostname, postmaster, delayNotice: retry.delayNotice };
+        },
+        routes: () => this.#config.routes,
+      }),
+      ages: this.#ages,
+      policy: () => {
+        const { retry, isSoftBounce } = this.#config;
+        return { schedule: retry.schedule, jitter: DELIVERY_RETRY.jitter, expire: retry.expire, isSoftBounce };
+      },
+    });
+  }
+
+  #receptionParts(): Omit<ReceptionParts, "isUnderStress"> {
+    const postmaster = (): Config["postmaster"] => this.#config.postmaster;
+    const routes = (): Config["routes"] => this.#config.routes;
+    return {
+      clock: this.#clock,
+      entropy: this.#entropy,
+      recorder: this.#recorder,
+      files: this.#files,
+      acceptor: new Acceptor({
+        clock: this.#clock,
+        queue: this.#client,
+        dispatcher: this.#dispatcher,
+        hostname: () => this.#config.hostname,
+        postmaster,
+        routes,
+      }),
+      postmaster,
+      routes,
+      permitsLiterals: () => this.#config.delivery.permitsLiterals,
+      credentials: { verify: (username, password) => this.#verify(username, password) },
+      sendersOf: (username) => this.#settings.sendersOf(username),
+      obstacle: () => this.#obstacle(),
+    };
+  }
+
+  /** By the credentials that hold when it is answered: a check takes a while. */
+  async #verify(username: string, password: string): Promise<CredentialVerdict> {
+    const { verifier } = this.#settings;
+    const verdict = await verifier.verify(username, password);
+    return verifier === this.#settings.verifier ? verdict : this.#verify(username, password);
   }
 }
 
@@ -275,9 +282,20 @@ function within(work: Promise<void>, most: Duration): Promise<void> {
 
 async function main(data: MailThreadData): Promise<void> {
   const thread = new MailThread(data);
-  onOrder(() => void thread.stop().then(() => reportStopped()));
+  onOrder({
+    stop: () => void thread.stop().then(() => reportStopped()),
+    prepare: async ({ plan, listening }) => {
+      try {
+        report({ kind: "prepared", ports: await thread.prepare(plan, listening) });
+      } catch (error) {
+        report({ kind: "not-prepared", text: error instanceof Error ? error.message : String(error) });
+      }
+    },
+    abandon: () => thread.abandon(),
+    adopt: () => thread.adopt(),
+  });
   try {
-    report({ kind: "ready", ports: await thread.listen() });
+    report({ kind: "ready", ports: await thread.listen(data) });
   } catch (error) {
     report({ kind: "failed", text: error instanceof Error ? error.message : String(error) });
   }

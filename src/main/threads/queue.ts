@@ -17,21 +17,30 @@ import { fallbacksOf, siteLimits } from "./next-hops.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function main({ plan, mails, store, control }: QueueThreadData): void {
+  let limitsOf = siteLimits(plan.config);
+  let fallbacks = fallbacksOf(plan.config.routes);
   const scheduler = new Scheduler({
     clock: new SystemClock(),
     entropy: new SystemEntropy(),
     recorder: threadRecorder(plan),
     mails: mails.map((port) => outletTo(port, plain<QueueToMail>())),
     store: outletTo(store, plain<QueueToStore>()),
-    limitsOf: siteLimits(plan.config),
-    fallbacksOf: fallbacksOf(plan.config.routes),
+    limitsOf: (site) => limitsOf(site),
+    fallbacksOf: (lane) => fallbacks(lane),
   });
   for (const [index, port] of mails.entries())
     listenTo(port, plain<MailToQueue>(), (message) => scheduler.fromMail(index, message));
   listenTo(store, plain<StoreToQueue>(), (message) => scheduler.fromStore(message));
   const toControl = outletTo(control, plain<QueueToControl>());
   listenTo(control, plain<ControlToQueue>(), (message) => toControl.say(scheduler.fromControl(message)));
-  onOrder(() => reportStopped());
+  onOrder({
+    stop: () => reportStopped(),
+    adopt: ({ plan: { config } }) => {
+      limitsOf = siteLimits(config);
+      fallbacks = fallbacksOf(config.routes);
+      scheduler.limitsChanged();
+    },
+  });
   report({ kind: "ready" });
 }
 

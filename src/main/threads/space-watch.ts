@@ -25,20 +25,27 @@ export class SpaceWatch {
   #store: SqliteQueueStore | undefined;
   #last: SpaceReport = { freeOctets: 0, mayAccept: true, mayDeliver: true };
   #isFirst = true;
+  #messageOctetsMax: number;
 
   /** Where the disk is full at the start, the reserve is what the start takes. */
   constructor(parts: SpaceWatchParts) {
     this.#parts = parts;
+    this.#messageOctetsMax = parts.messageOctetsMax;
     this.#reserve = new Reserve(parts.reserveFile, STORE.reserveOctets);
     if (spaceOf(parts.folder).freeOctets < STORE.reserveOctets) this.#reserve.release();
+  }
+
+  /** In octets: of the listener that takes the largest messages. */
+  setLargest(messageOctetsMax: number): void {
+    this.#messageOctetsMax = messageOctetsMax;
   }
 
   /** To be called every `STORE.spaceCheck`, from the start on. */
   look(store: SqliteQueueStore): void {
     this.#store = store;
-    const { folder, messageOctetsMax } = this.#parts;
+    const { folder } = this.#parts;
     const { freeOctets, totalOctets } = spaceOf(folder);
-    const neededOctets = Math.ceil(neededToAccept(totalOctets, messageOctetsMax));
+    const neededOctets = Math.ceil(neededToAccept(totalOctets, this.#messageOctetsMax));
     if (!this.#reserve.isHeld && freeOctets >= neededOctets + STORE.reserveOctets) this.#reserve.hold();
     const { isHeld } = this.#reserve;
     const next: SpaceReport = {

@@ -12,7 +12,7 @@ import { STORE } from "../../core/base/limits.ts";
 import { Keeper } from "../../engine/keeper.ts";
 import type { ControlToStore, QueueToStore, StoreToControl, StoreToMail, StoreToQueue } from "../../engine/messages.ts";
 import { StorageError } from "../../ports/content.ts";
-import { type StoreThreadData, dataPaths } from "../plan.ts";
+import { type RelayPlan, type StoreThreadData, dataPaths } from "../plan.ts";
 import { SpaceWatch } from "./space-watch.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
@@ -23,7 +23,7 @@ function main({ plan, mails, queue, control }: StoreThreadData): void {
   const space = new SpaceWatch({
     folder: plan.config.data,
     reserveFile: paths.reserve,
-    messageOctetsMax: Math.max(...plan.config.listeners.map((listener) => listener.messageOctetsMax)),
+    messageOctetsMax: largest(plan),
     recorder,
     tell: (report) => keeper.space(report),
   });
@@ -44,12 +44,22 @@ function main({ plan, mails, queue, control }: StoreThreadData): void {
   for (const [index, port] of mails.entries()) listenTo(port, COMMIT, (message) => keeper.fromMail(index, message));
   listenTo(queue, plain<QueueToStore>(), (message) => keeper.fromQueue(message));
   listenTo(control, plain<ControlToStore>(), (message) => keeper.fromControl(message));
-  onOrder(() => {
-    clearInterval(timer);
-    store.close();
-    reportStopped();
+  onOrder({
+    stop: () => {
+      clearInterval(timer);
+      store.close();
+      reportStopped();
+    },
+    adopt: ({ plan: next }) => {
+      space.setLargest(largest(next));
+      keeper.setExpire(next.config.retry.expire);
+    },
   });
   report({ kind: "ready", recovered });
+}
+
+function largest({ config }: RelayPlan): number {
+  return Math.max(...config.listeners.map((listener) => listener.messageOctetsMax));
 }
 
 /** What is wrong with the store's file and takes an operator; undefined where it is something else. */

@@ -8,6 +8,7 @@ import { eventFormat } from "./event-format.ts";
 import type { RelayPlan, ThreadOrder, ThreadReport } from "../plan.ts";
 
 let flushLog = (): void => undefined;
+let recording: { go(plan: RelayPlan): void } | undefined;
 
 /** What is logged so far goes to the main thread now: before the thread ends. */
 export function reportStopped(): void {
@@ -22,9 +23,26 @@ export function report(message: ThreadReport): void {
   if (message.kind === "ready") flushCompileCache(); // a thread that is killed leaves it unwritten
 }
 
-export function onOrder(take: (order: ThreadOrder) => void): void {
+/** What a thread does at the main thread's word; what is not there is not for it. */
+export type Orders = {
+  readonly [Kind in ThreadOrder["kind"]]?: (order: Extract<ThreadOrder, { kind: Kind }>) => unknown;
+} & { readonly stop: () => void };
+
+/** Orders are obeyed one after the other, so that their answers keep their order. */
+export function onOrder(orders: Orders): void {
   invariant(parentPort !== null, "a thread has a parent");
-  parentPort.on("message", take);
+  let last: Promise<unknown> = Promise.resolve();
+  parentPort.on("message", (order: ThreadOrder) => {
+    if (order.kind === "stop") return orders.stop();
+    last = last.then(() => obey(orders, order));
+  });
+}
+
+async function obey(orders: Orders, order: Exclude<ThreadOrder, { kind: "stop" }>): Promise<void> {
+  await (orders[order.kind] as ((order: ThreadOrder) => unknown) | undefined)?.(order);
+  if (order.kind !== "adopt") return;
+  recording?.go(order.plan);
+  report({ kind: "adopted" });
 }
 
 const LOG_MS = 25;
@@ -42,10 +60,12 @@ export function threadRecorder(plan: RelayPlan): Recorder {
     if (text !== "") report({ kind: "log", lines: text });
   };
   flushLog = flush;
-  return new EventRecorder({
+  const recorder = new EventRecorder({
     level: plan.config.logs.level,
     clock: new SystemClock(),
     format: eventFormat(plan.isTerminal),
     sink,
   });
+  recording = { go: ({ config }) => recorder.setLevel(config.logs.level) };
+  return recorder;
 }

@@ -1,5 +1,5 @@
-import type { Command } from "commander";
-import { configOption, jsonOption } from "./options.ts";
+import { type Command, Option } from "commander";
+import { configOption, dataOption, jsonOption, type JsonOptions } from "./options.ts";
 
 export interface ConfigOptions {
   readonly config?: string;
@@ -7,6 +7,7 @@ export interface ConfigOptions {
 
 export interface ConfigCommands {
   readonly check: (options: ConfigOptions & { readonly json?: boolean }) => Promise<void>;
+  readonly diff: (options: JsonOptions) => Promise<void>;
 }
 
 export function addConfigCommands(program: Command, commands: ConfigCommands): void {
@@ -17,4 +18,11 @@ export function addConfigCommands(program: Command, commands: ConfigCommands): v
     .addOption(configOption())
     .addOption(jsonOption())
     .action(commands.check);
+  config
+    .command("diff")
+    .description("what a reload would change in the relay that runs, and what needs a restart")
+    .addOption(new Option("-c, --config <file>", "another file than the one that the relay goes by"))
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(commands.diff);
 }

@@ -15,8 +15,8 @@ async function ran(...args: string[]): Promise<{ readonly code: number | undefin
     };
   const commands: Commands = {
     version: "1.2.3",
-    relay: { start: nothing, tryMode: nothing, status: nothing },
-    config: { check: called("configCheck") },
+    relay: { start: nothing, tryMode: nothing, status: nothing, reload: nothing },
+    config: { check: called("configCheck"), diff: nothing },
     queue: { list: called("queueList"), show: nothing, act: called("queueAct"), pause: called("pause") },
     send: { send: nothing },
     sink: { list: (options) => void calls.push(["sinkList", options]), show: () => undefined },
@@ -47,6 +47,8 @@ test.each([
   "sink show",
   "config",
   "config check --nope",
+  "config diff --nope",
+  "reload now",
   "try --plain-port 65536",
 ])("%j is wrong usage: 64", async (text) => {
   expect(await ran(...text.split(" ").filter((word) => word !== ""))).toEqual({ code: 64, calls: [] });

@@ -3,7 +3,7 @@ import { addConfigCommands, type ConfigCommands } from "./config-commands.ts";
 import { EXIT } from "./failure.ts";
 import { jsonOption } from "./options.ts";
 import { addQueueCommands, type QueueCommands } from "./queue-commands.ts";
-import { addStartCommands, addStatusCommand, type RelayCommands } from "./relay-commands.ts";
+import { addStartCommands, addRunningCommands, type RelayCommands } from "./relay-commands.ts";
 import { addSendCommands, type SendCommands } from "./send-commands.ts";
 import { addSinkCommands, type SinkCommands } from "./sink-commands.ts";
 
@@ -38,7 +38,7 @@ function buildProgram(commands: Commands): Command {
   addStartCommands(program, commands.relay);
   addConfigCommands(program, commands.config);
   addQueueCommands(program, commands.queue);
-  addStatusCommand(program, commands.relay);
+  addRunningCommands(program, commands.relay);
   addSendCommands(program, commands.send);
   addSinkCommands(program, commands.sink);
   program

@@ -14,6 +14,7 @@ export interface RelayCommands {
   readonly start: (options: ConfigOptions) => Promise<void>;
   readonly tryMode: (options: TryOptions) => Promise<void>;
   readonly status: (options: JsonOptions) => Promise<void>;
+  readonly reload: (options: JsonOptions) => Promise<void>;
 }
 
 export function addStartCommands(program: Command, commands: RelayCommands): void {
@@ -30,7 +31,14 @@ export function addStartCommands(program: Command, commands: RelayCommands): voi
     .action(commands.tryMode);
 }
 
-export function addStatusCommand(program: Command, commands: RelayCommands): void {
+export function addRunningCommands(program: Command, commands: RelayCommands): void {
+  program
+    .command("reload")
+    .description("have the relay go by its configuration as it is now; sessions and queue go on")
+    .addOption(configOption())
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(commands.reload);
   program
     .command("status")
     .description("whether the relay runs, and how much waits where")

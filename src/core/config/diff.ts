@@ -1,0 +1,95 @@
+// What is different between two configurations, in the words of their files.
+
+import { shownValue } from "./shown-value.ts";
+
+export interface ConfigChange {
+  /** `smarthosts.primary.url`; entries of lists by what names them: `listeners[0.0.0.0:25].tls`, `credentials[app]`. */
+  readonly key: string;
+  readonly kind: "added" | "removed" | "changed";
+  /** What it was and what it is. Secrets are not shown; absent where there was nothing, or is nothing any more. */
+  readonly before?: string;
+  readonly after?: string;
+  /** A relay that runs keeps what it has until it is started again. */
+  readonly needsRestart: boolean;
+}
+
+/** Keys that a relay goes by from its start to its end. */
+export const RESTART_KEYS = ["data", "threads"] as const;
+
+/** What names an entry of a list, so that it is the same entry at another place. */
+const NAMED_BY: ReadonlyMap<string, string> = new Map([
+  ["listeners", "listen"],
+  ["credentials", "username"],
+]);
+
+type Section = Readonly<Record<string, unknown>>;
+
+function isSection(value: unknown): value is Section {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** `before` and `after` are what files hold, as plain values, variables and secret files filled in. */
+export function diffConfig(before: unknown, after: unknown): readonly ConfigChange[] {
+  if (!isSection(before) || !isSection(after)) return [];
+  return keysOf(before, after).flatMap((key) => diffValue(key, key, before[key], after[key]));
+}
+
+function keysOf(before: Section, after: Section): string[] {
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])];
+}
+
+/** `place` is where it stands, `key` the last key of that. */
+function diffValue(place: string, key: string, before: unknown, after: unknown): readonly ConfigChange[] {
+  if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  if (isSection(before) && isSection(after))
+    return keysOf(before, after).flatMap((inner) => diffValue(`${place}.${inner}`, inner, before[inner], after[inner]));
+  if (Array.isArray(before) && Array.isArray(after)) {
+    const name = NAMED_BY.get(place);
+    if (name !== undefined) return diffNamed(place, name, before, after);
+    if (place === "routes") return diffOrdered(place, before, after);
+  }
+  return [change(place, key, before, after)];
+}
+
+function change(place: string, key: string, before: unknown, after: unknown): ConfigChange {
+  const kind = before === undefined ? "added" : after === undefined ? "removed" : "changed";
+  return {
+    key: place,
+    kind,
+    ...(before === undefined ? {} : { before: shownValue(key, before) }),
+    ...(after === undefined ? {} : { after: shownValue(key, after) }),
+    needsRestart: RESTART_KEYS.some((fixed) => fixed === place),
+  };
+}
+
+function diffNamed(
+  place: string,
+  name: string,
+  before: readonly unknown[],
+  after: readonly unknown[],
+): readonly ConfigChange[] {
+  const byName = (entries: readonly unknown[]): Map<string, unknown> =>
+    new Map(entries.flatMap((entry) => (isSection(entry) ? [[String(entry[name]), entry]] : [])));
+  const [old, now] = [byName(before), byName(after)];
+  return [...new Set([...old.keys(), ...now.keys()])].flatMap((of) =>
+    diffValue(`${place}[${of}]`, of, old.get(of), now.get(of)),
+  );
+}
+
+/** Their order counts: what stands between the same beginning and the same end went, and came. */
+function diffOrdered(place: string, before: readonly unknown[], after: readonly unknown[]): readonly ConfigChange[] {
+  const isSame = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other);
+  const shorter = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < shorter && isSame(before[start], after[start])) start++;
+  let end = 0;
+  while (end < shorter - start && isSame(before.at(-1 - end), after.at(-1 - end))) end++;
+  const went = before.slice(start, before.length - end);
+  const came = after.slice(start, after.length - end);
+  if (went.length === came.length)
+    return went.flatMap((entry, at) => diffValue(`${place}[${start + at}]`, place, entry, came[at]));
+  return [
+    ...went.map((entry, at) => change(`${place}[${start + at}]`, place, entry, undefined)),
+    ...came.map((entry, at) => change(`${place}[${start + at}]`, place, undefined, entry)),
+  ];
+}

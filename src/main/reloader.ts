@@ -1,0 +1,136 @@
+import { type Config, type SmartHost, listenText } from "../core/config/config.ts";
+import { RESTART_KEYS, diffConfig } from "../core/config/diff.ts";
+import type { ReloadAnswer, ReloadRequest } from "../engine/operator.ts";
+import type { Recorder } from "../ports/recorder.ts";
+import { StartError } from "./start-error.ts";
+
+/** A configuration that was read and found right. */
+export interface GoodConfig {
+  readonly config: Config;
+  /** What its file holds, as plain values. */
+  readonly values: unknown;
+  /** The file, or `WAYPOST_RELAYHOST`. */
+  readonly source: string;
+  readonly warnings: readonly string[];
+}
+
+export type ReadConfig = GoodConfig | { readonly errors: readonly string[] };
+
+export interface ReloaderParts {
+  readonly recorder: Recorder;
+  /** What the relay was started with. */
+  readonly running: GoodConfig;
+  /** Reads the configuration anew: the relay's own, or another file. Undefined: there is none to read (try mode). */
+  readonly read: ((file: string | undefined) => Promise<ReadConfig>) | undefined;
+  /** Has the relay go by it; rejects with `StartError` where that cannot be, and nothing is changed. */
+  adopt(config: Config, changedHosts: readonly string[]): Promise<void>;
+}
+
+/** Has a relay that runs go by its configuration as it is now. One reload at a time. */
+export class Reloader {
+  readonly #parts: ReloaderParts;
+  #running: GoodConfig;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: ReloaderParts) {
+    this.#parts = parts;
+    this.#running = parts.running;
+  }
+
+  /** What the relay goes by. */
+  get config(): Config {
+    return this.#running.config;
+  }
+
+  reload(request: ReloadRequest): Promise<ReloadAnswer> {
+    const answer = this.#last.then(() => this.#reload(request));
+    this.#last = answer;
+    return answer;
+  }
+
+  /** Files that the configuration names are others now: the relay goes by them. */
+  renew(isFirstTry: boolean): Promise<ReloadAnswer> {
+    const answer = this.#last.then(() => this.#renew(isFirstTry));
+    this.#last = answer;
+    return answer;
+  }
+
+  async #reload({ isDryRun, file }: ReloadRequest): Promise<ReloadAnswer> {
+    const { read, running } = this.#parts;
+    if (read === undefined) return { source: running.source, changes: [], warnings: [] };
+    const found = await read(isDryRun ? file : undefined);
+    if (isDryRun && "errors" in found) return invalid(found.errors);
+    if ("errors" in found) return this.#rejected(found.errors);
+    if (isDryRun) return this.#reportOn(found);
+    return await this.#goBy(found);
+  }
+
+  async #renew(isFirstTry: boolean): Promise<ReloadAnswer> {
+    const { config } = this.#running;
+    const error = await this.#adopt(config);
+    if (error !== undefined) return isFirstTry ? this.#rejected([error]) : invalid([error]);
+    this.#parts.recorder.record({ event: "certificates.renewed", listeners: tlsListeners(config) });
+    return this.#reportOn(this.#running);
+  }
+
+  #reportOn({ values, source, warnings }: GoodConfig): Exclude<ReloadAnswer, { refused: string }> {
+    return { source, warnings, changes: diffConfig(this.#running.values, values) };
+  }
+
+  async #goBy(found: GoodConfig): Promise<ReloadAnswer> {
+    const report = this.#reportOn(found);
+    const config = withFixed(found.config, this.#running.config);
+    const error = await this.#adopt(config);
+    if (error !== undefined) return this.#rejected([error]);
+    this.#running = { ...found, config, values: withFixed(found.values as object, this.#running.values as object) };
+    const { source, changes, warnings } = report;
+    const waiting = changes.flatMap(({ key, needsRestart }) => (needsRestart ? [key] : []));
+    this.#parts.recorder.record({
+      event: "config.reloaded",
+      source,
+      changes: changes.map(({ key }) => key),
+      needsRestart: waiting.length === 0 ? undefined : waiting,
+      warnings: warnings.length === 0 ? undefined : warnings,
+    });
+    return report;
+  }
+
+  /** Why it cannot be. */
+  async #adopt(config: Config): Promise<string | undefined> {
+    try {
+      await this.#parts.adopt(config, changedHosts(this.#running.config, config));
+      return undefined;
+    } catch (error) {
+      if (error instanceof StartError) return error.message;
+      throw error;
+    }
+  }
+
+  #rejected(errors: readonly string[]): ReloadAnswer {
+    this.#parts.recorder.record({ event: "config.rejected", errors });
+    return invalid(errors);
+  }
+}
+
+function invalid(errors: readonly string[]): ReloadAnswer {
+  return { kind: "invalid", refused: errors.join("\n") };
+}
+
+function tlsListeners({ listeners }: Config): string[] {
+  return listeners.flatMap(({ tls, name, listen }) => (tls === "none" ? [] : [`${name} ${listenText(listen)}`]));
+}
+
+/** What a relay keeps from its start to its end, whatever else changes. */
+function withFixed<Keys extends object>(found: Keys, running: Keys): Keys {
+  const kept = RESTART_KEYS.flatMap((key) => (key in running ? [[key, running[key as keyof Keys]]] : []));
+  const rest = Object.entries(found).filter(([key]) => !RESTART_KEYS.some((fixed) => fixed === key));
+  return Object.fromEntries([...rest, ...kept]) as Keys;
+}
+
+/** Smart hosts that are not what they were, or are gone. */
+function changedHosts(before: Config, after: Config): string[] {
+  const byName = (hosts: readonly SmartHost[]): Map<string, string> =>
+    new Map(hosts.map((host) => [host.name, JSON.stringify(host)]));
+  const [old, now] = [byName(before.smartHosts), byName(after.smartHosts)];
+  return [...old].flatMap(([name, host]) => (now.get(name) === host ? [] : [name]));
+}

@@ -1,0 +1,157 @@
+import { hkdfSync } from "node:crypto";
+import { once } from "node:events";
+import net from "node:net";
+import type { ServerTls } from "../../adapters/net/socket.ts";
+import { serverContexts } from "../../adapters/net/tls-context.ts";
+import { INBOUND_TIME, SESSIONS } from "../../core/base/limits.ts";
+import { type Listener, listenText } from "../../core/config/config.ts";
+import type { ListenerRules } from "../../engine/reception.ts";
+import type { ListeningPlace, RelayPlan } from "../plan.ts";
+import { SessionCount, type SharedSessions } from "../session-count.ts";
+
+/** What a session of a listener goes by, from its first octet to its last. */
+export interface ListenerTerms {
+  readonly rules: ListenerRules;
+  /** Undefined without TLS. */
+  readonly tls: ServerTls | undefined;
+  readonly count: SessionCount;
+  /** Its sessions run short. */
+  readonly isUnderStress: () => boolean;
+}
+
+interface Opening {
+  readonly server: net.Server;
+  /** Of sessions that begin now. */
+  terms: ListenerTerms;
+}
+
+type Openings = Map<string, Opening>;
+
+export interface ListeningParts {
+  readonly sessions: SharedSessions;
+  connected(raw: net.Socket, terms: ListenerTerms): void;
+  failed(listener: string, error: Error): void;
+}
+
+/**
+ * The listening sockets of a mail thread. What another plan listens on is opened beside what is open now, and takes its
+ * place in one turn; a socket that both have stays open, so that no client finds the door shut.
+ */
+export class Listening {
+  readonly #parts: ListeningParts;
+  #open: Openings = new Map();
+  #prepared: { readonly added: Openings; readonly terms: ReadonlyMap<string, ListenerTerms> } | undefined;
+
+  constructor(parts: ListeningParts) {
+    this.#parts = parts;
+  }
+
+  /** Answers the ports, in the order of the configuration. Rejects where a socket cannot be had; then nothing is open that was not. */
+  async prepare(plan: RelayPlan, listening: readonly ListeningPlace[]): Promise<number[]> {
+    const added: Openings = new Map();
+    const terms = new Map<string, ListenerTerms>();
+    const ports: number[] = [];
+    try {
+      for (const [at, listener] of plan.config.listeners.entries()) {
+        const { address, place } = listening[at]!;
+        const found = termsOf(plan, at, new SessionCount(this.#parts.sessions, place, limitsOf(plan)));
+        const isOpen = this.#open.has(listenText(address));
+        const opening = isOpen ? undefined : await this.#listen(listener, address, plan, found);
+        const port = opening === undefined ? address.port : (opening.server.address() as net.AddressInfo).port;
+        const key = listenText({ host: address.host, port });
+        if (opening !== undefined) added.set(key, opening);
+        terms.set(key, found);
+        ports.push(port);
+      }
+    } catch (error) {
+      close(added);
+      throw error;
+    }
+    this.#prepared = { added, terms };
+    return ports;
+  }
+
+  /** What was prepared holds from now on. Sessions of listeners that are gone go on. */
+  adopt(): void {
+    if (this.#prepared === undefined) return;
+    const { added, terms } = this.#prepared;
+    this.#prepared = undefined;
+    const all: Openings = new Map([...this.#open, ...added]);
+    this.#open = new Map();
+    for (const [key, opening] of all) {
+      const found = terms.get(key);
+      if (found === undefined) opening.server.close();
+      else {
+        opening.terms = found;
+        this.#open.set(key, opening);
+      }
+    }
+  }
+
+  abandon(): void {
+    close(this.#prepared?.added ?? new Map());
+    this.#prepared = undefined;
+  }
+
+  close(): void {
+    this.abandon();
+    close(this.#open);
+  }
+
+  async #listen(
+    listener: Listener,
+    { host, port }: ListeningPlace["address"],
+    { mailThreads }: RelayPlan,
+    terms: ListenerTerms,
+  ): Promise<Opening> {
+    const server = net.createServer({ noDelay: true, pauseOnConnect: false }, (raw) =>
+      this.#parts.connected(raw, opening.terms),
+    );
+    const opening: Opening = { server, terms };
+    server.listen({ host, port, backlog: 1024, reusePort: mailThreads > 1 });
+    await once(server, "listening");
+    server.on("error", (error) => this.#parts.failed(listener.name, error));
+    return opening;
+  }
+}
+
+function close(openings: Openings): void {
+  for (const { server } of openings.values()) server.close();
+}
+
+function limitsOf({ config }: RelayPlan): ConstructorParameters<typeof SessionCount>[2] {
+  const { sessionsPerListener, sessionsPerAddress } = config.limits;
+  return {
+    sessionsMax: sessionsPerListener,
+    perStrangerMax: sessionsPerAddress,
+    perTrustedMax: Math.max(SESSIONS.perTrustedAddressMax, sessionsPerAddress),
+  };
+}
+
+function termsOf(plan: RelayPlan, at: number, count: SessionCount): ListenerTerms {
+  const { config } = plan;
+  const listener = config.listeners[at]!;
+  const { sessionsPerListener, recipientsPerMessage, messagesPerConnection } = config.limits;
+  return {
+    rules: {
+      name: listener.name,
+      hostname: config.hostname,
+      tls: listener.tls,
+      isTlsRequired: listener.isTlsRequired,
+      bareNewlines: listener.bareNewlines,
+      messageOctetsMax: listener.messageOctetsMax,
+      recipientsMax: recipientsPerMessage,
+      messagesPerConnectionMax: messagesPerConnection,
+      hasCredentials: config.credentials.length > 0,
+    },
+    tls: listener.tls === "none" ? undefined : tlsOf(plan, at, listener),
+    count,
+    isUnderStress: () => count.sessions > sessionsPerListener * SESSIONS.stressShare,
+  };
+}
+
+/** A ticket of one listener is good on all mail threads, but on no other listener: their rules differ. */
+function tlsOf({ certificates, ticketSecret }: RelayPlan, at: number, listener: Listener): ServerTls {
+  const ticketKeys = Buffer.from(hkdfSync("sha256", ticketSecret, "", `tickets of ${listener.name}`, 48));
+  return { ...serverContexts(certificates[at]!, ticketKeys), handshakeTimeout: INBOUND_TIME.tlsHandshake };
+}

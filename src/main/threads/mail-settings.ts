@@ -1,0 +1,91 @@
+import { PasswordVerifier, runningShare } from "../../adapters/crypto/passwords.ts";
+import { Networks } from "../../adapters/net/networks.ts";
+import { unreachable } from "../../core/base/invariant.ts";
+import type { Credential, ListenAddress } from "../../core/config/config.ts";
+import type { Identity } from "../../core/policy/identity.ts";
+import type { DestinationFinder } from "../../engine/destination.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Entropy } from "../../ports/entropy.ts";
+import type { RelayPlan } from "../plan.ts";
+import { destinationFinder, nextHopTerms } from "./next-hops.ts";
+
+/**
+ * What a mail thread goes by that is made of the configuration. Another plan makes another one, which takes over what has
+ * not changed: logins that are remembered, answers of the DNS.
+ */
+export class MailSettings {
+  readonly plan: RelayPlan;
+  readonly verifier: PasswordVerifier;
+  readonly finder: DestinationFinder;
+  readonly nextHops: ReturnType<typeof nextHopTerms>;
+  readonly #networks: Networks;
+  readonly #credentials: ReadonlyMap<string, Credential>;
+  readonly #listening: readonly ListenAddress[];
+
+  constructor(
+    plan: RelayPlan,
+    listening: readonly ListenAddress[],
+    parts: { readonly clock: Clock; readonly entropy: Entropy },
+    before?: MailSettings,
+  ) {
+    const { config, mailThreads } = plan;
+    this.plan = plan;
+    this.#listening = listening;
+    this.#networks = new Networks(config.access.networks);
+    this.#credentials = new Map(config.credentials.map((credential) => [credential.username, credential]));
+    this.nextHops = nextHopTerms(plan);
+    const old = before?.plan.config;
+    this.verifier =
+      before !== undefined && isSame(old?.credentials, config.credentials)
+        ? before.verifier
+        : new PasswordVerifier({
+            credentials: config.credentials,
+            clock: parts.clock,
+            runningMax: runningShare(mailThreads),
+          });
+    const finderTerms = (of: typeof config, at: typeof listening): unknown => [of.dns, of.delivery, of.hostname, at];
+    this.finder =
+      before !== undefined && isSame(finderTerms(before.plan.config, before.#listening), finderTerms(config, listening))
+        ? before.finder
+        : destinationFinder(config, listening, parts);
+  }
+
+  /** Who is known by an address. */
+  identityAt(address: string): Identity {
+    const network = this.#networks.find(address);
+    if (network === undefined) return { kind: "none" };
+    return { kind: "network", network, senders: this.plan.config.access.senders };
+  }
+
+  sendersOf(username: string): Credential["senders"] {
+    return this.#credentials.get(username)?.senders ?? [];
+  }
+
+  /** Who somebody is by these settings that was `identity` by those before, at an address. */
+  review(identity: Identity, address: string, before: MailSettings): Identity {
+    switch (identity.kind) {
+      case "none":
+        return identity;
+      case "network": {
+        const found = this.identityAt(address);
+        return found.kind === "network" ? found : REVOKED;
+      }
+      case "credential": {
+        const { username } = identity;
+        const credential = this.#credentials.get(username);
+        const isValid =
+          credential !== undefined && isSame(credential.secret, before.#credentials.get(username)?.secret);
+        return isValid ? { kind: "credential", username, senders: credential.senders } : REVOKED;
+      }
+      default:
+        return unreachable(identity);
+    }
+  }
+}
+
+const REVOKED: Identity = { kind: "none", wasRevoked: true };
+
+/** Of plain data. */
+export function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
