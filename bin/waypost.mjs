@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import module from "node:module";
+import os from "node:os";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -62,6 +63,18 @@ function hand(node) {
   });
 }
 
+/**
+ * The first process of a container has no defaults for signals: one that it does not handle does not reach it, and the
+ * runtime would have to kill it. Whoever has something to finish handles them later, and then this leaves it to them.
+ */
+function endBySignals() {
+  for (const signal of ["SIGTERM", "SIGINT"])
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(128 + os.constants.signals[signal]);
+    });
+}
+
+if (process.pid === 1) endBySignals();
 const compiledModules = keepCompiled();
 if (isNewEnough(process.versions.node)) {
   if (compiledModules !== undefined) module.enableCompileCache(compiledModules);

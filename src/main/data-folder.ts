@@ -66,6 +66,15 @@ function inFolder<Result>(data: string, work: () => Result): Result {
     if (error instanceof StartError) throw error;
     if (isDiskFull(error)) throw new DiskFullError(data);
     const text = error instanceof Error ? error.message : String(error);
-    throw new StartError(`the data folder ${data} cannot be used: ${text}. Name another one in \`data\``);
+    throw new StartError(`the data folder ${data} cannot be used: ${text}. ${adviceOn(error)}`);
   }
+}
+
+/** The usual slip with a volume is that it is root's. */
+function adviceOn(error: unknown): string {
+  const other = "name another one in `data` (without a file: WAYPOST_DATA)";
+  const isOfOthers = error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
+  const own = process.getuid?.();
+  if (!isOfOthers || own === undefined) return other.replace("name", "Name");
+  return `Give it to the user that Waypost runs as (chown ${own}), or ${other}`;
 }

@@ -69,7 +69,7 @@ export async function tryMode(options: TryOptions): Promise<void> {
     authorities: [],
     ...FREE_TERMS,
   } as const;
-  const [result] = await sendTestMessage(site, SAMPLE, path.join(data, "scratch"));
+  const [result] = await sendTestMessage(site, SAMPLE);
   const acceptedMs = performance.now() - sentAt;
   const isAccepted = result?.outcome.kind === "delivered";
   const found = isAccepted

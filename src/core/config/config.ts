@@ -85,6 +85,8 @@ export interface Config {
   readonly access: {
     /** CIDR notation, always with a prefix. */
     readonly networks: readonly string[];
+    /** Envelope senders that their clients may use. */
+    readonly senders: readonly AddressPattern[];
   };
   readonly credentials: readonly Credential[];
   readonly smartHosts: readonly SmartHost[];

@@ -23,7 +23,7 @@ import { parseDnsServer, parseListen } from "./values.ts";
 
 export const OPEN_TO_EVERYONE = "I know what I am doing";
 
-const credentialSender = pattern(
+const senderPattern = pattern(
   ["address", "domain", "subdomains", "null", "any"],
   "user@example.com, @example.com, @*.example.com, * or <>",
 );
@@ -109,7 +109,7 @@ const credential = z
       whenAbsent: "`password` has to be there",
     }).optional(),
     senders: z
-      .array(text(credentialSender, { description: "", takes: "address pattern" }))
+      .array(text(senderPattern, { description: "", takes: "address pattern" }))
       .min(1)
       .meta(
         words({
@@ -147,6 +147,18 @@ export const configSchema = z.strictObject({
             takes: "list of networks",
           }),
         ),
+      senders: z
+        .array(text(senderPattern, { description: "", takes: "address pattern" }))
+        .min(1)
+        .meta(
+          words({
+            description:
+              "Envelope senders that clients of `networks` may use, in the forms of `credentials[].senders`; `<>` has to be named. Other senders get 550 5.7.1. Who gives a password is bound by its own `senders` instead.",
+            takes: "list of address patterns",
+            whenAbsent: "every address, and the null reverse-path",
+          }),
+        )
+        .optional(),
       open_to_everyone: z
         .literal(OPEN_TO_EVERYONE)
         .meta(

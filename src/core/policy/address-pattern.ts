@@ -37,6 +37,11 @@ function parseDomainPattern(text: string): AddressPattern | undefined {
   return isBelow ? { kind: "subdomains", suffix: `.${domain.ascii}` } : { kind: "domain", domain: domain.ascii };
 }
 
+/** What may be the sender where nothing is said of senders: every address. */
+export const ANY_ADDRESS: readonly AddressPattern[] = [{ kind: "any" }];
+/** The same with the null reverse-path: a mail server in a trusted network reports from it. */
+export const ANY_SENDER: readonly AddressPattern[] = [{ kind: "any" }, { kind: "null" }];
+
 /** Undefined where the text is none of the five forms. */
 export function parseAddressPattern(text: string): AddressPattern | undefined {
   if (text === "*") return { kind: "any" };

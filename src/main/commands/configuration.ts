@@ -2,6 +2,7 @@
 import os from "node:os";
 import { type LoadedConfig, loadConfig } from "../../adapters/config-file/load.ts";
 import { checkNamedFiles } from "../../adapters/config-file/named-files.ts";
+import { warnOfTranslation } from "../../adapters/system/gateways.ts";
 import { warnOfSources } from "../../adapters/system/own-addresses.ts";
 import { unreachable } from "../../core/base/invariant.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
@@ -48,11 +49,10 @@ export async function verdictOn(
 ): Promise<{ readonly errors: readonly string[]; readonly warnings: readonly string[] }> {
   switch (loaded.kind) {
     case "loaded": {
-      const { errors, warnings } = await checkNamedFiles(loaded.config, Date.now());
-      return {
-        errors: errors.map(loaded.line),
-        warnings: [...loaded.warnings, ...warnings.map(loaded.line), ...warnOfSources(loaded.config)],
-      };
+      const { config, line } = loaded;
+      const { errors, warnings } = await checkNamedFiles(config, Date.now());
+      const found = [...warnings, ...warnOfTranslation(config)].map(line);
+      return { errors: errors.map(line), warnings: [...loaded.warnings, ...found, ...warnOfSources(config)] };
     }
     case "invalid":
       return { errors: loaded.errors, warnings: [] };

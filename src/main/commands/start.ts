@@ -14,8 +14,8 @@ export async function start(options: ConfigOptions): Promise<void> {
   // A reload reads the file that was found at the start, not one that would be found first by now.
   const own = loaded.file;
   await run(loaded, (file) => read(file ?? own), new ProcessLog(loaded.config.logs.level), {
-    port: () => "stop it, or change `listeners[].listen`",
-    folder: "stop it, or choose another `data` folder",
+    port: () => "stop it, or change `listeners[].listen` (without a file: WAYPOST_LISTEN)",
+    folder: "stop it, or choose another `data` folder (without a file: WAYPOST_DATA)",
   });
 }
 
