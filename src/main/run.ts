@@ -1,6 +1,5 @@
 import { flushCompileCache } from "node:module";
 import { handedSockets } from "../adapters/system/handed-sockets.ts";
-import { portOwner } from "../adapters/system/port-owner.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import { launcher } from "./launcher.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
@@ -80,7 +79,8 @@ export async function run(
 }
 
 function failureOf(error: unknown, advice: StartAdvice): unknown {
-  if (error instanceof PortTakenError) return new CommandFailure(portTaken(error, advice), EXIT.config);
+  if (error instanceof PortTakenError)
+    return new CommandFailure(`${error.message}; ${advice.port(error.address.port)}`, EXIT.config);
   if (error instanceof FolderTakenError) return new CommandFailure(`${error.message}; ${advice.folder}`, EXIT.config);
   if (error instanceof DiskFullError) return new CommandFailure(error.message, EXIT.temporary);
   if (error instanceof StartError) return new CommandFailure(error.message, EXIT.config);
@@ -100,10 +100,4 @@ function onFirstStopSignal(stop: (signal: string) => void): void {
       stop(signal);
     });
   }
-}
-
-function portTaken(error: PortTakenError, advice: StartAdvice): string {
-  const { host, port } = error.address;
-  const owner = portOwner(port);
-  return `${host}:${port} is taken${owner === undefined ? " by another program" : ` by ${owner}`}; ${advice.port(port)}`;
 }

@@ -32,7 +32,7 @@ To see Waypost at work first: waypost try`,
   }
 }
 
-function invalid(errors: readonly string[]): CommandFailure {
+export function invalid(errors: readonly string[]): CommandFailure {
   return new CommandFailure(`the configuration is not valid\n${errors.join("\n")}`, EXIT.config);
 }
 
@@ -51,8 +51,8 @@ export async function verdictOn(
     case "loaded": {
       const { config, line } = loaded;
       const { errors, warnings } = await checkNamedFiles(config, Date.now());
-      const found = [...warnings, ...warnOfTranslation(config)].map(line);
-      return { errors: errors.map(line), warnings: [...loaded.warnings, ...found, ...warnOfSources(config)] };
+      const found = [...warnings, ...warnOfTranslation(config), ...warnOfSources(config)].map(line);
+      return { errors: errors.map(line), warnings: [...loaded.warnings, ...found] };
     }
     case "invalid":
       return { errors: loaded.errors, warnings: [] };
