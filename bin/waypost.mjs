@@ -74,6 +74,8 @@ function endBySignals() {
     });
 }
 
+// Node opens its inspector to whoever may send this signal; with a listener it does not.
+process.on("SIGUSR1", () => undefined);
 if (process.pid === 1) endBySignals();
 const compiledModules = keepCompiled();
 if (isNewEnough(process.versions.node)) {

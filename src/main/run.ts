@@ -30,8 +30,6 @@ export async function run(
   log: ProcessLog,
   advice: StartAdvice,
 ): Promise<Running> {
-  // Node opens its inspector to whoever can send this signal; with a listener it does not.
-  process.on("SIGUSR1", () => undefined);
   process.umask(0o077); // what the relay writes is its owner's, also in a folder that others may enter
   const die = (text: string): void => {
     log.recorder.record({ event: "relay.died", text });
