@@ -9,11 +9,11 @@ import { checkFree, takenText } from "../ports.ts";
 import { PortTakenError, StartError } from "../start-error.ts";
 import { configDiff } from "./reload.ts";
 import { askRelay } from "./relay-of.ts";
-import { find, invalid, load, verdictOn } from "./configuration.ts";
+import { findToLookAt, invalid, loadToLookAt, verdictOn } from "./configuration.ts";
 
 async function check(options: ConfigOptions & { readonly json?: boolean }): Promise<void> {
   if (options.json === true) return checkJson(options.config);
-  const loaded = await load(options.config);
+  const loaded = await loadToLookAt(options.config);
   const { errors, warnings } = await wholeVerdictOn(loaded);
   if (errors.length > 0) throw invalid(errors);
   for (const warning of warnings) console.log(`warning: ${warning}`);
@@ -28,7 +28,7 @@ function notesOn(config: Config): readonly string[] {
 }
 
 async function checkJson(explicit: string | undefined): Promise<void> {
-  const loaded = await find(explicit);
+  const loaded = await findToLookAt(explicit);
   const { errors, warnings } = await wholeVerdictOn(loaded);
   const valid = errors.length === 0;
   const source = loaded.kind === "loaded" ? loaded.source : null;
