@@ -43,14 +43,19 @@ export class Reloader {
   }
 
   reload(request: ReloadRequest): Promise<ReloadAnswer> {
-    const answer = this.#last.then(() => this.#reload(request));
-    this.#last = answer;
-    return answer;
+    return this.#inTurn(() => this.#reload(request));
   }
 
   /** Files that the configuration names are others now: the relay goes by them. */
   renew(isFirstTry: boolean): Promise<ReloadAnswer> {
-    const answer = this.#last.then(() => this.#renew(isFirstTry));
+    return this.#inTurn(() => this.#renew(isFirstTry));
+  }
+
+  /** A fault of ours here ends no relay (promise P5): it goes on as it is, and says so. */
+  #inTurn(work: () => Promise<ReloadAnswer>): Promise<ReloadAnswer> {
+    const answer = this.#last.then(work).catch((error: unknown) => {
+      return this.#rejected([error instanceof Error ? (error.stack ?? error.message) : String(error)]);
+    });
     this.#last = answer;
     return answer;
   }

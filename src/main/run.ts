@@ -41,13 +41,13 @@ export async function run(
     running,
     read,
     adopt: async (config, changedHosts) => {
-      await relay!.adopt(config, changedHosts);
+      await watch.during(config, () => relay!.adopt(config, changedHosts));
       log.setLevel(config.logs.level);
     },
   });
   const watch = new CertificateWatch({
     config: () => reloader.config,
-    changed: async (isFirstTry) => !("refused" in (await reloader.renew(isFirstTry))),
+    changed: (isFirstTry) => reloader.renew(isFirstTry),
   });
   onFirstStopSignal((signal) => {
     watch.stop();
@@ -58,20 +58,23 @@ export async function run(
   // Before it runs there is nothing to reload, and the signal must not end it.
   process.on("SIGHUP", () => void (relay && reloader.reload({ isDryRun: false })));
   try {
-    relay = await Relay.start({
-      config: running.config,
-      version: VERSION,
-      isTerminal: log.isTerminal,
-      recorder: log.recorder,
-      log: (lines) => log.write(lines),
-      onDeath: die,
-      reload: (request) => reloader.reload(request),
-      handed: handedSockets(process.env, launcher === 0 ? undefined : launcher),
-    });
+    const handed = handedSockets(process.env, launcher === 0 ? undefined : launcher);
+    relay = await watch.during(running.config, () =>
+      Relay.start({
+        config: running.config,
+        version: VERSION,
+        isTerminal: log.isTerminal,
+        recorder: log.recorder,
+        log: (lines) => log.write(lines),
+        onDeath: die,
+        reload: (request) => reloader.reload(request),
+        handed,
+      }),
+    );
   } catch (error) {
     throw failureOf(error, advice);
   }
-  await watch.start();
+  watch.start();
   flushCompileCache(); // a process that is killed leaves it unwritten
   return { relay, log };
 }
