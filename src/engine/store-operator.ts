@@ -103,6 +103,7 @@ export class StoreOperator implements Operator {
     if (message === undefined) return fromHistory(id, history);
     const envelope = JSON.parse(message.envelope) as StoredEnvelope;
     const paused = pausesOf(this.#queue.pauses());
+    const left = this.#queue.deliveriesOf(message.row);
     return {
       id,
       from: envelope.from,
@@ -111,7 +112,11 @@ export class StoreOperator implements Operator {
       octets: message.octets,
       receivedAt: message.receivedAt,
       ...arrivalOf(envelope),
-      deliveries: this.#queue.deliveriesOf(message.row).map((delivery) => queued(message, delivery, paused)),
+      // Those that wait first: they are what is asked about.
+      deliveries: [
+        ...left.map((delivery) => queued(message, delivery, paused)),
+        ...endsOf(history.filter(({ entry }) => left.every(({ row }) => row !== entry.row))),
+      ],
       history: history.map(({ report }) => report),
     };
   }
@@ -193,12 +198,16 @@ function ended(entry: HistoryEntry): Ended {
   };
 }
 
+function endsOf(history: readonly Ended[]): DeliveryReport[] {
+  return history.flatMap(({ report }) => (report.state === "deferred" ? [] : [report]));
+}
+
 function fromHistory(id: string, history: readonly Ended[]): MessageReport | undefined {
   const first = history[0];
   if (first === undefined) return undefined;
   const { from, identity, subject, octets, receivedAt } = first.entry;
   const reports = history.map(({ report }) => report);
-  const deliveries = reports.filter((report) => report.state !== "deferred");
+  const deliveries = endsOf(history);
   const arrival = history.map(({ entry }) => readArrival(entry.arrival)).find((kept) => kept !== undefined);
   return {
     id,
