@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import module from "node:module";
+import os from "node:os";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -44,8 +45,10 @@ function keepCompiled() {
  * one twice: the relay heeds the first.
  */
 function hand(node) {
+  // Sockets that a service manager handed over (sd_listen_fds(3)) are behind the three that everybody has.
+  const handed = Array.from({ length: Number(process.env.LISTEN_FDS ?? 0) }, (_, n) => 3 + n);
   const child = spawn(node, [program, ...process.argv.slice(2)], {
-    stdio: "inherit",
+    stdio: ["inherit", "inherit", "inherit", ...handed],
     env: { ...process.env, WAYPOST_LAUNCHER: String(process.pid) },
   });
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
@@ -60,6 +63,20 @@ function hand(node) {
   });
 }
 
+/**
+ * The first process of a container has no defaults for signals: one that it does not handle does not reach it, and the
+ * runtime would have to kill it. Whoever has something to finish handles them later, and then this leaves it to them.
+ */
+function endBySignals() {
+  for (const signal of ["SIGTERM", "SIGINT"])
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(128 + os.constants.signals[signal]);
+    });
+}
+
+// Node opens its inspector to whoever may send this signal; with a listener it does not.
+process.on("SIGUSR1", () => undefined);
+if (process.pid === 1) endBySignals();
 const compiledModules = keepCompiled();
 if (isNewEnough(process.versions.node)) {
   if (compiledModules !== undefined) module.enableCompileCache(compiledModules);

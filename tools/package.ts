@@ -1,5 +1,5 @@
-// `npm run package`: a tarball with compiled JavaScript that installs and runs elsewhere. The Node binaries of this
-// checkout, the development tools and the scripts stay out of its manifest.
+// `npm run package`: a tarball with compiled JavaScript that installs and runs elsewhere; `npm run package -- FOLDER` puts it there.
+// The Node binaries of this checkout, the development tools and the scripts stay out of its manifest.
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
@@ -19,7 +19,7 @@ function published(manifest: Manifest): Record<string, unknown> {
   return { ...kept, engines: { node: ">=24.15" } };
 }
 
-function main(): void {
+function main(destination: string): void {
   const manifest = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as Manifest;
   const staging = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-package-"));
   try {
@@ -31,13 +31,13 @@ function main(): void {
       fs.cpSync(path.join(root, name), path.join(staging, name), { recursive: true });
     fs.writeFileSync(path.join(staging, "package.json"), `${JSON.stringify(published(manifest), null, 2)}\n`);
     execFileSync("publint", ["--strict"], { cwd: staging, stdio: ["ignore", "ignore", "inherit"] });
-    const file = execFileSync("npm", ["pack", "--silent", "--pack-destination", root], { cwd: staging })
+    const file = execFileSync("npm", ["pack", "--silent", "--pack-destination", destination], { cwd: staging })
       .toString()
       .trim();
-    console.log(`${file}: ${(fs.statSync(path.join(root, file)).size / 1024).toFixed(0)} KiB`);
+    console.log(`${file}: ${(fs.statSync(path.join(destination, file)).size / 1024).toFixed(0)} KiB`);
   } finally {
     fs.rmSync(staging, { recursive: true, force: true });
   }
 }
 
-main();
+main(path.resolve(process.argv[2] ?? root));

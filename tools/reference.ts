@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { commandsPage } from "./reference/commands-page.ts";
 import { configurationPage } from "./reference/configuration-page.ts";
 import { eventsPage } from "./reference/events-page.ts";
+import { repliesPage } from "./reference/replies-page.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -21,6 +22,7 @@ export function pages(): readonly Page[] {
     { path: "docs/reference/configuration.md", text: configurationPage() },
     { path: "docs/reference/commands.md", text: commandsPage() },
     { path: "docs/reference/events.md", text: eventsPage() },
+    { path: "docs/reference/replies.md", text: repliesPage() },
   ];
 }
 

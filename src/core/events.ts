@@ -16,6 +16,7 @@ export interface EventCatalogue {
     readonly mailThreads: number;
     readonly recovered: number;
   };
+  "relay.root": { readonly pid: number };
   "relay.stopping": { readonly because: string };
   "relay.stopped": { readonly elapsedMs: number };
   "config.reloaded": {
@@ -185,6 +186,12 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       mailThreads: "How many there are.",
       recovered: "Deliveries that were in hand when the relay last stopped; they are tried again at once.",
     },
+  },
+  "relay.root": {
+    level: "warn",
+    description:
+      "The relay runs as root, and so would whoever finds a hole in it. Set `user`, or start it as a user of its own: ports below 1024 are had by `user`, by a socket unit of systemd, or by CAP_NET_BIND_SERVICE.",
+    fields: { pid: "The number of the process." },
   },
   "relay.stopping": {
     level: "info",

@@ -5,8 +5,9 @@ import { notKept } from "../core/inbound/trouble.ts";
 import type { HeaderFacts } from "../core/mail/header.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import { type Mailbox, addressed, pathKey, pathText } from "../core/mail/path.ts";
-import { type StoredEnvelope, storeOptions } from "../core/mail/stored.ts";
-import { receivedField } from "../core/mail/trace.ts";
+import { type StoredEnvelope, type StoredSession, storeOptions } from "../core/mail/stored.ts";
+import { protocolKeyword, receivedField } from "../core/mail/trace.ts";
+import { matches, patternText, subjectOf } from "../core/policy/address-pattern.ts";
 import { type Identity, identityText } from "../core/policy/identity.ts";
 import { type Route, type Way, wayFor } from "../core/routing/route.ts";
 import type { ContentFacts } from "../core/smtp/data-decoder.ts";
@@ -29,6 +30,8 @@ export interface Received {
   readonly content: Uint8Array | undefined;
   readonly identity: Identity;
   readonly clientAddress: string;
+  /** Name of the listener that it connected to. */
+  readonly listener: string;
   readonly tls: TlsFacts | undefined;
 }
 
@@ -99,6 +102,29 @@ function prefixOf(received: Received, hostname: string): string {
   return `${trace}${addedFields(received, hostname)}${header.needsSeparator ? "\r\n" : ""}`;
 }
 
+function storedSession(received: Received): StoredSession {
+  const { listener, transaction, tls, identity } = received;
+  const { hello, envelope } = transaction;
+  const sender = subjectOf(envelope.reversePath);
+  const rule =
+    identity.kind === "credential" ? identity.senders.find((pattern) => matches(pattern, sender)) : undefined;
+  return {
+    listener,
+    hello: hello.client.slice(0, HELLO_CHARACTERS_KEPT),
+    protocol: protocolKeyword({
+      isExtended: hello.isExtended,
+      tls,
+      isAuthenticated: identity.kind === "credential",
+      isUtf8: envelope.smtpUtf8,
+    }),
+    tls: tls === undefined ? "" : `${tls.version} ${tls.cipher}`,
+    senderRule: rule === undefined ? "" : patternText(rule),
+  };
+}
+
+/** No name is longer (RFC 5321 section 4.5.3.1.2). */
+const HELLO_CHARACTERS_KEPT = 255;
+
 function storedEnvelope(received: Received, hostname: string): StoredEnvelope {
   const { transaction, facts, header, identity, clientAddress } = received;
   const { envelope, recipients } = transaction;
@@ -114,6 +140,7 @@ function storedEnvelope(received: Received, hostname: string): StoredEnvelope {
     // A raw 8-bit header from a client that knows nothing of SMTPUTF8 goes on as it came (promise P6).
     isUtf8: isAddressUtf8 || (envelope.smtpUtf8 && header.isInternational),
     subject: header.subject,
+    session: storedSession(received),
     ...(envelope.ret === undefined ? {} : { ret: envelope.ret }),
     ...(envelope.envelopeId === undefined ? {} : { envelopeId: envelope.envelopeId }),
   };

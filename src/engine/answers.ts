@@ -254,6 +254,7 @@ export class Answers {
       content,
       identity: this.#identity,
       clientAddress: this.#client,
+      listener: this.#rules.name,
       tls: this.#tls,
     };
     this.#incoming = undefined;

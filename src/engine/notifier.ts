@@ -2,7 +2,7 @@ import { isAscii } from "../core/base/bytes.ts";
 import { DSN } from "../core/base/limits.ts";
 import type { Instant } from "../core/base/time.ts";
 import { Allowance } from "../core/dsn/allowance.ts";
-import { type Notice, noticeOf } from "../core/dsn/notice.ts";
+import { type Notice, noticeOf, toldNote } from "../core/dsn/notice.ts";
 import {
   type Action,
   type Origin,
@@ -165,7 +165,7 @@ export class Notifier {
     const reported = { id: message.id, action, subject: report.subject, ...named(fared) };
     const arrival = this.#arrival(report, content, path, way, reported);
     this.#parts.recorder.record({ event: "dsn.queued", id: arrival.id, ...about, lane, returned: carries });
-    return { note: `${audience} told in report ${arrival.id}${lacks}`, report: arrival };
+    return { note: toldNote(audience, arrival.id, lacks), report: arrival };
   }
 
   #addressee({ from }: StoredEnvelope): Addressee {

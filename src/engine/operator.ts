@@ -1,4 +1,5 @@
 import { type Duration, type Instant, day } from "../core/base/time.ts";
+import type { StoredSession } from "../core/mail/stored.ts";
 import type { ConfigChange } from "../core/config/diff.ts";
 import type { QueueAction } from "../core/queue/action.ts";
 import { REASONS, type Reason } from "../core/queue/reason.ts";
@@ -87,6 +88,10 @@ export interface MessageReport {
   readonly subject: string;
   readonly octets: number;
   readonly receivedAt: Instant;
+  /** The session that it came in; undefined where there was none, or an older version took the message. */
+  readonly session?: StoredSession;
+  /** It is a report of ours, about the message of this id. */
+  readonly about?: string;
   /** Where each recipient stands now. */
   readonly deliveries: readonly DeliveryReport[];
   /** Attempts and ends, oldest first. */

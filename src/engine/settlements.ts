@@ -1,4 +1,4 @@
-import { MAILER_DAEMON } from "../core/mail/stored.ts";
+import { MAILER_DAEMON, storeArrival } from "../core/mail/stored.ts";
 import type { Delivered, Failure, Outcome } from "../core/outbound/outcome.ts";
 import { type Reason, lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
@@ -201,12 +201,14 @@ export class Settlements {
     const { message } = load;
     const { from, identity, subject } = message.envelope;
     const { transcript = "" } = end;
+    const isFirst = delivery === load.deliveries[0];
     const entry: HistoryEntry = {
       at: this.#clock.now(),
       id: message.id,
       row: delivery.row,
       ...end,
-      transcript: delivery === load.deliveries[0] ? transcript : "",
+      transcript: isFirst ? transcript : "",
+      arrival: isFirst ? storeArrival(message.envelope) : "",
       recipient: delivery.recipient,
       lane: load.lane,
       attempts: delivery.attempts,

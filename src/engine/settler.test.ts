@@ -27,6 +27,7 @@ interface Entry {
   readonly recipient: string;
   readonly reply: string;
   readonly note: string;
+  readonly arrival: string;
 }
 
 const entryOf = ({ entry }: Settlement): Entry => JSON.parse(entry) as Entry;
@@ -80,6 +81,9 @@ test("all that fail in one attempt are in one report, recorded with their ends; 
     "r4@b.example": ["finish", "sender not told: it asked for no report of this (NOTIFY)"],
   });
   expect(s.settlements).toHaveLength(5);
+  // How the message came is kept once for an attempt.
+  const arrivals = s.settlements.map(entryOf).filter(({ arrival }) => arrival !== "");
+  expect(arrivals).toMatchObject([{ recipient: "r0@b.example", arrival: '{"client":"192.0.2.9"}' }]);
   expect(s.arrived[0]!.deliveries).toMatchObject([{ lane: REPORT_LANE, recipient: "s@a.example" }]);
 });
 

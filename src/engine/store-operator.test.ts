@@ -4,6 +4,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
+import { OutboxReader } from "../adapters/store-sqlite/outbox-reader.ts";
 import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { SqliteQueueStore } from "../adapters/store-sqlite/queue-store.ts";
 import { messageId } from "../core/mail/message-id.ts";
@@ -62,6 +63,7 @@ test("a recipient without a transcript says whose attempt it shared, and none wh
     subject: "",
     octets: 1,
     receivedAt: 0,
+    arrival: "",
   };
   const entry = (row: number, at: number, host: string, transcript: string): HistoryEntry => ({
     ...rest,
@@ -98,6 +100,40 @@ test("a recipient without a transcript says whose attempt it shared, and none wh
   fs.rmSync(folder, { recursive: true });
 });
 
+test("how a message came is told while it waits, and from history once it is gone", () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-operator-"));
+  const file = path.join(folder, "queue.db");
+  const store = new SqliteQueueStore(file, () => undefined);
+  const session = { listener: "plain", hello: "app.test", protocol: "ESMTP", tls: "", senderRule: "" };
+  const envelope = { from: "a@b.test", identity: "network ::1/128", client: "::1", prefix: "", subject: "s", session };
+  const delivery = {
+    lane: "smarthost/a",
+    recipient: "r@b.test",
+    options: "",
+    priority: "normal" as const,
+    due: 0,
+    last: "",
+  };
+  const arrival = { id: ID, receivedAt: 0, octets: 0, envelope: JSON.stringify(envelope), content: new Uint8Array(0) };
+  const [row = 0] = store.commit([
+    { arrivals: [{ arrival: { ...arrival, deliveries: [delivery] }, isInHand: false }], settlements: [] },
+  ]);
+  const reader = new QueueReader(file);
+  const entries: HistoryEntry[] = [];
+  const operator = new StoreOperator({ facts: FACTS, queue: reader, history: { find: () => entries }, clock, space });
+  expect(operator.show(ID)).toMatchObject({ client: "::1", session });
+  store.act("cancel", [deliveryRow(row, 0)], NOW);
+  expect(operator.show(ID)).toBeUndefined();
+  const kept = new OutboxReader(file).read(0, 1).flatMap((each) => JSON.parse(each.entries) as HistoryEntry[]);
+  entries.push({ ...kept[0]!, arrival: "" }, ...kept); // as an older version wrote it, too
+  expect(operator.show(ID)).toMatchObject({ client: "::1", session, deliveries: [{ state: "cancelled" }, {}] });
+  entries.pop();
+  expect(operator.show(ID)).toMatchObject({ client: "" });
+  reader.close();
+  store.close();
+  fs.rmSync(folder, { recursive: true });
+});
+
 test("what waits in a paused lane says so, and what is held does not", () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-operator-"));
   const file = path.join(folder, "queue.db");
@@ -126,6 +162,38 @@ test("what waits in a paused lane says so, and what is held does not", () => {
   expect(paused()).toEqual([true, false, false]);
   store.pause({ kind: "outbound" }, 1);
   expect(paused()).toEqual([true, true, false]);
+  reader.close();
+  store.close();
+  fs.rmSync(folder, { recursive: true });
+});
+
+test("recipients whose delivery has ended stand beside those that still wait", () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-operator-"));
+  const file = path.join(folder, "queue.db");
+  const store = new SqliteQueueStore(file, () => undefined);
+  const envelope = { from: "a@b.test", identity: "network ::1/128", client: "::1", prefix: "", subject: "s" };
+  const delivery = (recipient: string) => ({
+    lane: "smarthost/a",
+    recipient,
+    options: "",
+    priority: "normal" as const,
+    due: 0,
+    last: "",
+  });
+  const deliveries = [delivery("one@b.test"), delivery("two@b.test"), delivery("three@b.test")];
+  const arrival = { id: ID, receivedAt: 0, octets: 0, envelope: JSON.stringify(envelope), content: new Uint8Array(0) };
+  const [row = 0] = store.commit([
+    { arrivals: [{ arrival: { ...arrival, deliveries }, isInHand: false }], settlements: [] },
+  ]);
+  store.act("cancel", [deliveryRow(row, 1)], NOW);
+  const reader = new QueueReader(file);
+  const entries = new OutboxReader(file).read(0, 9).flatMap((each) => JSON.parse(each.entries) as HistoryEntry[]);
+  const operator = new StoreOperator({ facts: FACTS, queue: reader, history: { find: () => entries }, clock, space });
+  expect(operator.show(ID)?.deliveries.map(({ recipient, state }) => [recipient, state])).toEqual([
+    ["one@b.test", "waiting"],
+    ["three@b.test", "waiting"],
+    ["two@b.test", "cancelled"],
+  ]);
   reader.close();
   store.close();
   fs.rmSync(folder, { recursive: true });

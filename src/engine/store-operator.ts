@@ -2,7 +2,7 @@ import { CONTROL } from "../core/base/limits.ts";
 import { second } from "../core/base/time.ts";
 import { listenText } from "../core/config/config.ts";
 import { isMessageId, timeOf } from "../core/mail/message-id.ts";
-import type { StoredEnvelope } from "../core/mail/stored.ts";
+import { type StoredEnvelope, arrivalOf, readArrival } from "../core/mail/stored.ts";
 import { type Pauses, pauseText, pausesOf } from "../core/queue/pause.ts";
 import type { LastWord } from "../core/queue/reason.ts";
 import { parseFilter } from "../core/queue/selection.ts";
@@ -111,15 +111,20 @@ export class StoreOperator implements Operator {
     if (message === undefined) return fromHistory(id, history);
     const envelope = JSON.parse(message.envelope) as StoredEnvelope;
     const paused = pausesOf(this.#queue.pauses());
+    const left = this.#queue.deliveriesOf(message.row);
     return {
       id,
       from: envelope.from,
       identity: envelope.identity,
-      client: envelope.client,
       subject: envelope.subject,
       octets: message.octets,
       receivedAt: message.receivedAt,
-      deliveries: this.#queue.deliveriesOf(message.row).map((delivery) => queued(message, delivery, paused)),
+      ...arrivalOf(envelope),
+      // Those that wait first: they are what is asked about.
+      deliveries: [
+        ...left.map((delivery) => queued(message, delivery, paused)),
+        ...endsOf(history.filter(({ entry }) => left.every(({ row }) => row !== entry.row))),
+      ],
       history: history.map(({ report }) => report),
     };
   }
@@ -206,11 +211,26 @@ function ended(entry: HistoryEntry): Ended {
   };
 }
 
+function endsOf(history: readonly Ended[]): DeliveryReport[] {
+  return history.flatMap(({ report }) => (report.state === "deferred" ? [] : [report]));
+}
+
 function fromHistory(id: string, history: readonly Ended[]): MessageReport | undefined {
   const first = history[0];
   if (first === undefined) return undefined;
   const { from, identity, subject, octets, receivedAt } = first.entry;
   const reports = history.map(({ report }) => report);
-  const deliveries = reports.filter((report) => report.state !== "deferred");
-  return { id, from, identity, client: "", subject, octets, receivedAt, deliveries, history: reports };
+  const deliveries = endsOf(history);
+  const arrival = history.map(({ entry }) => readArrival(entry.arrival)).find((kept) => kept !== undefined);
+  return {
+    id,
+    from,
+    identity,
+    ...(arrival ?? { client: "" }),
+    subject,
+    octets,
+    receivedAt,
+    deliveries,
+    history: reports,
+  };
 }

@@ -9,6 +9,7 @@ import { sinkCommands } from "./commands/sink.ts";
 import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
 import { top } from "./commands/top.ts";
+import { trace } from "./commands/trace.ts";
 import { tryMode } from "./try-mode.ts";
 import { VERSION } from "./version.ts";
 
@@ -21,4 +22,5 @@ export const commands: Commands = {
   backup: { backup },
   send: { send },
   sink: sinkCommands,
+  trace: { trace },
 };

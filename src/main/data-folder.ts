@@ -1,4 +1,6 @@
 import { isReachable } from "../adapters/control-socket/short-path.ts";
+import fs from "node:fs";
+import type { ProcessUser } from "../adapters/system/process-user.ts";
 import { isDiskFull } from "../adapters/store-sqlite/disk-full.ts";
 import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
 import { makeFolder } from "../adapters/system/folder.ts";
@@ -7,22 +9,59 @@ import { CONTROL } from "../core/base/limits.ts";
 import { dataPaths } from "./plan.ts";
 import { DiskFullError, FolderTakenError, StartError } from "./start-error.ts";
 
-/** Makes the data folder where it is not there, and makes it ours. Throws `StartError` where it cannot be. */
-export function takeDataFolder(data: string): { release(): void } {
-  const { socket } = dataPaths(data);
-  if (!isReachable(socket))
-    throw new StartError(
-      `the path of the control socket, ${socket}, has ${Buffer.byteLength(socket)} octets and the system takes ${CONTROL.socketPathOctetsMax}: name a folder with a shorter path in \`data\`, or mount /proc`,
-    );
-  const lock = inFolder(data, () => {
+/** Makes the data folder where it is not there, the user's if there is one. Throws `StartError` where it cannot be. */
+export function makeDataFolder(data: string, user: ProcessUser | undefined): void {
+  checkSocketPath(data);
+  const isNew = !fs.existsSync(data);
+  inFolder(data, () => {
     makeFolder(data);
+    if (user !== undefined && isNew) fs.chownSync(data, user.uid, user.gid);
+  });
+  const owner = inFolder(data, () => fs.statSync(data).uid);
+  // Not changed here: root that follows what stands in another user's folder can be led astray.
+  if (user !== undefined && owner !== user.uid)
+    throw new StartError(
+      `the data folder ${data} belongs to user ${owner}, and \`user\` is ${user.name}: run chown -R ${user.uid}:${user.gid} ${data}`,
+    );
+}
+
+/** Makes the data folder this process's alone. Throws `StartError` where it cannot be. */
+export function takeDataFolder(data: string): { release(): void } {
+  const { pid } = dataPaths(data);
+  const lock = inFolder(data, () => {
     const remote = networkFileSystem(data);
     if (remote !== undefined)
       throw new StartError(`${data} is on ${remote}: locks and fsync do not hold there. Put \`data\` on a local disk`);
     return lockFolder(data);
   });
-  if (lock === undefined) throw new FolderTakenError(`another Waypost runs on ${data}`);
+  if (lock === undefined) throw new FolderTakenError(`another Waypost${processOf(pid)} runs on ${data}`);
+  leaveNumber(data, pid);
   return lock;
+}
+
+function checkSocketPath(data: string): void {
+  const { socket } = dataPaths(data);
+  if (!isReachable(socket))
+    throw new StartError(
+      `the path of the control socket, ${socket}, has ${Buffer.byteLength(socket)} octets and the system takes ${CONTROL.socketPathOctetsMax}: name a folder with a shorter path in \`data\`, or mount /proc`,
+    );
+}
+
+/** For who finds the folder taken; a full disk keeps nobody from starting. */
+function leaveNumber(data: string, file: string): void {
+  inFolder(data, () => {
+    try {
+      fs.writeFileSync(file, `${process.pid}\n`, { mode: 0o600 });
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+    }
+  });
+}
+
+/** Who has the lock wrote its number there; the lock itself is what counts. */
+function processOf(file: string): string {
+  const text = fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim() : "";
+  return /^\d+$/.test(text) ? `, process ${text},` : "";
 }
 
 function inFolder<Result>(data: string, work: () => Result): Result {
@@ -32,6 +71,15 @@ function inFolder<Result>(data: string, work: () => Result): Result {
     if (error instanceof StartError) throw error;
     if (isDiskFull(error)) throw new DiskFullError(data);
     const text = error instanceof Error ? error.message : String(error);
-    throw new StartError(`the data folder ${data} cannot be used: ${text}. Name another one in \`data\``);
+    throw new StartError(`the data folder ${data} cannot be used: ${text}. ${adviceOn(error)}`);
   }
+}
+
+/** The usual slip with a volume is that it is root's. */
+function adviceOn(error: unknown): string {
+  const other = "name another one in `data` (without a file: WAYPOST_DATA)";
+  const isOfOthers = error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
+  const own = process.getuid?.();
+  if (!isOfOthers || own === undefined) return other.replace("name", "Name");
+  return `Give it to the user that Waypost runs as (chown ${own}), or ${other}`;
 }

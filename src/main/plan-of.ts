@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { availableParallelism } from "node:os";
+import type { HandedSocket } from "../adapters/system/handed-sockets.ts";
 import type { PemPair } from "../adapters/net/tls-context.ts";
 import { SESSIONS } from "../core/base/limits.ts";
 import { invariant } from "../core/base/invariant.ts";
-import { type Config, type Listener, listenText } from "../core/config/config.ts";
+import { type Config, type ListenAddress, type Listener, listenText } from "../core/config/config.ts";
 import type { ListeningPlace, RelayPlan } from "./plan.ts";
 import { StartError } from "./start-error.ts";
 
@@ -57,8 +58,17 @@ function keysOf(listeners: readonly Listener[]): string[] {
   );
 }
 
-/** Listeners that are there already keep their ports and their counts, others get a count that nobody uses. */
-export function placesFor({ listeners }: Config, before: Places = new Map()): readonly ListeningPlace[] {
+/**
+ * Listeners that are there already keep their ports and their counts, others get a count that nobody uses. Throws
+ * `StartError` where a socket was handed over that no listener is for: mail that is meant to come in there would not.
+ */
+export function placesFor(
+  { listeners }: Config,
+  before: Places = new Map(),
+  handed: readonly HandedSocket[] = [],
+): readonly ListeningPlace[] {
+  const strange = handed.find(({ address }) => !listeners.some(({ listen }) => isAt(address, listen)));
+  if (strange !== undefined) throw new StartError(strangeSocket(strange));
   const taken = new Set([...before.values()].map(({ place }) => place));
   const free = (): number => {
     for (let place = 0; ; place++) {
@@ -68,7 +78,23 @@ export function placesFor({ listeners }: Config, before: Places = new Map()): re
       return place;
     }
   };
-  return keysOf(listeners).map((key, at) => before.get(key) ?? { address: listeners[at]!.listen, place: free() });
+  return keysOf(listeners).map((key, at) => {
+    const address = listeners[at]!.listen;
+    const socket = handed.find((found) => isAt(found.address, address));
+    return before.get(key) ?? { address, place: free(), ...(socket && { descriptor: socket.descriptor }) };
+  });
+}
+
+/** `[::]` has the IPv4 addresses too, and service managers have nothing else. */
+function isAt(address: ListenAddress | undefined, listen: ListenAddress): boolean {
+  if (address?.port !== listen.port) return false;
+  return address.host === listen.host || (address.host === "::" && listen.host === "0.0.0.0");
+}
+
+function strangeSocket({ descriptor, address }: HandedSocket): string {
+  if (address === undefined) return `what was handed over as descriptor ${descriptor} is no socket that listens on TCP`;
+  const text = listenText(address);
+  return `a socket for ${text} was handed over (LISTEN_FDS), and no listener has that address: add one with listen: "${text}", or take the socket out of the socket unit`;
 }
 
 export function placesBy({ listeners }: Config, places: readonly ListeningPlace[]): Places {

@@ -23,6 +23,8 @@ export interface RelayPlan {
 export interface ListeningPlace {
   /** Its port is settled once a mail thread listens there. */
   readonly address: ListenAddress;
+  /** A socket that was handed over; one thread listens on it. */
+  readonly descriptor?: number;
   /** Its number among the counts that the mail threads share: its own, also when the order changes. */
   readonly place: number;
 }
@@ -94,6 +96,7 @@ export function dataPaths(data: string): {
   readonly history: string;
   readonly socket: string;
   readonly reserve: string;
+  readonly pid: string;
 } {
   return {
     queue: `${data}/queue.db`,
@@ -101,5 +104,6 @@ export function dataPaths(data: string): {
     history: `${data}/history`,
     socket: `${data}/control.sock`,
     reserve: `${data}/reserve`,
+    pid: `${data}/waypost.pid`,
   };
 }

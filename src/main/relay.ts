@@ -1,13 +1,14 @@
-import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { CONTROL, RELOAD } from "../core/base/limits.ts";
 import { span } from "../core/base/span.ts";
-import { type Config, type ListenAddress, listenText } from "../core/config/config.ts";
+import { type Config, listenText } from "../core/config/config.ts";
 import { CONTROL_RETRY, wait } from "../core/queue/backoff.ts";
 import type { ReloadAnswer, ReloadRequest } from "../engine/operator.ts";
+import type { HandedSocket } from "../adapters/system/handed-sockets.ts";
+import { Privileges, type ProcessUser, findUser, isRoot, isUser } from "../adapters/system/process-user.ts";
 import type { Recorder } from "../ports/recorder.ts";
-import { takeDataFolder } from "./data-folder.ts";
+import { makeDataFolder, takeDataFolder } from "./data-folder.ts";
 import type {
   ControlThreadData,
   ListeningPlace,
@@ -19,7 +20,8 @@ import type {
 } from "./plan.ts";
 import { type Places, placesBy, placesFor, planFor } from "./plan-of.ts";
 import { type SharedSessions, sharedSessions } from "./session-count.ts";
-import { DiskFullError, PortTakenError, StartError } from "./start-error.ts";
+import { checkFree, listenFault } from "./ports.ts";
+import { DiskFullError, StartError } from "./start-error.ts";
 import { tellSurroundings } from "./surroundings.ts";
 import { type Ready, type ThreadName, type WatchedThread, watchedThread } from "./watched-thread.ts";
 
@@ -34,12 +36,15 @@ export interface RelayOptions {
   readonly onDeath: (text: string) => void;
   /** A command asks for a reload. */
   readonly reload: (request: ReloadRequest) => Promise<ReloadAnswer>;
+  /** Sockets that the service manager opened. */
+  readonly handed: readonly HandedSocket[];
 }
 
 /** The relay: its threads, started in order and watched. The main thread does nothing else. */
 export class Relay {
   readonly #options: RelayOptions;
   readonly #lock: { release(): void };
+  readonly #privileges: Privileges | undefined;
   readonly #threads: WatchedThread[] = [];
   #control: WatchedThread | undefined;
   /** What the threads go by. */
@@ -51,8 +56,12 @@ export class Relay {
   /** Rejects with `StartError` where the configuration asks for what the system does not give. */
   static async start(options: RelayOptions): Promise<Relay> {
     const { config, version, isTerminal, recorder } = options;
-    const plan = planFor(config, { version, isTerminal, startedAt: Date.now() });
-    const relay = new Relay(options, plan, takeDataFolder(config.data));
+    const user = userToBecome(config);
+    const plan = planFor(config, { version, isTerminal, startedAt: Date.now() }); // as root, who may read the keys
+    makeDataFolder(config.data, user);
+    const privileges = user && new Privileges(user);
+    privileges?.asUser();
+    const relay = new Relay(options, plan, takeDataFolder(config.data), privileges);
     tellSurroundings(config, recorder);
     try {
       await relay.#run();
@@ -63,8 +72,14 @@ export class Relay {
     }
   }
 
-  private constructor(options: RelayOptions, plan: RelayPlan, lock: { release(): void }) {
+  private constructor(
+    options: RelayOptions,
+    plan: RelayPlan,
+    lock: { release(): void },
+    privileges: Privileges | undefined,
+  ) {
     this.#options = options;
+    this.#privileges = privileges;
     this.#plan = plan;
     this.#lock = lock;
   }
@@ -127,7 +142,7 @@ export class Relay {
       }
       for (const other of mails) other.tell({ kind: "abandon" });
       const text = answer?.kind === "not-prepared" ? answer.text : `a mail thread did not answer within ${PATIENCE}`;
-      throw startError(text, plan.config);
+      throw listenFault(text, plan.config);
     }
     return listening;
   }
@@ -169,9 +184,11 @@ export class Relay {
       store: queueStore.port1,
       control: controlQueue.port2,
     } satisfies QueueThreadData);
-    if (mailThreads > 1) for (const { listen } of config.listeners) await checkFree(listen);
     const sessions = sharedSessions();
-    let listening = placesFor(config);
+    this.#privileges?.asRoot(); // whose ports below 1024 are; nothing is written meanwhile, for no session begins
+    let listening = placesFor(config, undefined, this.#options.handed);
+    if (mailThreads > 1)
+      for (const { address, descriptor } of listening) if (descriptor === undefined) await checkFree(address);
     for (let index = 0; index < mailThreads; index++) {
       const data: MailThreadData = {
         plan,
@@ -184,8 +201,10 @@ export class Relay {
       const { ports = [] } = await this.#thread("mail", data);
       listening = withPorts(listening, ports);
     }
+    this.#privileges?.drop();
     this.#places = placesBy(config, listening);
     this.#ports = listening.map(({ address }) => address.port);
+    await this.#tellAll("mail", { kind: "adopt", plan: this.#planShown(), changedHosts: [] });
     this.#startControl({ store: controlStore.port1, queue: controlQueue.port1, sessions });
     // Mail flows by now; who reads that the relay started may give it a command at once.
     await Promise.race([this.#control?.started, sleep(CONTROL.startPatience, undefined, { ref: false })]);
@@ -246,7 +265,7 @@ export class Relay {
     const started = await thread.started;
     if (started.kind === "ready") return started;
     if (started.kind === "failed" && started.isDiskFull === true) throw new DiskFullError(config.data);
-    if (started.kind === "failed") throw startError(started.text, config);
+    if (started.kind === "failed") throw listenFault(started.text, config);
     throw new StartError(`the ${name} thread cannot start on ${config.data}: ${started.text.split("\n", 1)[0]}`);
   }
 
@@ -279,43 +298,22 @@ function channels(count: number): MessageChannel[] {
   return Array.from({ length: count }, () => new MessageChannel());
 }
 
+/** Whom the process is to become; undefined where it stays who it is. */
+function userToBecome({ user: text }: Config): ProcessUser | undefined {
+  if (text === undefined) return undefined;
+  const user = findUser(text);
+  if (user === undefined)
+    throw new StartError(`\`user\`: there is no user or group ${text} here; numbers are uid:gid, such as 10001:10001`);
+  if (isUser(user)) return undefined;
+  if (!isRoot())
+    throw new StartError(
+      `\`user\`: only root can become ${text}; start it as root or as ${text}, or leave \`user\` out`,
+    );
+  return user;
+}
+
 const PATIENCE = span(RELOAD.patience);
 
 function withPorts(places: readonly ListeningPlace[], ports: readonly number[]): readonly ListeningPlace[] {
-  return places.map(({ address, place }, at) => ({ address: { host: address.host, port: ports[at]! }, place }));
-}
-
-/** With several listening threads a port that somebody has would be shared silently: try it alone first. */
-async function checkFree({ host, port }: ListenAddress): Promise<void> {
-  if (port === 0) return;
-  const server = net.createServer();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host, port }, resolve);
-    });
-  } catch (error) {
-    throw listenError(error instanceof Error ? error.message : String(error), { host, port });
-  } finally {
-    await new Promise<void>((resolve) => server.close(() => resolve()));
-  }
-}
-
-function startError(text: string, config: Config): StartError {
-  const taken = config.listeners.find(({ listen }) => text.endsWith(`${listen.host}:${listen.port}`));
-  return taken === undefined ? new StartError(text) : listenError(text, taken.listen);
-}
-
-function listenError(text: string, address: ListenAddress): StartError {
-  const where = `${address.host}:${address.port}`;
-  if (text.includes("EADDRINUSE")) return new PortTakenError(address, `${where} is taken by another program`);
-  if (text.includes("EACCES"))
-    return new StartError(
-      `${where} may not be listened on: ports below 1024 take root, or the right CAP_NET_BIND_SERVICE`,
-    );
-  if (text.includes("EADDRNOTAVAIL"))
-    return new StartError(
-      `${address.host} is no address of this machine; name one that is, or 0.0.0.0 for all, in \`listeners[].listen\``,
-    );
-  return new StartError(`${where} cannot be listened on: ${text}`);
+  return places.map((place, at) => ({ ...place, address: { host: place.address.host, port: ports[at]! } }));
 }

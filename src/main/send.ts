@@ -1,8 +1,8 @@
-import { FolderOfContents } from "../adapters/content-files/content-files.ts";
 import { NetTransport } from "../adapters/net/transport.ts";
 import { SystemClock } from "../adapters/system/clock.ts";
 import { SystemEntropy } from "../adapters/system/entropy.ts";
 import { utf8 } from "../core/base/bytes.ts";
+import { InvariantError } from "../core/base/invariant.ts";
 import { dateTime } from "../core/base/time.ts";
 import { messageId } from "../core/mail/message-id.ts";
 import { Doubts } from "../core/outbound/doubts.ts";
@@ -12,6 +12,7 @@ import { BrokenTls } from "../engine/broken-tls.ts";
 import { Courier } from "../engine/courier.ts";
 import type { Load } from "../engine/load.ts";
 import { smartHostTarget } from "../engine/target.ts";
+import type { ContentFiles } from "../ports/content.ts";
 
 export interface TestMessage {
   readonly hostname: string;
@@ -23,8 +24,15 @@ export interface TestMessage {
 /** One outcome a recipient. */
 export type SendResult = readonly { readonly recipient: string; readonly outcome: Outcome }[];
 
+/** A short message is in memory: a machine without a folder for temporary files can send one, too. */
+const NO_FILES: ContentFiles = { create: noFile, open: noFile };
+
+function noFile(): never {
+  throw new InvariantError("a test message has no content file");
+}
+
 /** Sends a short message to a server the way the relay's couriers do. */
-export function sendTestMessage(site: SmartHost, message: TestMessage, scratch: string): Promise<SendResult> {
+export function sendTestMessage(site: SmartHost, message: TestMessage): Promise<SendResult> {
   const clock = new SystemClock();
   const entropy = new SystemEntropy();
   const now = clock.now();
@@ -74,14 +82,13 @@ export function sendTestMessage(site: SmartHost, message: TestMessage, scratch: 
       wish: "none" as const,
     })),
   };
-  const files = new FolderOfContents(scratch);
   return new Promise((resolve) => {
     let outcomes: readonly Outcome[] | undefined;
     const courier = new Courier(
       {
         transport: new NetTransport(),
         clock,
-        files,
+        files: NO_FILES,
         ehloName: () => message.hostname,
         brokenTls: new BrokenTls(clock),
       },

@@ -7,6 +7,7 @@ import { SystemClock } from "../adapters/system/clock.ts";
 import { SystemEntropy } from "../adapters/system/entropy.ts";
 import { octetText } from "../core/base/bytes.ts";
 import { INBOUND, KiB } from "../core/base/limits.ts";
+import { ANY_SENDER } from "../core/policy/address-pattern.ts";
 import type { Identity } from "../core/policy/identity.ts";
 import { pathText } from "../core/mail/path.ts";
 import type { Acceptance, Received } from "../engine/acceptance.ts";
@@ -128,7 +129,7 @@ export async function startSink(
     messagesPerConnectionMax: Number.POSITIVE_INFINITY,
     hasCredentials: false,
   } as const;
-  const identity: Identity = { kind: "network", network: "127.0.0.0/8" };
+  const identity: Identity = { kind: "network", network: "127.0.0.0/8", senders: ANY_SENDER };
   const server = net.createServer({ noDelay: true }, (raw) => {
     const reception = new Reception(parts, rules, raw.remoteAddress ?? "", identity, () => undefined);
     reception.start(acceptSocket(raw, reception, undefined), undefined);

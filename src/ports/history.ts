@@ -17,6 +17,8 @@ export interface HistoryEntry {
   readonly note: string;
   /** What was said in the attempt, a line each (core/outbound/transcript); empty where another recipient's entry has it. */
   readonly transcript: string;
+  /** How the message came (core/mail/stored), with the transcript; empty as that is. */
+  readonly arrival: string;
   readonly from: string;
   readonly identity: string;
   readonly subject: string;

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { readChain } from "../../src/core/hops/chain.ts";
 import { HeaderExaminer } from "../../src/core/mail/header.ts";
 import { parseForwardPath, parseReversePath } from "../../src/core/mail/path.ts";
 import { ChunkDecoder, DataDecoder } from "../../src/core/smtp/data-decoder.ts";
@@ -54,6 +55,11 @@ const parameters = (pattern: string) => (size: number) => {
   parseMailParameters(text);
   parseRcptParameters(text, true);
 };
+const trace =
+  (before: string, pattern: string, after = "") =>
+  (size: number) => {
+    readChain(octets(`${before}${pattern.repeat(Math.ceil(size / pattern.length))}${after}\r\n\r\n`));
+  };
 const session = (pattern: string, chunk: number) => (size: number) => {
   const input = octets(pattern.repeat(Math.ceil(size / pattern.length)));
   const machine = new Machine(testListener("trusted size=100000000")).open();
@@ -98,6 +104,37 @@ const FAMILIES: readonly (readonly [name: string, work: (size: number) => void, 
   ["a parameter of one letter", parameters("A"), 256 * KiB],
   ["a parameter of xtext", parameters("ENVID=+41"), 256 * KiB],
   ["a list of notifications", parameters("NOTIFY=,"), 256 * KiB],
+  ...[
+    "(",
+    ")",
+    "(a) ",
+    "\\(",
+    '"',
+    '\\"',
+    '" ',
+    "<",
+    "<a>",
+    ";",
+    "; ",
+    "from ",
+    "by (a [1.2.3.4]) ",
+    "21 Nov ",
+    "Nov 21 ",
+    "[",
+    "a=b:c ",
+  ].map(
+    (pattern) => [`a stamp of ${JSON.stringify(pattern)}`, trace("Received: from a ", pattern), 256 * KiB] as const,
+  ),
+  ["stamps without end", trace("", "Received: from a by b with SMTP id 1; 21 Nov 2026 10:00:00 +0000\r\n"), 256 * KiB],
+  [
+    "stamps whose clocks go back",
+    trace("", "Received: by a; 21 Nov 2026 1:0:0 Z\r\nReceived: by b; 20 Nov 2026 1:0:0 Z\r\n"),
+    256 * KiB,
+  ],
+  ["folds of a stamp", trace("Received: from a", "\r\n\t(a)"), 256 * KiB],
+  ["a filter's verdict of parts", trace("Authentication-Results: a", "; spf=pass (x)"), 256 * KiB],
+  ["tags of a signature", trace("DKIM-Signature: v=1", "; d=a=b"), 256 * KiB],
+  ["lines that are no field", trace("A: b\r\n", "nothing\r\n"), 256 * KiB],
   ["a session's content in small segments", session("x\r\n.y\n", 7), 128 * KiB],
 ];
 

@@ -61,10 +61,11 @@ test("a long queue is listed at once, page by page, and cancelled while fresh ma
     const session = await SourceSession.connect({ port });
     const factory = new MessageFactory("b", seeded(1), 4096);
     const flow = async (work: Promise<unknown>): Promise<number> => {
-      let [sent, isDone] = [0, false];
-      void work.finally(() => (isDone = true)).catch(() => undefined);
+      let sent = 0;
+      const working = { isDone: false };
+      void work.finally(() => (working.isDone = true)).catch(() => undefined);
       const started = performance.now();
-      while (!isDone) {
+      while (!working.isDone) {
         const result = await session.send({ ...factory.make(500, 1), recipients: [`f${sent++}@live.test`] });
         expect(result.kind).toBe("acknowledged");
       }

@@ -64,6 +64,40 @@ test("version and config check for programs", async () => {
   });
 });
 
+test("variables alone: what is wrong with them, and what is odd, is told by their names", async () => {
+  await inHome(async (home) => {
+    const check = async (environment: Readonly<Record<string, string>>): Promise<unknown> => {
+      const all = { WAYPOST_RELAYHOST: "smtp.example", WAYPOST_HOSTNAME: "relay.test", ...environment };
+      const options = { cwd: home.folder, environment: all };
+      const { code, output } = await runCommand(["config", "check", "--json"], options);
+      const { errors, warnings } = JSON.parse(output) as Record<string, unknown>;
+      return { code, errors, warnings };
+    };
+    const login = { WAYPOST_SUBMIT_USERNAME: "app", WAYPOST_SUBMIT_PASSWORD: "kept-secret" };
+    expect(await check(login)).toEqual({
+      code: 78,
+      errors: [expect.stringMatching(/^WAYPOST_SUBMIT_PASSWORD: .*over TLS only/)],
+      warnings: [],
+    });
+    const missing = { WAYPOST_TLS_CERTIFICATE: "cert.pem", WAYPOST_TLS_KEY: "key.pem" };
+    expect(await check({ ...login, ...missing })).toMatchObject({
+      code: 78,
+      errors: [
+        expect.stringMatching(/^WAYPOST_TLS_CERTIFICATE: .*cert\.pem cannot be read: there is no such file$/),
+        expect.stringMatching(/^WAYPOST_TLS_KEY: .*key\.pem cannot be read/),
+      ],
+    });
+    expect(await check({ WAYPOST_NETWORKS: "198.18.77.0/24", WAYPOST_SENDER: "@example.com" })).toEqual({
+      code: 0,
+      errors: [],
+      warnings: [
+        "WAYPOST_SENDER: there is no such variable; did you mean WAYPOST_SENDERS?",
+        expect.stringMatching(/^WAYPOST_NETWORKS: clients of 198\.18\.77\.0\/24 are trusted by their address/),
+      ],
+    });
+  });
+});
+
 test("a data folder that is none, and an address that is not this machine's, are named with their keys", async () => {
   await inHome(async (home) => {
     home.write("file", "");

@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { PATIENCE_MS } from "../support/patience.ts";
@@ -17,6 +18,27 @@ interface Desk {
   json(...args: string[]): Promise<unknown>;
   run(...args: string[]): Promise<{ readonly code: number | null; readonly output: string; readonly errors: string }>;
 }
+
+test("a relay whose data folder has a path of 300 octets takes commands, before and after a restart", async () => {
+  const home = new RelayHome();
+  const data = path.join(home.folder, "x".repeat(150), "y".repeat(150));
+  configure(home, 1, { data });
+  const status = (): ReturnType<typeof runCommand> =>
+    runCommand(["status", "--json", "--data", data], { cwd: home.folder });
+  try {
+    for (let n = 0; n < 2; n++) {
+      const relay = new RelayProcess(home);
+      await relay.ports();
+      expect(await status()).toMatchObject({ code: 0, output: expect.stringContaining("relay.test") });
+      if (n === 0) relay.kill("SIGKILL"); // and leaves its socket
+      await relay.stop();
+      expect(existsSync(path.join(data, "control.sock"))).toBe(n === 0);
+      expect((await status()).code).toBe(69);
+    }
+  } finally {
+    home.remove();
+  }
+});
 
 async function desk(play: (desk: Desk) => Promise<void>): Promise<void> {
   const home = new RelayHome();

@@ -205,7 +205,7 @@ test("a second relay on the same data folder is refused with one line, and the f
     const second = new RelayProcess(home);
     expect(await second.exited).toEqual({ code: 78, signal: null });
     const told = second.errors.split("\n").filter((line) => line !== "" && !line.includes("configuration from"));
-    expect(told).toEqual([expect.stringMatching(/^waypost: another Waypost runs on .*data; stop it/)]);
+    expect(told).toEqual([expect.stringMatching(/^waypost: another Waypost, process \d+, runs on .*data; stop it/)]);
     await send({ port: ports[PLAIN]! }, factory.make(3000, 1));
     await sink.until(({ copies }) => copies.length === 1);
   });

@@ -2,7 +2,7 @@ import { utf8 } from "../../src/core/base/bytes.ts";
 import type { SessionSettings } from "../../src/core/inbound/state.ts";
 import { NO_SPACE, SHUTTING_DOWN } from "../../src/core/inbound/trouble.ts";
 import { type Mailbox, parseMailbox } from "../../src/core/mail/path.ts";
-import { parseAddressPattern } from "../../src/core/policy/address-pattern.ts";
+import { ANY_SENDER, parseAddressPattern } from "../../src/core/policy/address-pattern.ts";
 import type { Identity } from "../../src/core/policy/identity.ts";
 import type { Route } from "../../src/core/routing/route.ts";
 import type { BareNewlines } from "../../src/core/smtp/data-decoder.ts";
@@ -93,7 +93,7 @@ export function testListener(words: string): TestListener {
       messagesPerConnectionMax: draft.messages,
       hasCredentials: draft.hasCredentials,
     },
-    identity: draft.isTrusted ? { kind: "network", network: "192.0.2.0/24" } : { kind: "none" },
+    identity: draft.isTrusted ? { kind: "network", network: "192.0.2.0/24", senders: ANY_SENDER } : { kind: "none" },
     routes: [
       {
         recipient: pattern(draft.routes),

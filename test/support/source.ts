@@ -26,9 +26,16 @@ export type SendResult =
   /** The connection died before it. */
   | { readonly kind: "not-sent" };
 
+interface Route {
+  readonly host: string;
+  readonly localAddress?: string;
+}
+
 export interface SourceOptions {
   readonly port: number;
   readonly tls?: "none" | "starttls" | "implicit";
+  /** Where the relay is, and where we come from. */
+  readonly route?: Route;
   readonly auth?: { readonly mechanism: "PLAIN" | "LOGIN"; readonly username: string; readonly password: string };
 }
 
@@ -56,7 +63,7 @@ export class SourceSession {
 
   /** Connects, secures and logs in as asked. Throws where the relay refuses any of it. */
   static async connect(options: SourceOptions): Promise<SourceSession> {
-    const session = await SourceSession.open(options.port, options.tls === "implicit");
+    const session = await SourceSession.open(options.port, options.tls === "implicit", options.route);
     await session.expect(220);
     await session.hello();
     if (options.tls === "starttls") {
@@ -75,10 +82,10 @@ export class SourceSession {
   }
 
   /** Connects, and leaves the rest, the greeting too, to the caller. */
-  static async open(port: number, isImplicit: boolean): Promise<SourceSession> {
+  static async open(port: number, isImplicit: boolean, route: Route = { host: "127.0.0.1" }): Promise<SourceSession> {
     const socket = isImplicit
-      ? tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false })
-      : net.connect({ host: "127.0.0.1", port, noDelay: true });
+      ? tls.connect({ ...route, port, rejectUnauthorized: false })
+      : net.connect({ ...route, port, noDelay: true });
     await new Promise<void>((resolve, reject) => {
       socket.once("error", (error) => reject(new ConnectionLostError(error.message)));
       socket.once(isImplicit ? "secureConnect" : "connect", resolve);

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { VARIABLES, type Variable } from "../../src/adapters/config-file/variables.ts";
 import { describeConfig, type KeyRow, type KeySection } from "../../src/core/config/describe.ts";
 
 const EXAMPLE = new URL("../../examples/office.yaml", import.meta.url);
@@ -26,7 +27,8 @@ waypost.yaml:9:16: routes[0].deliver: there is no smart host of that name in sma
 - **\`\${NAME}\`** in any text is replaced by that environment variable; one that is not set is an error. In the \`url\` of a smart host it
   is inserted percent-encoded, so that a password may hold any character. \`$\${NAME}\` stands for the text \`\${NAME}\` itself.
 - **\`file:PATH\`** as a \`password\` reads the password from a file that only its owner may read (\`chmod 600\`). One line end at the end
-  is left out.
+  is left out. What others may read is taken with a warning where a container runtime put it there: on a read-only mount, or under
+  \`/run/secrets\`.
 - **Paths** start at the folder of the configuration file.
 - **Address patterns**: \`user@example.com\` is one address, \`@example.com\` every address of the domain, \`@*.example.com\` every
   address of all domains below it. Upper and lower case are the same.
@@ -34,15 +36,20 @@ waypost.yaml:9:16: routes[0].deliver: there is no smart host of that name in sma
 
 const WITHOUT_A_FILE = `## Without a file
 
-With \`WAYPOST_RELAYHOST\` set and no file in the usual places, these variables are the whole configuration. All mail goes to that one smart host.
+With \`WAYPOST_RELAYHOST\` set and no file in the usual places, these variables are the whole configuration. All mail goes to that one
+smart host. Lists have blanks or commas between. Beside a file they have no effect, unless it names them (\`\${NAME}\`).
 
-| variable | meaning | default |
-|---|---|---|
-| \`WAYPOST_RELAYHOST\` | URL of the smart host, as in \`smarthosts.NAME.url\` | |
-| \`WAYPOST_HOSTNAME\` | as \`hostname\` | the name of the machine |
-| \`WAYPOST_LISTEN\` | addresses and ports, with commas between; no TLS | \`127.0.0.1:2525\` |
-| \`WAYPOST_NETWORKS\` | as \`access.networks\`, with commas between | \`127.0.0.0/8, ::1\` |
-| \`WAYPOST_DATA\` | as \`data\` | \`./waypost-data\` |
+Each may be given as \`NAME_FILE\` instead: the path of a file with the value, of which one line end is left out. Both are an error. For
+\`WAYPOST_TLS_CERTIFICATE\` and \`WAYPOST_TLS_KEY\`, which are paths of files already, the two are the same. A file with a password
+(or with the URL of the smart host) may be read by its owner only; one that is mounted read-only, or under \`/run/secrets\`, is taken
+with a warning. The second names are those of the common Postfix containers; a warning says which were taken.
+\`ALLOWED_SENDER_DOMAINS\` and \`MYNETWORKS\` are read as Postfix reads them.
+
+An empty variable is as good as none (an empty \`WAYPOST_SENDERS\` is an error). A name that begins with \`WAYPOST_\` and is not known
+is a warning. A configuration that takes more than this takes a file.
+
+| variable | second name | meaning | without it |
+|---|---|---|---|
 `;
 
 function cell(text: string): string {
@@ -51,6 +58,12 @@ function cell(text: string): string {
 
 function tableRow({ key, takes, whenAbsent, description }: KeyRow): string {
   return `| \`${key}\` | ${cell(takes)} | ${whenAbsent === undefined ? "**required**" : cell(whenAbsent)} | ${cell(description)} |\n`;
+}
+
+function variableRow({ name, secondName, description, fallback, whenAbsent }: Variable): string {
+  const absent = [...(fallback === undefined ? [] : [`\`${fallback}\``]), whenAbsent ?? []].flat().join(": ");
+  const second = secondName === undefined ? "" : `\`${secondName}\``;
+  return `| \`${name}\` | ${second} | ${cell(description)} | ${cell(absent)} |\n`;
 }
 
 function table(rows: readonly KeyRow[]): string {
@@ -72,5 +85,6 @@ export function configurationPage(): string {
   const single = sections.filter(({ rows }) => rows.length === 0).map(({ row }) => row);
   const withKeys = sections.filter(({ rows }) => rows.length > 0);
   const general = `## The relay itself\n\n${table(single)}`;
-  return [INTRODUCTION, general, ...withKeys.map(section), WITHOUT_A_FILE, example()].join("\n");
+  const withoutFile = `${WITHOUT_A_FILE}${VARIABLES.map(variableRow).join("")}`;
+  return [INTRODUCTION, general, ...withKeys.map(section), withoutFile, example()].join("\n");
 }

@@ -2,6 +2,7 @@ import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { CONFIG_FILES } from "../../core/base/limits.ts";
 import { utf8Text } from "../../core/base/bytes.ts";
+import { relayhostIn } from "./variables.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -24,8 +25,8 @@ export interface ConfigText {
 
 export type Found =
   | ConfigText
-  /** No file, and WAYPOST_RELAYHOST is set. */
-  | { readonly kind: "environment" }
+  /** No file, and a variable in place of it: WAYPOST_RELAYHOST, by whichever of its names. */
+  | { readonly kind: "environment"; readonly variable: string }
   | { readonly kind: "failed"; readonly error: string }
   | { readonly kind: "nowhere"; readonly places: readonly string[] };
 
@@ -104,6 +105,7 @@ export async function findConfig(surroundings: Surroundings): Promise<Found> {
       return { kind: "failed", error: `${name}: cannot be read${who}: ${reasonOf(error)}` };
     }
   }
-  if (surroundings.environment["WAYPOST_RELAYHOST"] !== undefined) return { kind: "environment" };
+  const variable = relayhostIn(surroundings.environment);
+  if (variable !== undefined) return { kind: "environment", variable };
   return { kind: "nowhere", places: places.map(({ name }) => resolve(surroundings.folder, name)) };
 }

@@ -118,52 +118,6 @@ describe("finding the configuration", () => {
   });
 });
 
-describe("without a file", () => {
-  test("WAYPOST_RELAYHOST is a whole configuration, closed to other machines", async () => {
-    const environment = { WAYPOST_RELAYHOST: "smtp://u:p%40@smtp.provider.example" };
-    const result = await load({ environment });
-    expect(result).toMatchObject({
-      kind: "loaded",
-      source: "WAYPOST_RELAYHOST",
-      warnings: [],
-      config: {
-        hostname: "machine.example",
-        data: join(folder, "waypost-data"),
-        listeners: [{ listen: { host: "127.0.0.1", port: 2525 }, tls: "none" }],
-        access: { networks: ["127.0.0.0/8", "::1/128"] },
-        smartHosts: [{ host: "smtp.provider.example", port: 587, tls: "verify", credentials: { password: "p@" } }],
-        routes: [{ steps: [{ kind: "smarthost", name: "relayhost" }] }],
-      },
-    });
-  });
-
-  test("other variables change its parts, and are named where they are wrong", async () => {
-    const environment = {
-      WAYPOST_RELAYHOST: "smtp://smtp.provider.example",
-      WAYPOST_HOSTNAME: "relay.example.com",
-      WAYPOST_LISTEN: "0.0.0.0:2525, [::1]:2525",
-      WAYPOST_NETWORKS: "10.0.0.0/8 192.0.2.1",
-      WAYPOST_DATA: "/var/lib/waypost",
-    };
-    const config = await loaded({ environment });
-    expect(config).toMatchObject({ hostname: "relay.example.com", data: "/var/lib/waypost" });
-    expect(config.listeners.map(({ name }) => name)).toEqual(["0.0.0.0:2525", "[::1]:2525"]);
-    expect(config.access.networks).toEqual(["10.0.0.0/8", "192.0.2.1/32"]);
-    const wrong = {
-      WAYPOST_RELAYHOST: "kept-secret",
-      WAYPOST_HOSTNAME: "a b",
-      WAYPOST_LISTEN: "25",
-      WAYPOST_NETWORKS: "0.0.0.0/0",
-    };
-    expect(await load({ environment: wrong })).toHaveProperty("errors", [
-      "WAYPOST_HOSTNAME: expected a host name such as relay.example.com",
-      "WAYPOST_LISTEN: expected an address and a port, such as 0.0.0.0:587 or [::]:587",
-      "WAYPOST_RELAYHOST: expected smtp://HOST or smtps://HOST",
-      'WAYPOST_NETWORKS: 0.0.0.0/0 would let strangers relay; if that is meant, set access.open_to_everyone: "I know what I am doing"',
-    ]);
-  });
-});
-
 describe("secrets", () => {
   const withPassword = (text: string) => `${SMALLEST}credentials: [{ username: app, password: "${text}" }]\n`;
   const passwordOf = (config: Config) => config.credentials[0]!.secret;

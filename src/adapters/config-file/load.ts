@@ -5,8 +5,9 @@ import { type ConfigIssue, type ConfigPath, configPathText, issue } from "../../
 import { parseConfig } from "../../core/config/parse.ts";
 import { type Position, readYaml, type YamlFile } from "./document.ts";
 import { type ConfigText, type Environment, findConfig, type Surroundings } from "./find.ts";
-import { configFromEnvironment, variableAt } from "./from-environment.ts";
-import { mayOthersRead, readSecretFile } from "./secret-file.ts";
+import { readVariables } from "./environment-values.ts";
+import { configFromEnvironment, variableAt, variableOf } from "./from-environment.ts";
+import { type FileText, mayOthersRead, readSecretFile } from "./secret-file.ts";
 import {
   isPassword,
   isSmartHostUrl,
@@ -15,8 +16,8 @@ import {
   SECRET_FILE,
   showsSecret,
   substitute,
-  type Substituted,
 } from "./substitute.ts";
+import { slipsOfNames, variablesBeside } from "./variables.ts";
 
 export interface LoadOptions extends Surroundings {
   /** Name of the machine, for a configuration without a file. */
@@ -31,7 +32,7 @@ export type LoadedConfig =
       readonly config: Config;
       /** What the file holds, variables and secret files filled in: what a reload is compared with. */
       readonly values: unknown;
-      /** The file, or `WAYPOST_RELAYHOST`. */
+      /** The file, or the variable in place of one. */
       readonly source: string;
       /** Where the file is, absolute; undefined where the environment is all. */
       readonly file: string | undefined;
@@ -46,12 +47,14 @@ export type LoadedConfig =
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const found = await findConfig(options);
   switch (found.kind) {
-    case "nowhere":
-      return found;
+    case "nowhere": {
+      const slips = slipsOfNames(options.environment);
+      return slips.length === 0 ? found : { kind: "invalid", errors: slips };
+    }
     case "failed":
       return { kind: "invalid", errors: [found.error] };
     case "environment":
-      return loadFromEnvironment(options);
+      return await loadFromEnvironment(found.variable, options);
     case "file":
       return await loadFile(found, options.environment);
     default:
@@ -59,21 +62,36 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   }
 }
 
-function loadFromEnvironment({ environment, systemName, folder }: LoadOptions): LoadedConfig {
-  const values = configFromEnvironment(environment, systemName);
-  const parsed = parseConfig(values);
-  const line = ({ path, message }: ConfigIssue): string => `${variableAt(path)}: ${message}`;
-  if (parsed.kind === "invalid") return { kind: "invalid", errors: parsed.issues.map(line) };
+async function loadFromEnvironment(
+  source: string,
+  { environment, systemName, folder }: LoadOptions,
+): Promise<LoadedConfig> {
+  const found = await readVariables(environment, folder);
+  const { input, ...odd } = configFromEnvironment(found, systemName);
+  const parsed = parseConfig(input);
+  const line = ({ path, message }: ConfigIssue): string => `${variableAt(path, found)}: ${withAdvice(path, message)}`;
+  const issues = parsed.kind === "config" ? parsed.warnings : parsed.issues;
+  const lines = issues.filter(({ path }) => !found.failed.has(variableOf(path.join(".")))).map(line);
+  const errors = [...found.errors, ...odd.errors, ...(parsed.kind === "config" ? [] : lines)];
+  // One value may go to two places, and be wrong in both.
+  if (parsed.kind === "invalid" || errors.length > 0) return { kind: "invalid", errors: [...new Set(errors)] };
   const config = withAbsolutePaths(parsed.config, folder);
   return {
     kind: "loaded",
     config,
-    values,
-    source: "WAYPOST_RELAYHOST",
+    values: input,
+    source,
     file: undefined,
-    warnings: parsed.warnings.map(line),
+    warnings: [...found.warnings, ...odd.warnings, ...lines],
     line,
   };
+}
+
+/** A password that is awkward in a URL has a variable of its own; what is dangerous has none. */
+function withAdvice(path: ConfigPath, message: string): string {
+  if (message.includes("access.open_to_everyone")) return `${message}, in a configuration file`;
+  if (!isSmartHostUrl(path) || !message.includes("%")) return message;
+  return `${message}; or put them into WAYPOST_RELAYHOST_USERNAME and WAYPOST_RELAYHOST_PASSWORD as they are`;
 }
 
 async function loadFile(found: ConfigText, environment: Environment): Promise<LoadedConfig> {
@@ -83,21 +101,22 @@ async function loadFile(found: ConfigText, environment: Environment): Promise<Lo
     return { kind: "invalid", errors };
   }
   const folder = dirname(found.path);
-  const { value, issues, shown } = await fillIn(yaml.file.value, environment, folder);
+  const { value, issues, remarks, shown } = await fillIn(yaml.file.value, environment, folder);
   const parsed = parseConfig(value);
   const line = lineIn(found.name, yaml.file);
   const errors = [...issues, ...(parsed.kind === "invalid" ? withoutThoseAt(parsed.issues, issues) : [])];
   if (parsed.kind === "invalid" || errors.length > 0)
     return { kind: "invalid", errors: inOrder(errors, yaml.file).map(line) };
   const config = withAbsolutePaths(parsed.config, folder);
-  const warnings = [...parsed.warnings, ...(await warnOfShownSecret(found, shown))];
+  const warnings = [...parsed.warnings, ...remarks, ...(await warnOfShownSecret(found, shown))];
+  const beside = variablesBeside(found.name, found.text, environment);
   return {
     kind: "loaded",
     config,
     values: value,
     source: found.name,
     file: found.path,
-    warnings: inOrder(warnings, yaml.file).map(line),
+    warnings: [...inOrder(warnings, yaml.file).map(line), ...beside],
     line,
   };
 }
@@ -116,6 +135,8 @@ async function warnOfShownSecret({ name, path }: ConfigText, [first]: readonly C
 interface FilledIn {
   readonly value: unknown;
   readonly issues: readonly ConfigIssue[];
+  /** What is odd, and no error. */
+  readonly remarks: readonly ConfigIssue[];
   /** Where the file shows a secret. */
   readonly shown: readonly ConfigPath[];
 }
@@ -123,23 +144,22 @@ interface FilledIn {
 /** Variables and secret files put where the file names them. */
 async function fillIn(value: unknown, environment: Environment, folder: string): Promise<FilledIn> {
   const issues: ConfigIssue[] = [];
+  const remarks: ConfigIssue[] = [];
   const shown: ConfigPath[] = [];
   const filled = await mapTexts(value, async (text, path) => {
     if (showsSecret(text, path)) shown.push(path);
     const result = await fillInText(text, path, environment, folder);
-    if (result.kind === "text") return result.text;
+    if (result.kind === "text") {
+      if (result.warning !== undefined) remarks.push(issue(path, result.warning));
+      return result.text;
+    }
     issues.push(issue(path, result.why));
     return text;
   });
-  return { value: filled, issues, shown };
+  return { value: filled, issues, remarks, shown };
 }
 
-async function fillInText(
-  text: string,
-  path: ConfigPath,
-  environment: Environment,
-  folder: string,
-): Promise<Substituted> {
+async function fillInText(text: string, path: ConfigPath, environment: Environment, folder: string): Promise<FileText> {
   const encode = isSmartHostUrl(path) ? percentEncoded : (value: string) => value;
   const result = substitute(text, environment, encode);
   // Only the file itself can say that a file is meant: a variable may hold a password that starts with `file:`.

@@ -65,7 +65,8 @@ function entryOf(row: Record<string, unknown>): HistoryEntry {
     attempts: row["attempts"] as number,
     reply: row["reply"] as string,
     note: row["note"] as string,
-    transcript: (row["transcript"] as string | undefined) ?? "", // a day of an older version has none
+    transcript: (row["transcript"] as string | undefined) ?? "", // a day of an older version has none, nor the arrival
+    arrival: (row["arrival"] as string | undefined) ?? "",
     from: row["sender"] as string,
     identity: row["identity"] as string,
     subject: row["subject"] as string,

@@ -38,6 +38,7 @@ function entry(at: number, about: Partial<HistoryEntry> = {}): HistoryEntry {
     reply: "451 not now",
     note: "",
     transcript: "+0 C: QUIT",
+    arrival: '{"client":"192.0.2.7"}',
     from: "a@example.com",
     identity: "user app",
     subject: "",
@@ -111,11 +112,14 @@ test("a day that an older version began is written to and read, its entries with
   store.close();
   const file = path.join(folder, days()[0]!);
   const old = new DatabaseSync(file);
-  old.exec("ALTER TABLE attempt DROP COLUMN transcript");
+  old.exec("ALTER TABLE attempt DROP COLUMN transcript; ALTER TABLE attempt DROP COLUMN arrival");
   old.close();
   const reader = new HistoryReader(folder);
-  expect(reader.find(ID, NOON)).toMatchObject([{ transcript: "" }]);
+  expect(reader.find(ID, NOON)).toMatchObject([{ transcript: "", arrival: "" }]);
   store = new HistoryStore(folder);
   store.write([entry(NOON + 1)]);
-  expect(reader.find(ID, NOON)).toMatchObject([{ transcript: "" }, { transcript: "+0 C: QUIT" }]);
+  expect(reader.find(ID, NOON)).toMatchObject([
+    { transcript: "", arrival: "" },
+    { transcript: "+0 C: QUIT", arrival: '{"client":"192.0.2.7"}' },
+  ]);
 });

@@ -16,14 +16,15 @@ const SCHEMA = `
     recipient TEXT NOT NULL, sender TEXT NOT NULL, lane TEXT NOT NULL, host TEXT NOT NULL, reply TEXT NOT NULL,
     note TEXT NOT NULL, identity TEXT NOT NULL, subject TEXT NOT NULL, octets INTEGER NOT NULL, received_at INTEGER NOT NULL,
     transcript TEXT NOT NULL DEFAULT '',
+    arrival TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (id, row, at, outcome)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS attempt_recipient ON attempt (recipient, at);
   CREATE INDEX IF NOT EXISTS attempt_sender ON attempt (sender, at);`;
 
 const INSERT = `
-  INSERT OR IGNORE INTO attempt (id, row, attempts, outcome, at, recipient, sender, lane, host, reply, note, identity, subject, octets, received_at, transcript)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  INSERT OR IGNORE INTO attempt (id, row, attempts, outcome, at, recipient, sender, lane, host, reply, note, identity, subject, octets, received_at, transcript, arrival)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 interface HistoryLimits {
   readonly keptFor: Duration;
@@ -135,7 +136,7 @@ function openDay(file: string): DayFile {
   const database = new DatabaseSync(file);
   try {
     database.exec(SCHEMA);
-    addTranscript(database);
+    addColumns(database);
     return { database, insert: database.prepare(INSERT) };
   } catch (error) {
     database.close();
@@ -144,10 +145,12 @@ function openDay(file: string): DayFile {
 }
 
 /** To a day that an older version began. */
-function addTranscript(database: DatabaseSync): void {
+function addColumns(database: DatabaseSync): void {
   const columns = database.prepare("SELECT name FROM pragma_table_info('attempt')").all();
-  if (!columns.some(({ name }) => name === "transcript"))
-    database.exec("ALTER TABLE attempt ADD COLUMN transcript TEXT NOT NULL DEFAULT ''");
+  for (const added of ["transcript", "arrival"]) {
+    if (columns.some(({ name }) => name === added)) continue;
+    database.exec(`ALTER TABLE attempt ADD COLUMN ${added} TEXT NOT NULL DEFAULT ''`);
+  }
 }
 
 function writeEntries({ database, insert }: DayFile, entries: readonly HistoryEntry[]): void {
@@ -169,7 +172,8 @@ function writeEntries({ database, insert }: DayFile, entries: readonly HistoryEn
       e.subject,
       e.octets,
       e.receivedAt,
-      e.transcript ?? "", // what waited in the outbox of an older version has none
+      e.transcript ?? "", // what waited in the outbox of an older version has none, nor the arrival
+      e.arrival ?? "",
     );
   }
   database.exec("COMMIT");

@@ -37,7 +37,7 @@ function arrive(lanes: readonly string[], options: { due?: number; isInHand?: bo
     id: messageId(1000 + made, new Uint8Array([0, 0, 0, made, 1])),
     receivedAt: 1000,
     octets: 3,
-    envelope: '{"from":"a@b.example","identity":"user a","subject":"s"}',
+    envelope: '{"from":"a@b.example","identity":"user a","client":"::1","subject":"s"}',
     content: options.isFile === true ? undefined : new Uint8Array(3),
     deliveries: lanes.map((lane, n) => ({
       lane,
@@ -140,6 +140,9 @@ test("cancel: parked or held it is gone, on record, with its message and the mes
     { row: parked, outcome: "cancelled", at: NOW, lane: "a", recipient: "r0@c.example", from: "a@b.example" },
     { row: held, outcome: "cancelled", lane: "b", identity: "user a", subject: "s", octets: 3, receivedAt: 1000 },
   ]);
+  // With the first recipient alone: a million may be cancelled at once.
+  const arrivals = history().map((entry) => (entry as { readonly arrival: string }).arrival);
+  expect(arrivals).toEqual(['{"client":"::1"}', ""]);
 });
 
 test("cancel: what is in hand ends where it would be parked, in the same transaction as its neighbours", () => {

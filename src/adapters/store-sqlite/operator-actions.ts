@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { invariant } from "../../core/base/invariant.ts";
 import { QUEUE } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
-import type { StoredEnvelope } from "../../core/mail/stored.ts";
+import { type StoredEnvelope, storeArrival } from "../../core/mail/stored.ts";
 import { type Effect, type QueueAction, type Standing, type Wish, effectOf } from "../../core/queue/action.ts";
 import { type LastWord, lastWord } from "../../core/queue/reason.ts";
 import type { Lane } from "../../core/routing/lane.ts";
@@ -14,6 +14,7 @@ import {
   type Settlement,
   type WishInHand,
   messageRow,
+  deliveryRow,
 } from "../../ports/store.ts";
 import { HELD, IN_HAND, PARKED, SERVED, STANDINGS } from "./schema.ts";
 
@@ -181,13 +182,15 @@ export class OperatorActions {
     const message = messageRow(row);
     const columns = this.#do.message.get(message);
     invariant(columns !== undefined, "a delivery has a message");
-    const { from, identity, subject } = JSON.parse(columns["envelope"] as string) as StoredEnvelope;
+    const envelope = JSON.parse(columns["envelope"] as string) as StoredEnvelope;
+    const { from, identity, subject } = envelope;
     const entry: HistoryEntry = {
       at: now,
       id: columns["id"] as string,
       row,
       outcome: "cancelled",
       transcript: "",
+      arrival: row === deliveryRow(message, 0) ? storeArrival(envelope) : "", // a million may be cancelled at once
       recipient,
       lane,
       host: "",

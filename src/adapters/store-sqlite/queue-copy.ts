@@ -69,7 +69,7 @@ export class QueueCopy {
       }
       this.#last = message["row"] as number;
       count++;
-      deliveries += this.#copy(message as Row);
+      deliveries += this.#copy(message);
       const content = message["content"] as Uint8Array | null;
       octets += content?.length ?? 0;
       if (content === null)
@@ -85,9 +85,9 @@ export class QueueCopy {
     const first = deliveryRow(message["row"] as number, 0);
     const deliveries = this.#deliveries.all(first, first + DELIVERY_SPAN - 1);
     this.#insert("message", message);
-    for (const delivery of deliveries) this.#insert("delivery", delivery as Row);
+    for (const delivery of deliveries) this.#insert("delivery", delivery);
     if (message["content"] === null)
-      for (const upload of this.#uploads.all(message["id"]!)) this.#insert("upload", upload as Row);
+      for (const upload of this.#uploads.all(message["id"]!)) this.#insert("upload", upload);
     return deliveries.length;
   }
 
@@ -111,7 +111,7 @@ export class QueueCopy {
   finish(): void {
     this.#target.exec("BEGIN IMMEDIATE");
     for (const table of ["outbox", "setting"])
-      for (const row of this.#source.prepare(`SELECT * FROM ${table}`).iterate()) this.#insert(table, row as Row);
+      for (const row of this.#source.prepare(`SELECT * FROM ${table}`).iterate()) this.#insert(table, row);
     this.#target.exec(
       `INSERT INTO lane (name, wake_at, blocked_until, backlog)
          SELECT lane, min(due), 0, count(*) FROM delivery WHERE state = ${PARKED} GROUP BY lane;

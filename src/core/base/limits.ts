@@ -79,6 +79,8 @@ export const SESSIONS = {
   messagesPerStrangerConnectionMax: 100,
   /** Counts of listeners: those that a reload brings beside those that were there before. */
   listenerPlaces: 128,
+  /** Connections to a new listener of one mail thread until all threads go by it: some milliseconds. */
+  waitingMax: 1024,
   /** Above this share of `perListenerMax` deadlines shrink to `commandUnderStress`. */
   stressShare: 0.8,
 } as const;
@@ -394,6 +396,8 @@ export const CONTROL = {
 
 /** History. */
 export const HISTORY = {
+  /** Batches that somebody who looks something up waits for. */
+  batchesPerLook: 5,
   /** Days that are kept: two weeks answer the questions that people ask about a message. */
   keptFor: 14 * day,
   /** Octets of all days; above it the oldest go, so that a flood of attempts does not take the disk from the queue. */
@@ -427,6 +431,25 @@ export const TRAFFIC = {
   /** Ends of the last ones may be on their way to history yet. */
   settleSeconds: 2,
   lookEvery: 1 * second,
+} as const;
+
+/** What `waypost trace` reads of a message that somebody names. */
+export const TRACE = {
+  /** Octets of a header: as much as we take ourselves. */
+  headerOctetsMax: INBOUND.headerOctetsMax,
+  /** Octets of a field's name, with its colon. */
+  nameOctetsMax: 200,
+  /** `Received` fields: ten times what is a loop to anybody; those at the bottom count. */
+  hopsMax: 1000,
+  /** Characters that are shown of what a filter said, and of anything else that the message has. */
+  markCharactersMax: 120,
+  textCharactersMax: 200,
+  /** Characters of a sentence of ours that quotes several names. */
+  remarkCharactersMax: 600,
+  /** Reports about one message that are looked up. */
+  reportsMax: 20,
+  /** Fields of filters shown between two hops. */
+  marksShownMax: 8,
 } as const;
 
 /** Logs. */

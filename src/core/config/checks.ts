@@ -243,6 +243,11 @@ function warnOfNobody({ access, credentials }: SomeSections): ConfigIssue[] {
   return [issue([], "nobody may relay: there are neither access.networks nor credentials")];
 }
 
+function warnOfUselessSenders({ access }: SomeSections): ConfigIssue[] {
+  if (access?.senders === undefined || access.networks.length > 0) return [];
+  return [issue(["access", "senders"], "binds nobody: it is about clients of access.networks, and there are none")];
+}
+
 function warnOfUselessCredentials({ listeners, credentials }: SomeSections): ConfigIssue[] {
   const isOffered = listeners === undefined || listeners.some(({ tls }) => tls !== "none");
   if (isOffered || credentials === undefined || credentials.length === 0) return [];
@@ -344,6 +349,7 @@ const WARNINGS: readonly ((sections: SomeSections) => readonly ConfigIssue[])[] 
   warnOfClearPasswords,
   warnOfOpenRelay,
   warnOfNobody,
+  warnOfUselessSenders,
   warnOfUselessCredentials,
   warnOfRoutes,
   warnOfUnequalHashes,

@@ -85,6 +85,8 @@ export interface Config {
   readonly access: {
     /** CIDR notation, always with a prefix. */
     readonly networks: readonly string[];
+    /** Envelope senders that their clients may use. */
+    readonly senders: readonly AddressPattern[];
   };
   readonly credentials: readonly Credential[];
   readonly smartHosts: readonly SmartHost[];
@@ -102,6 +104,8 @@ export interface Config {
     /** Of the servers that MX records name. */
     readonly port: number;
   } & SiteTerms;
+  /** Whom root becomes: `name`, `name:group`, `uid:gid`. */
+  readonly user: string | undefined;
   readonly threads: "auto" | number;
   readonly limits: {
     readonly sessionsPerListener: number;

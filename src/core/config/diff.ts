@@ -14,7 +14,7 @@ export interface ConfigChange {
 }
 
 /** Keys that a relay goes by from its start to its end. */
-export const RESTART_KEYS = ["data", "threads"] as const;
+export const RESTART_KEYS = ["data", "threads", "user"] as const;
 
 /** What names an entry of a list, so that it is the same entry at another place. */
 const NAMED_BY: ReadonlyMap<string, string> = new Map([

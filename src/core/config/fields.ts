@@ -55,6 +55,12 @@ export function listenerName(value: string): string | Malformed {
     : malformed("a name has letters, digits, dots, hyphens and underscores, 63 at most");
 }
 
+export function processUser(value: string): string | Malformed {
+  return /^[A-Za-z0-9_][\w.-]{0,31}(:[A-Za-z0-9_][\w.-]{0,31})?$/.test(value)
+    ? value
+    : malformed("expected a user such as waypost, waypost:mail or 10001:10001");
+}
+
 export function username(value: string): string | Malformed {
   return usernameOf(utf8(value)) ?? malformed("a user name has 1 to 256 characters, all of them visible");
 }

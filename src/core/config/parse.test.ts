@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ANY_SENDER } from "../policy/address-pattern.ts";
 import { FREE_TERMS } from "../routing/site-terms.ts";
 import type { Config } from "./config.ts";
 import { GiB } from "../base/limits.ts";
@@ -50,7 +51,7 @@ describe("a valid configuration", () => {
           messageOctetsMax: 52_428_800,
         },
       ],
-      access: { networks: [] },
+      access: { networks: [], senders: ANY_SENDER },
       credentials: [],
       smartHosts: [],
       egresses: [],
@@ -286,6 +287,14 @@ describe("warnings", () => {
     expect(valid({}).warnings).toEqual([
       ": nobody may relay: there are neither access.networks nor credentials",
       ": no mail goes anywhere: there are no routes",
+    ]);
+  });
+
+  test("senders of networks that are not there", () => {
+    const listeners = [{ listen: "127.0.0.1:2587" }];
+    const access = { senders: ["@example.com"] };
+    expect(valid({ ...working, access, credentials, listeners, tls }).warnings).toEqual([
+      "access.senders: binds nobody: it is about clients of access.networks, and there are none",
     ]);
   });
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { OUTBOUND } from "../base/limits.ts";
 import { isIpv4 } from "../mail/domain.ts";
-import { type AddressPattern, parseAddressPattern } from "../policy/address-pattern.ts";
+import { ANY_ADDRESS, ANY_SENDER } from "../policy/address-pattern.ts";
 import type { Step } from "../routing/route.ts";
 import type { NamedEgress, SiteTerms } from "../routing/site-terms.ts";
 import { type Ends, findErrors, findWarnings, listenerName } from "./checks.ts";
@@ -81,8 +81,6 @@ export function parseConfig(input: unknown): ParsedConfig {
   };
 }
 
-const ANY_ADDRESS: readonly AddressPattern[] = [parseAddressPattern("*")!];
-
 function toListener(section: ConfigSections["listeners"][number], at: number, tls: ConfigSections["tls"]): Listener {
   const own = section.tls_certificates?.map((files, index) => ({
     ...files,
@@ -161,7 +159,10 @@ function toConfig(sections: ConfigSections): Config {
     hostname: sections.hostname,
     data: sections.data,
     listeners: sections.listeners.map((section, at) => toListener(section, at, sections.tls)),
-    access: { networks: sections.access.networks.map((network) => network.text) },
+    access: {
+      networks: sections.access.networks.map((network) => network.text),
+      senders: sections.access.senders ?? ANY_SENDER,
+    },
     credentials: sections.credentials.map(toCredential),
     smartHosts: Object.entries(sections.smarthosts).map(([name, section]) => toSmartHost(name, section)),
     egresses: Object.entries(sections.egress).map(([name, section]) => toEgress(name, section)),
@@ -183,6 +184,7 @@ function toConfig(sections: ConfigSections): Config {
         messages_per_connection: sections.delivery.messages_per_connection ?? OUTBOUND.messagesPerStrangerConnectionMax,
       }),
     },
+    user: sections.user,
     threads: sections.threads,
     limits: {
       sessionsPerListener: limits.sessions_per_listener,

@@ -15,6 +15,7 @@ import {
   passwordHash,
   path,
   pattern,
+  processUser,
   text,
   username,
   words,
@@ -24,7 +25,7 @@ import { durationText, parseDnsServer, parseListen } from "./values.ts";
 
 export const OPEN_TO_EVERYONE = "I know what I am doing";
 
-const credentialSender = pattern(
+const senderPattern = pattern(
   ["address", "domain", "subdomains", "null", "any"],
   "user@example.com, @example.com, @*.example.com, * or <>",
 );
@@ -110,7 +111,7 @@ const credential = z
       whenAbsent: "`password` has to be there",
     }).optional(),
     senders: z
-      .array(text(credentialSender, { description: "", takes: "address pattern" }))
+      .array(text(senderPattern, { description: "", takes: "address pattern" }))
       .min(1)
       .meta(
         words({
@@ -148,6 +149,18 @@ export const configSchema = z.strictObject({
             takes: "list of networks",
           }),
         ),
+      senders: z
+        .array(text(senderPattern, { description: "", takes: "address pattern" }))
+        .min(1)
+        .meta(
+          words({
+            description:
+              "Envelope senders that clients of `networks` may use, in the forms of `credentials[].senders`; `<>` has to be named. Other senders get 550 5.7.1. Who gives a password is bound by its own `senders` instead.",
+            takes: "list of address patterns",
+            whenAbsent: "every address, and the null reverse-path",
+          }),
+        )
+        .optional(),
       open_to_everyone: z
         .literal(OPEN_TO_EVERYONE)
         .meta(
@@ -213,6 +226,12 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .meta(words({ description: "Delivery by MX; limits are for each set of servers that domains share." })),
+  user: text(processUser, {
+    description:
+      "User that the relay becomes once it listens, where it is started as root for the sake of ports below 1024: `waypost`, `waypost:mail`, or numbers, `10001:10001`. The data folder is this user's.",
+    takes: "user, or user:group",
+    whenAbsent: "the one that starts it",
+  }).optional(),
   threads: z
     .union([z.literal("auto"), z.int().min(1).max(16)], { error: "expected auto or a whole number from 1 to 16" })
     .default("auto")

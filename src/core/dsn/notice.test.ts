@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type NoticeFacts, noticeOf } from "./notice.ts";
+import { type NoticeFacts, SILENCE, noticeOf, reportIn, toldNote } from "./notice.ts";
 
 const facts = (more: Partial<NoticeFacts>): NoticeFacts => ({
   action: "failed",
@@ -29,4 +29,17 @@ test.each<[string, Partial<NoticeFacts>, string]>([
   ["SUCCESS, where it does", { action: "relayed", notify: ["success"], isPassedOn: true }, "passed-on"],
 ])("%s", (_, more, expected) => {
   expect(noticeOf(facts(more))).toBe(expected);
+});
+
+test("the report that told somebody is found in what history says, alone and among other words", () => {
+  const id = "0UzvMQ2k000001";
+  for (const lacks of ["", ", without its header: reading content: EIO"]) {
+    const note = toldNote("sender", id, lacks);
+    expect([note, `expired; ${note}`, `next-hop-refused; delay: ${note}`].map(reportIn)).toEqual([id, id, id]);
+    expect(reportIn(`${note}; the certificate was not verified`)).toBe(id);
+  }
+  expect(reportIn(toldNote("postmaster", id, ""))).toBe(id);
+  expect(["", "next-hop-refused", "sender told in report x", ...Object.values(SILENCE)].map(reportIn)).toEqual(
+    expect.not.arrayContaining([expect.anything()]),
+  );
 });

@@ -1,4 +1,5 @@
 import type { Notify } from "../mail/envelope.ts";
+import { type MessageId, isMessageId } from "../mail/message-id.ts";
 import type { Action } from "./report.ts";
 
 // Who is told of what became of a delivery. Silence is a recorded decision (promise P2).
@@ -16,6 +17,20 @@ export const SILENCE: Readonly<Record<Exclude<Notice, "report">, string>> = {
   "not-asked": "sender not told: it asked for no report of this (NOTIFY)",
   "passed-on": "sender not told by us: the next hop offers DSN and has the request",
 };
+
+/** What history and log say where somebody was told. */
+export function toldNote(audience: "sender" | "postmaster", report: MessageId, lacks: string): string {
+  return `${audience}${TOLD}${report}${lacks}`;
+}
+
+const TOLD = " told in report ";
+
+/** The report that such a note names, alone or behind other words; undefined where nobody was told. */
+export function reportIn(note: string): MessageId | undefined {
+  const at = note.indexOf(TOLD);
+  const id = at === -1 ? "" : note.slice(at + TOLD.length).split(/[,;]/, 1)[0]!;
+  return isMessageId(id) ? id : undefined;
+}
 
 export interface NoticeFacts {
   readonly action: Action;

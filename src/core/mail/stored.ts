@@ -21,6 +21,46 @@ export interface StoredEnvelope {
   readonly isNotice?: true;
   /** It is a report of ours, about this. */
   readonly about?: ReportedMessage;
+  /** Undefined where there was none: we wrote it. */
+  readonly session?: StoredSession;
+}
+
+/** The session that a message came in, for whoever asks later why it was taken. */
+export interface StoredSession {
+  readonly listener: string;
+  /** What the client called itself, cut to what a name may have. */
+  readonly hello: string;
+  /** RFC 3848. */
+  readonly protocol: string;
+  /** `TLSv1.3 TLS_AES_256_GCM_SHA384`; empty without. */
+  readonly tls: string;
+  /** Which of `credentials[].senders` its sender is like; empty where any sender may be used. */
+  readonly senderRule: string;
+}
+
+/** What history keeps of how a message came; JSON in the store, where the envelope is gone. */
+export interface StoredArrival {
+  readonly client: string;
+  readonly session?: StoredSession;
+  /** The message that a report is about. */
+  readonly about?: MessageId;
+}
+
+export function arrivalOf({ client, session, about }: StoredEnvelope): StoredArrival {
+  return {
+    client,
+    ...(session === undefined ? {} : { session }),
+    ...(about === undefined ? {} : { about: about.id }),
+  };
+}
+
+export function storeArrival(envelope: StoredEnvelope): string {
+  return JSON.stringify(arrivalOf(envelope));
+}
+
+/** Undefined for the text of an older version, which kept none. */
+export function readArrival(text: string): StoredArrival | undefined {
+  return text === "" ? undefined : (JSON.parse(text) as StoredArrival);
 }
 
 /** What is kept of a message with a report about it: enough to find it, where the report cannot be delivered. */

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseMailbox, type ReversePath } from "../mail/path.ts";
-import { matches, parseAddressPattern, subjectOf } from "./address-pattern.ts";
+import { matches, parseAddressPattern, patternText, subjectOf } from "./address-pattern.ts";
 
 function path(text: string): ReversePath {
   if (text === "") return { kind: "null" };
@@ -15,6 +15,10 @@ function isMatch(pattern: string, address: string): boolean {
   if (parsed === undefined) throw new Error(`${pattern} is no pattern`);
   return matches(parsed, subjectOf(path(address)));
 }
+
+test.each(["app@example.com", "@example.com", "@*.example.com", "*", "<>"])("%s is written as it was read", (text) => {
+  expect(patternText(parseAddressPattern(text)!)).toBe(text);
+});
 
 describe("address patterns", () => {
   test.each([

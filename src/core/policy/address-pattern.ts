@@ -37,6 +37,11 @@ function parseDomainPattern(text: string): AddressPattern | undefined {
   return isBelow ? { kind: "subdomains", suffix: `.${domain.ascii}` } : { kind: "domain", domain: domain.ascii };
 }
 
+/** What may be the sender where nothing is said of senders: every address. */
+export const ANY_ADDRESS: readonly AddressPattern[] = [{ kind: "any" }];
+/** The same with the null reverse-path: a mail server in a trusted network reports from it. */
+export const ANY_SENDER: readonly AddressPattern[] = [{ kind: "any" }, { kind: "null" }];
+
 /** Undefined where the text is none of the five forms. */
 export function parseAddressPattern(text: string): AddressPattern | undefined {
   if (text === "*") return { kind: "any" };
@@ -45,6 +50,24 @@ export function parseAddressPattern(text: string): AddressPattern | undefined {
   const mailbox = parseMailbox(text);
   if (mailbox.kind === "mailbox" && mailbox.localPart.includes("*")) return undefined; // meant as a wildcard, surely
   return mailbox.kind === "mailbox" ? { kind: "address", key: subjectOf(mailbox).key } : undefined;
+}
+
+/** As it is written in a configuration, in the form in which it is compared. */
+export function patternText(pattern: AddressPattern): string {
+  switch (pattern.kind) {
+    case "any":
+      return "*";
+    case "null":
+      return "<>";
+    case "address":
+      return pattern.key;
+    case "domain":
+      return `@${pattern.domain}`;
+    case "subdomains":
+      return `@*${pattern.suffix}`;
+    default:
+      return unreachable(pattern);
+  }
 }
 
 export function matches(pattern: AddressPattern, subject: Subject): boolean {

@@ -4,8 +4,8 @@ import type { AddressPattern } from "./address-pattern.ts";
 export type Identity =
   /** `wasRevoked`: it was somebody, until the configuration changed. */
   | { readonly kind: "none"; readonly wasRevoked?: true }
-  /** Its address is in `access.networks`; `network` is the one it is in, as configured. */
-  | { readonly kind: "network"; readonly network: string }
+  /** Its address is in `access.networks`; `network` is the one it is in, as configured; `senders` as below. */
+  | { readonly kind: "network"; readonly network: string; readonly senders: readonly AddressPattern[] }
   /** It gave the right password. `senders` are the envelope senders it may use. */
   | { readonly kind: "credential"; readonly username: string; readonly senders: readonly AddressPattern[] };
 

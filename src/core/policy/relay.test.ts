@@ -16,10 +16,14 @@ function credential(...senders: string[]): Identity {
   return { kind: "credential", username: "app1", senders: senders.map((text) => parseAddressPattern(text)!) };
 }
 
+function network(...senders: string[]): Identity {
+  return { kind: "network", network: "10.0.0.0/8", senders: senders.map((text) => parseAddressPattern(text)!) };
+}
+
 const NULL: ReversePath = { kind: "null" };
 const SENDER = mailbox("app@example.com");
 const STRANGER: Identity = { kind: "none" };
-const NETWORK: Identity = { kind: "network", network: "10.0.0.0/8" };
+const NETWORK = network("*", "<>");
 const PLAIN: SessionFacts = { isTls: false, isTlsRequired: false, auth: "unavailable" };
 
 function said(verdict: Verdict): string {
@@ -52,6 +56,21 @@ describe("senders", () => {
     ],
     ["a trusted network with it", NETWORK, SENDER, { ...PLAIN, isTls: true, isTlsRequired: true }, "accept"],
     ["a trusted network, null reverse-path", NETWORK, NULL, PLAIN, "accept"],
+    ["a trusted network with an address of access.senders", network("@example.com"), SENDER, PLAIN, "accept"],
+    [
+      "a trusted network with another's address",
+      network("@example.org", "@*.example.com", "<>"),
+      SENDER,
+      PLAIN,
+      "sender-not-permitted: 550 5.7.1 You may not use this sender address",
+    ],
+    [
+      "a trusted network, null reverse-path that access.senders does not name",
+      network("*"),
+      NULL,
+      PLAIN,
+      "sender-not-permitted: 550 5.7.1 You may not use this sender address",
+    ],
     ["a credential with its address", credential("@example.com"), SENDER, PLAIN, "accept"],
     [
       "a credential with another's address",

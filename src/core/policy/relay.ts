@@ -69,14 +69,13 @@ function strangerVerdict(facts: SessionFacts): Verdict {
   }
 }
 
-/** The answer to MAIL. Clients in a trusted network may use every sender, the null reverse-path too. */
+/** The answer to MAIL. Whoever may relay may do so from some addresses: a credential's own, or those of all trusted networks. */
 export function senderVerdict(identity: Identity, reversePath: ReversePath, facts: SessionFacts): Verdict {
   if (facts.isTlsRequired && !facts.isTls) return TLS_REQUIRED;
   switch (identity.kind) {
     case "none":
       return identity.wasRevoked === true ? REVOKED : strangerVerdict(facts);
     case "network":
-      return ACCEPT;
     case "credential": {
       const subject = subjectOf(reversePath);
       return identity.senders.some((pattern) => matches(pattern, subject)) ? ACCEPT : SENDER_NOT_PERMITTED;

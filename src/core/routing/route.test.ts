@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type Mailbox, parseMailbox } from "../mail/path.ts";
 import { parseAddressPattern } from "../policy/address-pattern.ts";
 import { domainLane, literalLane, parseLane, smartHostLane, through, withoutEgress } from "./lane.ts";
-import { type Route, lanesFor, stepsBehind } from "./route.ts";
+import { type Route, lanesFor, routeFor, stepsBehind } from "./route.ts";
 
 function mailbox(text: string): Mailbox {
   const parsed = parseMailbox(text);
@@ -42,6 +42,11 @@ describe("routes", () => {
     expect(lanesFor(routes, from === "" ? { kind: "null" } : mailbox(from), mailbox(to))).toEqual([
       smartHostLane(lane),
     ]);
+  });
+
+  test("which one it is", () => {
+    const place = (to: string): number => routeFor(routes.slice(0, 2), mailbox("a@x.example"), mailbox(to));
+    expect([place("b@partner.example"), place("b@other.example")]).toEqual([0, -1]);
   });
 
   test("no match is no lane", () => {

@@ -36,11 +36,16 @@ export interface Way {
   readonly priority: Priority;
 }
 
-/** What the first route makes of it whose conditions all hold; undefined where nobody takes the mail. */
-export function wayFor(routes: readonly Route[], reversePath: ReversePath, forwardPath: ForwardPath): Way | undefined {
+/** Place of the route that is for it, the first whose conditions all hold; -1 where none is. */
+export function routeFor(routes: readonly Route[], reversePath: ReversePath, forwardPath: ForwardPath): number {
   const sender = subjectOf(reversePath);
   const recipient = subjectOf(forwardPath);
-  const route = routes.find((row) => holds(row.recipient, recipient) && holds(row.sender, sender));
+  return routes.findIndex((row) => holds(row.recipient, recipient) && holds(row.sender, sender));
+}
+
+/** What the first route makes of it whose conditions all hold; undefined where nobody takes the mail. */
+export function wayFor(routes: readonly Route[], reversePath: ReversePath, forwardPath: ForwardPath): Way | undefined {
+  const route = routes[routeFor(routes, reversePath, forwardPath)];
   if (route === undefined) return undefined;
   const { steps, egress, priority } = route;
   const lanes = steps.map((step) => laneOf(step, forwardPath)).filter((lane) => lane !== undefined);

@@ -1,14 +1,13 @@
 // `waypost history prune`
-import { HistoryStore } from "../../adapters/history-sqlite/history-store.ts";
 import fs from "node:fs";
+import { HistoryStore } from "../../adapters/history-sqlite/history-store.ts";
+import { lockFolder } from "../../adapters/store-sqlite/folder-lock.ts";
 import { HISTORY } from "../../core/base/limits.ts";
 import type { PruneReport, PruneRequest, Refusal } from "../../engine/operator.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import type { HistoryCommands, PruneOptions } from "../../surfaces/cli/history-commands.ts";
 import { pruneLines } from "../../surfaces/cli/pages.ts";
-import { takeDataFolder } from "../data-folder.ts";
 import { dataPaths } from "../plan.ts";
-import { StartError } from "../start-error.ts";
 import { find } from "./configuration.ts";
 import { print } from "./print.ts";
 import { accepted, askRelay, dataFolder, errorText } from "./relay-of.ts";
@@ -29,17 +28,18 @@ async function prune(options: PruneOptions): Promise<void> {
 
 /** Nobody writes history while the folder is ours. */
 async function pruneStopped(folder: string, { config, olderThan }: PruneOptions): Promise<PruneReport> {
-  if (!fs.existsSync(folder))
-    throw new CommandFailure(`there is no data folder ${folder}; name it with --data`, EXIT.unavailable);
+  const paths = dataPaths(folder);
+  if (!fs.existsSync(paths.queue))
+    throw new CommandFailure(`there is no queue in ${folder}; name the data folder with --data`, EXIT.unavailable);
   const loaded = await find(config);
   const { keptFor, octetsMax } = loaded.kind === "loaded" ? loaded.config.history : HISTORY;
+  const store = new HistoryStore(paths.history);
   let lock: { release(): void } | undefined;
-  const store = new HistoryStore(dataPaths(folder).history);
   try {
-    lock = takeDataFolder(folder);
+    lock = lockFolder(folder);
+    if (lock === undefined) throw new Error("another Waypost runs on it, and does not answer");
     return store.retire(Date.now(), { keptFor: olderThan ?? keptFor, octetsMax });
   } catch (error) {
-    if (error instanceof StartError) throw new CommandFailure(error.message, EXIT.unavailable);
     throw new CommandFailure(`history in ${folder} cannot be removed: ${errorText(error)}`, EXIT.unavailable);
   } finally {
     lock?.release();

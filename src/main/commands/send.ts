@@ -1,7 +1,6 @@
 // `waypost send`
 import fs from "node:fs";
 import os from "node:os";
-import path from "node:path";
 import { hasHidden, printable } from "../../core/base/printable.ts";
 import { parseSmartHostUrl } from "../../core/config/values.ts";
 import type { Outcome } from "../../core/outbound/outcome.ts";
@@ -62,18 +61,10 @@ export async function send(options: SendOptions): Promise<void> {
     authorities: options.tlsCa === undefined ? [] : [readAuthority(options.tlsCa)],
     ...FREE_TERMS,
   };
-  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-send-"));
-  try {
-    const results = await sendTestMessage(
-      site,
-      { hostname: os.hostname(), from: options.from, to: options.to, subject: options.subject },
-      scratch,
-    );
-    if (options.json === true)
-      console.log(JSON.stringify(results.map(({ recipient, outcome }) => sentReport(recipient, outcome))));
-    else print(results.map(({ recipient, outcome }) => outcomeLine(recipient, outcome)));
-    if (results.some(({ outcome }) => outcome.kind !== "delivered")) process.exitCode = EXIT.failed;
-  } finally {
-    fs.rmSync(scratch, { recursive: true, force: true });
-  }
+  const { from, to, subject } = options;
+  const results = await sendTestMessage(site, { hostname: os.hostname(), from, to, subject });
+  if (options.json === true)
+    console.log(JSON.stringify(results.map(({ recipient, outcome }) => sentReport(recipient, outcome))));
+  else print(results.map(({ recipient, outcome }) => outcomeLine(recipient, outcome)));
+  if (results.some(({ outcome }) => outcome.kind !== "delivered")) process.exitCode = EXIT.failed;
 }

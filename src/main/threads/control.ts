@@ -80,7 +80,10 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
     status: ({ hasActiveSites }) => view.status(hasActiveSites),
     list: (query) => view.list(query),
     count: (query) => view.count(query),
-    show: (id) => view.show(id),
+    show: (id) => {
+      historian.catchUp();
+      return view.show(id);
+    },
     act: (request) => changes.act(request),
     pause: (request) => changes.pause(request),
     prune: (text) => {

@@ -21,6 +21,8 @@ export interface ListenerTerms {
 
 interface Opening {
   readonly server: net.Server;
+  /** Who connected before what was prepared holds; undefined from then on. */
+  waiting: net.Socket[] | undefined;
   /** Of sessions that begin now. */
   terms: ListenerTerms;
 }
@@ -28,6 +30,8 @@ interface Opening {
 type Openings = Map<string, Opening>;
 
 export interface ListeningParts {
+  /** The one thread that listens on sockets that were handed over. */
+  readonly isFirst: boolean;
   readonly sessions: SharedSessions;
   connected(raw: net.Socket, terms: ListenerTerms): void;
   failed(listener: string, error: Error): void;
@@ -53,10 +57,14 @@ export class Listening {
     const ports: number[] = [];
     try {
       for (const [at, listener] of plan.config.listeners.entries()) {
-        const { address, place } = listening[at]!;
+        const { address, place, descriptor } = listening[at]!;
+        if (descriptor !== undefined && !this.#parts.isFirst) {
+          ports.push(address.port);
+          continue;
+        }
         const found = termsOf(plan, at, new SessionCount(this.#parts.sessions, place, limitsOf(plan)));
         const isOpen = this.#open.has(listenText(address));
-        const opening = isOpen ? undefined : await this.#listen(listener, address, plan, found);
+        const opening = isOpen ? undefined : await this.#listen(listener, listening[at]!, plan, found);
         const port = opening === undefined ? address.port : (opening.server.address() as net.AddressInfo).port;
         const key = listenText({ host: address.host, port });
         if (opening !== undefined) added.set(key, opening);
@@ -80,10 +88,11 @@ export class Listening {
     this.#open = new Map();
     for (const [key, opening] of all) {
       const found = terms.get(key);
-      if (found === undefined) opening.server.close();
+      if (found === undefined) close(new Map([[key, opening]]));
       else {
         opening.terms = found;
         this.#open.set(key, opening);
+        this.#letIn(opening);
       }
     }
   }
@@ -98,25 +107,45 @@ export class Listening {
     close(this.#open);
   }
 
+  #letIn(opening: Opening): void {
+    const { waiting = [], terms } = opening;
+    opening.waiting = undefined;
+    for (const raw of waiting) {
+      raw.removeAllListeners("error");
+      if (!raw.destroyed) this.#parts.connected(raw, terms);
+    }
+  }
+
+  #connected(opening: Opening, raw: net.Socket): void {
+    if (opening.waiting === undefined) return this.#parts.connected(raw, opening.terms);
+    raw.on("error", () => undefined); // it is gone: nobody has heard of it yet
+    if (opening.waiting.length < SESSIONS.waitingMax) opening.waiting.push(raw);
+    else raw.destroy();
+  }
+
   async #listen(
     listener: Listener,
-    { host, port }: ListeningPlace["address"],
+    { address, descriptor }: ListeningPlace,
     { mailThreads }: RelayPlan,
     terms: ListenerTerms,
   ): Promise<Opening> {
-    const server = net.createServer({ noDelay: true, pauseOnConnect: false }, (raw) =>
-      this.#parts.connected(raw, opening.terms),
-    );
-    const opening: Opening = { server, terms };
-    server.listen({ host, port, backlog: 1024, reusePort: mailThreads > 1 });
+    const server = net.createServer({ noDelay: true, pauseOnConnect: false }, (raw) => this.#connected(opening, raw));
+    const opening: Opening = { server, terms, waiting: [] };
+    if (descriptor === undefined) server.listen({ ...address, backlog: BACKLOG, reusePort: mailThreads > 1 });
+    else server.listen({ fd: descriptor });
     await once(server, "listening");
     server.on("error", (error) => this.#parts.failed(listener.name, error));
     return opening;
   }
 }
 
+const BACKLOG = 1024;
+
 function close(openings: Openings): void {
-  for (const { server } of openings.values()) server.close();
+  for (const { server, waiting = [] } of openings.values()) {
+    server.close();
+    for (const raw of waiting) raw.destroy();
+  }
 }
 
 function limitsOf({ config }: RelayPlan): ConstructorParameters<typeof SessionCount>[2] {

@@ -53,7 +53,8 @@ export class MailSettings {
   /** Who is known by an address. */
   identityAt(address: string): Identity {
     const network = this.#networks.find(address);
-    return network === undefined ? { kind: "none" } : { kind: "network", network };
+    if (network === undefined) return { kind: "none" };
+    return { kind: "network", network, senders: this.plan.config.access.senders };
   }
 
   sendersOf(username: string): Credential["senders"] {

@@ -70,6 +70,7 @@ class MailThread {
     this.#dispatcher = this.#newDispatcher();
     this.#parts = this.#receptionParts();
     this.#listening = new Listening({
+      isFirst: data.index === 0,
       sessions: data.sessions,
       connected: (raw, terms) => this.#connected(raw, terms),
       failed: (listener, error) => this.#tellFailed(listener, error),
@@ -83,11 +84,9 @@ class MailThread {
     });
   }
 
-  /** Listens; answers the ports. */
-  async listen({ plan, listening }: MailThreadData): Promise<number[]> {
-    const ports = await this.#listening.prepare(plan, listening);
-    this.#listening.adopt();
-    return ports;
+  /** Listens; answers the ports. Sessions begin when the plan is adopted. */
+  listen({ plan, listening }: MailThreadData): Promise<number[]> {
+    return this.#listening.prepare(plan, listening);
   }
 
   /** Gets ready to go by another plan: all that may fail is done here. Answers the ports. */

@@ -16,6 +16,7 @@ function commandsOf(called: Called): Commands {
     backup: { backup: called("backup") },
     history: { prune: called("historyPrune") },
     send: { send: nothing },
+    trace: { trace: called("trace") },
     sink: { list: (options) => void called("sinkList")(options), show: () => undefined },
   };
 }
@@ -60,6 +61,8 @@ test.each([
   "resume a b",
   "send --to",
   "sink show",
+  "trace",
+  "trace a b",
   "config",
   "config check --nope",
   "config diff --nope",
@@ -92,6 +95,7 @@ test("what is right reaches its command", async () => {
   expect(await ran("history", "prune", "--older-than", "7d")).toMatchObject({
     calls: [["historyPrune", { olderThan: sevenDays }]],
   });
+  expect(await ran("trace", "-", "--json")).toMatchObject({ calls: [["trace", "-", { json: true }]] });
   expect(await ran("sink", "list")).toMatchObject({ calls: [["sinkList", { data: "waypost-data/try" }]] });
 });
 

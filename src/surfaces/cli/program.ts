@@ -11,6 +11,7 @@ import { addStartCommands, addRunningCommands, type RelayCommands } from "./rela
 import { addSendCommands, type SendCommands } from "./send-commands.ts";
 import { addSinkCommands, type SinkCommands } from "./sink-commands.ts";
 import { treeOf } from "./tree.ts";
+import { addTraceCommand, type TraceCommands } from "./trace-commands.ts";
 
 /** What each command does; `main` knows how. */
 export interface Commands {
@@ -22,6 +23,7 @@ export interface Commands {
   readonly backup: BackupCommands;
   readonly send: SendCommands;
   readonly sink: SinkCommands;
+  readonly trace: TraceCommands;
 }
 
 /** Runs what the arguments ask for. Answers an exit code where they are wrong; then the user was told. */
@@ -47,6 +49,7 @@ export function buildProgram(commands: Commands): Command {
   addQueueCommands(program, commands.queue);
   addHistoryCommands(program, commands.history);
   addBackupCommand(program, commands.backup);
+  addTraceCommand(program, commands.trace);
   addRunningCommands(program, commands.relay);
   addSendCommands(program, commands.send);
   addSinkCommands(program, commands.sink);
