@@ -323,9 +323,9 @@ test("what is wrong is said, with what to do; nothing is touched", async () => {
     };
     expect(await wrong("queue cancel")).toEqual([
       64,
-      expect.stringContaining("which mail? name an ID, or one of --lane"),
+      expect.stringContaining("which mail? name an ID, or one or more of --lane"),
     ]);
-    expect(await wrong(`queue cancel ${id} --all`)).toEqual([64, expect.stringContaining("more than one selection")]);
+    expect(await wrong(`queue cancel ${id} --all`)).toEqual([64, expect.stringContaining("--all is everything")]);
     expect(await wrong("queue cancel --lane slow")).toEqual([
       64,
       expect.stringContaining("takes smarthost/NAME or mx/DOMAIN"),

@@ -110,7 +110,8 @@ export class QueueCopy {
   /** What is not a message's: ends on their way to history, pauses; and the lanes, by what waits in them. */
   finish(): void {
     this.#target.exec("BEGIN IMMEDIATE");
-    for (const table of ["outbox", "setting"])
+    const hasSettings = schemaVersion(this.#target) > 1;
+    for (const table of hasSettings ? ["outbox", "setting"] : ["outbox"])
       for (const row of this.#source.prepare(`SELECT * FROM ${table}`).iterate()) this.#insert(table, row);
     this.#target.exec(
       `INSERT INTO lane (name, wake_at, blocked_until, backlog)

@@ -40,6 +40,13 @@ async function lines(folder: string, isOnce: boolean): Promise<void> {
   }
 }
 
+async function nextFrame(screen: LiveScreen): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const due = new Promise<void>((resolve) => (timer = setTimeout(resolve, EVERY)));
+  await Promise.race([due, screen.ended]);
+  clearTimeout(timer);
+}
+
 /** Until somebody ends it. A relay that is away for a while is no end: it may be back. */
 async function live(folder: string): Promise<void> {
   const screen = new LiveScreen(process.stdin, process.stdout);
@@ -58,7 +65,7 @@ async function live(folder: string): Promise<void> {
           ? noticeLines(`${found.message}\nq ends this`, size)
           : topLines(found, now, { ...size, rows: size.rows - 1 });
       screen.show(draw);
-      await Promise.race([sleep(EVERY, undefined, { ref: true }), screen.ended]);
+      await nextFrame(screen);
     }
   } finally {
     screen.close();

@@ -110,6 +110,6 @@ test.each(
     example === undefined ? [] : [example],
   ),
 )("the example `waypost %s` is no wrong usage", async (example) => {
-  const words = example.replace(/ >> .*/, "").match(/"[^"]*"|\S+/g) ?? [];
+  const words = example.replace(/ > .*/, "").match(/"[^"]*"|\S+/g) ?? [];
   expect((await ran(...words.map((word) => word.replaceAll('"', "")))).code).toBeUndefined();
 });

@@ -53,7 +53,7 @@ export function buildProgram(commands: Commands): Command {
   addRunningCommands(program, commands.relay);
   addSendCommands(program, commands.send);
   addSinkCommands(program, commands.sink);
-  addExample(program.command("completion"), "completion bash >> ~/.bashrc")
+  addExample(program.command("completion"), "completion bash > /etc/bash_completion.d/waypost")
     .description("print what a shell needs to complete commands and options")
     .addArgument(new Argument("<shell>", "whose").choices(SHELLS))
     .action((shell: Shell) => void process.stdout.write(completionScript(shell, treeOf(program))));
