@@ -343,6 +343,8 @@ export const CONFIG_FILES = {
 export const RELOAD = {
   /** For the threads to get ready and to go by it: a thread that takes longer is stuck, and nothing is changed. */
   patience: 30 * second,
+  /** Keys of TLS tickets are good for this long: whoever gets hold of one reads no more than what was said by then. */
+  ticketLife: 1 * day,
   /** Looks at the files of certificates, which whoever renews them puts there without a word. */
   certificateLook: 10 * second,
 } as const;
