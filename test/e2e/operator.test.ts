@@ -119,7 +119,7 @@ test("each action does what it says to the mail that is meant, while other mail 
     const cancelled = await waiting(s, "one@slow.test", "two@slow.test");
     const one = ["--recipient", "one@slow.test"];
     expect((await s.command("queue", "cancel", cancelled, ...one)).answer).toMatchObject({ changed: 1 });
-    await expect.poll(() => show(cancelled)).toEqual(["waiting"]);
+    await expect.poll(() => show(cancelled)).toEqual(["cancelled", "waiting"]);
     expect((await s.command("queue", "cancel", cancelled)).answer).toMatchObject({ changed: 1 });
     await expect.poll(() => show(cancelled)).toEqual(["cancelled", "cancelled"]);
 
