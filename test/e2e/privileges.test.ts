@@ -123,6 +123,7 @@ test.runIf(isRoot)(
     const { home, config } = await stage();
     const relay = started(home);
     await relay.event("relay.root");
+    await relay.ports(); // by then the folder is root's
     await relay.stop();
     home.configure({ ...config, user: "nobody-of-that-name" });
     const unknown = started(home);
