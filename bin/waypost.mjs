@@ -74,6 +74,8 @@ function endBySignals() {
     });
 }
 
+// A link to this file, /usr/sbin/sendmail.
+if (path.basename(process.argv[1] ?? "") === "sendmail") process.argv.splice(2, 0, "sendmail");
 if (process.pid === 1) endBySignals();
 const compiledModules = keepCompiled();
 if (isNewEnough(process.versions.node)) {

@@ -120,6 +120,10 @@ export interface Config {
     readonly expire: Duration;
     readonly delayNotice: DelayNotice;
   };
+  readonly sendmail: {
+    /** Path of the spool. */
+    readonly spool: string;
+  };
   readonly isSoftBounce: boolean;
   readonly logs: { readonly level: EventLevel };
 }

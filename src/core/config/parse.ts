@@ -198,6 +198,7 @@ function toConfig(sections: ConfigSections): Config {
       expire: sections.retry.expire,
       delayNotice: sections.retry.delay_notice,
     },
+    sendmail: { spool: sections.sendmail.spool ?? `${sections.data}/spool` },
     isSoftBounce: sections.soft_bounce,
     logs: sections.logs,
   };

@@ -11,12 +11,18 @@ export class CommandFailure extends Error {
 export const EXIT = {
   /** An argument is wrong. */
   usage: 64,
+  /** What came on standard input is wrong. */
+  data: 65,
+  /** A recipient does not exist. */
+  noUser: 67,
   /** The relay does not run, or refused. */
   unavailable: 69,
   /** It may do later: the disk is full. */
   temporary: 75,
   /** A bug. */
   software: 70,
+  /** The sender may not do this. */
+  noPermission: 77,
   /** The configuration is wrong, or there is none. */
   config: 78,
   /** Not found, or not delivered. */

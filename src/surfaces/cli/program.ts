@@ -44,6 +44,11 @@ function buildProgram(commands: Commands): Command {
   addRunningCommands(program, commands.relay);
   addSendCommands(program, commands.send);
   addSinkCommands(program, commands.sink);
+  // Its arguments are read elsewhere (main/cli.ts): no program reads those of sendmail as its own.
+  program
+    .command("sendmail")
+    .description("send what comes on standard input, as sendmail does")
+    .argument("[arguments...]");
   program
     .command("version")
     .description("print the version")
