@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { configurationPage } from "./reference/configuration-page.ts";
 import { eventsPage } from "./reference/events-page.ts";
+import { repliesPage } from "./reference/replies-page.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -19,6 +20,7 @@ export function pages(): readonly Page[] {
   return [
     { path: "docs/reference/configuration.md", text: configurationPage() },
     { path: "docs/reference/events.md", text: eventsPage() },
+    { path: "docs/reference/replies.md", text: repliesPage() },
   ];
 }
 

@@ -6,10 +6,10 @@ export interface CertificateWatchParts {
   /** What the relay goes by now. */
   config(): Config;
   /**
-   * They changed: the relay is to go by them. False where it cannot yet: one of a pair may be written before the other.
-   * Then it is tried again at each look.
+   * They changed: the relay is to go by them. It may not be able to yet, where one of a pair is written before the other;
+   * then it is tried again at each look.
    */
-  changed(isFirstTry: boolean): Promise<boolean>;
+  changed(isFirstTry: boolean): Promise<unknown>;
 }
 
 /**
@@ -27,8 +27,15 @@ export class CertificateWatch {
     this.#parts = parts;
   }
 
-  async start(): Promise<void> {
-    this.#seen = await marksOf(this.#parts.config());
+  /** While `work` has the relay go by this configuration; where it rejects, the relay goes by what it went by. */
+  async during<Result>(config: Config, work: () => Promise<Result>): Promise<Result> {
+    const marks = await marksOf(config); // before they are read: what is written meanwhile is seen later
+    const result = await work();
+    this.#seen = marks;
+    return result;
+  }
+
+  start(): void {
     this.#lookLater();
   }
 
@@ -44,8 +51,7 @@ export class CertificateWatch {
   async #look(): Promise<void> {
     const marks = await marksOf(this.#parts.config());
     if (marks !== this.#seen) {
-      const isDone = await this.#parts.changed(marks !== this.#tried);
-      if (isDone) this.#seen = marks;
+      await this.#parts.changed(marks !== this.#tried);
       this.#tried = marks;
     }
     this.#lookLater();

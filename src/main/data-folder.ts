@@ -11,6 +11,7 @@ import { DiskFullError, FolderTakenError, StartError } from "./start-error.ts";
 
 /** Makes the data folder where it is not there, the user's if there is one. Throws `StartError` where it cannot be. */
 export function makeDataFolder(data: string, user: ProcessUser | undefined): void {
+  checkSocketPath(data);
   const isNew = !fs.existsSync(data);
   inFolder(data, () => {
     makeFolder(data);
@@ -38,12 +39,7 @@ export function makeSpoolFolder(spool: string, user: ProcessUser | undefined): v
 
 /** Makes the data folder this process's alone. Throws `StartError` where it cannot be. */
 export function takeDataFolder(data: string): { release(): void } {
-  const { socket, pid } = dataPaths(data);
-  const octets = Buffer.byteLength(socket);
-  if (octets > CONTROL.socketPathOctetsMax)
-    throw new StartError(
-      `the path of the control socket, ${socket}, has ${octets} octets and the system takes ${CONTROL.socketPathOctetsMax}: name a folder with a shorter path in \`data\``,
-    );
+  const { pid } = dataPaths(data);
   const lock = inFolder(data, () => {
     const remote = networkFileSystem(data);
     if (remote !== undefined)
@@ -53,6 +49,15 @@ export function takeDataFolder(data: string): { release(): void } {
   if (lock === undefined) throw new FolderTakenError(`another Waypost${processOf(pid)} runs on ${data}`);
   leaveNumber(data, pid);
   return lock;
+}
+
+function checkSocketPath(data: string): void {
+  const { socket } = dataPaths(data);
+  const octets = Buffer.byteLength(socket);
+  if (octets > CONTROL.socketPathOctetsMax)
+    throw new StartError(
+      `the path of the control socket, ${socket}, has ${octets} octets and the system takes ${CONTROL.socketPathOctetsMax}: name a folder with a shorter path in \`data\``,
+    );
 }
 
 /** For who finds the folder taken; a full disk keeps nobody from starting. */

@@ -100,3 +100,15 @@ test("a failure at the end is told, and ends it", () => {
   scene.historian.finish();
   expect(scene.events).toEqual([{ event: "history.failed", text: "for the test", retryMs: undefined }]);
 });
+
+test("who looks something up finds what ended a moment ago; a backlog is no reason to wait for all of it", () => {
+  const scene = new Scene(3);
+  scene.historian.catchUp();
+  expect(scene.written).toEqual(numbers(3));
+  const behind = new Scene(HISTORY.rowsPerBatch * (HISTORY.batchesPerLook + 2));
+  behind.historian.catchUp();
+  expect(behind.written).toHaveLength(HISTORY.rowsPerBatch * HISTORY.batchesPerLook);
+  behind.failure = new Error("for the test");
+  behind.historian.catchUp();
+  expect(behind.events).toMatchObject([{ event: "history.failed", text: "for the test" }]);
+});

@@ -53,6 +53,15 @@ export class Historian {
     }
   }
 
+  /** Somebody is about to look: what ended a moment ago is to be there, as far as that is soon done. */
+  catchUp(): void {
+    try {
+      for (let n = 0; n < HISTORY.batchesPerLook && this.#fill() === HISTORY.rowsPerBatch; n++) continue;
+    } catch (error) {
+      this.#tell(error, undefined); // the usual round tries again
+    }
+  }
+
   /** Does `work` over and over, each time after what it answered. */
   #repeat(work: () => Duration, delay: Duration = 0, failures = 0): void {
     const timer = this.#parts.clock.after(delay, () => {

@@ -1,9 +1,8 @@
-import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { CONTROL, RELOAD } from "../core/base/limits.ts";
 import { span } from "../core/base/span.ts";
-import { type Config, type ListenAddress, listenText } from "../core/config/config.ts";
+import { type Config, listenText } from "../core/config/config.ts";
 import { CONTROL_RETRY, wait } from "../core/queue/backoff.ts";
 import type { ReloadAnswer, ReloadRequest } from "../engine/operator.ts";
 import type { HandedSocket } from "../adapters/system/handed-sockets.ts";
@@ -21,7 +20,8 @@ import type {
 } from "./plan.ts";
 import { type Places, placesBy, placesFor, planFor } from "./plan-of.ts";
 import { sharedSessions } from "./session-count.ts";
-import { DiskFullError, PortTakenError, StartError } from "./start-error.ts";
+import { checkFree, listenFault } from "./ports.ts";
+import { DiskFullError, StartError } from "./start-error.ts";
 import { tellSurroundings } from "./surroundings.ts";
 import { type Ready, type ThreadName, type WatchedThread, watchedThread } from "./watched-thread.ts";
 
@@ -143,7 +143,7 @@ export class Relay {
       }
       for (const other of mails) other.tell({ kind: "abandon" });
       const text = answer?.kind === "not-prepared" ? answer.text : `a mail thread did not answer within ${PATIENCE}`;
-      throw startError(text, plan.config);
+      throw listenFault(text, plan.config);
     }
     return listening;
   }
@@ -261,7 +261,7 @@ export class Relay {
     const started = await thread.started;
     if (started.kind === "ready") return started;
     if (started.kind === "failed" && started.isDiskFull === true) throw new DiskFullError(config.data);
-    if (started.kind === "failed") throw startError(started.text, config);
+    if (started.kind === "failed") throw listenFault(started.text, config);
     throw new StartError(`the ${name} thread cannot start on ${config.data}: ${started.text.split("\n", 1)[0]}`);
   }
 
@@ -311,39 +311,4 @@ const PATIENCE = span(RELOAD.patience);
 
 function withPorts(places: readonly ListeningPlace[], ports: readonly number[]): readonly ListeningPlace[] {
   return places.map((place, at) => ({ ...place, address: { host: place.address.host, port: ports[at]! } }));
-}
-
-/** With several listening threads a port that somebody has would be shared silently: try it alone first. */
-async function checkFree({ host, port }: ListenAddress): Promise<void> {
-  if (port === 0) return;
-  const server = net.createServer();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host, port }, resolve);
-    });
-  } catch (error) {
-    throw listenError(error instanceof Error ? error.message : String(error), { host, port });
-  } finally {
-    await new Promise<void>((resolve) => server.close(() => resolve()));
-  }
-}
-
-function startError(text: string, config: Config): StartError {
-  const taken = config.listeners.find(({ listen }) => text.endsWith(`${listen.host}:${listen.port}`));
-  return taken === undefined ? new StartError(text) : listenError(text, taken.listen);
-}
-
-function listenError(text: string, address: ListenAddress): StartError {
-  const where = `${address.host}:${address.port}`;
-  if (text.includes("EADDRINUSE")) return new PortTakenError(address, `${where} is taken by another program`);
-  if (text.includes("EACCES"))
-    return new StartError(
-      `${where} may not be listened on: ports below 1024 take root at the start (and \`user\`), a socket unit, or CAP_NET_BIND_SERVICE`,
-    );
-  if (text.includes("EADDRNOTAVAIL"))
-    return new StartError(
-      `${address.host} is no address of this machine; name one that is, or 0.0.0.0 for all, in \`listeners[].listen\``,
-    );
-  return new StartError(`${where} cannot be listened on: ${text}`);
 }

@@ -20,8 +20,8 @@ export interface ReloaderParts {
   readonly recorder: Recorder;
   /** What the relay was started with. */
   readonly running: GoodConfig;
-  /** Reads the configuration anew: the relay's own, or another file. Undefined: there is none to read (try mode). */
-  readonly read: ((file: string | undefined) => Promise<ReadConfig>) | undefined;
+  /** Reads the configuration anew: the relay's own, or another file. */
+  readonly read: (file: string | undefined) => Promise<ReadConfig>;
   /** Has the relay go by it; rejects with `StartError` where that cannot be, and nothing is changed. */
   adopt(config: Config, changedHosts: readonly string[]): Promise<void>;
 }
@@ -43,22 +43,25 @@ export class Reloader {
   }
 
   reload(request: ReloadRequest): Promise<ReloadAnswer> {
-    const answer = this.#last.then(() => this.#reload(request));
-    this.#last = answer;
-    return answer;
+    return this.#inTurn(() => this.#reload(request));
   }
 
   /** Files that the configuration names are others now: the relay goes by them. */
   renew(isFirstTry: boolean): Promise<ReloadAnswer> {
-    const answer = this.#last.then(() => this.#renew(isFirstTry));
+    return this.#inTurn(() => this.#renew(isFirstTry));
+  }
+
+  /** A fault of ours here ends no relay (promise P5): it goes on as it is, and says so. */
+  #inTurn(work: () => Promise<ReloadAnswer>): Promise<ReloadAnswer> {
+    const answer = this.#last.then(work).catch((error: unknown) => {
+      return this.#rejected([error instanceof Error ? (error.stack ?? error.message) : String(error)]);
+    });
     this.#last = answer;
     return answer;
   }
 
   async #reload({ isDryRun, file }: ReloadRequest): Promise<ReloadAnswer> {
-    const { read, running } = this.#parts;
-    if (read === undefined) return { source: running.source, changes: [], warnings: [] };
-    const found = await read(isDryRun ? file : undefined);
+    const found = await this.#parts.read(isDryRun ? file : undefined);
     if (isDryRun && "errors" in found) return invalid(found.errors);
     if ("errors" in found) return this.#rejected(found.errors);
     if (isDryRun) return this.#reportOn(found);

@@ -1,6 +1,5 @@
 import { flushCompileCache } from "node:module";
 import { handedSockets } from "../adapters/system/handed-sockets.ts";
-import { portOwner } from "../adapters/system/port-owner.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import { launcher } from "./launcher.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
@@ -31,8 +30,6 @@ export async function run(
   log: ProcessLog,
   advice: StartAdvice,
 ): Promise<Running> {
-  // Node opens its inspector to whoever can send this signal; with a listener it does not.
-  process.on("SIGUSR1", () => undefined);
   process.umask(0o077); // what the relay writes is its owner's, also in a folder that others may enter
   const die = (text: string): void => {
     log.recorder.record({ event: "relay.died", text });
@@ -44,13 +41,13 @@ export async function run(
     running,
     read,
     adopt: async (config, changedHosts) => {
-      await relay!.adopt(config, changedHosts);
+      await watch.during(config, () => relay!.adopt(config, changedHosts));
       log.setLevel(config.logs.level);
     },
   });
   const watch = new CertificateWatch({
     config: () => reloader.config,
-    changed: async (isFirstTry) => !("refused" in (await reloader.renew(isFirstTry))),
+    changed: (isFirstTry) => reloader.renew(isFirstTry),
   });
   onFirstStopSignal((signal) => {
     watch.stop();
@@ -61,26 +58,30 @@ export async function run(
   // Before it runs there is nothing to reload, and the signal must not end it.
   process.on("SIGHUP", () => void (relay && reloader.reload({ isDryRun: false })));
   try {
-    relay = await Relay.start({
-      config: running.config,
-      version: VERSION,
-      isTerminal: log.isTerminal,
-      recorder: log.recorder,
-      log: (lines) => log.write(lines),
-      onDeath: die,
-      reload: (request) => reloader.reload(request),
-      handed: handedSockets(process.env, launcher === 0 ? undefined : launcher),
-    });
+    const handed = handedSockets(process.env, launcher === 0 ? undefined : launcher);
+    relay = await watch.during(running.config, () =>
+      Relay.start({
+        config: running.config,
+        version: VERSION,
+        isTerminal: log.isTerminal,
+        recorder: log.recorder,
+        log: (lines) => log.write(lines),
+        onDeath: die,
+        reload: (request) => reloader.reload(request),
+        handed,
+      }),
+    );
   } catch (error) {
     throw failureOf(error, advice);
   }
-  await watch.start();
+  watch.start();
   flushCompileCache(); // a process that is killed leaves it unwritten
   return { relay, log };
 }
 
 function failureOf(error: unknown, advice: StartAdvice): unknown {
-  if (error instanceof PortTakenError) return new CommandFailure(portTaken(error, advice), EXIT.config);
+  if (error instanceof PortTakenError)
+    return new CommandFailure(`${error.message}; ${advice.port(error.address.port)}`, EXIT.config);
   if (error instanceof FolderTakenError) return new CommandFailure(`${error.message}; ${advice.folder}`, EXIT.config);
   if (error instanceof DiskFullError) return new CommandFailure(error.message, EXIT.temporary);
   if (error instanceof StartError) return new CommandFailure(error.message, EXIT.config);
@@ -100,10 +101,4 @@ function onFirstStopSignal(stop: (signal: string) => void): void {
       stop(signal);
     });
   }
-}
-
-function portTaken(error: PortTakenError, advice: StartAdvice): string {
-  const { host, port } = error.address;
-  const owner = portOwner(port);
-  return `${host}:${port} is taken${owner === undefined ? " by another program" : ` by ${owner}`}; ${advice.port(port)}`;
 }

@@ -1,13 +1,11 @@
 import { descriptorsMax } from "../adapters/system/descriptors.ts";
-import { isRoot } from "../adapters/system/process-user.ts";
 import { volatileFileSystem } from "../adapters/system/space.ts";
 import { DNS, OUTBOUND } from "../core/base/limits.ts";
 import type { Config } from "../core/config/config.ts";
 import type { Recorder } from "../ports/recorder.ts";
 
 /** Tells at the start what the system gives too little of: otherwise the first flood or power cut does. */
-export function tellSurroundings({ data, listeners, limits, routes, user }: Config, recorder: Recorder): void {
-  if (user === undefined && isRoot()) recorder.record({ event: "relay.root", pid: process.pid });
+export function tellSurroundings({ data, listeners, limits, routes }: Config, recorder: Recorder): void {
   const fileSystem = volatileFileSystem(data);
   if (fileSystem !== undefined) recorder.record({ event: "data.volatile", data, fileSystem });
   const sessions = listeners.length * limits.sessionsPerListener;

@@ -1,16 +1,18 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { stringify } from "yaml";
 import { selfSigned, writeCertificate } from "../adapters/crypto/certificate.ts";
 import { makeFolder } from "../adapters/system/folder.ts";
 import { printable } from "../core/base/printable.ts";
 import { octetText } from "../core/base/bytes.ts";
-import type { Config, Listener } from "../core/config/config.ts";
-import { parseConfig } from "../core/config/parse.ts";
+import type { Listener } from "../core/config/config.ts";
 import { invariant } from "../core/base/invariant.ts";
 import { FREE_TERMS } from "../core/routing/site-terms.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import type { TryOptions } from "../surfaces/cli/relay-commands.ts";
+import { TRY_CONFIG } from "../surfaces/cli/options.ts";
+import { readConfig } from "./commands/configuration.ts";
 import { ProcessLog } from "./process-log.ts";
 import { run } from "./run.ts";
 import { sendTestMessage } from "./send.ts";
@@ -44,18 +46,18 @@ export async function tryMode(options: TryOptions): Promise<void> {
   const sink = await startSink(data, (message, content) => {
     for (const tell of arrivals.splice(0)) tell({ message, content });
   });
-  const config = tryConfig(options, { data, certificate, password, sinkPort: sink.port });
+  const file = writeConfig(options, { data, certificate, password, sinkPort: sink.port });
+  const written = await readConfig(file);
+  invariant(!("errors" in written), `try mode's configuration is valid: ${JSON.stringify(written)}`);
   const log = new ProcessLog("warn");
   const advice = {
     port: (port: number) => portAdvice(options, port),
     folder: "stop it, or choose another folder: npm start -- --data FOLDER",
   };
-  const { relay } = await run({ config, values: {}, source: "try mode", warnings: [] }, undefined, log, advice).catch(
-    (error: unknown) => {
-      sink.close();
-      throw error;
-    },
-  );
+  const { relay } = await run(written, (other) => readConfig(other ?? file), log, advice).catch((error: unknown) => {
+    sink.close();
+    throw error;
+  });
   const ports = relay.ports;
   const arrived = new Promise<Arrival>((resolve) => arrivals.push(resolve));
   const sentAt = performance.now();
@@ -176,14 +178,14 @@ interface TryParts {
   readonly sinkPort: number;
 }
 
-/** Through the same schema as everybody's file. */
-function tryConfig(options: TryOptions, { data, certificate, password, sinkPort }: TryParts): Config {
+/** A file as everybody's: to be looked at, checked, and changed while it runs. Made anew at each start. */
+function writeConfig(options: TryOptions, { data, certificate, password, sinkPort }: TryParts): string {
   const listener = (name: string, port: number, tls: Listener["tls"]): object => ({
     name,
     listen: `127.0.0.1:${port}`,
     tls,
   });
-  const parsed = parseConfig({
+  const values = {
     hostname: HOSTNAME,
     data,
     listeners: [
@@ -198,7 +200,10 @@ function tryConfig(options: TryOptions, { data, certificate, password, sinkPort 
     smarthosts: { sink: { url: `smtp://127.0.0.1:${sinkPort}`, tls: "none" } },
     routes: [{ deliver: "sink" }],
     logs: { level: "warn" },
+  };
+  const file = path.join(data, TRY_CONFIG);
+  fs.writeFileSync(file, `# Try mode wrote this, and writes it anew at each start.\n${stringify(values)}`, {
+    mode: 0o600,
   });
-  invariant(parsed.kind === "config", `try mode's configuration is valid: ${JSON.stringify(parsed)}`);
-  return parsed.config;
+  return file;
 }

@@ -152,7 +152,9 @@ describe("systemd", () => {
     context.skip(image === undefined, "the packages that Waypost depends on cannot be fetched");
     const file = path.join(folder, "waypost.service");
     fs.writeFileSync(file, unit.replaceAll("/opt/waypost", image!.prefix));
-    const verified = spawnSync("systemd-analyze", ["verify", "--man=no", file], { encoding: "utf8" });
+    const socket = path.join(folder, "waypost.socket");
+    fs.writeFileSync(socket, read("systemd/waypost.socket"));
+    const verified = spawnSync("systemd-analyze", ["verify", "--man=no", file, socket], { encoding: "utf8" });
     expect({ status: verified.status, told: verified.stderr }).toEqual({ status: 0, told: "" });
     const assessed = spawnSync("systemd-analyze", ["security", "--offline=true", file], { encoding: "utf8" }).stdout;
     const [, exposure] = /exposure level for waypost\.service: ([0-9.]+)/.exec(assessed)!;

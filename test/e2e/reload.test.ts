@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import net from "node:net";
 import tls from "node:tls";
 import { expect, onTestFinished, test } from "vitest";
+import { plantedTree } from "../crash/planted.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { type Certificate, selfSigned } from "../support/certificates.ts";
 import { seeded } from "../support/chance.ts";
@@ -30,8 +31,8 @@ async function sink(): Promise<AccountingSink> {
   return made;
 }
 
-function started(at: RelayHome): RelayProcess {
-  const relay = new RelayProcess(at);
+function started(at: RelayHome, tree?: string): RelayProcess {
+  const relay = new RelayProcess(at, tree === undefined ? {} : { tree });
   onTestFinished(async () => {
     relay.kill("SIGKILL");
     await relay.stop();
@@ -328,4 +329,38 @@ test("SIGTERM under load: what was acknowledged is delivered or waits, and the s
   await next.ports();
   await first.until(({ copies }) => copies.length >= acknowledged);
   expect(first.copies).toHaveLength(acknowledged);
+});
+
+/** What the first test holds to be zero, of a relay with a bug planted in it. */
+test.each(["reload-ends-sessions", "reload-forgets-revocation"])("planted: %s is found", async (patch) => {
+  const { tree, remove } = plantedTree(patch);
+  onTestFinished(remove);
+  const at = await home();
+  const first = await sink();
+  const pair = selfSigned("relay.test", "DNS:relay.test");
+  const config = {
+    listeners: [
+      { listen: `127.0.0.1:${await freePort()}`, tls: "none" },
+      { listen: `127.0.0.1:${await freePort()}`, tls: "implicit" },
+    ],
+    tls: { certificate: at.write("c.pem", pair.certificate), key: at.write("k.pem", pair.key) },
+    access: { networks: ["127.0.0.9"] },
+    smarthosts: { first: hop(first.port) },
+    routes: [{ deliver: "first" }],
+  };
+  const login = ({ username, password }: typeof OLD_LOGIN | typeof NEW_LOGIN): object => ({ username, password });
+  at.configure({ ...config, credentials: [login(OLD_LOGIN)] });
+  const relay = started(at, tree);
+  const [, secure = 0] = await relay.ports();
+  const idle = await SourceSession.connect({ port: secure, tls: "implicit" });
+  const asOld = await SourceSession.connect({ port: secure, tls: "implicit", auth: OLD_LOGIN });
+  at.configure({ ...config, credentials: [login(NEW_LOGIN)] });
+  relay.kill("SIGHUP");
+  await relay.event("config.reloaded");
+  const isDropped = (await idle.command("NOOP").catch(() => "lost")).startsWith("250") ? 0 : 1;
+  const { kind } = await asOld.send({ ...factory.make(500, 1), recipients: ["r@old.test"] });
+  const isRelayed = kind === "acknowledged" ? 1 : 0;
+  expect({ isDropped, isRelayed }).toEqual(
+    patch === "reload-ends-sessions" ? { isDropped: 1, isRelayed: 0 } : { isDropped: 0, isRelayed: 1 },
+  );
 });

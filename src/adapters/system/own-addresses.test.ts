@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
+import { issue } from "../../core/config/issue.ts";
 import { FREE_TERMS } from "../../core/routing/site-terms.ts";
 import { warnOfSources } from "./own-addresses.ts";
 
+const WAITS = "192.0.2.9 is no address of this machine now: what is to be sent from there waits";
 const from = (source: string | undefined) => ({ ...FREE_TERMS, egress: { ...FREE_TERMS.egress, source } });
 const delivery = { permitsLiterals: false, privateNetworks: [], port: 25 };
 
@@ -10,10 +12,10 @@ test("a source that is not this machine's is named with its key; one that is, or
   expect(warnOfSources(own)).toEqual([]);
   expect(warnOfSources({ ...own, delivery: { ...delivery, ...from(undefined) } })).toEqual([]);
   expect(warnOfSources({ ...own, delivery: { ...delivery, ...from("192.0.2.9") } })).toEqual([
-    "delivery.source: 192.0.2.9 is no address of this machine now: what is to be sent from there waits",
+    issue(["delivery", "source"], WAITS),
   ]);
   const egress = (source: string) => ({ name: "bulk", source, ehloName: undefined, family: undefined });
   expect(warnOfSources({ ...own, egresses: [egress("192.0.2.9"), egress("127.0.0.9")] })).toEqual([
-    "egress.bulk.source: 192.0.2.9 is no address of this machine now: what is to be sent from there waits",
+    issue(["egress", "bulk", "source"], WAITS),
   ]);
 });

@@ -413,6 +413,8 @@ export const CONTROL = {
 
 /** History. */
 export const HISTORY = {
+  /** Batches that somebody who looks something up waits for. */
+  batchesPerLook: 5,
   /** Days that are kept: two weeks answer the questions that people ask about a message. */
   keptFor: 14 * day,
   /** Octets of all days; above it the oldest go, so that a flood of attempts does not take the disk from the queue. */

@@ -1,16 +1,24 @@
 // `waypost config ...`
-import type { Config } from "../../core/config/config.ts";
+import type { LoadedConfig } from "../../adapters/config-file/load.ts";
+import { type Config, listenText } from "../../core/config/config.ts";
+import { issue } from "../../core/config/issue.ts";
+import type { StatusReport } from "../../engine/operator.ts";
 import type { ConfigCommands, ConfigOptions } from "../../surfaces/cli/config-commands.ts";
 import { EXIT } from "../../surfaces/cli/failure.ts";
+import { checkFree, takenText } from "../ports.ts";
+import { PortTakenError, StartError } from "../start-error.ts";
 import { configDiff } from "./reload.ts";
-import { find, loadWhole, verdictOn } from "./configuration.ts";
+import { askRelay } from "./relay-of.ts";
+import { findToLookAt, invalid, loadToLookAt, verdictOn } from "./configuration.ts";
 
 async function check(options: ConfigOptions & { readonly json?: boolean }): Promise<void> {
   if (options.json === true) return checkJson(options.config);
-  const { config, source, warnings } = await loadWhole(options.config);
+  const loaded = await loadToLookAt(options.config);
+  const { errors, warnings } = await wholeVerdictOn(loaded);
+  if (errors.length > 0) throw invalid(errors);
   for (const warning of warnings) console.log(`warning: ${warning}`);
-  for (const note of notesOn(config)) console.log(`note: ${note}`);
-  console.log(`${source}: valid${warnings.length === 0 ? "" : `, ${warnings.length} to look at`}`);
+  for (const note of notesOn(loaded.config)) console.log(`note: ${note}`);
+  console.log(`${loaded.source}: valid${warnings.length === 0 ? "" : `, ${warnings.length} to look at`}`);
 }
 
 /** What is as it should be, and still good to know before it is missed. */
@@ -20,13 +28,47 @@ function notesOn(config: Config): readonly string[] {
 }
 
 async function checkJson(explicit: string | undefined): Promise<void> {
-  const loaded = await find(explicit);
-  const { errors, warnings } = await verdictOn(loaded);
+  const loaded = await findToLookAt(explicit);
+  const { errors, warnings } = await wholeVerdictOn(loaded);
   const valid = errors.length === 0;
   const source = loaded.kind === "loaded" ? loaded.source : null;
   const notes = loaded.kind === "loaded" ? notesOn(loaded.config) : [];
   console.log(JSON.stringify({ valid, source, errors, warnings, notes }));
   if (!valid) process.exitCode = EXIT.config;
+}
+
+/** With a look at the ports, which a start would find taken. */
+async function wholeVerdictOn(loaded: LoadedConfig): ReturnType<typeof verdictOn> {
+  const { errors, warnings } = await verdictOn(loaded);
+  return { errors: loaded.kind === "loaded" ? [...errors, ...(await portErrors(loaded))] : errors, warnings };
+}
+
+/** Listeners whose port another program has; what the relay itself has that runs on the data folder is as it should be. */
+async function portErrors({ config, line }: Extract<LoadedConfig, { kind: "loaded" }>): Promise<string[]> {
+  const taken: string[] = [];
+  let own: readonly string[] | undefined;
+  for (const [at, { listen }] of config.listeners.entries()) {
+    if (await isFree(listen)) continue;
+    own ??= await ownListeners(config.data);
+    if (own.some((text) => text.endsWith(` ${listenText(listen)}`))) continue;
+    taken.push(line(issue(["listeners", at, "listen"], `${takenText(listen)}; stop it, or choose another port`)));
+  }
+  return taken;
+}
+
+async function isFree(listen: Config["listeners"][number]["listen"]): Promise<boolean> {
+  try {
+    await checkFree(listen);
+    return true;
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    return !(error instanceof PortTakenError); // what this user may not open, the relay's may
+  }
+}
+
+async function ownListeners(data: string): Promise<readonly string[]> {
+  const status = (await askRelay(data, "/status")) as StatusReport | null | undefined;
+  return status?.listeners ?? [];
 }
 
 export const configCommands: ConfigCommands = { check, diff: configDiff };

@@ -1,11 +1,15 @@
 // What every command does that needs the configuration: find it, read it, say what is wrong with it.
+import fs from "node:fs";
 import os from "node:os";
+import path from "node:path";
 import { type LoadedConfig, loadConfig } from "../../adapters/config-file/load.ts";
 import { checkNamedFiles } from "../../adapters/config-file/named-files.ts";
 import { warnOfTranslation } from "../../adapters/system/gateways.ts";
 import { warnOfSources } from "../../adapters/system/own-addresses.ts";
 import { unreachable } from "../../core/base/invariant.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
+import { TRY_CONFIG, TRY_DATA } from "../../surfaces/cli/options.ts";
+import type { ReadConfig } from "../reloader.ts";
 
 export type Loaded = Extract<LoadedConfig, { kind: "loaded" }>;
 
@@ -14,7 +18,15 @@ export function find(explicit: string | undefined): Promise<LoadedConfig> {
 }
 
 export async function load(explicit: string | undefined): Promise<Loaded> {
-  const loaded = await find(explicit);
+  return orFailure(await find(explicit));
+}
+
+/** The same for commands that start nothing. */
+export async function loadToLookAt(explicit: string | undefined): Promise<Loaded> {
+  return orFailure(await findToLookAt(explicit));
+}
+
+function orFailure(loaded: LoadedConfig): Loaded {
   switch (loaded.kind) {
     case "loaded":
       return loaded;
@@ -32,7 +44,7 @@ To see Waypost at work first: waypost try`,
   }
 }
 
-function invalid(errors: readonly string[]): CommandFailure {
+export function invalid(errors: readonly string[]): CommandFailure {
   return new CommandFailure(`the configuration is not valid\n${errors.join("\n")}`, EXIT.config);
 }
 
@@ -44,6 +56,23 @@ export async function loadWhole(explicit: string | undefined): Promise<Loaded> {
   return { ...loaded, warnings };
 }
 
+/** For a reload. */
+export async function readConfig(file: string | undefined): Promise<ReadConfig> {
+  const loaded = await find(file);
+  const { errors, warnings } = await verdictOn(loaded);
+  return loaded.kind === "loaded" && errors.length === 0 ? { ...loaded, warnings } : { errors };
+}
+
+/**
+ * The configuration that a command without options is about: where there is none, that of try mode, if it was tried here. Not
+ * for a start: what is tried is not what is to run.
+ */
+export async function findToLookAt(explicit: string | undefined): Promise<LoadedConfig> {
+  const found = await find(explicit);
+  const tried = path.join(TRY_DATA, TRY_CONFIG);
+  return found.kind === "nowhere" && fs.existsSync(tried) ? await find(tried) : found;
+}
+
 export async function verdictOn(
   loaded: LoadedConfig,
 ): Promise<{ readonly errors: readonly string[]; readonly warnings: readonly string[] }> {
@@ -51,8 +80,8 @@ export async function verdictOn(
     case "loaded": {
       const { config, line } = loaded;
       const { errors, warnings } = await checkNamedFiles(config, Date.now());
-      const found = [...warnings, ...warnOfTranslation(config)].map(line);
-      return { errors: errors.map(line), warnings: [...loaded.warnings, ...found, ...warnOfSources(config)] };
+      const found = [...warnings, ...warnOfTranslation(config), ...warnOfSources(config)].map(line);
+      return { errors: errors.map(line), warnings: [...loaded.warnings, ...found] };
     }
     case "invalid":
       return { errors: loaded.errors, warnings: [] };

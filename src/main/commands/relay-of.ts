@@ -10,19 +10,15 @@ import type { Duration } from "../../core/base/time.ts";
 import type { Refusal } from "../../engine/operator.ts";
 import { type RelayFacts, StoreOperator } from "../../engine/store-operator.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
-import { type DataOptions, TRY_DATA } from "../../surfaces/cli/options.ts";
+import type { DataOptions } from "../../surfaces/cli/options.ts";
 import { dataPaths } from "../plan.ts";
 import { VERSION } from "../version.ts";
-import { find, load } from "./configuration.ts";
+import { loadToLookAt } from "./configuration.ts";
 
 /** The data folder: named, or try mode's where there is no configuration. */
 export async function dataFolder(options: DataOptions): Promise<string> {
   if (options.data !== undefined) return path.resolve(options.data);
-  if (options.config === undefined) {
-    const loaded = await find(undefined);
-    if (loaded.kind === "nowhere" && fs.existsSync(TRY_DATA)) return path.resolve(TRY_DATA);
-  }
-  return (await load(options.config)).config.data;
+  return (await loadToLookAt(options.config)).config.data;
 }
 
 /** Undefined where no relay runs on the folder. */

@@ -1,11 +1,10 @@
 // `waypost start`
-import type { LoadedConfig } from "../../adapters/config-file/load.ts";
+import { isRoot } from "../../adapters/system/process-user.ts";
 import type { ConfigOptions } from "../../surfaces/cli/config-commands.ts";
 import { ProcessLog } from "../process-log.ts";
-import type { ReadConfig } from "../reloader.ts";
 import { run } from "../run.ts";
 import { VERSION } from "../version.ts";
-import { find, loadWhole, verdictOn } from "./configuration.ts";
+import { loadWhole, readConfig } from "./configuration.ts";
 
 export async function start(options: ConfigOptions): Promise<void> {
   const loaded = await loadWhole(options.config);
@@ -13,14 +12,10 @@ export async function start(options: ConfigOptions): Promise<void> {
   for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
   // A reload reads the file that was found at the start, not one that would be found first by now.
   const own = loaded.file;
-  await run(loaded, (file) => read(file ?? own), new ProcessLog(loaded.config.logs.level), {
+  const log = new ProcessLog(loaded.config.logs.level);
+  if (isRoot() && loaded.config.user === undefined) log.recorder.record({ event: "relay.root", pid: process.pid });
+  await run(loaded, (file) => readConfig(file ?? own), log, {
     port: () => "stop it, or change `listeners[].listen` (without a file: WAYPOST_LISTEN)",
     folder: "stop it, or choose another `data` folder (without a file: WAYPOST_DATA)",
   });
-}
-
-async function read(file: string | undefined): Promise<ReadConfig> {
-  const loaded: LoadedConfig = await find(file);
-  const { errors, warnings } = await verdictOn(loaded);
-  return loaded.kind === "loaded" && errors.length === 0 ? { ...loaded, warnings } : { errors };
 }

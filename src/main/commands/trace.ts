@@ -14,7 +14,7 @@ import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import { type RouteNow, messageTraceLines } from "../../surfaces/cli/message-trace-page.ts";
 import type { JsonOptions } from "../../surfaces/cli/options.ts";
 import { type Paint, chainLines } from "../../surfaces/cli/trace-page.ts";
-import { find } from "./configuration.ts";
+import { findToLookAt } from "./configuration.ts";
 import { print } from "./print.ts";
 import { dataFolder, errorText, query } from "./relay-of.ts";
 
@@ -84,7 +84,7 @@ function reportsOf({ history }: MessageReport): string[] {
 
 /** Undefined where there is no valid configuration of the relay whose message it is. */
 async function routesNow({ from, deliveries }: MessageReport, options: JsonOptions): Promise<RouteNow[] | undefined> {
-  const loaded = await find(options.config);
+  const loaded = await findToLookAt(options.config);
   if (loaded.kind !== "loaded" || loaded.config.data !== (await dataFolder(options))) return undefined;
   const sender = from === "" ? ({ kind: "null" } as const) : parseMailbox(from);
   if (sender.kind === "malformed") return [];

@@ -67,7 +67,10 @@ function main({ plan, store, queue: queueThread }: ControlThreadData): void {
   const answers: Answers = {
     status: () => view.status(),
     list: (query) => view.list(query),
-    show: (id) => view.show(id),
+    show: (id) => {
+      historian.catchUp();
+      return view.show(id);
+    },
     act: (request) => changes.act(request),
     pause: (request) => changes.pause(request),
     reload: async (text) => {
