@@ -1,4 +1,5 @@
 import { concatBytes } from "../core/base/bytes.ts";
+import { unreachable } from "../core/base/invariant.ts";
 import { INBOUND, KiB, SPOOL } from "../core/base/limits.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { Identity } from "../core/policy/identity.ts";
@@ -49,7 +50,7 @@ export class Pickup {
   }
 
   start(): void {
-    this.#round = this.#look().finally(() => {
+    this.#round = this.look().finally(() => {
       if (!this.#isStopped) this.#timer = this.#parts.reception.clock.after(SPOOL.look, () => this.start());
     });
   }
@@ -61,7 +62,8 @@ export class Pickup {
     await this.#round;
   }
 
-  async #look(): Promise<void> {
+  /** Takes what is there now, as much as one look takes. */
+  async look(): Promise<void> {
     try {
       await this.#takeAll(await this.#parts.spool.list());
     } catch (error) {
@@ -117,6 +119,8 @@ export class Pickup {
         } finally {
           await opened.file.close();
         }
+      default:
+        return unreachable(opened);
     }
   }
 
@@ -138,15 +142,16 @@ export class Pickup {
 
   /** To reception, which does with it what it does with everything. */
   async #offer(name: string, head: SpoolHead, identity: Identity, start: Start): Promise<Taken> {
-    const { reception, rules } = this.#parts;
+    const { reception } = this.#parts;
+    const rules = this.#parts.rules();
     const { acceptor } = reception;
     const parts: ReceptionParts = {
       ...reception,
       acceptor: { accept: (received) => acceptor.accept({ ...received, spooled: name }) },
     };
-    const session = new SpoolSession(new Reception(parts, rules(), "", identity, () => undefined));
+    const session = new SpoolSession(new Reception(parts, rules, "", identity, () => undefined));
     try {
-      return await offer(session, rules().hostname, head, start);
+      return await offer(session, rules.hostname, head, start);
     } finally {
       session.end();
     }

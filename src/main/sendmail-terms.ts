@@ -32,7 +32,7 @@ export async function sendmailTerms(named: string | undefined): Promise<Sendmail
   const { host, port } = terms.server ?? {};
   const known = host === undefined ? USUAL_SERVER : `smtp://${host.includes(":") ? `[${host}]` : host}:${port}`;
   return {
-    domain: terms.hostname ?? parseDomain(os.hostname())?.ascii ?? "localhost.localdomain",
+    domain: terms.domain ?? parseDomain(os.hostname())?.ascii ?? "localhost.localdomain",
     server: serverOf(given(server) ?? known),
     messageOctetsMax: isOther ? INBOUND.messageOctetsMax : terms.messageOctetsMax,
     spool: given(spool) ?? terms.spool ?? (fs.existsSync(USUAL_SPOOL) ? USUAL_SPOOL : undefined),

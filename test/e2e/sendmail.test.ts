@@ -35,14 +35,18 @@ interface Mail {
   readonly text: string;
 }
 
-async function stage(more: Record<string, unknown> = {}, isOfMany = false): Promise<Stage> {
+async function stage(
+  more: Record<string, unknown> = {},
+  isOfMany = false,
+  listener: Record<string, unknown> = {},
+): Promise<Stage> {
   const home = new RelayHome();
   const sink = await AccountingSink.start({ keepsRaw: true });
   const port = await freePort();
   if (isOfMany) fs.chmodSync(home.folder, 0o755);
   const spool = path.join(home.folder, isOfMany ? "spool" : "data/spool");
   home.configure({
-    listeners: [{ listen: `127.0.0.1:${port}`, tls: "none" }],
+    listeners: [{ listen: `127.0.0.1:${port}`, tls: "none", ...listener }],
     access: { networks: ["127.0.0.0/8"] },
     smarthosts: { hop: { url: `smtp://127.0.0.1:${sink.port}`, tls: "none" } },
     routes: [{ deliver: "hop" }],
@@ -268,6 +272,22 @@ test("-bs is a session with the relay, whose every word comes through; without t
     output: "421 4.3.2 The relay cannot be reached, try again later\r\n",
     errors: "",
   });
+});
+
+test("append_domain is what the relay puts behind an address without a domain, and sendmail too", async () => {
+  const { start, send, mail, talk } = await stage({}, false, { append_domain: "b.test" });
+  await start();
+  expect(await send(["root"], "Subject: x\n\nx\n")).toEqual(DONE);
+  const session = talk();
+  for (const line of ["EHLO x.test", "MAIL FROM:<cron>", "RCPT TO:<app>", "DATA", "To: app\r\n\r\nx\r\n.", "QUIT"]) {
+    await session.heard(/^(?:220|250|354) .*\r\n$/m);
+    session.say(`${line}\r\n`);
+  }
+  expect(await session.ended).toBe(0);
+  expect((await mail(2)).map(({ from, recipients }) => ({ from, recipients }))).toEqual([
+    { from: `${OWN_NAME}@b.test`, recipients: ["root@b.test"] },
+    { from: "cron@b.test", recipients: ["app@b.test"] },
+  ]);
 });
 
 test("-bp lists the queue, -q has nothing to do", async () => {

@@ -34,6 +34,8 @@ export interface Listener {
   /** MAIL is refused before TLS stands. */
   readonly isTlsRequired: boolean;
   readonly messageOctetsMax: number;
+  /** What addresses without a domain get: A-labels. */
+  readonly appendDomain: string | undefined;
 }
 
 /** Paths of PEM files. */

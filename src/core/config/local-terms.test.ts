@@ -3,7 +3,7 @@ import { INBOUND } from "../base/limits.ts";
 import { localTerms } from "./local-terms.ts";
 
 const NOTHING = {
-  hostname: undefined,
+  domain: undefined,
   server: undefined,
   messageOctetsMax: INBOUND.messageOctetsMax,
   spool: undefined,
@@ -16,7 +16,7 @@ test("what a whole file says", () => {
     { listen: "127.0.0.1:2525", tls: "none", max_message_bytes: 2048 },
   ];
   expect(localTerms({ hostname: "relay.test", data: "./d", listeners })).toEqual({
-    hostname: "relay.test",
+    domain: "relay.test",
     server: { host: "127.0.0.1", port: 2525 },
     messageOctetsMax: 2048,
     spool: "./d/spool",
@@ -37,6 +37,11 @@ test.each([
   [{ listen: "127.0.0.1:0", tls: "none" }, undefined],
 ])("the server behind %j", (listener, server) => {
   expect(localTerms({ listeners: [listener] }).server).toEqual(server);
+});
+
+test("append_domain of the server comes before the host name", () => {
+  const listeners = [{ listen: "127.0.0.1:25", tls: "none", append_domain: "b.test" }];
+  expect(localTerms({ hostname: "relay.test", listeners }).domain).toBe("b.test");
 });
 
 test("sendmail.spool comes before the data folder", () => {

@@ -7,12 +7,13 @@ import type { ListenAddress } from "./config.ts";
 import { parseListen } from "./values.ts";
 
 export interface LocalTerms {
-  readonly hostname: string | undefined;
   /** Where a program on this machine gets to the relay. */
   readonly server: ListenAddress | undefined;
   /** Octets of the largest message that is taken there. */
   readonly messageOctetsMax: number;
   readonly spool: string | undefined;
+  /** `append_domain` there, else `hostname`. */
+  readonly domain: string | undefined;
 }
 
 type Section = Readonly<Record<string, unknown>>;
@@ -36,14 +37,16 @@ interface Door {
   readonly address: ListenAddress;
   readonly tls: unknown;
   readonly octetsMax: number;
+  readonly domain: string | undefined;
 }
 
 function doorOf(value: unknown): readonly Door[] {
-  const { listen, tls = "starttls", max_message_bytes: octetsMax } = section(value);
+  const { listen, tls = "starttls", max_message_bytes: octetsMax, append_domain: domain } = section(value);
   const parsed = typeof listen === "string" ? parseListen(listen) : undefined;
   const address = parsed === undefined || "kind" in parsed ? undefined : onThisMachine(parsed);
   if (address === undefined || tls === "implicit" || address.port === 0) return [];
-  return [{ address, tls, octetsMax: typeof octetsMax === "number" ? octetsMax : INBOUND.messageOctetsMax }];
+  const most = typeof octetsMax === "number" ? octetsMax : INBOUND.messageOctetsMax;
+  return [{ address, tls, octetsMax: most, domain: parseDomain(text(domain) ?? "")?.ascii }];
 }
 
 /** `input` is what the file holds, as plain values. The first listener without TLS comes before those with STARTTLS. */
@@ -53,9 +56,9 @@ export function localTerms(input: unknown): LocalTerms {
   const door = doors.find(({ tls }) => tls === "none") ?? doors[0];
   const folder = text(data);
   return {
-    hostname: parseDomain(text(hostname) ?? "")?.ascii,
     server: door?.address,
     messageOctetsMax: door?.octetsMax ?? INBOUND.messageOctetsMax,
     spool: text(section(sendmail)["spool"]) ?? (folder === undefined ? undefined : `${folder}/spool`),
+    domain: door?.domain ?? parseDomain(text(hostname) ?? "")?.ascii,
   };
 }

@@ -95,6 +95,7 @@ function toListener(section: ConfigSections["listeners"][number], at: number, tl
     bareNewlines: section.bare_newlines,
     isTlsRequired: section.require_tls,
     messageOctetsMax: section.max_message_bytes,
+    appendDomain: section.append_domain,
   };
 }
 

@@ -91,6 +91,12 @@ export const listener = z
           whenAbsent: `${INBOUND.messageOctetsMax} (${INBOUND.messageOctetsMax / MiB} MiB)`,
         }),
       ),
+    append_domain: text(hostname, {
+      description:
+        "Domain of addresses at MAIL and RCPT that have none, for programs that say `root`. `<postmaster>` and `<>` stay as they are, and so do header fields. `waypost sendmail` goes by it too.",
+      takes: "domain",
+      whenAbsent: "such addresses are refused",
+    }).optional(),
   })
   .meta(words({ description: "Where mail comes in. At least one." }));
 

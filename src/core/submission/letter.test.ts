@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { octetText, utf8 } from "../base/bytes.ts";
 import { DataEncoder } from "../smtp/data-encoder.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { concatBytes, utf8 } from "../base/bytes.ts";
 import { isSpoolName, readHead, spoolFile, spoolName } from "./spooled.ts";

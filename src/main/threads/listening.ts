@@ -169,6 +169,7 @@ function termsOf(plan: RelayPlan, at: number, count: SessionCount): ListenerTerm
       isTlsRequired: listener.isTlsRequired,
       bareNewlines: listener.bareNewlines,
       messageOctetsMax: listener.messageOctetsMax,
+      appendDomain: listener.appendDomain,
       recipientsMax: recipientsPerMessage,
       messagesPerConnectionMax: messagesPerConnection,
       hasCredentials: config.credentials.length > 0,
