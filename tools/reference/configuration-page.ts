@@ -1,6 +1,9 @@
+import { basename } from "node:path";
 import { readFileSync } from "node:fs";
 import { VARIABLES, type Variable } from "../../src/adapters/config-file/variables.ts";
 import { describeConfig, type KeyRow, type KeySection } from "../../src/core/config/describe.ts";
+
+import { KEY_TESTS } from "../key-tests.ts";
 
 const EXAMPLE = new URL("../../examples/office.yaml", import.meta.url);
 
@@ -56,8 +59,15 @@ function cell(text: string): string {
   return text.replaceAll("|", "\\|").replaceAll("\n", " ");
 }
 
+/** A section has no effect but that of its keys. */
+function shownBy(key: string): string {
+  const [file] = KEY_TESTS[key] ?? [];
+  if (file === undefined) return "";
+  return ` [${basename(file, ".test.ts")}](../../${file})`;
+}
+
 function tableRow({ key, takes, whenAbsent, description }: KeyRow): string {
-  return `| \`${key}\` | ${cell(takes)} | ${whenAbsent === undefined ? "**required**" : cell(whenAbsent)} | ${cell(description)} |\n`;
+  return `| \`${key}\` | ${cell(takes)} | ${whenAbsent === undefined ? "**required**" : cell(whenAbsent)} | ${cell(description)}${shownBy(key)} |\n`;
 }
 
 function variableRow({ name, secondName, description, fallback, whenAbsent }: Variable): string {
@@ -67,7 +77,7 @@ function variableRow({ name, secondName, description, fallback, whenAbsent }: Va
 }
 
 function table(rows: readonly KeyRow[]): string {
-  return `| key | takes | without it | meaning |\n|---|---|---|---|\n${rows.map(tableRow).join("")}`;
+  return `| key | takes | without it | meaning, and where a test shows it |\n|---|---|---|---|\n${rows.map(tableRow).join("")}`;
 }
 
 function section({ row, rows }: KeySection): string {
