@@ -32,6 +32,9 @@ waypost.yaml:9:16: routes[0].deliver: there is no smart host of that name in sma
 - **\`file:PATH\`** as a \`password\` reads the password from a file that only its owner may read (\`chmod 600\`). One line end at the end
   is left out. What others may read is taken with a warning where a container runtime put it there: on a read-only mount, or under
   \`/run/secrets\`.
+- **An editor** that knows YAML checks and completes the file by [its schema](waypost.schema.json) (\`waypost config schema\`): with
+  \`# yaml-language-server: $schema=PATH\` as its first line. \`waypost config describe KEY\` is this page in a terminal,
+  \`waypost config example\` a file with every key to begin with.
 - **Paths** start at the folder of the configuration file.
 - **Address patterns**: \`user@example.com\` is one address, \`@example.com\` every address of the domain, \`@*.example.com\` every
   address of all domains below it. Upper and lower case are the same.

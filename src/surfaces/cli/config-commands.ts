@@ -8,6 +8,9 @@ export interface ConfigOptions {
 export interface ConfigCommands {
   readonly check: (options: ConfigOptions & { readonly json?: boolean }) => Promise<void>;
   readonly diff: (options: JsonOptions) => Promise<void>;
+  readonly describe: (key: string | undefined) => void;
+  readonly schema: () => void;
+  readonly example: () => void;
 }
 
 export function addConfigCommands(program: Command, commands: ConfigCommands): void {
@@ -25,4 +28,11 @@ export function addConfigCommands(program: Command, commands: ConfigCommands): v
     .addOption(dataOption())
     .addOption(jsonOption())
     .action(commands.diff);
+  config
+    .command("describe")
+    .description("what a key does and takes, of a section, or of all")
+    .argument("[key]", "as in the file: listeners.tls, smarthosts.NAME.url")
+    .action(commands.describe);
+  config.command("schema").description("the JSON Schema of the file, for editors").action(commands.schema);
+  config.command("example").description("a file with every key and its words, to begin with").action(commands.example);
 }

@@ -16,7 +16,13 @@ async function ran(...args: string[]): Promise<{ readonly code: number | undefin
   const commands: Commands = {
     version: "1.2.3",
     relay: { start: nothing, tryMode: nothing, status: nothing, reload: nothing },
-    config: { check: called("configCheck"), diff: nothing },
+    config: {
+      check: called("configCheck"),
+      diff: nothing,
+      describe: (key) => void calls.push(["configDescribe", key]),
+      schema: () => undefined,
+      example: () => undefined,
+    },
     queue: { list: called("queueList"), show: nothing, act: called("queueAct"), pause: called("pause") },
     send: { send: nothing },
     sink: { list: (options) => void calls.push(["sinkList", options]), show: () => undefined },
