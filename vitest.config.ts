@@ -8,6 +8,7 @@ const PURE_TRANSCRIPTS = ["test/transcripts/machine.test.ts", "test/transcripts/
 const ALONE = [
   "test/crash/**/*.test.ts",
   "test/e2e/scheduling.test.ts",
+  "test/e2e/bulk.test.ts",
   "test/e2e/full-disk.test.ts",
   "test/attacks/linear.test.ts",
   "test/attacks/next-hop.test.ts",

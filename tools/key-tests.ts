@@ -85,6 +85,8 @@ export const KEY_TESTS: Readonly<Record<string, readonly [file: string, name: st
   "limits.sessions_per_address": [SESSIONS, "the limit of an address is for strangers"],
   "limits.recipients_per_message": [KEYS, LISTENERS],
   "limits.messages_per_connection": [KEYS, "limits.messages_per_connection"],
+  "history.keep": [KEYS, "history.%s"],
+  "history.bytes": [KEYS, "history.%s"],
   "logs.level": [KEYS, BY_NAME],
 };
 

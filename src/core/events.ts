@@ -139,6 +139,7 @@ export interface EventCatalogue {
     readonly inHand: number;
   };
   "pause.changed": { readonly target: string; readonly isPaused: boolean };
+  "history.pruned": { readonly days: number; readonly octets: number };
   "dsn.queued": {
     readonly id: string;
     readonly about: string;
@@ -531,6 +532,11 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     level: "warn",
     description: "An operator paused or resumed something.",
     fields: { target: "`inbound`, `outbound` or a lane.", isPaused: "False where it goes on." },
+  },
+  "history.pruned": {
+    level: "warn",
+    description: "An operator removed days of history.",
+    fields: { days: "How many.", octets: "Room that they had on the disk." },
   },
 };
 

@@ -89,13 +89,15 @@ export type StoreToControl =
   | { readonly kind: "paused"; readonly number: number; readonly isChange: boolean }
   | { readonly kind: "not-done"; readonly number: number; readonly reason: "full" | "failed"; readonly text: string };
 
-/** What the control thread asks of the queue: where these lanes stand, and which sites hold most mail back. */
+/** What the control thread asks of the queue: where these lanes stand, and which sites hold most mail back, or have mail. */
 export interface ControlToQueue {
   readonly kind: "standings";
   readonly number: number;
   readonly lanes: readonly Lane[];
   /** Sites at most. */
   readonly busiest: number;
+  /** Also those that hold nothing back. */
+  readonly hasActive: boolean;
 }
 
 export interface QueueToControl {

@@ -1,5 +1,5 @@
+import { type Duration, type Instant, day } from "../core/base/time.ts";
 import type { StoredSession } from "../core/mail/stored.ts";
-import type { Instant } from "../core/base/time.ts";
 import type { ConfigChange } from "../core/config/diff.ts";
 import type { QueueAction } from "../core/queue/action.ts";
 import { REASONS, type Reason } from "../core/queue/reason.ts";
@@ -13,6 +13,17 @@ export interface LaneReport {
   readonly waiting: number;
   readonly wakeAt: Instant | undefined;
   readonly blockedUntil: Instant | undefined;
+}
+
+/** Of the last 10 seconds, and of the last minute. */
+export interface TrafficReport {
+  /** Messages that were accepted, and reports of ours. */
+  readonly arrivedPerSecond: number;
+  readonly deliveredPerSecond: number;
+  readonly deferredPerSecond: number;
+  readonly failedPerSecond: number;
+  /** From acceptance to delivery: within what half of them were, and 95 of 100. Undefined where there was none. */
+  readonly latency: { readonly half: Duration; readonly most: Duration } | undefined;
 }
 
 export interface StatusReport {
@@ -36,6 +47,9 @@ export interface StatusReport {
   /** Where mail waits for a limit of its site, at most 20, and those of the lanes that are blocked; undefined: not known. */
   readonly sites?: readonly SiteStanding[];
   readonly sitesLeftOut?: number;
+  readonly traffic?: TrafficReport;
+  /** Clients that are connected now. */
+  readonly sessions?: number;
 }
 
 export interface PauseReport {
@@ -93,10 +107,27 @@ export interface QueuePage {
 export interface QueueQuery {
   readonly limit: number;
   readonly after: string | undefined;
-  /** Only what is held. */
-  readonly isHeld: boolean;
   /** Only what this selects. */
   readonly filter: SelectionTexts;
+}
+
+export interface CountQuery {
+  readonly filter: SelectionTexts;
+  /** Only what this would change. */
+  readonly action: QueueAction | undefined;
+  /** Where to go on: what the page before said. */
+  readonly after: string | undefined;
+  /** The last that the page before counted, so that a message that two pages have is counted once. */
+  readonly counted: string | undefined;
+}
+
+/** How much is like that among the next of the queue; `after` names where the next page begins, and is absent on the last. */
+export interface CountPage {
+  readonly deliveries: number;
+  readonly messages: number;
+  readonly lanes: readonly { readonly lane: string; readonly deliveries: number }[];
+  readonly after: string | undefined;
+  readonly counted: string | undefined;
 }
 
 /** What was asked for is not done, and why. */
@@ -112,6 +143,8 @@ export interface Refusal {
 export interface ActionRequest {
   readonly action: QueueAction;
   readonly selection: SelectionTexts;
+  /** Only what was received until then: what was counted, and nothing that came since. */
+  readonly until?: Instant | undefined;
   /** Where to go on, and whether something was found so far, as the report before said. */
   readonly after?: string | undefined;
   readonly hasMatch?: boolean;
@@ -139,6 +172,27 @@ export interface PauseRequest {
 export interface PauseChange extends PauseRequest {
   /** False where it was so already. */
   readonly isChange: boolean;
+}
+
+/** To remove days of history: those older than this, or where it is not given what the configuration says. */
+export interface PruneRequest {
+  readonly olderThan?: Duration | undefined;
+}
+
+/** Days in UTC that went, oldest first, and what is left. */
+export interface PruneReport {
+  readonly days: readonly string[];
+  readonly octets: number;
+  readonly daysLeft: number;
+  readonly octetsLeft: number;
+}
+
+/** A request as it came. */
+export function pruneRequest(text: unknown): PruneRequest | Refusal {
+  const { olderThan } = (typeof text === "object" && text !== null ? text : {}) as Record<string, unknown>;
+  if (olderThan !== undefined && !(typeof olderThan === "number" && olderThan >= day))
+    return { kind: "wrong", refused: "to prune history takes an age of a day at least, in milliseconds" };
+  return { olderThan };
 }
 
 /** To go by the configuration as it is now; or only to say what that would change. */
@@ -172,6 +226,7 @@ export function reloadRequest(text: unknown): ReloadRequest | Refusal {
 export interface Operator {
   status(): StatusReport;
   list(query: QueueQuery): QueuePage | Refusal;
+  count(query: CountQuery): CountPage | Refusal;
   show(id: string): MessageReport | undefined;
 }
 

@@ -9,6 +9,10 @@ import type { Event } from "../core/events.ts";
 import { messageId } from "../core/mail/message-id.ts";
 import type { ControlToStore } from "../engine/messages.ts";
 import { OperatorClient } from "../engine/operator-client.ts";
+import type { QueueAction } from "../core/queue/action.ts";
+import type { Selection } from "../core/queue/selection.ts";
+import type { CountPage } from "./operator.ts";
+import { countPage } from "./queue-count.ts";
 import { QueueOperator } from "./queue-operator.ts";
 import { walk } from "./queue-walk.ts";
 
@@ -110,7 +114,7 @@ test("an action goes over the whole queue, in steps, and is one event", async ()
   ]);
   expect(await operator.act(request)).toEqual({ changed: 0, inHand: 0, hasMatch: true, after: undefined });
   expect(steps).toHaveLength(MESSAGES / QUEUE.deliveriesPerAction); // nothing to do costs the store thread nothing
-  expect(walk(queue, { selection: { lane: RARE.lane }, after: 0, limit: 50, isHeld: true }).found).toHaveLength(10);
+  expect(walk(queue, { selection: { lane: RARE.lane, standing: "held" }, after: 0, limit: 50 }).found).toHaveLength(10);
 });
 
 test("one that takes long answers how far it came, and goes on from there", async () => {
@@ -126,6 +130,38 @@ test("one that takes long answers how far it came, and goes on from there", asyn
   } while (after !== undefined);
   expect(changed).toBe(MESSAGES - 12);
   expect(events.length).toBeGreaterThan(10);
+});
+
+test("what came after it was counted is not touched", async () => {
+  const { operator } = scene();
+  await operator.act({ action: "release", selection: { all: true } });
+  const request = { action: "hold", selection: { lane: RARE.lane }, until: 1_000_000 + 2 * RARE.every };
+  expect(await operator.act(request)).toMatchObject({ changed: 2 });
+  const narrower = { ...request, selection: { ...request.selection, olderThan: "1970-01-01T00:00:00Z" } };
+  expect(await operator.act(narrower)).toMatchObject({ changed: 0, hasMatch: false });
+  expect(await operator.act({ action: "release", selection: { all: true } })).toMatchObject({ changed: 2 });
+});
+
+test("a count goes over the whole queue page by page, and counts what an action would change", () => {
+  const count = (selection: Selection, action: QueueAction | undefined): unknown[] => {
+    const pages: CountPage[] = [];
+    for (let after = 0, counted: number | undefined; ;) {
+      const page = countPage(queue, { selection, action, after, counted });
+      pages.push(page);
+      if (page.after === undefined) break;
+      after = Number(page.after);
+      counted = page.counted === undefined ? undefined : Number(page.counted);
+    }
+    const sum = (of: (page: CountPage) => number): number => pages.reduce((so, page) => so + of(page), 0);
+    return [pages.length, sum(({ deliveries }) => deliveries), sum(({ messages }) => messages)];
+  };
+  expect(count({}, undefined)).toEqual([2, MESSAGES, MESSAGES]);
+  expect(count({ lane: RARE.lane }, "cancel")).toEqual([2, 12, 12]);
+  expect(count({}, "release")).toEqual([2, 0, 0]);
+  expect(countPage(queue, { selection: {}, action: undefined, after: 0, counted: undefined }).lanes).toEqual([
+    { lane: "smarthost/a", deliveries: STORE.lookedThroughMax - 10 },
+    { lane: RARE.lane, deliveries: 10 },
+  ]);
 });
 
 test("one message, or one recipient of it, and nothing beside", async () => {
@@ -217,6 +253,7 @@ test.each([
   [{ action: "hold" }, /which mail/],
   [{ action: "hold", selection: { lane: 7 } }, /lane is no text/],
   [{ action: "hold", selection: { all: true }, after: "x" }, /`after` takes/],
+  [{ action: "hold", selection: { all: true }, until: "x" }, /`until` takes/],
 ])("%j is refused", async (request, refused) => {
   expect(await scene().operator.act(request)).toEqual({ kind: "wrong", refused: expect.stringMatching(refused) });
 });

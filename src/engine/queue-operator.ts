@@ -1,6 +1,7 @@
 import { CONTROL, QUEUE } from "../core/base/limits.ts";
 import { nearest } from "../core/base/nearest.ts";
-import { QUEUE_ACTIONS, type QueueAction, effectOf } from "../core/queue/action.ts";
+import type { Instant } from "../core/base/time.ts";
+import { QUEUE_ACTIONS, type QueueAction } from "../core/queue/action.ts";
 import { type PauseTarget, pauseText } from "../core/queue/pause.ts";
 import {
   LANE_FORMS,
@@ -17,6 +18,7 @@ import type { QueueRecords } from "../ports/queue-records.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import type { OperatorClient } from "./operator-client.ts";
 import type { ActionReport, ActionRequest, PauseChange, PauseRequest, Refusal } from "./operator.ts";
+import { isConcerned } from "./queue-count.ts";
 import { walk } from "./queue-walk.ts";
 
 export interface QueueOperatorParts {
@@ -41,9 +43,10 @@ export class QueueOperator {
   async act(text: unknown): Promise<ActionReport | Refusal> {
     const request = actionRequest(text);
     if ("refused" in request) return request;
-    const { action, selection: texts, after, hasMatch = false } = request;
-    const selection = parseSelection(texts);
-    if ("wrong" in selection) return { kind: "wrong", refused: selection.wrong };
+    const { action, selection: texts, until, after, hasMatch = false } = request;
+    const parsed = parseSelection(texts, this.#parts.clock.now());
+    if ("wrong" in parsed) return { kind: "wrong", refused: parsed.wrong };
+    const selection = receivedUntil(parsed, until);
     if (selection.id !== undefined && this.#parts.queue.messageById(selection.id) === undefined)
       return { kind: "nothing", refused: `no message ${selection.id} in the queue` };
     const done = await this.#steps(action, selection, Number(after ?? 0)).catch(storeFailed);
@@ -76,9 +79,10 @@ export class QueueOperator {
   }
 
   /** One that nothing is meant by is wrong where it names something that is not there. */
-  #judged(report: ActionReport, { id, lane }: Selection): ActionReport | Refusal {
+  #judged(report: ActionReport, { id, recipient, lane }: Selection): ActionReport | Refusal {
     if (report.hasMatch || report.after !== undefined) return report;
-    if (id !== undefined) return { kind: "nothing", refused: `no such recipient of message ${id} in the queue` };
+    if (id !== undefined && recipient !== undefined)
+      return { kind: "nothing", refused: `no such recipient of message ${id} in the queue` };
     if (lane === undefined) return report;
     const strange = this.#strange(lane);
     if (strange !== undefined) return strange;
@@ -97,8 +101,7 @@ export class QueueOperator {
         selection,
         after,
         limit: QUEUE.deliveriesPerAction,
-        // What is noted with a delivery in hand is the store's to know.
-        concerns: ({ standing }) => standing === "in-hand" || effectOf(action, standing, "none").kind !== "none",
+        concerns: (delivery) => isConcerned(action, delivery),
       });
       hasMatch ||= page.hasMatch;
       if (page.found.length > 0) {
@@ -195,15 +198,21 @@ function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function actionRequest(text: unknown): ActionRequest | Refusal {
-  const { action, selection, after, hasMatch } = fieldsOf(text);
+  const { action, selection, until, after, hasMatch } = fieldsOf(text);
   const known = QUEUE_ACTIONS.find((name) => name === action);
   if (known === undefined) return wrong(`no action ${String(action)}; there are ${QUEUE_ACTIONS.join(", ")}`);
   if (after !== undefined && !(typeof after === "string" && /^[0-9]{1,15}$/.test(after)))
     return wrong("`after` takes what the report before said");
+  if (until !== undefined && typeof until !== "number") return wrong("`until` takes a time in milliseconds");
   const texts = fieldsOf(selection);
   for (const [name, value] of Object.entries(texts))
     if (typeof value !== (name === "all" ? "boolean" : "string")) return wrong(`selection: ${name} is no text`);
-  return { action: known, selection: texts, after, hasMatch: hasMatch === true };
+  return { action: known, selection: texts, until, after, hasMatch: hasMatch === true };
+}
+
+function receivedUntil(selection: Selection, until: Instant | undefined): Selection {
+  if (until === undefined) return selection;
+  return { ...selection, receivedUntil: Math.min(until, selection.receivedUntil ?? until) };
 }
 
 function pauseRequest(text: unknown): PauseRequest | Refusal {

@@ -36,6 +36,7 @@ function scene(deliveries: readonly DeliveryReport[] = []): {
   const stores: Operator = {
     status: () => ({ lanes: [blocked, { ...blocked, lane: "x", blockedUntil: undefined }] }) as unknown as StatusReport,
     list: () => ({ deliveries, after: undefined }),
+    count: () => ({ kind: "wrong", refused: "" }),
     show: () => undefined,
   };
   const clock = {
@@ -46,10 +47,14 @@ function scene(deliveries: readonly DeliveryReport[] = []): {
       return { cancel: () => void timers.splice(timers.indexOf(timer), 1) };
     },
   };
-  return { view: new QueueView(stores, { say: (message) => void asked.push(message) }, clock), asked, timers };
+  return {
+    view: new QueueView(stores, { say: (message) => void asked.push(message) }, clock, () => ({ sessions: 3 })),
+    asked,
+    timers,
+  };
 }
 
-const QUERY = { limit: 50, after: undefined, isHeld: false, filter: {} };
+const QUERY = { limit: 50, after: undefined, filter: {} };
 
 test("what is in hand says what its site waits for, what is not says nothing of it; each lane is asked about once", async () => {
   const { view, asked, timers } = scene([
@@ -62,7 +67,7 @@ test("what is in hand says what its site waits for, what is not says nothing of 
   ]);
   const page = view.list(QUERY);
   const lanes = ["smarthost/slow", "smarthost/free", "mx/sought.test", "mx/unknown.test"];
-  expect(asked).toEqual([{ kind: "standings", number: 1000, lanes, busiest: 0 }]);
+  expect(asked).toEqual([{ kind: "standings", number: 1000, lanes, busiest: 0, hasActive: false }]);
   const answers = [USED, FREE, undefined].map((site, at) => ({ lane: lanes[at]!, site }));
   view.fromQueue({ kind: "standings", number: 1000, lanes: answers, busiest: [], leftOut: 0 });
   const found = await page;
@@ -81,12 +86,12 @@ test("what is in hand says what its site waits for, what is not says nothing of 
 
 test("status has the busiest sites, and those of its lanes that are blocked", async () => {
   const { view, asked } = scene();
-  const report = view.status();
-  expect(asked).toMatchObject([{ lanes: ["smarthost/dead"], busiest: CONTROL.lanesShown }]);
+  const report = view.status(true);
+  expect(asked).toMatchObject([{ lanes: ["smarthost/dead"], busiest: CONTROL.lanesShown, hasActive: true }]);
   const dead = { ...USED, site: "smarthost/dead" };
   const lanes = [{ lane: dead.site, site: dead }];
   view.fromQueue({ kind: "standings", number: 1000, lanes, busiest: [USED], leftOut: 3 });
-  expect(await report).toMatchObject({ sites: [USED, dead], sitesLeftOut: 3 });
+  expect(await report).toMatchObject({ sites: [USED, dead], sitesLeftOut: 3, sessions: 3 });
 });
 
 test("a queue thread that does not answer in time is not waited for, and what it says later is not taken for another answer", async () => {
@@ -96,7 +101,7 @@ test("a queue thread that does not answer in time is not waited for, and what it
   expect(timers.map(({ delay }) => delay)).toEqual([CONTROL.queuePatience]);
   timers.shift()!.call();
   expect(await first).toMatchObject({ deliveries: [{ reason: "in-hand: x" }] });
-  const status = view.status();
+  const status = view.status(false);
   view.fromQueue({ kind: "standings", number: late, lanes: [], busiest: [USED], leftOut: 0 });
   timers.shift()!.call();
   expect((await status).sites).toBeUndefined();

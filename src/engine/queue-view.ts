@@ -4,6 +4,8 @@ import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ControlToQueue, LaneStanding, Outlet, QueueToControl } from "./messages.ts";
 import type {
+  CountPage,
+  CountQuery,
   DeliveryReport,
   MessageReport,
   Operator,
@@ -21,10 +23,18 @@ import { Questions } from "./questions.ts";
 export class QueueView {
   readonly #stores: Operator;
   readonly #queue: Outlet<ControlToQueue>;
+  readonly #live: () => Pick<StatusReport, "traffic" | "sessions">;
   readonly #clock: Pick<Clock, "now">;
   readonly #questions: Questions<QueueToControl>;
 
-  constructor(stores: Operator, queue: Outlet<ControlToQueue>, clock: Pick<Clock, "now" | "after">) {
+  /** `live`: what the relay knows of itself now. */
+  constructor(
+    stores: Operator,
+    queue: Outlet<ControlToQueue>,
+    clock: Pick<Clock, "now" | "after">,
+    live: () => Pick<StatusReport, "traffic" | "sessions">,
+  ) {
+    this.#live = live;
     this.#stores = stores;
     this.#queue = queue;
     this.#clock = clock;
@@ -35,10 +45,11 @@ export class QueueView {
     this.#questions.answered(message.number, message);
   }
 
-  async status(): Promise<StatusReport> {
-    const report = this.#stores.status();
+  /** `hasActive`: with the sites that mail goes to as it comes. */
+  async status(hasActive: boolean): Promise<StatusReport> {
+    const report = { ...this.#stores.status(), ...this.#live() };
     const blocked = report.lanes.filter(({ blockedUntil }) => blockedUntil !== undefined).map(({ lane }) => lane);
-    const answer = await this.#ask(blocked, CONTROL.lanesShown);
+    const answer = await this.#ask(blocked, CONTROL.lanesShown, hasActive);
     if (answer === undefined) return report;
     const busiest = new Set(answer.busiest.map(({ site }) => site));
     const others = answer.lanes.flatMap(({ site }) => (site === undefined || busiest.has(site.site) ? [] : [site]));
@@ -48,6 +59,10 @@ export class QueueView {
   async list(query: QueueQuery): Promise<QueuePage | Refusal> {
     const page = this.#stores.list(query);
     return "refused" in page ? page : { ...page, deliveries: await this.#explained(page.deliveries) };
+  }
+
+  count(query: CountQuery): CountPage | Refusal {
+    return this.#stores.count(query);
   }
 
   async show(id: string): Promise<MessageReport | undefined> {
@@ -68,8 +83,8 @@ export class QueueView {
     });
   }
 
-  #ask(lanes: readonly Lane[], busiest: number): Promise<QueueToControl | undefined> {
-    return this.#questions.ask((number) => this.#queue.say({ kind: "standings", number, lanes, busiest }));
+  #ask(lanes: readonly Lane[], busiest: number, hasActive = false): Promise<QueueToControl | undefined> {
+    return this.#questions.ask((number) => this.#queue.say({ kind: "standings", number, lanes, busiest, hasActive }));
   }
 }
 

@@ -1,5 +1,5 @@
 import { STORE } from "../core/base/limits.ts";
-import { type Selection, selects } from "../core/queue/selection.ts";
+import { type Origin, type Selection, selects } from "../core/queue/selection.ts";
 import type { QueuedDelivery, QueueRecords } from "../ports/queue-records.ts";
 import { messageRow } from "../ports/store.ts";
 
@@ -9,7 +9,6 @@ export interface WalkQuery {
   readonly after: number;
   /** Deliveries found. */
   readonly limit: number;
-  readonly isHeld?: boolean;
   /** What else has to hold. */
   readonly concerns?: (delivery: QueuedDelivery) => boolean;
 }
@@ -51,35 +50,25 @@ export function walk(queue: QueueRecords, query: WalkQuery): WalkPage {
   return { found, hasMatch, after: last };
 }
 
-function read(
-  queue: QueueRecords,
-  { selection, isHeld }: WalkQuery,
-  after: number,
-  limit: number,
-): readonly QueuedDelivery[] {
+function read(queue: QueueRecords, { selection }: WalkQuery, after: number, limit: number): readonly QueuedDelivery[] {
   if (selection.id !== undefined) {
     const message = queue.messageById(selection.id);
     const deliveries = message === undefined ? [] : queue.deliveriesOf(message.row);
-    return deliveries
-      .filter(({ row, standing }) => row > after && (isHeld !== true || standing === "held"))
-      .slice(0, limit);
+    return deliveries.filter(({ row }) => row > after).slice(0, limit);
   }
-  return isHeld === true ? queue.heldDeliveries(after, limit) : queue.deliveries(after, limit);
+  const { standing } = selection;
+  // What waits is in no index of its own: it is most of the queue.
+  return standing === undefined || standing === "parked"
+    ? queue.deliveries(after, limit)
+    : queue.standingDeliveries(standing, after, limit);
 }
 
-/** Senders stand with messages, which are read only where somebody asks for one. */
+/** Senders and ages stand with messages, which are read only where somebody asks for one. */
 function finder(queue: QueueRecords, selection: Selection): (delivery: QueuedDelivery) => boolean {
-  const senders = new Map<number, string>();
-  const senderOf = (row: number): string => {
-    let from = senders.get(row);
-    if (from === undefined) {
-      from = queue.senderOf(row);
-      senders.set(row, from);
-    }
-    return from;
+  let last: { readonly row: number; readonly origin: Origin | undefined } | undefined;
+  const originOf = (row: number): Origin | undefined => {
+    if (last?.row !== row) last = { row, origin: queue.originOf(row) }; // deliveries of a message stand together
+    return last.origin;
   };
-  return ({ row, lane, recipient }) => {
-    if (selection.sender === undefined) return selects(selection, { lane, recipient, from: "" });
-    return selects(selection, { lane, recipient, from: senderOf(messageRow(row)) });
-  };
+  return (delivery) => selects(selection, delivery, () => originOf(messageRow(delivery.row)));
 }

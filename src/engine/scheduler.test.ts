@@ -22,7 +22,7 @@ function scene(
   timers: { at: number; call: () => void }[];
   fromMail(message: MailToQueue, thread?: number): void;
   fromStore(message: StoreToQueue): void;
-  standings(lanes: readonly string[], busiest?: number): QueueToControl;
+  standings(lanes: readonly string[], busiest?: number, hasActive?: boolean): QueueToControl;
   /** After a change of the limits that it was made with. */
   limitsChanged(): void;
   pass(ms: number): void;
@@ -59,8 +59,8 @@ function scene(
     timers,
     fromMail: (message: MailToQueue, thread = 0) => scheduler.fromMail(thread, message),
     fromStore: (message: StoreToQueue) => scheduler.fromStore(message),
-    standings: (lanes: readonly string[], busiest = 0) =>
-      scheduler.fromControl({ kind: "standings", number: 7, lanes, busiest }),
+    standings: (lanes: readonly string[], busiest = 0, hasActive = false) =>
+      scheduler.fromControl({ kind: "standings", number: 7, lanes, busiest, hasActive }),
     limitsChanged: () => scheduler.limitsChanged(),
     pass(ms: number) {
       s.now += ms;

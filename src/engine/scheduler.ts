@@ -144,8 +144,8 @@ export class Scheduler {
   }
 
   /** What it knows of why mail waits. Changes nothing. */
-  fromControl({ number, lanes, busiest }: ControlToQueue): QueueToControl {
-    const { sites, leftOut } = this.#sites.busiest(busiest);
+  fromControl({ number, lanes, busiest, hasActive }: ControlToQueue): QueueToControl {
+    const { sites, leftOut } = this.#sites.busiest(busiest, hasActive);
     return {
       kind: "standings",
       number,

@@ -1,10 +1,10 @@
 import { OUTBOUND, OUTBOUND_TIME, QUEUE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
-import { type Duration, minute } from "../core/base/time.ts";
+import type { Duration } from "../core/base/time.ts";
 import { SITE_RETRY, wait } from "../core/queue/backoff.ts";
-import { Rate } from "../core/queue/rate.ts";
+import type { Rate } from "../core/queue/rate.ts";
 import { type RateStanding, type SiteStanding, limitsMet } from "../core/queue/site-standing.ts";
-import { PROBE_WINDOW, type Window, bounded, freshWindow, narrowed, widened } from "../core/queue/window.ts";
+import { PROBE_WINDOW, type Window, narrowed, widened } from "../core/queue/window.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { SiteLimits } from "../core/routing/site-terms.ts";
 import type { Block, Rated, Site, SiteReport } from "../ports/queue.ts";
@@ -12,23 +12,7 @@ import type { Clock, Timer } from "../ports/clock.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import type { Outlet, QueueToMail } from "./messages.ts";
-
-/** How a site fared; good to know when it is used again. */
-interface SiteRecord {
-  readonly window: Window;
-  /** Blocks in a row. */
-  readonly failures: number;
-  readonly block: SiteBlock;
-  /** It took a message, and was not blocked since. */
-  readonly isProven: boolean;
-  /** What was begun there in the last minute, where that has a bound. */
-  readonly rates: Readonly<Record<Rated, Rate | undefined>>;
-}
-
-/** By the clock that never goes back: a wall clock that is set back keeps nothing blocked. */
-interface SiteBlock extends Pick<Block, "text" | "isOurs"> {
-  readonly endsAt: number;
-}
+import { NO_BLOCK, type SiteBlock, type SiteRecord, adapted, freshRecord } from "./site-record.ts";
 
 /** What is known of a site that is in use: all that limits connections there. */
 interface SiteState {
@@ -57,8 +41,6 @@ interface SiteState {
   timer: Timer | undefined;
   timerAt: number;
 }
-
-const NO_BLOCK: SiteBlock = { endsAt: Number.NEGATIVE_INFINITY, text: "" };
 
 export interface SitesParts {
   readonly clock: Clock;
@@ -188,15 +170,20 @@ export class Sites {
   }
 
   /** Sites where mail waits for something, those that want most connections first. */
-  busiest(most: number): { readonly sites: readonly SiteStanding[]; readonly leftOut: number } {
+  busiest(most: number, hasActive: boolean): { readonly sites: readonly SiteStanding[]; readonly leftOut: number } {
     if (most === 0) return { sites: [], leftOut: 0 };
     const now = this.#clock.now();
     const found = this.#sites
       .values()
       .map((site) => this.#standing(site))
-      .filter((standing) => limitsMet(standing, now).length > 0)
+      .map((standing) => ({ standing, isHeldBack: limitsMet(standing, now).length > 0 }))
+      .filter(({ standing, isHeldBack }) => isHeldBack || (hasActive && standing.connections + standing.wanted > 0))
       .toArray()
-      .toSorted((one, other) => other.wanted - one.wanted);
+      .toSorted(
+        (one, other) =>
+          Number(other.isHeldBack) - Number(one.isHeldBack) || other.standing.wanted - one.standing.wanted,
+      )
+      .map(({ standing }) => standing);
     return { sites: found.slice(0, most), leftOut: Math.max(0, found.length - most) };
   }
 
@@ -453,29 +440,6 @@ export class Sites {
       else this.#hungry.add(site);
     }
   }
-}
-
-function freshRecord(limits: SiteLimits): SiteRecord {
-  const { connectionsMax, connectionsPerMinute, messagesPerMinute } = limits;
-  const rates = { message: rateOf(messagesPerMinute), connection: rateOf(connectionsPerMinute) };
-  return { window: freshWindow(connectionsMax), failures: 0, block: NO_BLOCK, isProven: false, rates };
-}
-
-function rateOf(most: number | undefined, before?: Rate): Rate | undefined {
-  if (most === undefined) return undefined;
-  return before === undefined ? new Rate(most, minute + OUTBOUND.rateSlack) : before.withLimit(most);
-}
-
-/** What is known of a site, under bounds that may be others than it was found under. */
-function adapted({ window, rates }: SiteRecord, limits: SiteLimits): Pick<SiteRecord, "window" | "rates"> {
-  const { connectionsMax, connectionsPerMinute, messagesPerMinute } = limits;
-  return {
-    window: bounded(window, connectionsMax),
-    rates: {
-      message: rateOf(messagesPerMinute, rates.message),
-      connection: rateOf(connectionsPerMinute, rates.connection),
-    },
-  };
 }
 
 function sum(numbers: readonly number[]): number {

@@ -154,7 +154,7 @@ test("what waits in a paused lane says so, and what is held does not", () => {
   const history = new HistoryReader(path.join(folder, "history"));
   const operator = new StoreOperator({ facts: FACTS, queue: reader, history, clock, space });
   const paused = (): unknown => {
-    const page = operator.list({ limit: 9, after: undefined, isHeld: false, filter: {} });
+    const page = operator.list({ limit: 9, after: undefined, filter: {} });
     return "refused" in page ? page : page.deliveries.map(({ isPaused }) => isPaused === true);
   };
   expect(paused()).toEqual([false, false, false]);
@@ -162,6 +162,38 @@ test("what waits in a paused lane says so, and what is held does not", () => {
   expect(paused()).toEqual([true, false, false]);
   store.pause({ kind: "outbound" }, 1);
   expect(paused()).toEqual([true, true, false]);
+  reader.close();
+  store.close();
+  fs.rmSync(folder, { recursive: true });
+});
+
+test("recipients whose delivery has ended stand beside those that still wait", () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-operator-"));
+  const file = path.join(folder, "queue.db");
+  const store = new SqliteQueueStore(file, () => undefined);
+  const envelope = { from: "a@b.test", identity: "network ::1/128", client: "::1", prefix: "", subject: "s" };
+  const delivery = (recipient: string) => ({
+    lane: "smarthost/a",
+    recipient,
+    options: "",
+    priority: "normal" as const,
+    due: 0,
+    last: "",
+  });
+  const deliveries = [delivery("one@b.test"), delivery("two@b.test"), delivery("three@b.test")];
+  const arrival = { id: ID, receivedAt: 0, octets: 0, envelope: JSON.stringify(envelope), content: new Uint8Array(0) };
+  const [row = 0] = store.commit([
+    { arrivals: [{ arrival: { ...arrival, deliveries }, isInHand: false }], settlements: [] },
+  ]);
+  store.act("cancel", [deliveryRow(row, 1)], NOW);
+  const reader = new QueueReader(file);
+  const entries = new OutboxReader(file).read(0, 9).flatMap((each) => JSON.parse(each.entries) as HistoryEntry[]);
+  const operator = new StoreOperator({ facts: FACTS, queue: reader, history: { find: () => entries }, clock, space });
+  expect(operator.show(ID)?.deliveries.map(({ recipient, state }) => [recipient, state])).toEqual([
+    ["one@b.test", "waiting"],
+    ["three@b.test", "waiting"],
+    ["two@b.test", "cancelled"],
+  ]);
   reader.close();
   store.close();
   fs.rmSync(folder, { recursive: true });

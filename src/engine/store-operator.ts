@@ -11,6 +11,8 @@ import type { HistoryEntry } from "../ports/history.ts";
 import type { QueuedDelivery, QueuedMessage, QueueRecords } from "../ports/queue-records.ts";
 import { messageRow } from "../ports/store.ts";
 import {
+  type CountPage,
+  type CountQuery,
   type DeliveryReport,
   type MessageReport,
   type Operator,
@@ -20,6 +22,7 @@ import {
   reasonText,
   type StatusReport,
 } from "./operator.ts";
+import { countPage } from "./queue-count.ts";
 import { walk } from "./queue-walk.ts";
 
 /** What the operator needs to know of the relay besides its stores. */
@@ -79,11 +82,10 @@ export class StoreOperator implements Operator {
     };
   }
 
-  list({ limit, after, isHeld, filter }: QueueQuery): QueuePage | Refusal {
-    const selection = parseFilter(filter);
+  list({ limit, after, filter }: QueueQuery): QueuePage | Refusal {
+    const selection = parseFilter(filter, this.#parts.clock.now());
     if ("wrong" in selection) return { kind: "wrong", refused: selection.wrong };
-    const from = Number(after ?? 0);
-    const page = walk(this.#queue, { selection, after: Number.isSafeInteger(from) ? from : 0, limit, isHeld });
+    const page = walk(this.#queue, { selection, after: placeOf(after) ?? 0, limit });
     const paused = pausesOf(this.#queue.pauses());
     const messages = new Map<number, QueuedMessage | undefined>();
     const deliveries: DeliveryReport[] = [];
@@ -96,6 +98,12 @@ export class StoreOperator implements Operator {
     return { deliveries, after: page.after === undefined ? undefined : String(page.after) };
   }
 
+  count({ filter, action, after, counted }: CountQuery): CountPage | Refusal {
+    const selection = parseFilter(filter, this.#parts.clock.now());
+    if ("wrong" in selection) return { kind: "wrong", refused: selection.wrong };
+    return countPage(this.#queue, { selection, action, after: placeOf(after) ?? 0, counted: placeOf(counted) });
+  }
+
   show(id: string): MessageReport | undefined {
     if (!isMessageId(id)) return undefined;
     const message = this.#queue.messageById(id);
@@ -103,6 +111,7 @@ export class StoreOperator implements Operator {
     if (message === undefined) return fromHistory(id, history);
     const envelope = JSON.parse(message.envelope) as StoredEnvelope;
     const paused = pausesOf(this.#queue.pauses());
+    const left = this.#queue.deliveriesOf(message.row);
     return {
       id,
       from: envelope.from,
@@ -111,10 +120,19 @@ export class StoreOperator implements Operator {
       octets: message.octets,
       receivedAt: message.receivedAt,
       ...arrivalOf(envelope),
-      deliveries: this.#queue.deliveriesOf(message.row).map((delivery) => queued(message, delivery, paused)),
+      // Those that wait first: they are what is asked about.
+      deliveries: [
+        ...left.map((delivery) => queued(message, delivery, paused)),
+        ...endsOf(history.filter(({ entry }) => left.every(({ row }) => row !== entry.row))),
+      ],
       history: history.map(({ report }) => report),
     };
   }
+}
+
+function placeOf(text: string | undefined): number | undefined {
+  const place = Number(text ?? Number.NaN);
+  return Number.isSafeInteger(place) ? place : undefined;
 }
 
 const STATES = { parked: "waiting", "in-hand": "in hand", held: "held" } as const;
@@ -193,12 +211,16 @@ function ended(entry: HistoryEntry): Ended {
   };
 }
 
+function endsOf(history: readonly Ended[]): DeliveryReport[] {
+  return history.flatMap(({ report }) => (report.state === "deferred" ? [] : [report]));
+}
+
 function fromHistory(id: string, history: readonly Ended[]): MessageReport | undefined {
   const first = history[0];
   if (first === undefined) return undefined;
   const { from, identity, subject, octets, receivedAt } = first.entry;
   const reports = history.map(({ report }) => report);
-  const deliveries = reports.filter((report) => report.state !== "deferred");
+  const deliveries = endsOf(history);
   const arrival = history.map(({ entry }) => readArrival(entry.arrival)).find((kept) => kept !== undefined);
   return {
     id,

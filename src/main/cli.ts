@@ -1,5 +1,6 @@
 // The program: `waypost COMMAND`.
 import { CommandFailure } from "../surfaces/cli/failure.ts";
+import { styled } from "../surfaces/cli/style.ts";
 import { followLauncher } from "./launcher.ts";
 
 followLauncher();
@@ -9,7 +10,7 @@ try {
   if (exitCode !== undefined) process.exitCode = exitCode;
 } catch (error) {
   if (!(error instanceof CommandFailure)) throw error;
-  console.error(`waypost: ${error.message}`);
+  console.error(`${styled("red", "waypost:", process.stderr)} ${error.message}`);
   process.exitCode = error.exitCode;
 }
 

@@ -1,3 +1,4 @@
+import { isReachable } from "../adapters/control-socket/short-path.ts";
 import fs from "node:fs";
 import type { ProcessUser } from "../adapters/system/process-user.ts";
 import { isDiskFull } from "../adapters/store-sqlite/disk-full.ts";
@@ -53,10 +54,9 @@ export function takeDataFolder(data: string): { release(): void } {
 
 function checkSocketPath(data: string): void {
   const { socket } = dataPaths(data);
-  const octets = Buffer.byteLength(socket);
-  if (octets > CONTROL.socketPathOctetsMax)
+  if (!isReachable(socket))
     throw new StartError(
-      `the path of the control socket, ${socket}, has ${octets} octets and the system takes ${CONTROL.socketPathOctetsMax}: name a folder with a shorter path in \`data\``,
+      `the path of the control socket, ${socket}, has ${Buffer.byteLength(socket)} octets and the system takes ${CONTROL.socketPathOctetsMax}: name a folder with a shorter path in \`data\`, or mount /proc`,
     );
 }
 

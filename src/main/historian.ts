@@ -13,7 +13,7 @@ interface OutboxRow {
 
 export interface HistorianParts {
   readonly outbox: { read(after: number, limit: number): readonly OutboxRow[] };
-  readonly history: { write(entries: readonly HistoryEntry[]): void; retire(now: Instant): void };
+  readonly history: { write(entries: readonly HistoryEntry[]): void; retire(now: Instant): unknown };
   /** History has everything up to this row. */
   readonly forget: (row: number) => void;
   readonly recorder: Recorder;

@@ -54,6 +54,8 @@ export interface StoreThreadData {
 
 export interface ControlThreadData {
   readonly plan: RelayPlan;
+  /** Looked at only. */
+  readonly sessions: SharedSessions;
   readonly store: MessagePort;
   readonly queue: MessagePort;
 }

@@ -19,7 +19,7 @@ import type {
   ThreadOrder,
 } from "./plan.ts";
 import { type Places, placesBy, placesFor, planFor } from "./plan-of.ts";
-import { sharedSessions } from "./session-count.ts";
+import { type SharedSessions, sharedSessions } from "./session-count.ts";
 import { checkFree, listenFault } from "./ports.ts";
 import { DiskFullError, StartError } from "./start-error.ts";
 import { tellSurroundings } from "./surroundings.ts";
@@ -206,7 +206,7 @@ export class Relay {
     this.#places = placesBy(config, listening);
     this.#ports = listening.map(({ address }) => address.port);
     await this.#tellAll("mail", { kind: "adopt", plan: this.#planShown(), changedHosts: [] });
-    this.#startControl({ store: controlStore.port1, queue: controlQueue.port1 });
+    this.#startControl({ store: controlStore.port1, queue: controlQueue.port1, sessions });
     // Mail flows by now; who reads that the relay started may give it a command at once.
     await Promise.race([this.#control?.started, sleep(CONTROL.startPatience, undefined, { ref: false })]);
     this.#options.recorder.record({
@@ -223,7 +223,12 @@ export class Relay {
   /** The one thread that mail can do without: started again whenever it ends, later and later. */
   #startControl(others: ControlPorts, failures = 0): void {
     const startedAt = performance.now();
-    const data: ControlThreadData = { plan: this.#planShown(), store: lead(others.store), queue: lead(others.queue) };
+    const data: ControlThreadData = {
+      plan: this.#planShown(),
+      sessions: others.sessions,
+      store: lead(others.store),
+      queue: lead(others.queue),
+    };
     this.#control = watchedThread("control", data, {
       log: this.#options.log,
       asked: (number, request) => void this.#answer(number, request),
@@ -275,6 +280,7 @@ export class Relay {
 
 /** What the control thread talks to. */
 interface ControlPorts {
+  readonly sessions: SharedSessions;
   readonly store: MessagePort;
   readonly queue: MessagePort;
 }

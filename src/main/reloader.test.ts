@@ -130,3 +130,10 @@ test("a renewal that cannot be done yet is told once", async () => {
   await s.reloader.renew(false);
   expect(s.events).toEqual([{ event: "config.rejected", errors: ["key values mismatch"] }]);
 });
+
+test("new keys for tickets are no change that anybody has to hear of", async () => {
+  const s = scene();
+  expect(await s.reloader.rotateTickets()).toMatchObject({ changes: [] });
+  expect(s.adopted).toMatchObject([{ changedHosts: [] }]);
+  expect(s.events).toEqual([]);
+});

@@ -51,6 +51,14 @@ export class Reloader {
     return this.#inTurn(() => this.#renew(isFirstTry));
   }
 
+  /** New keys for TLS tickets, which every plan brings. */
+  rotateTickets(): Promise<ReloadAnswer> {
+    return this.#inTurn(async () => {
+      const error = await this.#adopt(this.#running.config);
+      return error === undefined ? this.#reportOn(this.#running) : this.#rejected([error]);
+    });
+  }
+
   /** A fault of ours here ends no relay (promise P5): it goes on as it is, and says so. */
   #inTurn(work: () => Promise<ReloadAnswer>): Promise<ReloadAnswer> {
     const answer = this.#last.then(work).catch((error: unknown) => {

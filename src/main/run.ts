@@ -1,5 +1,6 @@
 import { flushCompileCache } from "node:module";
 import { handedSockets } from "../adapters/system/handed-sockets.ts";
+import { RELOAD } from "../core/base/limits.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import { launcher } from "./launcher.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
@@ -75,6 +76,7 @@ export async function run(
     throw failureOf(error, advice);
   }
   watch.start();
+  setInterval(() => void reloader.rotateTickets(), RELOAD.ticketLife).unref();
   flushCompileCache(); // a process that is killed leaves it unwritten
   return { relay, log };
 }

@@ -28,6 +28,11 @@ export function sharedSessions(): SharedSessions {
   };
 }
 
+/** Who is connected, on all listeners together. */
+export function sessionsNow({ counts }: SharedSessions): number {
+  return new Int32Array(counts, 0, SESSIONS.listenerPlaces).reduce((sum, count) => sum + count, 0);
+}
+
 /**
  * Who is connected, counted exactly over all mail threads (promise P8) and without waiting for any of them. Addresses are
  * counted in buckets by a keyed hash; two that meet in one share its limit, so that none is ever exceeded.

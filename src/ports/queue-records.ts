@@ -1,6 +1,7 @@
 import type { MessageId } from "../core/mail/message-id.ts";
 import type { Standing } from "../core/queue/action.ts";
 import type { Pause } from "../core/queue/pause.ts";
+import type { Origin } from "../core/queue/selection.ts";
 
 export interface QueuedDelivery {
   readonly row: number;
@@ -32,14 +33,14 @@ export interface QueuedLane {
 export interface QueueRecords {
   /** Deliveries in the order in which their messages came, from the one after `row` on. */
   deliveries(row: number, limit: number): readonly QueuedDelivery[];
-  /** The same of those that are held. */
-  heldDeliveries(row: number, limit: number): readonly QueuedDelivery[];
+  /** The same of those that are held, or in hand. */
+  standingDeliveries(standing: "held" | "in-hand", row: number, limit: number): readonly QueuedDelivery[];
   /** Those of one message. */
   deliveriesOf(row: number): readonly QueuedDelivery[];
   message(row: number): QueuedMessage | undefined;
   messageById(id: MessageId): QueuedMessage | undefined;
-  /** The envelope sender of a message; empty also where that ended meanwhile. */
-  senderOf(row: number): string;
+  /** The envelope sender of a message, and when it came; undefined where that ended meanwhile. */
+  originOf(row: number): Origin | undefined;
   hasLane(lane: string): boolean;
   laneCount(): number;
   /** Those that are blocked at `now` first, then those where most waits. */

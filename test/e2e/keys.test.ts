@@ -1,4 +1,6 @@
+import fs from "node:fs";
 import net from "node:net";
+import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { hashPassword } from "../../src/adapters/crypto/argon2.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
@@ -148,6 +150,24 @@ test("hostname, listeners[].listen and logs.level: it greets by its name where i
   expect(await say(session, "EHLO x.test", "MAIL FROM:<a@b.test>", "RCPT TO:<c@localhost>")).toMatch(/^501 /);
   await relay.stop();
   expect(relay.lines.filter((line) => /"level":"(?:info|debug)"/.test(line))).toEqual([]);
+});
+
+test.each([
+  ["keep", { keep: "2d" }, ["2026-01-01", "2026-01-02"]],
+  ["bytes", { bytes: 1024 * 1024 }, ["2026-01-01"]],
+])("history.%s: days that are too old, or too much, go; the others stay", async (_, history, gone) => {
+  const { home, relay } = await start({ history: { keep: "366d", ...history } });
+  await relay.ports();
+  await relay.stop();
+  const folder = path.join(home.data, "history");
+  fs.mkdirSync(folder, { recursive: true });
+  const days = ["2026-01-01", "2026-01-02"];
+  for (const day of days) fs.writeFileSync(path.join(folder, `${day}.db`), new Uint8Array(700 * 1024));
+  const { output } = await runCommand(["history", "prune", "--json", "-c", home.configFile], { cwd: home.folder });
+  expect(JSON.parse(output)).toMatchObject({ days: gone });
+  expect(days.filter((day) => fs.existsSync(path.join(folder, `${day}.db`)))).toEqual(
+    days.filter((day) => !gone.includes(day)),
+  );
 });
 
 function isOpen(port: number): Promise<boolean> {

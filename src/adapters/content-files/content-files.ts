@@ -153,7 +153,12 @@ export class FolderOfContents implements ContentFiles {
   }
 
   #file(name: string): string {
-    invariant(isMessageId(name), "content files are named by message ids");
-    return path.join(this.#folder, String(name.charCodeAt(name.length - 1) % FOLDERS), name);
+    return contentFile(this.#folder, name);
   }
+}
+
+/** Where the content of this message is. */
+export function contentFile(folder: string, name: string): string {
+  invariant(isMessageId(name), "content files are named by message ids");
+  return path.join(folder, String(name.charCodeAt(name.length - 1) % FOLDERS), name);
 }

@@ -1,6 +1,7 @@
 import http from "node:http";
 import { CONTROL } from "../../core/base/limits.ts";
 import type { Duration } from "../../core/base/time.ts";
+import { type ShortPath, shortPath } from "./short-path.ts";
 
 /**
  * Asks the relay that runs on a data folder; with a body it is to do something. Undefined where none runs; `null` where it
@@ -14,7 +15,12 @@ export function ask(
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const method = body === undefined ? "GET" : "POST";
-    const request = http.request({ socketPath: socket, path, method, timeout }, (response) => {
+    const place = placeOf(socket);
+    if (place === undefined) {
+      resolve(undefined);
+      return;
+    }
+    const request = http.request({ socketPath: place.path, path, method, timeout }, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (piece: string) => {
@@ -27,6 +33,7 @@ export function ask(
         else resolve(response.statusCode === 200 || response.statusCode === 422 ? JSON.parse(text) : null);
       });
     });
+    request.on("close", () => place.release());
     request.on("timeout", () => request.destroy(new Error("the relay did not answer in time")));
     request.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(undefined);
@@ -34,4 +41,14 @@ export function ask(
     });
     request.end(body === undefined ? undefined : JSON.stringify(body));
   });
+}
+
+/** Undefined where there is no such folder, and so no relay on it. */
+function placeOf(socket: string): ShortPath | undefined {
+  try {
+    return shortPath(socket);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }

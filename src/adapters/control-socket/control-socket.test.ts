@@ -19,12 +19,14 @@ const ID = "0abcdefABCDEF1";
 const ANSWERS = {
   status: () => ({ waiting: 1 }),
   list: (query: object) => query,
+  count: (query: object) => query,
   show: (id: string) => {
     if (id !== ID) return undefined;
     throw new Error("the disk has a hole");
   },
   act: (request: unknown) => Promise.resolve({ did: request }),
   reload: (request: unknown) => Promise.resolve({ reloaded: request }),
+  prune: (request: unknown) => ({ pruned: request }),
   pause: () => Promise.resolve({ kind: "wrong", refused: "no such lane" }),
 };
 
@@ -33,12 +35,16 @@ test("answers come back; what is not there is null; what fails says so, and the 
   server.listen();
   try {
     await expect.poll(() => ask(file, "/status")).toEqual({ waiting: 1 });
-    expect(await ask(file, "/queue?limit=7&after=x")).toEqual({ limit: 7, after: "x", isHeld: false, filter: {} });
-    expect(await ask(file, "/queue?held=true&lane=smarthost/a&sender=%40b.example&recipient-domain=c")).toEqual({
-      limit: 50,
-      isHeld: true,
-      filter: { lane: "smarthost/a", sender: "@b.example", recipientDomain: "c" },
+    expect(await ask(file, "/queue?limit=7&after=x")).toEqual({ limit: 7, after: "x", filter: {} });
+    const filter = { lane: "smarthost/a", sender: "@b.example", recipientDomain: "c", state: "held", reply: "a&b" };
+    const parameters = new URLSearchParams(filter).toString();
+    expect(await ask(file, `/queue?${parameters}`)).toEqual({ limit: 50, filter });
+    const place = { action: "cancel", after: "7", counted: "6" };
+    expect(await ask(file, `/queue/counts?${parameters}&action=cancel&after=7&counted=6`)).toEqual({
+      filter,
+      ...place,
     });
+    expect(await ask(file, "/queue/counts?action=drop")).toEqual({ filter: {} });
     expect(await ask(file, "/queue/0abcdefABCDEF2")).toBeNull();
     expect(await ask(file, "/nothing")).toBeNull();
     await expect(ask(file, `/queue/${ID}`)).rejects.toThrow("the disk has a hole");
@@ -53,10 +59,32 @@ test("where nobody listens the answer is undefined", async () => {
 });
 
 test("a socket that cannot be made is told, and is no exception", async () => {
-  const told = new Promise<string>((resolve) => {
-    new SocketServer(path.join(folder, "x".repeat(200)), ANSWERS, resolve).listen();
-  });
-  expect(await told).toMatch(/EINVAL|ENAMETOOLONG/);
+  for (const gone of ["gone", "x".repeat(200)]) {
+    const told = new Promise<string>((resolve) => {
+      new SocketServer(path.join(folder, gone, "control.sock"), ANSWERS, resolve).listen();
+    });
+    expect(await told).toMatch(/ENOENT|EACCES/);
+  }
+});
+
+test("a folder with a path of any length has a socket, which goes when it is closed", async () => {
+  const long = path.join(folder, "x".repeat(200), "y".repeat(100));
+  fs.mkdirSync(long, { recursive: true });
+  const there = path.join(long, "control.sock");
+  expect(await ask(there, "/status")).toBeUndefined();
+  expect(await ask(path.join(long, "gone", "control.sock"), "/status")).toBeUndefined();
+  const descriptors = (): number => fs.readdirSync("/proc/self/fd").length;
+  const before = descriptors();
+  for (let n = 0; n < 2; n++) {
+    fs.writeFileSync(there, ""); // as if left by another process
+    const server = new SocketServer(there, ANSWERS, () => undefined);
+    server.listen();
+    await expect.poll(() => ask(there, "/status")).toEqual({ waiting: 1 });
+    expect(fs.statSync(there).mode & 0o777).toBe(0o600);
+    server.close();
+    await expect.poll(descriptors).toBeLessThanOrEqual(before);
+    expect(fs.existsSync(there)).toBe(false);
+  }
 });
 
 test("what is to be done goes with a body; a refusal is an answer; a body too long is none", async () => {
@@ -65,6 +93,7 @@ test("what is to be done goes with a body; a refusal is an answer; a body too lo
   try {
     await expect.poll(() => ask(file, "/queue/actions", { action: "hold" })).toEqual({ did: { action: "hold" } });
     expect(await ask(file, "/pauses", {})).toEqual({ kind: "wrong", refused: "no such lane" });
+    expect(await ask(file, "/history/prunes", {})).toEqual({ pruned: {} });
     expect(await ask(file, "/status", {})).toBeNull();
     expect(await ask(file, "/queue/actions")).toBeNull();
     await expect(ask(file, "/pauses", { target: "x".repeat(20_000) })).rejects.toThrow("too long");

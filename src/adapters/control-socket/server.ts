@@ -1,22 +1,37 @@
 import fs from "node:fs";
 import http from "node:http";
 import { CONTROL } from "../../core/base/limits.ts";
+import { QUEUE_ACTIONS, type QueueAction } from "../../core/queue/action.ts";
+import { SELECTION_KEYS, type SelectionTexts } from "../../core/queue/selection.ts";
+import { type ShortPath, shortPath } from "./short-path.ts";
 
 /** What is answered, at once or later. An object with `refused` says why not; what is thrown is told and ends nothing. */
 export interface Answers {
-  status(): unknown;
+  status(query: StatusQuery): unknown;
   list(query: ListQuery): unknown;
+  count(query: CountQuery): unknown;
   show(id: string): unknown;
   act(request: unknown): Promise<unknown>;
   pause(request: unknown): Promise<unknown>;
   reload(request: unknown): Promise<unknown>;
+  prune(request: unknown): unknown;
+}
+
+interface StatusQuery {
+  readonly hasActiveSites: boolean;
 }
 
 interface ListQuery {
   readonly limit: number;
   readonly after: string | undefined;
-  readonly isHeld: boolean;
-  readonly filter: { readonly lane?: string; readonly sender?: string; readonly recipientDomain?: string };
+  readonly filter: SelectionTexts;
+}
+
+interface CountQuery {
+  readonly filter: SelectionTexts;
+  readonly action: QueueAction | undefined;
+  readonly after: string | undefined;
+  readonly counted: string | undefined;
 }
 
 interface Answer {
@@ -32,6 +47,9 @@ export class SocketServer {
   readonly #file: string;
   readonly #answers: Answers;
   readonly #server: http.Server;
+  /** Held while it listens: to close removes the socket by it. */
+  #place: ShortPath | undefined;
+  readonly #failed: (error: Error) => void;
 
   /** `failed` hears what is wrong with the socket; it is tried again. */
   constructor(file: string, answers: Answers, failed: (text: string) => void) {
@@ -41,15 +59,29 @@ export class SocketServer {
       { requestTimeout: CONTROL.request },
       (request, response) => void this.#serve(request, response),
     );
-    this.#server.on("error", (error) => {
+    const again = (error: Error): void => {
       failed(error.message);
       if (!this.#server.listening) setTimeout(() => this.listen(), CONTROL.listenRetry).unref();
-    });
+    };
+    this.#failed = again;
+    this.#server.on("error", again);
+    this.#server.on("close", () => this.#release());
   }
 
   listen(): void {
     fs.rmSync(this.#file, { force: true }); // left by a process that was killed; the folder's lock says that it is gone
-    this.#server.listen(this.#file, () => fs.chmodSync(this.#file, 0o600)); // the folder is its owner's alone already
+    this.#release();
+    try {
+      this.#place = shortPath(this.#file);
+    } catch (error) {
+      return this.#failed(error as Error); // the process has too many files open
+    }
+    this.#server.listen(this.#place.path, () => fs.chmodSync(this.#file, 0o600)); // the folder is its owner's alone already
+  }
+
+  #release(): void {
+    this.#place?.release();
+    this.#place = undefined;
   }
 
   close(): void {
@@ -76,15 +108,18 @@ export class SocketServer {
   }
 
   #find(url: URL): unknown {
-    if (url.pathname === "/status") return this.#answers.status();
+    if (url.pathname === "/status")
+      return this.#answers.status({ hasActiveSites: url.searchParams.get("sites") === "active" });
     if (url.pathname === "/queue") return this.#answers.list(query(url));
+    if (url.pathname === "/queue/counts") return this.#answers.count(countQuery(url));
     const id = /^\/queue\/([0-9A-Za-z]{12,16})$/.exec(url.pathname)?.[1];
     return id === undefined ? undefined : this.#answers.show(id);
   }
 
-  #change(url: URL): ((request: unknown) => Promise<unknown>) | undefined {
+  #change(url: URL): ((request: unknown) => unknown) | undefined {
     if (url.pathname === "/queue/actions") return (request) => this.#answers.act(request);
     if (url.pathname === "/pauses") return (request) => this.#answers.pause(request);
+    if (url.pathname === "/history/prunes") return (request) => this.#answers.prune(request);
     return url.pathname === "/reload" ? (request) => this.#answers.reload(request) : undefined;
   }
 }
@@ -105,17 +140,27 @@ async function bodyOf(request: http.IncomingMessage): Promise<string> {
 }
 
 function query(url: URL): ListQuery {
-  const text = (name: string): string | undefined => url.searchParams.get(name) ?? undefined;
-  const limit = Number(text("limit") ?? LIMIT_DEFAULT);
-  const [lane, sender, recipientDomain] = [text("lane"), text("sender"), text("recipient-domain")];
+  const limit = Number(url.searchParams.get("limit") ?? LIMIT_DEFAULT);
   return {
     limit: Number.isInteger(limit) ? Math.min(Math.max(limit, 1), CONTROL.listedMax) : LIMIT_DEFAULT,
-    after: text("after"),
-    isHeld: text("held") === "true",
-    filter: {
-      ...(lane === undefined ? {} : { lane }),
-      ...(sender === undefined ? {} : { sender }),
-      ...(recipientDomain === undefined ? {} : { recipientDomain }),
-    },
+    after: text(url, "after"),
+    filter: filter(url),
   };
+}
+
+function countQuery(url: URL): CountQuery {
+  const action = QUEUE_ACTIONS.find((name) => name === url.searchParams.get("action"));
+  return { filter: filter(url), action, after: text(url, "after"), counted: text(url, "counted") };
+}
+
+function filter({ searchParams }: URL): SelectionTexts {
+  const found = SELECTION_KEYS.flatMap((key) => {
+    const value = searchParams.get(key);
+    return value === null ? [] : [[key, value] as const];
+  });
+  return Object.fromEntries(found);
+}
+
+function text(url: URL, name: string): string | undefined {
+  return url.searchParams.get(name) ?? undefined;
 }

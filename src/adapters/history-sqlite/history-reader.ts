@@ -11,11 +11,35 @@ export class HistoryReader {
     this.#folder = folder;
   }
 
+  /** All there is, oldest days first, so many entries at a time. */
+  *pages(limit: number): Generator<HistoryEntry[]> {
+    for (const name of daysIn(this.#folder)) yield* pagesOf(dayFile(this.#folder, name), limit);
+  }
+
   /** All that is known of a message, oldest first. `since` is when it was received. */
   find(id: string, since: Instant): HistoryEntry[] {
     return daysIn(this.#folder)
       .filter((name) => name >= dayOf(since))
       .flatMap((name) => entriesOf(dayFile(this.#folder, name), id));
+  }
+}
+
+/** All of a day, in short looks: its writer goes on meanwhile. */
+function* pagesOf(file: string, limit: number): Generator<HistoryEntry[]> {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    database.exec("PRAGMA busy_timeout = 5000");
+    const page = database.prepare(
+      "SELECT * FROM attempt WHERE (id, row, at, outcome) > (?, ?, ?, ?) ORDER BY id, row, at, outcome LIMIT ?",
+    );
+    for (let last: HistoryEntry | undefined; ;) {
+      const entries = page.all(last?.id ?? "", last?.row ?? 0, last?.at ?? 0, last?.outcome ?? "", limit).map(entryOf);
+      if (entries.length > 0) yield entries;
+      if (entries.length < limit) return;
+      last = entries.at(-1);
+    }
+  } finally {
+    database.close();
   }
 }
 

@@ -48,6 +48,8 @@ function entry(at: number, about: Partial<HistoryEntry> = {}): HistoryEntry {
   };
 }
 
+const LIMITS = { keptFor: HISTORY.keptFor, octetsMax: HISTORY.octetsMax };
+
 function days(): string[] {
   return fs.readdirSync(folder).filter((name) => name.endsWith(".db"));
 }
@@ -69,7 +71,7 @@ test("who reads makes nothing, also where there is no history yet", () => {
 
 test("days that are over go", () => {
   store.write([entry(NOON), entry(NOON + day)]);
-  store.retire(NOON + HISTORY.keptFor);
+  expect(store.retire(NOON + HISTORY.keptFor, LIMITS)).toMatchObject({ days: ["2026-11-21"], daysLeft: 1 });
   expect(days()).toEqual(["2026-11-22.db"]);
 });
 
@@ -77,11 +79,12 @@ test("too many octets: the oldest days go, the one that is written to stays", ()
   store.write([0, 1, 2, 3].map((n) => entry(NOON + n * day)));
   store.close();
   const octets = fs.statSync(path.join(folder, "2026-11-21.db")).size;
-  store.retire(NOON + 3 * day, 4 * octets);
+  const retire = (octetsMax: number): unknown => store.retire(NOON + 3 * day, { ...LIMITS, octetsMax });
+  retire(4 * octets);
   expect(days()).toHaveLength(4);
-  store.retire(NOON + 3 * day, 3 * octets - 1);
+  retire(3 * octets - 1);
   expect(days()).toEqual(["2026-11-23.db", "2026-11-24.db"]);
-  store.retire(NOON + 3 * day, 1);
+  retire(1);
   expect(days()).toEqual(["2026-11-24.db"]);
   store.write([entry(NOON + 3 * day + 1, { attempts: 2 })]);
   expect(new HistoryReader(folder).find(ID, NOON)).toHaveLength(2);

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { HISTORY } from "../../core/base/limits.ts";
-import type { Instant } from "../../core/base/time.ts";
+import type { Duration, Instant } from "../../core/base/time.ts";
 import type { HistoryEntry } from "../../ports/history.ts";
 import { dayFile, dayOf, daysIn } from "./days.ts";
 
@@ -25,6 +25,23 @@ const SCHEMA = `
 const INSERT = `
   INSERT OR IGNORE INTO attempt (id, row, attempts, outcome, at, recipient, sender, lane, host, reply, note, identity, subject, octets, received_at, transcript, arrival)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+interface HistoryLimits {
+  readonly keptFor: Duration;
+  readonly octetsMax: number;
+}
+
+/** What went, oldest first, and what is left. */
+interface Retired {
+  readonly days: readonly string[];
+  readonly octets: number;
+  readonly daysLeft: number;
+  readonly octetsLeft: number;
+}
+
+function sumOf(days: readonly { readonly octets: number }[]): number {
+  return days.reduce((sum, { octets }) => sum + octets, 0);
+}
 
 interface DayFile {
   readonly database: DatabaseSync;
@@ -57,14 +74,15 @@ export class HistoryStore {
   }
 
   /** Unlinks days that are over, and the oldest ones while all together have too many octets. */
-  retire(now: Instant, octetsMax: number = HISTORY.octetsMax): void {
-    const days = daysIn(this.#folder);
-    const kept = days.filter((name) => Date.parse(name) > now - HISTORY.keptFor);
-    let octets = 0;
-    for (const name of kept) octets += this.#octetsOf(name);
+  retire(now: Instant, { keptFor, octetsMax }: HistoryLimits): Retired {
+    const days = daysIn(this.#folder).map((name) => ({ name, octets: this.#octetsOf(name) }));
+    const kept = days.filter(({ name }) => Date.parse(name) > now - keptFor);
+    let octets = sumOf(kept);
     // The newest day is written to: it stays, whatever it has.
-    while (kept.length > 1 && octets > octetsMax) octets -= this.#octetsOf(kept.shift()!);
-    for (const name of days) if (!kept.includes(name)) this.#unlink(name);
+    while (kept.length > 1 && octets > octetsMax) octets -= kept.shift()!.octets;
+    const gone = days.filter((day) => !kept.includes(day));
+    for (const { name } of gone) this.#unlink(name);
+    return { days: gone.map(({ name }) => name), octets: sumOf(gone), daysLeft: kept.length, octetsLeft: octets };
   }
 
   #writeDay(name: string, entries: readonly HistoryEntry[]): void {

@@ -2,6 +2,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { STORE } from "../../core/base/limits.ts";
 import { type MessageId, timeOf } from "../../core/mail/message-id.ts";
 import type { Pause } from "../../core/queue/pause.ts";
+import type { Origin } from "../../core/queue/selection.ts";
 import type { QueuedDelivery, QueuedLane, QueuedMessage, QueueRecords } from "../../ports/queue-records.ts";
 import { DELIVERY_SPAN, deliveryRow } from "../../ports/store.ts";
 import { readPauses } from "./pauses.ts";
@@ -41,13 +42,15 @@ function message(found: Record<string, unknown>): QueuedMessage {
 export class QueueReader implements QueueRecords {
   readonly #database: DatabaseSync;
   readonly #message: StatementSync;
-  readonly #sender: StatementSync;
+  readonly #origin: StatementSync;
 
   constructor(file: string) {
     this.#database = new DatabaseSync(file, { readOnly: true });
     this.#database.exec("PRAGMA busy_timeout = 5000");
     this.#message = this.#database.prepare(`${MESSAGE} WHERE row = ?`);
-    this.#sender = this.#database.prepare("SELECT envelope ->> '$.from' AS sender FROM message WHERE row = ?");
+    this.#origin = this.#database.prepare(
+      "SELECT received_at AS at, envelope ->> '$.from' AS sender FROM message WHERE row = ?",
+    );
   }
 
   close(): void {
@@ -58,9 +61,9 @@ export class QueueReader implements QueueRecords {
     return this.#database.prepare(`${DELIVERY} WHERE row > ? ORDER BY row LIMIT ?`).all(row, limit).map(delivery);
   }
 
-  heldDeliveries(row: number, limit: number): QueuedDelivery[] {
+  standingDeliveries(standing: "held" | "in-hand", row: number, limit: number): QueuedDelivery[] {
     return this.#database
-      .prepare(`${DELIVERY} WHERE state = ${HELD} AND row > ? ORDER BY row LIMIT ?`)
+      .prepare(`${DELIVERY} WHERE state = ${standing === "held" ? HELD : IN_HAND} AND row > ? ORDER BY row LIMIT ?`)
       .all(row, limit)
       .map(delivery);
   }
@@ -78,9 +81,11 @@ export class QueueReader implements QueueRecords {
     return found === undefined ? undefined : message(found);
   }
 
-  senderOf(row: number): string {
-    const sender = this.#sender.get(row)?.["sender"];
-    return typeof sender === "string" ? sender : "";
+  originOf(row: number): Origin | undefined {
+    const found = this.#origin.get(row);
+    if (found === undefined) return undefined;
+    const sender = found["sender"];
+    return { from: typeof sender === "string" ? sender : "", receivedAt: found["at"] as number };
   }
 
   /**
@@ -96,6 +101,11 @@ export class QueueReader implements QueueRecords {
       this.#number(`SELECT row AS n FROM (${BEHIND}) WHERE id = ?`, start, STORE.lookedThroughMax, id) ??
       this.#number(`SELECT row AS n FROM (${BEFORE}) WHERE id = ?`, start, STORE.lookedThroughMax, id);
     return row === undefined ? undefined : this.message(row);
+  }
+
+  /** Rows of messages count up while a relay runs. */
+  newestMessage(): number {
+    return this.#number("SELECT max(row) AS n FROM message") ?? 0;
   }
 
   hasLane(lane: string): boolean {

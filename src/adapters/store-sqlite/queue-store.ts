@@ -207,14 +207,20 @@ export class SqliteQueueStore implements QueueStore {
     }
   }
 
-  /** Gives free pages at the end of the file back to the system, at most so many: moving them takes time and log. */
-  shrink(pagesMax: number): void {
+  /**
+   * Gives free pages at the end of the file back to the system, at most so many: moving them takes time and log. The file
+   * is shorter once the log is. Answers how many it gave.
+   */
+  shrink(pagesMax: number): number {
     try {
       const free = Number(this.#database.prepare("PRAGMA freelist_count").get()?.["freelist_count"]);
-      if (free <= STORE.freePagesKept) return;
-      this.#database.exec(`PRAGMA incremental_vacuum(${Math.min(pagesMax, free - STORE.freePagesKept)})`);
+      if (free <= STORE.freePagesKept) return 0;
+      const given = Math.min(pagesMax, free - STORE.freePagesKept);
+      this.#database.exec(`PRAGMA incremental_vacuum(${given})`);
+      return given;
     } catch (error) {
-      if (!mayPass(error)) throw error; // it is tried again
+      if (!mayPass(error)) throw error;
+      return 0; // it is tried again
     }
   }
 

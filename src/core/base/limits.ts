@@ -360,6 +360,8 @@ export const CONFIG_FILES = {
 export const RELOAD = {
   /** For the threads to get ready and to go by it: a thread that takes longer is stuck, and nothing is changed. */
   patience: 30 * second,
+  /** Keys of TLS tickets are good for this long: whoever gets hold of one reads no more than what was said by then. */
+  ticketLife: 1 * day,
   /** Looks at the files of certificates, which whoever renews them puts there without a word. */
   certificateLook: 10 * second,
 } as const;
@@ -419,11 +421,35 @@ export const HISTORY = {
   keptFor: 14 * day,
   /** Octets of all days; above it the oldest go, so that a flood of attempts does not take the disk from the queue. */
   octetsMax: 10 * GiB,
+  /** What a configuration may say: more is a slip of the hand. */
+  keptForMax: 3650 * day,
+  octetsMaxMax: 1_000_000 * GiB,
   retireEvery: 1 * hour,
   /** Rows of the outbox in one transaction: each has what one group commit ended. */
   rowsPerBatch: 100,
   /** Day files that are kept open to write: today, yesterday around midnight, one more for a clock that jumped. */
   openDaysMax: 3,
+} as const;
+
+/** A backup, in steps: each is a look at the store that is short, so that its log is emptied between them. */
+export const BACKUP = {
+  messagesPerStep: 500,
+  /** Messages with many recipients, or with much content, come in fewer a step. */
+  deliveriesPerStep: 5000,
+  /** So much content takes as long as a delivery. */
+  octetsPerDelivery: 4 * KiB,
+  entriesPerStep: 2000,
+} as const;
+
+/** What is known of how much comes and goes. */
+export const TRAFFIC = {
+  /** Latencies are of so many seconds. */
+  seconds: 60,
+  /** Rates are of so many. */
+  rateSeconds: 10,
+  /** Ends of the last ones may be on their way to history yet. */
+  settleSeconds: 2,
+  lookEvery: 1 * second,
 } as const;
 
 /** What `waypost trace` reads of a message that somebody names. */

@@ -127,5 +127,6 @@ export interface Config {
     readonly spool: string;
   };
   readonly isSoftBounce: boolean;
+  readonly history: { readonly keptFor: Duration; readonly octetsMax: number };
   readonly logs: { readonly level: EventLevel };
 }

@@ -43,6 +43,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   "retry.schedule": "[5m, 10m, 20m, 40m, 1h, 2h, 4h]",
   "retry.expire": "5d",
   "retry.delay_notice": "4h",
+  "history.keep": "14d",
   "sendmail.spool": "/var/spool/waypost",
   postmaster: "postmaster@example.com",
 };

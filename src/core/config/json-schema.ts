@@ -12,6 +12,8 @@ export function configJsonSchema(): Readonly<Record<string, unknown>> {
     unrepresentable: "any",
     override: ({ jsonSchema }) => {
       for (const word of OWN_WORDS) delete (jsonSchema as Record<string, unknown>)[word];
+      // A length of time that is parsed already is none as it is written.
+      if (jsonSchema.type === "string" && typeof jsonSchema.default !== "string") delete jsonSchema.default;
       if (jsonSchema.description === "") delete jsonSchema.description; // an entry of a list, which the list describes
     },
   });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ANY_SENDER } from "../policy/address-pattern.ts";
 import { FREE_TERMS } from "../routing/site-terms.ts";
 import type { Config } from "./config.ts";
+import { GiB } from "../base/limits.ts";
 import { day, hour, minute, second } from "../base/time.ts";
 import { DELIVERY_RETRY } from "../queue/backoff.ts";
 import { configPathText } from "./issue.ts";
@@ -80,6 +81,7 @@ describe("a valid configuration", () => {
       postmaster: undefined,
       retry: { schedule: DELIVERY_RETRY.schedule, expire: 5 * day, delayNotice: undefined },
       isSoftBounce: false,
+      history: { keptFor: 14 * day, octetsMax: 10 * GiB },
       logs: { level: "info" },
     });
   });

@@ -201,6 +201,7 @@ function toConfig(sections: ConfigSections): Config {
     },
     sendmail: { spool: sections.sendmail.spool ?? `${sections.data}/spool` },
     isSoftBounce: sections.soft_bounce,
+    history: { keptFor: sections.history.keep, octetsMax: sections.history.bytes },
     logs: sections.logs,
   };
 }

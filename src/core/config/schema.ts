@@ -2,8 +2,10 @@
 // concerns several keys at once is in checks.ts.
 
 import * as z from "zod";
-import { DNS, INBOUND, GiB, KiB, MiB, OUTBOUND, QUEUE, SESSIONS } from "../base/limits.ts";
+import { DNS, HISTORY, INBOUND, GiB, KiB, MiB, OUTBOUND, QUEUE, SESSIONS } from "../base/limits.ts";
+import { day } from "../base/time.ts";
 import {
+  duration,
   hostname,
   limit,
   listenerName,
@@ -19,7 +21,7 @@ import {
   words,
 } from "./fields.ts";
 import { egress, egressName, retry, route, siteKeys, smartHost, smartHostName } from "./schema-outbound.ts";
-import { parseDnsServer, parseListen } from "./values.ts";
+import { durationText, parseDnsServer, parseListen } from "./values.ts";
 
 export const OPEN_TO_EVERYONE = "I know what I am doing";
 
@@ -297,6 +299,28 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .meta(words({ description: "Bounds." })),
+  history: z
+    .strictObject({
+      keep: duration(1 * day, HISTORY.keptForMax, {
+        description:
+          "How long is known what became of a message. History has a file for each day (UTC); it goes once its day began longer ago than this.",
+        whenAbsent: durationText(HISTORY.keptFor),
+      }).default(HISTORY.keptFor),
+      bytes: z
+        .int()
+        .min(1 * MiB)
+        .max(HISTORY.octetsMaxMax)
+        .default(HISTORY.octetsMax)
+        .meta(
+          words({
+            description:
+              "Octets of all days together; above it the oldest days go, so that a flood of attempts does not take the disk from the queue. Today stays, whatever it has.",
+            whenAbsent: `${HISTORY.octetsMax} (${HISTORY.octetsMax / GiB} GiB)`,
+          }),
+        ),
+    })
+    .prefault({})
+    .meta(words({ description: "What became of messages: `waypost queue show ID` of one that is done." })),
   logs: z
     .strictObject({
       level: z

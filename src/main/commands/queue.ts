@@ -1,71 +1,54 @@
 // `waypost queue ...`, `waypost pause`, `waypost resume`
+import { SELECTION_KEYS, type SelectionTexts, fixAges, parseFilter } from "../../core/queue/selection.ts";
 import { printable } from "../../core/base/printable.ts";
-import type { QueueAction } from "../../core/queue/action.ts";
-import { type SelectionTexts, parseSelection } from "../../core/queue/selection.ts";
-import type {
-  ActionReport,
-  ActionRequest,
-  MessageReport,
-  PauseChange,
-  PauseRequest,
-  QueuePage,
-  Refusal,
-} from "../../engine/operator.ts";
+import type { MessageReport, PauseChange, PauseRequest, QueuePage, Refusal } from "../../engine/operator.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
-import { actionLines, messageLines, pauseLines, queueLines } from "../../surfaces/cli/pages.ts";
-import type { QueueCommands, QueueListOptions, SelectionOptions } from "../../surfaces/cli/queue-commands.ts";
+import { countLines, messageLines, pauseLines, queueLines } from "../../surfaces/cli/pages.ts";
+import type { FilterOptions, QueueCommands, QueueListOptions } from "../../surfaces/cli/queue-commands.ts";
 import { print } from "./print.ts";
+import { act } from "./queue-actions.ts";
+import { countQueue, filterParameters } from "./queue-count.ts";
 import { accepted, dataFolder, query, tell } from "./relay-of.ts";
 
-/** Until all of it is done: an action on many deliveries takes more than one request. */
-async function actOnQueue(folder: string, action: QueueAction, selection: SelectionTexts): Promise<ActionReport> {
-  let changed = 0;
-  let inHand = 0;
-  let hasMatch = false;
-  for (let after: string | undefined; ;) {
-    const request: ActionRequest = { action, selection, after, hasMatch };
-    const report = await tell<ActionReport>(folder, "/queue/actions", request);
-    changed += report.changed;
-    inHand += report.inHand;
-    ({ after, hasMatch } = report);
-    if (after === undefined) return { ...report, changed, inHand };
-  }
+function filterOf({ held, ...options }: FilterOptions & { readonly held?: boolean }): SelectionTexts {
+  if (held === true && (options.state ?? "held") !== "held")
+    throw new CommandFailure(`--held and --state ${options.state} exclude each other`, EXIT.usage);
+  const texts = SELECTION_KEYS.flatMap((key) => {
+    const text = key === "id" ? undefined : options[key];
+    return text === undefined ? [] : [[key, text] as const];
+  });
+  const filter: SelectionTexts = { ...Object.fromEntries(texts), ...(held === true ? { state: "held" } : {}) };
+  const parsed = parseFilter(filter, Date.now());
+  if ("wrong" in parsed) throw new CommandFailure(printable(parsed.wrong), EXIT.usage);
+  return fixAges(filter, Date.now());
 }
 
-function selectionOf(id: string | undefined, options: SelectionOptions): SelectionTexts {
-  const { recipient, lane, sender, recipientDomain, all } = options;
-  return {
-    ...(id === undefined ? {} : { id }),
-    ...(recipient === undefined ? {} : { recipient }),
-    ...(lane === undefined ? {} : { lane }),
-    ...(sender === undefined ? {} : { sender }),
-    ...(recipientDomain === undefined ? {} : { recipientDomain }),
-    ...(all === undefined ? {} : { all }),
-  };
-}
-
-function listPath({ limit, after, held, lane, sender, recipientDomain }: QueueListOptions): string {
-  const parameters = new URLSearchParams({ limit: String(limit) });
+async function list(options: QueueListOptions): Promise<void> {
+  const { limit, after } = options;
+  const filter = filterOf(options);
+  if (options.count === true) return await count(options, filter);
+  const parameters = filterParameters(filter);
+  parameters.set("limit", String(limit));
   if (after !== undefined) parameters.set("after", after);
-  if (held === true) parameters.set("held", "true");
-  if (lane !== undefined) parameters.set("lane", lane);
-  if (sender !== undefined) parameters.set("sender", sender);
-  if (recipientDomain !== undefined) parameters.set("recipient-domain", recipientDomain);
-  return `/queue?${parameters.toString()}`;
+  const answer = await query<QueuePage | Refusal>(options, `/queue?${parameters.toString()}`, (operator) =>
+    operator.list({ limit, after, filter }),
+  );
+  const page = accepted(answer!);
+  if (options.json === true) console.log(JSON.stringify(page));
+  else print(queueLines(page, Date.now(), Object.keys(filter).length > 0));
+}
+
+async function count(options: QueueListOptions, filter: SelectionTexts): Promise<void> {
+  const found = await countQueue(
+    async (path, request) => accepted((await query(options, path, (operator) => operator.count(request)))!),
+    filter,
+  );
+  if (options.json === true) console.log(JSON.stringify(found));
+  else print(countLines(found));
 }
 
 export const queueCommands: QueueCommands = {
-  async list(options) {
-    const { limit, after, held } = options;
-    const filter = selectionOf(undefined, options);
-    const answer = await query<QueuePage | Refusal>(options, listPath(options), (operator) =>
-      operator.list({ limit, after, isHeld: held === true, filter }),
-    );
-    const page = accepted(answer!);
-    const isFiltered = held === true || Object.keys(filter).length > 0;
-    if (options.json === true) console.log(JSON.stringify(page));
-    else print(queueLines(page, Date.now(), isFiltered));
-  },
+  list,
   async show(id, options) {
     const found = await query<MessageReport | undefined>(options, `/queue/${encodeURIComponent(id)}`, (operator) =>
       operator.show(id),
@@ -75,15 +58,7 @@ export const queueCommands: QueueCommands = {
     if (options.json === true) console.log(JSON.stringify(found));
     else print(messageLines(found, Date.now(), options.transcript === true));
   },
-  async act(action, id, options) {
-    const selection = selectionOf(id, options);
-    const parsed = parseSelection(selection);
-    if ("wrong" in parsed) throw new CommandFailure(printable(parsed.wrong), EXIT.usage);
-    const { changed, inHand, hasMatch, nearest } = await actOnQueue(await dataFolder(options), action, selection);
-    const done = { changed, inHand, hasMatch, ...(nearest === undefined ? {} : { nearest }) };
-    if (options.json === true) console.log(JSON.stringify({ action, ...done }));
-    else print(actionLines(action, done));
-  },
+  act,
   async pause(target, isPaused, options) {
     const request: PauseRequest = { target, isPaused };
     const change = await tell<PauseChange>(await dataFolder(options), "/pauses", request);

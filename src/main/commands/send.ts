@@ -3,6 +3,7 @@ import fs from "node:fs";
 import os from "node:os";
 import { hasHidden, printable } from "../../core/base/printable.ts";
 import { parseSmartHostUrl } from "../../core/config/values.ts";
+import type { Outcome } from "../../core/outbound/outcome.ts";
 import { parseMailbox } from "../../core/mail/path.ts";
 import { FREE_TERMS } from "../../core/routing/site-terms.ts";
 import type { SmartHost } from "../../core/routing/smart-host.ts";
@@ -10,6 +11,7 @@ import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import { outcomeLine } from "../../surfaces/cli/pages.ts";
 import type { SendOptions } from "../../surfaces/cli/send-commands.ts";
 import { sendTestMessage } from "../send.ts";
+import { print } from "./print.ts";
 import { errorText } from "./relay-of.ts";
 
 function readAuthority(file: string): string {
@@ -23,6 +25,15 @@ function readAuthority(file: string): string {
   if (!pem.includes("-----BEGIN CERTIFICATE-----"))
     throw new CommandFailure(`--tls-ca: ${file} holds no certificate in PEM`, EXIT.usage);
   return pem;
+}
+
+/** For programs: what became of a recipient, and the server's words for it. */
+function sentReport(recipient: string, outcome: Outcome): object {
+  const { kind, reply } = outcome;
+  const said = reply === undefined ? undefined : [reply.code, ...reply.lines].join(" ");
+  const cause = kind === "delivered" ? undefined : outcome.cause;
+  const detail = kind === "delivered" ? undefined : outcome.detail;
+  return { recipient, kind, reply: said, cause, detail };
 }
 
 export async function send(options: SendOptions): Promise<void> {
@@ -52,6 +63,8 @@ export async function send(options: SendOptions): Promise<void> {
   };
   const { from, to, subject } = options;
   const results = await sendTestMessage(site, { hostname: os.hostname(), from, to, subject });
-  for (const { recipient, outcome } of results) console.log(outcomeLine(recipient, outcome));
+  if (options.json === true)
+    console.log(JSON.stringify(results.map(({ recipient, outcome }) => sentReport(recipient, outcome))));
+  else print(results.map(({ recipient, outcome }) => outcomeLine(recipient, outcome)));
   if (results.some(({ outcome }) => outcome.kind !== "delivered")) process.exitCode = EXIT.failed;
 }

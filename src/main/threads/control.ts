@@ -9,17 +9,19 @@ import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { neededToAccept, spaceOf } from "../../adapters/system/space.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
-import { CONTROL } from "../../core/base/limits.ts";
+import { CONTROL, TRAFFIC } from "../../core/base/limits.ts";
 import type { Config } from "../../core/config/config.ts";
 import type { ControlToQueue, ControlToStore, QueueToControl, StoreToControl } from "../../engine/messages.ts";
-import { type ReloadAnswer, reloadRequest } from "../../engine/operator.ts";
+import { type PruneReport, type ReloadAnswer, pruneRequest, reloadRequest } from "../../engine/operator.ts";
 import { OperatorClient } from "../../engine/operator-client.ts";
 import { QueueView } from "../../engine/queue-view.ts";
 import { Questions } from "../../engine/questions.ts";
 import { QueueOperator } from "../../engine/queue-operator.ts";
 import { StoreOperator } from "../../engine/store-operator.ts";
+import { Traffic } from "../../engine/traffic.ts";
 import { Historian } from "../historian.ts";
 import { type ControlThreadData, dataPaths } from "../plan.ts";
+import { sessionsNow } from "../session-count.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function spaceOfRelay({ data, listeners }: Config): { readonly freeOctets: number; readonly neededOctets: number } {
@@ -28,7 +30,7 @@ function spaceOfRelay({ data, listeners }: Config): { readonly freeOctets: numbe
   return { freeOctets, neededOctets: Math.ceil(neededToAccept(totalOctets, messageOctetsMax)) };
 }
 
-function main({ plan, store, queue: queueThread }: ControlThreadData): void {
+function main({ plan, sessions, store, queue: queueThread }: ControlThreadData): void {
   let { config } = plan;
   const paths = dataPaths(config.data);
   const recorder = threadRecorder(plan);
@@ -36,10 +38,17 @@ function main({ plan, store, queue: queueThread }: ControlThreadData): void {
   const outbox = new OutboxReader(paths.queue);
   const queue = new QueueReader(paths.queue);
   const history = new HistoryStore(paths.history);
+  const traffic = new Traffic();
   const toStore = outletTo(store, plain<ControlToStore>());
   const historian = new Historian({
     outbox,
-    history,
+    history: {
+      write: (entries) => {
+        history.write(entries);
+        traffic.ended(entries, clock.now());
+      },
+      retire: (now) => history.retire(now, config.history),
+    },
     forget: (row) => toStore.say({ kind: "forget", row }),
     recorder,
     clock,
@@ -53,7 +62,10 @@ function main({ plan, store, queue: queueThread }: ControlThreadData): void {
     clock,
     space: () => spaceOfRelay(config),
   });
-  const view = new QueueView(operator, outletTo(queueThread, plain<ControlToQueue>()), clock);
+  const view = new QueueView(operator, outletTo(queueThread, plain<ControlToQueue>()), clock, () => ({
+    traffic: traffic.report(clock.now()),
+    sessions: sessionsNow(sessions),
+  }));
   listenTo(queueThread, plain<QueueToControl>(), (message) => view.fromQueue(message));
   const changes = new QueueOperator({
     queue,
@@ -65,14 +77,23 @@ function main({ plan, store, queue: queueThread }: ControlThreadData): void {
   });
   const reloads = new Questions<ReloadAnswer>(clock, CONTROL.reloadPatience);
   const answers: Answers = {
-    status: () => view.status(),
+    status: ({ hasActiveSites }) => view.status(hasActiveSites),
     list: (query) => view.list(query),
+    count: (query) => view.count(query),
     show: (id) => {
       historian.catchUp();
       return view.show(id);
     },
     act: (request) => changes.act(request),
     pause: (request) => changes.pause(request),
+    prune: (text) => {
+      const request = pruneRequest(text);
+      if ("refused" in request) return request;
+      const { octetsMax, keptFor } = config.history;
+      const pruned: PruneReport = history.retire(clock.now(), { octetsMax, keptFor: request.olderThan ?? keptFor });
+      recorder.record({ event: "history.pruned", days: pruned.days.length, octets: pruned.octets });
+      return pruned;
+    },
     reload: async (text) => {
       const request = reloadRequest(text);
       if ("refused" in request) return request;
@@ -84,8 +105,10 @@ function main({ plan, store, queue: queueThread }: ControlThreadData): void {
   );
   server.listen();
   historian.start();
+  const looking = setInterval(() => traffic.look(queue.newestMessage(), clock.now()), TRAFFIC.lookEvery);
   onOrder({
     stop: () => {
+      clearInterval(looking);
       historian.finish();
       server.close();
       // The store is the last that has the queue open, so that a stop in order leaves a database without a log beside it.

@@ -22,6 +22,7 @@ interface SpaceWatchParts {
 export class SpaceWatch {
   readonly #parts: SpaceWatchParts;
   readonly #reserve: Reserve;
+  #isShrinking = false;
   #store: SqliteQueueStore | undefined;
   #last: SpaceReport = { freeOctets: 0, mayAccept: true, mayDeliver: true };
   #isFirst = true;
@@ -58,11 +59,18 @@ export class SpaceWatch {
     if (isNew || this.#isFirst) this.#parts.tell(next);
     this.#last = next;
     this.#isFirst = false;
-    if (next.mayAccept) store.shrink(STORE.shrinkPages);
+    if (next.mayAccept) this.#shrink(store);
     else {
       store.shrink(STORE.shrinkPagesWhenLow);
       store.shortenLog(); // which is when the file gets shorter
     }
+  }
+
+  /** The log of a relay that has nothing more to write would keep the file as long as it was. */
+  #shrink(store: SqliteQueueStore): void {
+    const given = store.shrink(STORE.shrinkPages);
+    if (given === 0 && this.#isShrinking) store.shortenLog();
+    this.#isShrinking = given > 0;
   }
 
   /** A write met a full disk. */

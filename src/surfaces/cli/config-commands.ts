@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { addExample } from "./help.ts";
 import { configOption, dataOption, jsonOption, type JsonOptions } from "./options.ts";
 
 export interface ConfigOptions {
@@ -15,24 +16,25 @@ export interface ConfigCommands {
 
 export function addConfigCommands(program: Command, commands: ConfigCommands): void {
   const config = program.command("config").description("look at the configuration");
-  config
-    .command("check")
+  addExample(config.command("check"), "config check -c /etc/waypost/waypost.yaml")
     .description("say what is wrong with it, or that nothing is")
     .addOption(configOption())
     .addOption(jsonOption())
     .action(commands.check);
-  config
-    .command("diff")
+  addExample(config.command("diff"), "config diff")
     .description("what a reload would change in the relay that runs, and what needs a restart")
     .addOption(new Option("-c, --config <file>", "another file than the one that the relay goes by"))
     .addOption(dataOption())
     .addOption(jsonOption())
     .action(commands.diff);
-  config
-    .command("describe")
+  addExample(config.command("describe"), "config describe listeners.tls")
     .description("what a key does and takes, of a section, or of all")
     .argument("[key]", "as in the file: listeners.tls, smarthosts.NAME.url")
     .action(commands.describe);
-  config.command("schema").description("the JSON Schema of the file, for editors").action(commands.schema);
-  config.command("example").description("a file with every key and its words, to begin with").action(commands.example);
+  addExample(config.command("schema"), "config schema > waypost.schema.json")
+    .description("the JSON Schema of the file, for editors")
+    .action(commands.schema);
+  addExample(config.command("example"), "config example > waypost.yaml")
+    .description("a file with every key and its words, to begin with")
+    .action(commands.example);
 }

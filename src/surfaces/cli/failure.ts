@@ -9,22 +9,27 @@ export class CommandFailure extends Error {
 }
 
 export const EXIT = {
-  /** An argument is wrong. */
   usage: 64,
-  /** What came on standard input is wrong. */
   data: 65,
-  /** A recipient does not exist. */
   noUser: 67,
-  /** The relay does not run, or refused. */
   unavailable: 69,
-  /** It may do later: the disk is full. */
-  temporary: 75,
-  /** A bug. */
   software: 70,
-  /** The sender may not do this. */
+  temporary: 75,
   noPermission: 77,
-  /** The configuration is wrong, or there is none. */
   config: 78,
-  /** Not found, or not delivered. */
   failed: 1,
 } as const;
+
+/** For the reference. */
+export const EXIT_WORDS: Readonly<Record<keyof typeof EXIT, string>> = {
+  failed:
+    "What was asked for is not there (no such message), was not delivered (`send`), or the answer to a question was no.",
+  usage: "An argument is wrong, or `--yes` is missing where nobody can be asked.",
+  data: "Of `sendmail`: what came on standard input is wrong.",
+  noUser: "Of `sendmail`: a recipient was refused as unknown.",
+  unavailable: "The relay does not run, cannot be asked or refused, or its data folder cannot be read.",
+  software: "A bug.",
+  temporary: "It may do later: the disk is full, or the store does not answer.",
+  noPermission: "Of `sendmail`: sender or recipient are not permitted.",
+  config: "The configuration is wrong, or there is none.",
+};

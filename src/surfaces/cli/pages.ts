@@ -1,4 +1,4 @@
-import { MiB } from "../../core/base/limits.ts";
+import { CONTROL, MiB } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
 import { span } from "../../core/base/span.ts";
 import type { Instant } from "../../core/base/time.ts";
@@ -10,9 +10,12 @@ import type {
   DeliveryReport,
   MessageReport,
   PauseChange,
+  PruneReport,
   QueuePage,
   StatusReport,
 } from "../../engine/operator.ts";
+import { styled } from "./style.ts";
+import { counted, grouped, tableLines } from "./table.ts";
 
 // What the commands print for people. Everything that a peer may have said goes through `printable`.
 
@@ -35,7 +38,7 @@ export function queueLines(page: QueuePage, now: Instant, isFiltered = false): s
   if (page.deliveries.length === 0)
     return [page.after === undefined ? `${nothing}.` : `${nothing} so far. There is more: --after ${page.after}`];
   const lines = page.deliveries.flatMap((delivery) => [
-    `${delivery.id}  ${sender(delivery.from)} -> <${printable(delivery.recipient)}>  ${octetsText(delivery.octets)}, received ${when(delivery.receivedAt, now)}`,
+    `${styled("bold", delivery.id)}  ${sender(delivery.from)} -> <${printable(delivery.recipient)}>  ${octetsText(delivery.octets)}, received ${when(delivery.receivedAt, now)}`,
     `    ${standing(delivery, now)}`,
   ]);
   return page.after === undefined ? lines : [...lines, `There is more: --after ${page.after}`];
@@ -44,8 +47,9 @@ export function queueLines(page: QueuePage, now: Instant, isFiltered = false): s
 function standing(delivery: DeliveryReport, now: Instant): string {
   const lane = printable(delivery.lane);
   const text = delivery.text === "" ? "" : `: ${printable(delivery.text)}`;
-  if (delivery.state === "in hand") return `${lane}: ${printable(delivery.reason)}`; // may name servers
-  if (delivery.state === "held") return `${lane}: since ${when(delivery.at, now)}; ${delivery.reason}${text}`;
+  if (delivery.state === "in hand") return `${lane}: ${styled("cyan", printable(delivery.reason))}`; // may name servers
+  if (delivery.state === "held")
+    return `${lane}: since ${when(delivery.at, now)}; ${styled("yellow", delivery.reason)}${text}`;
   if (delivery.state === "cancelled") return `${lane}: ${CANCELLED} ${when(delivery.at, now)}`;
   if (delivery.state !== "waiting") return `${lane}: ${delivery.state} ${when(delivery.at, now)}${text}`;
   const attempts = attemptsText(delivery.attempts);
@@ -65,7 +69,7 @@ function dueText(at: Instant, now: Instant, isPaused: boolean): string {
 /** `hasTranscripts`: with what was said in each attempt. */
 export function messageLines(message: MessageReport, now: Instant, hasTranscripts: boolean): string[] {
   return [
-    `Message ${message.id}`,
+    styled("bold", `Message ${message.id}`),
     `  from      ${sender(message.from)}`,
     `  identity  ${printable(message.identity)}${message.client === "" ? "" : ` at ${printable(message.client)}`}`,
     `  subject   ${printable(message.subject)}`,
@@ -100,19 +104,19 @@ function attemptLines(attempt: DeliveryReport, hasTranscripts: boolean): string[
 export function statusLines(status: StatusReport, now: Instant): string[] {
   const oldest = status.oldest === undefined ? "" : `, the oldest received ${when(status.oldest, now)}`;
   return [
-    `waypost ${status.version} on ${status.hostname}, up ${span(now - status.startedAt)}`,
+    styled("bold", `waypost ${status.version} on ${status.hostname}, up ${span(now - status.startedAt)}`),
     ...status.listeners.map((listener) => `  listens on ${listener}`),
     `Queue: ${status.waiting} waiting, ${status.inHand} in hand${status.held === 0 ? "" : `, ${status.held} held`}${oldest}`,
     ...status.paused.map(
       ({ target, since }) =>
-        `Paused: ${printable(target)}, since ${when(since, now)}: waypost resume ${printable(target)}`,
+        `${styled("yellow", "Paused")}: ${printable(target)}, since ${when(since, now)}: waypost resume ${printable(target)}`,
     ),
     ...spaceLines(status),
     ...status.lanes.map(({ lane, waiting, wakeAt, blockedUntil }) => {
       const isExplained = status.sites?.some(({ site, block }) => site === lane && block !== undefined) === true;
       const again =
         isExplained || blockedUntil === undefined ? "" : `; one connection tries again ${when(blockedUntil, now)}`;
-      const blocked = blockedUntil === undefined ? "" : `, blocked${again}`;
+      const blocked = blockedUntil === undefined ? "" : `, ${styled("red", "blocked")}${again}`;
       const isPaused = status.paused.some(({ target }) => target === lane || target === "outbound");
       const wakes = blockedUntil !== undefined || wakeAt === undefined ? "" : `, ${dueText(wakeAt, now, isPaused)}`;
       return `  ${printable(lane)}: ${waiting} waiting${blocked}${wakes}`;
@@ -166,10 +170,10 @@ export function actionLines(
   action: QueueAction,
   { changed, inHand, hasMatch, nearest }: Omit<ActionReport, "after">,
 ): string[] {
-  const noted = inHand === 0 ? [] : [`${count(inHand)} in hand of the relay now: ${NOTED[action]}`];
+  const noted = inHand === 0 ? [] : [`${counted(inHand, "delivery")} in hand of the relay now: ${NOTED[action]}`];
   if (changed === 0 && inHand === 0)
     return [hasMatch ? `Nothing to ${action} there: ${NEEDLESS[action]}.` : noMatch(nearest)];
-  return [...(changed === 0 ? [] : [`${count(changed)} ${DONE[action]}`]), ...noted];
+  return [...(changed === 0 ? [] : [`${counted(changed, "delivery")} ${DONE[action]}`]), ...noted];
 }
 
 function noMatch(nearest: string | undefined): string {
@@ -177,8 +181,25 @@ function noMatch(nearest: string | undefined): string {
   return `Nothing in the queue is like that; nothing was changed.${meant}`;
 }
 
-function count(deliveries: number): string {
-  return deliveries === 1 ? "1 delivery" : `${deliveries} deliveries`;
+/** How much of the queue is like that; those lanes first where most is. */
+export interface QueueCount {
+  readonly deliveries: number;
+  readonly messages: number;
+  readonly lanes: readonly { readonly lane: string; readonly deliveries: number }[];
+}
+
+export function countText({ deliveries, messages, lanes }: QueueCount): string {
+  return `${counted(deliveries, "delivery")} of ${counted(messages, "message")} in ${counted(lanes.length, "lane")}`;
+}
+
+export function countLines(count: QueueCount): string[] {
+  const shown = count.lanes.slice(0, CONTROL.lanesShown);
+  const left = count.lanes.length - shown.length;
+  return [
+    countText(count),
+    ...tableLines(shown.map(({ lane, deliveries }) => [grouped(deliveries), printable(lane)])),
+    ...(left === 0 ? [] : [`  and ${counted(left, "more lane")}`]),
+  ];
 }
 
 export function pauseLines({ target, isPaused, isChange }: PauseChange): string[] {
@@ -186,10 +207,30 @@ export function pauseLines({ target, isPaused, isChange }: PauseChange): string[
   return [`${printable(target)}: ${isPaused ? "paused, also over restarts, until you resume it" : "resumed"}`];
 }
 
+export function pruneLines({ days, octets, daysLeft, octetsLeft }: PruneReport): string[] {
+  const left = `${counted(daysLeft, "day")} left, ${octetsText(octetsLeft)}`;
+  if (days.length === 0) return [`No day of history is that old: ${left}`];
+  const which = days.length === 1 ? days[0]! : `${days[0]!} to ${days.at(-1)!}`;
+  return [`${counted(days.length, "day")} of history removed (${which}), ${octetsText(octets)}; ${left}`];
+}
+
+export function backupLines(report: {
+  readonly folder: string;
+  readonly messages: number;
+  readonly deliveries: number;
+  readonly historyEntries: number;
+}): string[] {
+  const { folder, messages, deliveries, historyEntries } = report;
+  const queued = `${counted(deliveries, "delivery")} of ${counted(messages, "message")}`;
+  return [`${folder}: ${queued}, ${counted(historyEntries, "entry")} of history`];
+}
+
 function spaceLines({ freeOctets, neededOctets }: StatusReport): string[] {
   if (freeOctets >= neededOctets) return [];
   const mib = (octets: number): string => (octets / MiB).toFixed(0);
-  return [`Disk: ${mib(freeOctets)} MiB free; mail is refused with 452 until there are ${mib(neededOctets)} MiB`];
+  return [
+    `${styled("red", "Disk")}: ${mib(freeOctets)} MiB free; mail is refused with 452 until there are ${mib(neededOctets)} MiB`,
+  ];
 }
 
 export function sinkLines(

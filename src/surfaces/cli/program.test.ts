@@ -1,8 +1,31 @@
 import { Command } from "commander";
 import { expect, test, vi } from "vitest";
-import { type Commands, runProgram } from "./program.ts";
+import { type Commands, buildProgram, runProgram } from "./program.ts";
+import { allOf, treeOf } from "./tree.ts";
 
 const nothing = (): Promise<void> => Promise.resolve();
+
+type Called = (name: string) => (...given: unknown[]) => Promise<void>;
+
+function commandsOf(called: Called): Commands {
+  return {
+    version: "1.2.3",
+    relay: { start: nothing, tryMode: nothing, status: nothing, top: nothing, reload: nothing },
+    config: {
+      check: called("configCheck"),
+      diff: nothing,
+      describe: () => undefined,
+      schema: () => undefined,
+      example: () => undefined,
+    },
+    queue: { list: called("queueList"), show: nothing, act: called("queueAct"), pause: called("pause") },
+    backup: { backup: called("backup") },
+    history: { prune: called("historyPrune") },
+    send: { send: nothing },
+    trace: { trace: called("trace") },
+    sink: { list: (options) => void called("sinkList")(options), show: () => undefined },
+  };
+}
 
 /** What the command was called with, and the exit code that is due to the arguments. */
 async function ran(...args: string[]): Promise<{ readonly code: number | undefined; readonly calls: unknown[][] }> {
@@ -13,21 +36,7 @@ async function ran(...args: string[]): Promise<{ readonly code: number | undefin
       calls.push([name, ...given.filter((value) => !(value instanceof Command))]);
       return Promise.resolve();
     };
-  const commands: Commands = {
-    version: "1.2.3",
-    relay: { start: nothing, tryMode: nothing, status: nothing, reload: nothing },
-    config: {
-      check: called("configCheck"),
-      diff: nothing,
-      describe: (key) => void calls.push(["configDescribe", key]),
-      schema: () => undefined,
-      example: () => undefined,
-    },
-    queue: { list: called("queueList"), show: nothing, act: called("queueAct"), pause: called("pause") },
-    send: { send: nothing },
-    sink: { list: (options) => void calls.push(["sinkList", options]), show: () => undefined },
-    trace: { trace: called("trace") },
-  };
+  const commands = commandsOf(called);
   const silent = [vi.spyOn(process.stderr, "write"), vi.spyOn(process.stdout, "write")];
   for (const stream of silent) stream.mockReturnValue(true);
   try {
@@ -43,6 +52,12 @@ test.each([
   "queue",
   "queue list --limit x",
   "queue list --after foo",
+  "queue list --state parked",
+  "history",
+  "completion",
+  "completion powershell",
+  "history prune --older-than 1h",
+  "history prune --older-than x",
   "queue list --nope",
   "queue show",
   "send",
@@ -81,6 +96,26 @@ test("what is right reaches its command", async () => {
   expect(await ran("pause", "inbound")).toMatchObject({ calls: [["pause", "inbound", true, {}]] });
   expect(await ran("resume", "smarthost/a")).toMatchObject({ calls: [["pause", "smarthost/a", false, {}]] });
   expect(await ran("config", "check", "--json")).toMatchObject({ calls: [["configCheck", { json: true }]] });
+  expect(await ran("backup", "f", "--no-history")).toMatchObject({ calls: [["backup", "f", { history: false }]] });
+  const sevenDays = 7 * 24 * 3_600_000;
+  expect(await ran("history", "prune", "--older-than", "7d")).toMatchObject({
+    calls: [["historyPrune", { olderThan: sevenDays }]],
+  });
   expect(await ran("trace", "-", "--json")).toMatchObject({ calls: [["trace", "-", { json: true }]] });
   expect(await ran("sink", "list")).toMatchObject({ calls: [["sinkList", { data: "waypost-data/try" }]] });
+});
+
+test("every command says in its help how somebody types it, and takes what it shows there", () => {
+  const leaves = allOf(treeOf(buildProgram(commandsOf(() => nothing)))).filter(({ commands }) => commands.length === 0);
+  expect(leaves.length).toBeGreaterThan(15);
+  for (const { path, example } of leaves) expect(example?.startsWith(path), path).toBe(true);
+});
+
+test.each(
+  allOf(treeOf(buildProgram(commandsOf(() => nothing)))).flatMap(({ example }) =>
+    example === undefined ? [] : [example],
+  ),
+)("the example `waypost %s` is no wrong usage", async (example) => {
+  const words = example.replace(/ > .*/, "").match(/"[^"]*"|\S+/g) ?? [];
+  expect((await ran(...words.map((word) => word.replaceAll('"', "")))).code).toBeUndefined();
 });

@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import { addExample } from "./help.ts";
+import { jsonOption } from "./options.ts";
 
 export interface SendOptions {
   readonly server: string;
@@ -7,6 +9,7 @@ export interface SendOptions {
   readonly subject: string;
   readonly username?: string;
   readonly tlsCa?: string;
+  readonly json?: boolean;
 }
 
 export interface SendCommands {
@@ -14,8 +17,7 @@ export interface SendCommands {
 }
 
 export function addSendCommands(program: Command, commands: SendCommands): void {
-  program
-    .command("send")
+  addExample(program.command("send"), "send --to ann@example.com --server smtp://127.0.0.1:2525")
     .description("send a test message through a relay, and print what it says")
     .requiredOption("-t, --to <address...>", "recipients")
     .option("-f, --from <address>", "envelope sender", "waypost@localhost.localdomain")
@@ -23,5 +25,6 @@ export function addSendCommands(program: Command, commands: SendCommands): void 
     .option("--subject <text>", "subject of the message", "A test by waypost send")
     .option("-u, --username <name>", "log in; the password is read from WAYPOST_SEND_PASSWORD")
     .option("--tls-ca <file>", "PEM certificate of an authority to trust besides the system's")
+    .addOption(jsonOption())
     .action(commands.send);
 }

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { addExample } from "./help.ts";
 import { jsonOption, TRY_DATA } from "./options.ts";
 
 export interface SinkOptions {
@@ -14,14 +15,12 @@ const sinkDataOption = (): Option => new Option("-d, --data <folder>", "the data
 
 export function addSinkCommands(program: Command, commands: SinkCommands): void {
   const sink = program.command("sink").description("what the sink of try mode got");
-  sink
-    .command("list")
+  addExample(sink.command("list"), "sink list")
     .description("the last 100 messages")
     .addOption(sinkDataOption())
     .addOption(jsonOption())
     .action(commands.list);
-  sink
-    .command("show")
+  addExample(sink.command("show"), "sink show 0VbfQUpNXUfJly")
     .description("one message as it came")
     .argument("<id>", "the relay's, as it stands in Received and in the log, or the sink's own")
     .addOption(sinkDataOption())

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addExample } from "./help.ts";
 import { configOption, dataOption, jsonOption, type JsonOptions } from "./options.ts";
 
 export interface TraceCommands {
@@ -6,8 +7,7 @@ export interface TraceCommands {
 }
 
 export function addTraceCommand(program: Command, commands: TraceCommands): void {
-  program
-    .command("trace")
+  addExample(program.command("trace"), "trace 0VbfQUpNXUfJly")
     .description("the way of a message: of any by the header in a file, of one of ours by its ID")
     .argument("<what>", "FILE, - for standard input, or an ID as it stands in Received and in the log")
     .addOption(configOption())
