@@ -74,6 +74,8 @@ function endBySignals() {
     });
 }
 
+// A link to this file, /usr/sbin/sendmail.
+if (path.basename(process.argv[1] ?? "") === "sendmail") process.argv.splice(2, 0, "sendmail");
 // Node opens its inspector to whoever may send this signal; with a listener it does not.
 process.on("SIGUSR1", () => undefined);
 if (process.pid === 1) endBySignals();

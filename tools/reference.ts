@@ -4,6 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { configJsonSchema } from "../src/core/config/json-schema.ts";
 import { commandsPage } from "./reference/commands-page.ts";
 import { configurationPage } from "./reference/configuration-page.ts";
 import { eventsPage } from "./reference/events-page.ts";
@@ -20,6 +21,10 @@ export interface Page {
 export function pages(): readonly Page[] {
   return [
     { path: "docs/reference/configuration.md", text: configurationPage() },
+    {
+      path: "docs/reference/waypost.schema.json",
+      text: `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
+    },
     { path: "docs/reference/commands.md", text: commandsPage() },
     { path: "docs/reference/events.md", text: eventsPage() },
     { path: "docs/reference/replies.md", text: repliesPage() },

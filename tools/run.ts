@@ -21,6 +21,7 @@ const CHECK: readonly Step[] = [
   { name: "what is declared and not used", command: ["node", "tools/unused.ts"] },
   { name: "what is exported and not imported", command: ["knip", "--no-progress"] },
   { name: "reference pages", command: ["node", "tools/reference.ts", "--check"] },
+  { name: "keys and their tests", command: ["node", "tools/key-tests.ts"] },
   { name: "attacks and their tests", command: ["node", "tools/catalogue.ts"] },
   { name: "planted bugs still apply", command: ["node", "tools/planted.ts"] },
   { name: "unit tests", command: vitest("quick") },

@@ -37,6 +37,15 @@ export interface EventCatalogue {
   "control.failed": { readonly text: string; readonly retryMs: number };
   "history.failed": { readonly text: string; readonly retryMs: number | undefined };
   "listener.failed": { readonly listener: string; readonly text: string };
+  "spool.refused": {
+    readonly identity: string;
+    readonly from: string;
+    readonly recipients: number;
+    readonly reply: string;
+    readonly dsn: string;
+    readonly file: string | undefined;
+  };
+  "spool.failed": { readonly file: string | undefined; readonly text: string };
   "session.refused": {
     readonly listener: string;
     readonly client: string;
@@ -281,6 +290,28 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     fields: {
       text: "What the disk or the database said.",
       retryMs: "When it is tried again; absent where the relay stops.",
+    },
+  },
+  "spool.refused": {
+    level: "warn",
+    description:
+      "Recipients of a message that a user of this machine left in the spool were refused for good. Its sender is told; where that cannot be, the file is kept for you.",
+    fields: {
+      identity: "Whose it is: `local USER`.",
+      from: "The envelope sender.",
+      recipients: "How many were refused.",
+      reply: "What the first of them got.",
+      dsn: "Whether the sender was told, and if not, why.",
+      file: "Where it is kept; absent where the sender is told, or wanted no word of it.",
+    },
+  },
+  "spool.failed": {
+    level: "error",
+    description:
+      "A file of the spool cannot be taken: it is tried again, or kept in the spool's folder `dead`, where it is none that sendmail wrote.",
+    fields: {
+      file: "Its name, or where it is kept; absent where it is the spool that cannot be read.",
+      text: "What is wrong, or what the system said.",
     },
   },
   "listener.failed": {

@@ -6,7 +6,7 @@ import type { HeaderFacts } from "../core/mail/header.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import { type Mailbox, addressed, pathKey, pathText } from "../core/mail/path.ts";
 import { type StoredEnvelope, type StoredSession, storeOptions } from "../core/mail/stored.ts";
-import { protocolKeyword, receivedField } from "../core/mail/trace.ts";
+import { localReceivedField, protocolKeyword, receivedField } from "../core/mail/trace.ts";
 import { matches, patternText, subjectOf } from "../core/policy/address-pattern.ts";
 import { type Identity, identityText } from "../core/policy/identity.ts";
 import { type Route, type Way, wayFor } from "../core/routing/route.ts";
@@ -15,7 +15,7 @@ import { type Reply, permfail, tempfail } from "../core/smtp/reply.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
 import type { QueuePort } from "../ports/queue.ts";
-import { type Arrival, type NewDelivery, deliveryRow } from "../ports/store.ts";
+import { type Arrival, KNOWN, type NewDelivery, deliveryRow } from "../ports/store.ts";
 import type { TlsFacts } from "../ports/transport.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 
@@ -33,10 +33,14 @@ export interface Received {
   /** Name of the listener that it connected to. */
   readonly listener: string;
   readonly tls: TlsFacts | undefined;
+  /** The file of the spool that it was; undefined where it came from a client. */
+  readonly spooled?: string;
 }
 
 export type Acceptance =
   | { readonly kind: "accepted" }
+  /** The file of the spool was taken before, by a relay that was killed before it removed it: there is nothing to keep. */
+  | { readonly kind: "known" }
   | {
       readonly kind: "refused";
       readonly reason: "loop" | "header-too-long" | "storage-full" | "storage-failed" | "no-route";
@@ -87,18 +91,19 @@ function prefixOf(received: Received, hostname: string): string {
   const { transaction, id, receivedAt, tls, identity, clientAddress, header } = received;
   const { hello, envelope, recipients } = transaction;
   const sole = recipients.length === 1 ? recipients[0] : undefined;
-  const trace = receivedField({
-    hello: hello.client,
-    isExtended: hello.isExtended,
-    clientAddress,
-    hostname,
-    tls,
-    isAuthenticated: identity.kind === "credential",
-    isUtf8: envelope.smtpUtf8,
-    id,
-    at: receivedAt,
-    soleRecipient: sole === undefined ? undefined : pathText(sole.path),
-  });
+  const hop = { hostname, id, at: receivedAt, soleRecipient: sole === undefined ? undefined : pathText(sole.path) };
+  const trace =
+    identity.kind === "local"
+      ? localReceivedField(hop, identity.uid)
+      : receivedField({
+          ...hop,
+          hello: hello.client,
+          isExtended: hello.isExtended,
+          clientAddress,
+          tls,
+          isAuthenticated: identity.kind === "credential",
+          isUtf8: envelope.smtpUtf8,
+        });
   return `${trace}${addedFields(received, hostname)}${header.needsSeparator ? "\r\n" : ""}`;
 }
 
@@ -161,10 +166,11 @@ export class Acceptor {
     if (entries === undefined)
       return refused("no-route", tempfail(451, "4.3.5", "The routes changed while the message came; try again"));
     const { dispatcher, queue } = this.#parts;
-    const { id, receivedAt, content, facts } = received;
+    const { id, receivedAt, content, facts, spooled } = received;
     const { isInHand, places } = dispatcher.admits(
       content?.length ?? 0,
       entries.map(({ lanes }) => lanes),
+      spooled === undefined, // it may be in the store already
     );
     const envelope = storedEnvelope(received, this.#parts.hostname());
     const deliveries: NewDelivery[] = entries.map(({ recipient, options, priority }, at) => ({
@@ -180,9 +186,11 @@ export class Acceptor {
       envelope: JSON.stringify(envelope),
       content,
       deliveries,
+      ...(spooled === undefined ? {} : { spooled }),
     };
     try {
       const row = await queue.submit(arrival, isInHand);
+      if (row === KNOWN) return { kind: "known" };
       if (isInHand) {
         dispatcher.take({
           row,

@@ -264,7 +264,8 @@ export class Answers {
       this.#recordRefused(received, acceptance);
       return { kind: "refuse", reply: acceptance.reply };
     }
-    this.#recordAccepted(received);
+    if (acceptance.kind === "known") incoming.discard();
+    else this.#recordAccepted(received);
     return { kind: "accept", text: `Queued as ${received.id}` };
   }
 

@@ -87,9 +87,9 @@ export class Dispatcher implements CourierHandler, QueueListener {
   }
 
   /** Where an arrival begins that is about to be committed. */
-  admits(octets: number, recipients: readonly (readonly Lane[])[]): Admission {
+  admits(octets: number, recipients: readonly (readonly Lane[])[], mayStay = true): Admission {
     const isRoom = this.#inHand.hasRoom(octets, recipients.length);
-    const obstacle = !isRoom ? "no-memory" : this.#isStopping ? "queued" : undefined;
+    const obstacle = !isRoom ? "no-memory" : this.#isStopping || !mayStay ? "queued" : undefined;
     return admission(this.#openings, recipients, obstacle, this.#parts.clock.now());
   }
 

@@ -14,6 +14,7 @@ export interface ListenerRules extends AnswerRules {
   readonly hostname: string;
   readonly bareNewlines: BareNewlines;
   readonly messageOctetsMax: number;
+  readonly appendDomain?: string | undefined;
   readonly recipientsMax: number;
   readonly messagesPerConnectionMax: number;
 }
@@ -34,6 +35,7 @@ export function settingsOf(rules: ListenerRules, identity: Identity): SessionSet
     isImplicitTls: rules.tls === "implicit",
     bareNewlines: rules.bareNewlines,
     messageOctetsMax: rules.messageOctetsMax,
+    appendDomain: rules.appendDomain,
     recipientsMax: rules.recipientsMax,
     isTrusted: identity.kind !== "none",
     messagesMax: rules.messagesPerConnectionMax,

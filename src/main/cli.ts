@@ -1,16 +1,29 @@
 // The program: `waypost COMMAND`.
-import { runProgram } from "../surfaces/cli/program.ts";
 import { CommandFailure } from "../surfaces/cli/failure.ts";
 import { styled } from "../surfaces/cli/style.ts";
-import { commands } from "./commands.ts";
 import { followLauncher } from "./launcher.ts";
 
 followLauncher();
+const args = process.argv.slice(2);
 try {
-  const exitCode = await runProgram(commands, process.argv.slice(2));
+  const exitCode = args[0] === "sendmail" ? await sendmail(args.slice(1)) : await program(args);
   if (exitCode !== undefined) process.exitCode = exitCode;
 } catch (error) {
   if (!(error instanceof CommandFailure)) throw error;
   console.error(`${styled("red", "waypost:", process.stderr)} ${error.message}`);
   process.exitCode = error.exitCode;
+}
+
+/** Its arguments are its own. It is started a thousand times a day, and loads nothing that it does not need. */
+async function sendmail(of: readonly string[]): Promise<number> {
+  const command = await import("./commands/sendmail.ts");
+  return command.sendmail(of);
+}
+
+async function program(of: readonly string[]): Promise<number | undefined> {
+  const [{ runProgram }, { commands }] = await Promise.all([
+    import("../surfaces/cli/program.ts"),
+    import("./commands.ts"),
+  ]);
+  return runProgram(commands, of);
 }

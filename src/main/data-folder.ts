@@ -3,6 +3,7 @@ import fs from "node:fs";
 import type { ProcessUser } from "../adapters/system/process-user.ts";
 import { isDiskFull } from "../adapters/store-sqlite/disk-full.ts";
 import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
+import { makeSpool } from "../adapters/spool/make-spool.ts";
 import { makeFolder } from "../adapters/system/folder.ts";
 import { networkFileSystem } from "../adapters/system/space.ts";
 import { CONTROL } from "../core/base/limits.ts";
@@ -23,6 +24,18 @@ export function makeDataFolder(data: string, user: ProcessUser | undefined): voi
     throw new StartError(
       `the data folder ${data} belongs to user ${owner}, and \`user\` is ${user.name}: run chown -R ${user.uid}:${user.gid} ${data}`,
     );
+}
+
+/** Makes the spool of sendmail where it is not there. Throws `StartError` where it cannot be, or is not safe. */
+export function makeSpoolFolder(spool: string, user: ProcessUser | undefined): void {
+  let wrong: string | undefined;
+  try {
+    wrong = makeSpool(spool, user);
+  } catch (error) {
+    if (isDiskFull(error)) throw new DiskFullError(spool);
+    wrong = error instanceof Error ? error.message : String(error);
+  }
+  if (wrong !== undefined) throw new StartError(`the spool ${spool} (\`sendmail.spool\`) cannot be used: ${wrong}`);
 }
 
 /** Makes the data folder this process's alone. Throws `StartError` where it cannot be. */

@@ -8,7 +8,7 @@ import type { ReloadAnswer, ReloadRequest } from "../engine/operator.ts";
 import type { HandedSocket } from "../adapters/system/handed-sockets.ts";
 import { Privileges, type ProcessUser, findUser, isRoot, isUser } from "../adapters/system/process-user.ts";
 import type { Recorder } from "../ports/recorder.ts";
-import { makeDataFolder, takeDataFolder } from "./data-folder.ts";
+import { makeDataFolder, makeSpoolFolder, takeDataFolder } from "./data-folder.ts";
 import type {
   ControlThreadData,
   ListeningPlace,
@@ -59,6 +59,7 @@ export class Relay {
     const user = userToBecome(config);
     const plan = planFor(config, { version, isTerminal, startedAt: Date.now() }); // as root, who may read the keys
     makeDataFolder(config.data, user);
+    makeSpoolFolder(config.sendmail.spool, user);
     const privileges = user && new Privileges(user);
     privileges?.asUser();
     const relay = new Relay(options, plan, takeDataFolder(config.data), privileges);

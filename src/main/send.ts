@@ -1,10 +1,12 @@
 import { NetTransport } from "../adapters/net/transport.ts";
 import { SystemClock } from "../adapters/system/clock.ts";
 import { SystemEntropy } from "../adapters/system/entropy.ts";
-import { utf8 } from "../core/base/bytes.ts";
+import { isAscii, utf8 } from "../core/base/bytes.ts";
 import { InvariantError } from "../core/base/invariant.ts";
 import { dateTime } from "../core/base/time.ts";
+import type { Notify } from "../core/mail/envelope.ts";
 import { messageId } from "../core/mail/message-id.ts";
+import { type StoredEnvelope, storeOptions } from "../core/mail/stored.ts";
 import { Doubts } from "../core/outbound/doubts.ts";
 import type { Outcome } from "../core/outbound/outcome.ts";
 import type { SmartHost } from "../core/routing/smart-host.ts";
@@ -24,6 +26,16 @@ export interface TestMessage {
 /** One outcome a recipient. */
 export type SendResult = readonly { readonly recipient: string; readonly outcome: Outcome }[];
 
+/** A message that is in memory, with CR LF. */
+export interface WholeMessage extends Pick<StoredEnvelope, "from" | "isEightBit" | "isUtf8" | "ret" | "envelopeId"> {
+  readonly hostname: string;
+  readonly to: readonly string[];
+  /** Of every recipient. */
+  readonly notify?: Notify | undefined;
+  readonly subject: string;
+  readonly content: Uint8Array;
+}
+
 /** A short message is in memory: a machine without a folder for temporary files can send one, too. */
 const NO_FILES: ContentFiles = { create: noFile, open: noFile };
 
@@ -33,10 +45,8 @@ function noFile(): never {
 
 /** Sends a short message to a server the way the relay's couriers do. */
 export function sendTestMessage(site: SmartHost, message: TestMessage): Promise<SendResult> {
-  const clock = new SystemClock();
-  const entropy = new SystemEntropy();
-  const now = clock.now();
-  const id = messageId(now, entropy.octets(5));
+  const now = new SystemClock().now();
+  const id = messageId(now, new SystemEntropy().octets(5));
   const lines = [
     `From: <${message.from}>`,
     `To: ${message.to.map((to) => `<${to}>`).join(",\r\n\t")}`,
@@ -50,38 +60,50 @@ export function sendTestMessage(site: SmartHost, message: TestMessage): Promise<
     "",
   ];
   const content = utf8(lines.join("\r\n"));
-  const isUtf8 = content.some((octet) => octet > 0x7f);
-  const envelope = {
-    from: message.from,
-    identity: "",
-    client: "",
-    prefix: "",
-    isEightBit: isUtf8,
-    isUtf8,
-    subject: message.subject,
-  };
-  const load: Load = {
+  const isUtf8 = !isAscii(content);
+  return sendMessage(site, { ...message, content, isEightBit: isUtf8, isUtf8 });
+}
+
+function loadOf(message: WholeMessage, clock: SystemClock): Load {
+  const { from, to, notify, content, isEightBit, isUtf8, subject, ret, envelopeId } = message;
+  const now = clock.now();
+  return {
     message: {
-      id,
+      id: messageId(now, new SystemEntropy().octets(5)),
       receivedAt: now,
       octets: content.length,
-      envelope,
+      envelope: {
+        from,
+        identity: "",
+        client: "",
+        prefix: "",
+        isEightBit,
+        isUtf8,
+        subject,
+        ...(ret === undefined ? {} : { ret }),
+        ...(envelopeId === undefined ? {} : { envelopeId }),
+      },
       content,
       claimedFrom: undefined,
-      left: message.to.length,
+      left: to.length,
     },
     lane: "send",
     priority: "normal",
-    deliveries: message.to.map((recipient, row) => ({
+    deliveries: to.map((recipient, row) => ({
       row,
       recipient,
-      options: "",
+      options: storeOptions(notify === undefined ? {} : { notify }),
       priority: "normal" as const,
       attempts: 0,
       isTold: false,
       wish: "none" as const,
     })),
   };
+}
+
+/** Sends a message to a server, in one transaction, the way the relay's couriers do. */
+export function sendMessage(site: SmartHost, message: WholeMessage): Promise<SendResult> {
+  const clock = new SystemClock();
   return new Promise((resolve) => {
     let outcomes: readonly Outcome[] | undefined;
     const courier = new Courier(
@@ -104,7 +126,7 @@ export function sendTestMessage(site: SmartHost, message: TestMessage): Promise<
         gone: (_courier, failure) =>
           resolve(message.to.map((recipient, at) => ({ recipient, outcome: (outcomes?.[at] ?? failure)! }))),
       },
-      load,
+      loadOf(message, clock),
     );
     void courier;
   });

@@ -33,7 +33,12 @@ export interface Arrival {
   /** The content, or undefined where it is in the file of this id. */
   readonly content: Uint8Array | undefined;
   readonly deliveries: readonly NewDelivery[];
+  /** Names what it was made of in the spool. What that name was committed for before is not committed again. */
+  readonly spooled?: string;
 }
+
+/** The row of an arrival whose `spooled` was committed before. */
+export const KNOWN: MessageRow = 0;
 
 export interface NewDelivery {
   readonly lane: Lane;
@@ -63,6 +68,8 @@ export type Settlement =
       /** The sender heard of the delay. */
       readonly isTold: boolean;
     }
+  /** These files are in the spool: of others it need not be known any more that they were committed. */
+  | { readonly kind: "spool"; readonly names: readonly string[]; readonly entry: "" }
   /** It stays in hand; `entry` goes to history. */
   | { readonly kind: "note"; readonly entry: string }
   /** It stays in hand, and is tried in this lane next: also after a crash, because there it may have arrived (promise P3). */

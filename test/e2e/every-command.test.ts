@@ -105,6 +105,10 @@ test("every command does its work in a second terminal, for people and for progr
     expect((await run("reload")).output).toMatch(/waypost\.yaml: reloaded, no change\n$/);
     expect(await json("config", "check")).toMatchObject({ valid: true });
     expect((await run("config", "check")).output).toContain("waypost.yaml: valid");
+    expect((await run("config", "describe", "hostname")).output).toContain("required");
+    expect(JSON.parse((await run("config", "schema")).output)).toMatchObject({ type: "object" });
+    expect((await run("config", "example")).output).toContain("#hostname: relay.example.com");
+    expect(await run("sendmail", "-bd")).toMatchObject({ code: 69, errors: expect.stringContaining("waypost start") });
     // What try mode is not for takes a file that is named, or in its place.
     expect(await run("start")).toMatchObject({
       code: 78,

@@ -33,6 +33,7 @@ interface Draft {
   isTrusted: boolean;
   bareNewlines: BareNewlines;
   size: number;
+  appendDomain: string | undefined;
   recipients: number;
   messages: number;
   routes: string | undefined;
@@ -48,6 +49,7 @@ function fresh(): Draft {
     isTrusted: false,
     bareNewlines: "reject",
     size: 1_000_000,
+    appendDomain: undefined,
     recipients: 100,
     messages: 100,
     routes: undefined,
@@ -65,6 +67,7 @@ const WORDS: ReadonlyMap<string, (draft: Draft, value: string) => void> = new Ma
   ["trusted", (draft) => void (draft.isTrusted = true)],
   ["bare_newlines", (draft, value) => void (draft.bareNewlines = value as BareNewlines)],
   ["size", (draft, value) => void (draft.size = Number(value))],
+  ["append_domain", (draft, value) => void (draft.appendDomain = value)],
   ["recipients", (draft, value) => void (draft.recipients = Number(value))],
   ["messages", (draft, value) => void (draft.messages = Number(value))],
   ["routes", (draft, value) => void (draft.routes = value)],
@@ -89,6 +92,7 @@ export function testListener(words: string): TestListener {
       isTlsRequired: draft.isTlsRequired,
       bareNewlines: draft.bareNewlines,
       messageOctetsMax: draft.size,
+      appendDomain: draft.appendDomain,
       recipientsMax: draft.recipients,
       messagesPerConnectionMax: draft.messages,
       hasCredentials: draft.hasCredentials,

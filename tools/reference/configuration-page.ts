@@ -1,6 +1,9 @@
+import { basename } from "node:path";
 import { readFileSync } from "node:fs";
 import { VARIABLES, type Variable } from "../../src/adapters/config-file/variables.ts";
 import { describeConfig, type KeyRow, type KeySection } from "../../src/core/config/describe.ts";
+
+import { KEY_TESTS } from "../key-tests.ts";
 
 const EXAMPLE = new URL("../../examples/office.yaml", import.meta.url);
 
@@ -29,6 +32,9 @@ waypost.yaml:9:16: routes[0].deliver: there is no smart host of that name in sma
 - **\`file:PATH\`** as a \`password\` reads the password from a file that only its owner may read (\`chmod 600\`). One line end at the end
   is left out. What others may read is taken with a warning where a container runtime put it there: on a read-only mount, or under
   \`/run/secrets\`.
+- **An editor** that knows YAML checks and completes the file by [its schema](waypost.schema.json) (\`waypost config schema\`): with
+  \`# yaml-language-server: $schema=PATH\` as its first line. \`waypost config describe KEY\` is this page in a terminal,
+  \`waypost config example\` a file with every key to begin with.
 - **Paths** start at the folder of the configuration file.
 - **Address patterns**: \`user@example.com\` is one address, \`@example.com\` every address of the domain, \`@*.example.com\` every
   address of all domains below it. Upper and lower case are the same.
@@ -56,8 +62,15 @@ function cell(text: string): string {
   return text.replaceAll("|", "\\|").replaceAll("\n", " ");
 }
 
+/** A section has no effect but that of its keys. */
+function shownBy(key: string): string {
+  const [file] = KEY_TESTS[key] ?? [];
+  if (file === undefined) return "";
+  return ` [${basename(file, ".test.ts")}](../../${file})`;
+}
+
 function tableRow({ key, takes, whenAbsent, description }: KeyRow): string {
-  return `| \`${key}\` | ${cell(takes)} | ${whenAbsent === undefined ? "**required**" : cell(whenAbsent)} | ${cell(description)} |\n`;
+  return `| \`${key}\` | ${cell(takes)} | ${whenAbsent === undefined ? "**required**" : cell(whenAbsent)} | ${cell(description)}${shownBy(key)} |\n`;
 }
 
 function variableRow({ name, secondName, description, fallback, whenAbsent }: Variable): string {
@@ -67,7 +80,7 @@ function variableRow({ name, secondName, description, fallback, whenAbsent }: Va
 }
 
 function table(rows: readonly KeyRow[]): string {
-  return `| key | takes | without it | meaning |\n|---|---|---|---|\n${rows.map(tableRow).join("")}`;
+  return `| key | takes | without it | meaning, and where a test shows it |\n|---|---|---|---|\n${rows.map(tableRow).join("")}`;
 }
 
 function section({ row, rows }: KeySection): string {

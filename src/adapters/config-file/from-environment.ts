@@ -18,6 +18,7 @@ export interface FromEnvironment {
 const PLACES: readonly (readonly [key: RegExp, name: VariableName])[] = [
   [/^hostname/, "WAYPOST_HOSTNAME"],
   [/^data/, "WAYPOST_DATA"],
+  [/^sendmail/, "WAYPOST_SPOOL"],
   [/^listeners/, "WAYPOST_LISTEN"],
   [/senders/, "WAYPOST_SENDERS"],
   [/^access/, "WAYPOST_NETWORKS"],
@@ -129,6 +130,7 @@ export function configFromEnvironment(environment: EnvironmentValues, systemName
       credentials: tls === undefined ? [] : credentials(text, senders),
       smarthosts: { relayhost: smartHost(text) },
       routes: [{ deliver: "relayhost" }],
+      sendmail: given("spool", text("WAYPOST_SPOOL")),
     },
     errors: [...halfPairs(environment), ...loginTwice(text), ...loginWithoutTls(text)],
     warnings: warnOfHostname(text, systemName),

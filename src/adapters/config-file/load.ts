@@ -198,6 +198,7 @@ function withAbsolutePaths(config: Config, folder: string): Config {
   return {
     ...config,
     data: absolute(config.data),
+    sendmail: { spool: absolute(config.sendmail.spool) },
     listeners: listeners.map((listener) => ({
       ...listener,
       certificates: listener.certificates.map(({ certificate, key, at }) => ({

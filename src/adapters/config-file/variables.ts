@@ -90,6 +90,12 @@ export const VARIABLES = [
     file: "value",
   },
   {
+    name: "WAYPOST_SPOOL",
+    description: "Folder where `waypost sendmail` leaves mail while the relay is not there, as `sendmail.spool`.",
+    whenAbsent: "`spool` in the data folder",
+    file: "value",
+  },
+  {
     name: "WAYPOST_TLS_CERTIFICATE",
     description: "Path of the PEM file of the certificate, with its chain.",
     whenAbsent: "no listener has TLS",
@@ -106,7 +112,7 @@ export const VARIABLES = [
 export type VariableName = (typeof VARIABLES)[number]["name"];
 
 /** What the program itself reads, whatever the configuration is. */
-const OF_THE_PROGRAM = ["WAYPOST_CONFIG", "WAYPOST_SEND_PASSWORD", "WAYPOST_LAUNCHER"];
+const OF_THE_PROGRAM = ["WAYPOST_CONFIG", "WAYPOST_SEND_PASSWORD", "WAYPOST_SENDMAIL_SERVER", "WAYPOST_LAUNCHER"];
 /** What makes a configuration where there would be none. */
 const DECISIVE: ReadonlySet<string> = new Set(["WAYPOST_RELAYHOST", "WAYPOST_RELAYHOST_FILE", "WAYPOST_CONFIG"]);
 const PREFIX = "WAYPOST_";
@@ -159,9 +165,9 @@ export function slipsOfNames(environment: Environment): readonly string[] {
   return unknownVariables(slips);
 }
 
-/** A line for each variable that would be the configuration, were there no file. The image of a container sets WAYPOST_DATA. */
+/** A line for each variable that would be the configuration, were there no file. The image of a container sets WAYPOST_DATA; sendmail reads WAYPOST_SPOOL too. */
 export function variablesBeside(file: string, text: string, environment: Environment): readonly string[] {
-  return VARIABLES.filter(({ name }) => name !== "WAYPOST_DATA")
+  return VARIABLES.filter(({ name }) => name !== "WAYPOST_DATA" && name !== "WAYPOST_SPOOL")
     .flatMap(({ name }) => [name, `${name}_FILE`])
     .filter((name) => isSet(environment, name) && !text.includes(`\${${name}}`))
     .map((name) => `${name}: has no effect, for the configuration is ${file}; name the variable there, or unset it`);

@@ -5,7 +5,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, expect, test } from "vitest";
 import { messageId } from "../../core/mail/message-id.ts";
-import { type Arrival, type Claimed, type Settlement, deliveryRow } from "../../ports/store.ts";
+import { type Arrival, type Claimed, KNOWN, type Settlement, deliveryRow } from "../../ports/store.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { QueueReader } from "./queue-reader.ts";
 import { PRIORITIES, type Priority } from "../../core/queue/priority.ts";
@@ -413,4 +413,29 @@ test("of a claim each priority has its share, and the others what one has no use
     [[0, 0, 80], false],
     [[0, 0, 0], false],
   ]);
+});
+
+test("what was made of a file of the spool is committed once, also after a crash, until the file is gone", () => {
+  const at = folder();
+  const name = "0".repeat(41);
+  const spooled = (of: string): Arrival => ({ ...arrival(["a"]), spooled: of });
+  const { store } = open(at);
+  const [first, other, again] = store.commit([
+    { arrivals: [parked(spooled(name)), parked(arrival(["a"])), parked(spooled(name))], settlements: [] },
+  ]);
+  expect(first).toBeGreaterThan(0);
+  expect(other).toBeGreaterThan(0);
+  expect(again).toBe(KNOWN);
+  store.close();
+  const { store: next } = open(at);
+  const commit = (of: string): number => next.commit([{ arrivals: [parked(spooled(of))], settlements: [] }])[0]!;
+  expect(commit(name)).toBe(KNOWN);
+  expect(commit(`${name}/0`)).toBeGreaterThan(0); // the report about it
+  const there = (names: readonly string[]): void =>
+    void next.commit([{ arrivals: [], settlements: [{ kind: "spool", names, entry: "" }] }]);
+  there([name]);
+  expect([commit(name), commit(`${name}/0`)]).toEqual([KNOWN, KNOWN]);
+  there([]);
+  expect(commit(name)).toBeGreaterThan(0);
+  next.close();
 });

@@ -18,6 +18,7 @@ import {
   type Senders,
   type Settlement,
   DELIVERY_SPAN,
+  KNOWN,
   deliveryRow,
   messageRow,
 } from "../../ports/store.ts";
@@ -43,6 +44,8 @@ interface Statements {
   readonly insertDelivery: StatementSync;
   readonly insertUpload: StatementSync;
   readonly insertOutbox: StatementSync;
+  readonly insertSpooled: StatementSync;
+  readonly forgetSpooled: StatementSync;
   readonly finishDelivery: StatementSync;
   readonly parkDelivery: StatementSync;
   readonly moveDelivery: StatementSync;
@@ -61,6 +64,8 @@ function prepare(database: DatabaseSync): Statements {
     ),
     insertUpload: database.prepare("INSERT INTO upload (id, message) VALUES (?, ?)"),
     insertOutbox: database.prepare("INSERT INTO outbox (entries) VALUES (?)"),
+    insertSpooled: database.prepare("INSERT OR IGNORE INTO spooled (name) VALUES (?)"),
+    forgetSpooled: database.prepare("DELETE FROM spooled WHERE file NOT IN (SELECT value FROM json_each(?))"),
     finishDelivery: database.prepare("DELETE FROM delivery WHERE row = ?"),
     parkDelivery: database.prepare(PARK_DELIVERY),
     moveDelivery: database.prepare(`UPDATE delivery SET lane = ? WHERE row = ? AND state = ${IN_HAND}`),
@@ -261,6 +266,7 @@ export class SqliteQueueStore implements QueueStore {
       deliveries.length > 0 && deliveries.length <= QUEUE.deliveriesPerMessageMax,
       "a message has 1 to 4096 deliveries",
     );
+    if (arrival.spooled !== undefined && this.#do.insertSpooled.run(arrival.spooled).changes === 0) return KNOWN;
     const message = this.#nextMessage++;
     this.#do.insertMessage.run(
       message,
@@ -283,6 +289,7 @@ export class SqliteQueueStore implements QueueStore {
   #settle(settlement: Settlement, parking: Map<Lane, Parking>, touched: Set<MessageRow>): void {
     if (settlement.entry !== "") this.#entries.push(settlement.entry);
     if (settlement.kind === "note") return;
+    if (settlement.kind === "spool") return void this.#do.forgetSpooled.run(JSON.stringify(settlement.names));
     if (settlement.kind === "move") return void this.#do.moveDelivery.run(settlement.lane, settlement.row);
     if (settlement.kind === "finish") {
       this.#do.finishDelivery.run(settlement.row);

@@ -41,6 +41,11 @@ const MIGRATIONS: readonly string[] = [
    CREATE INDEX delivery_due ON delivery (lane, priority, due) WHERE state = 0;
    CREATE INDEX delivery_held ON delivery (state) WHERE state = 2;
    CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+  // What was taken from the spool and may be there still. `name` is the file's, or the file's with what was made of it.
+  `CREATE TABLE spooled (
+     name TEXT PRIMARY KEY,
+     file TEXT NOT NULL GENERATED ALWAYS AS (substr(name, 1, 41)) STORED
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 export const PARKED = 0;

@@ -25,7 +25,7 @@ test("the gateways of default routes, and of no other", () => {
 
 function warnings(networks: readonly string[], host: string, gateways: readonly string[] = []): readonly string[] {
   const listener = { name: "a", tls: "none", certificates: [], bareNewlines: "reject", isTlsRequired: false } as const;
-  const listeners = [{ ...listener, listen: { host, port: 25 }, messageOctetsMax: 1 }];
+  const listeners = [{ ...listener, listen: { host, port: 25 }, messageOctetsMax: 1, appendDomain: undefined }];
   const found = warnOfTranslation({ access: { networks, senders: ANY_SENDER }, listeners }, gateways);
   return found.map(({ path, message }) => `${configPathText(path)}: ${message}`);
 }

@@ -18,6 +18,23 @@ export function findUser(text: string, passwd = "/etc/passwd", group = "/etc/gro
   return { name: text, uid: Number(uid), gid: Number(gid) };
 }
 
+/** What people know a user of this machine by. */
+export interface UserWords {
+  /** Its login name, or its number where it has none. */
+  readonly login: string;
+  /** Its name in full; empty where the system has none. */
+  readonly name: string;
+}
+
+/** The first part of the field that has names, rooms and telephones (passwd(5)); `&` in it is the login name. */
+export function userWords(uid: number, passwd = "/etc/passwd"): UserWords {
+  const entry = entryOf(passwd, String(uid), 2);
+  if (entry === undefined) return { login: String(uid), name: "" };
+  const [login = "", , , , about = ""] = entry;
+  const name = about.split(",")[0]!.replaceAll("&", login.slice(0, 1).toUpperCase() + login.slice(1));
+  return { login, name };
+}
+
 function groupOf(file: string, text: string): string | undefined {
   return /^\d+$/.test(text) ? text : entryOf(file, text, 0)?.[2];
 }

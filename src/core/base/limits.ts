@@ -331,6 +331,23 @@ export const STORE = {
   spaceCheck: 1 * second,
 } as const;
 
+/** The spool of sendmail. */
+export const SPOOL = {
+  /** Recipients of one file: they are one transaction, whatever `limits.recipients_per_message` says. */
+  recipientsMax: 500,
+  /** Octets before the content: that many command lines, the longest there are. */
+  headOctetsMax: 2 * MiB,
+  /** How often the relay looks for files. */
+  look: 1 * second,
+  /** Files that one look takes, and how many of them at a time, so that they share group commits. */
+  perLook: 500,
+  together: 16,
+  /** A file that could not be taken for now is tried again after this. */
+  retry: 30 * second,
+  /** What nobody finished within this has no sender that waits: it was never said to be kept. */
+  unfinishedMax: 1 * day,
+} as const;
+
 /** Files that the configuration is read from: a wrong path may name anything, also /dev/zero. */
 export const CONFIG_FILES = {
   octetsMax: 1 * MiB,

@@ -34,6 +34,8 @@ export interface Listener {
   /** MAIL is refused before TLS stands. */
   readonly isTlsRequired: boolean;
   readonly messageOctetsMax: number;
+  /** What addresses without a domain get: A-labels. */
+  readonly appendDomain: string | undefined;
 }
 
 /** Paths of PEM files. */
@@ -119,6 +121,10 @@ export interface Config {
     readonly schedule: readonly Duration[];
     readonly expire: Duration;
     readonly delayNotice: DelayNotice;
+  };
+  readonly sendmail: {
+    /** Path of the spool. */
+    readonly spool: string;
   };
   readonly isSoftBounce: boolean;
   readonly history: { readonly keptFor: Duration; readonly octetsMax: number };

@@ -23,7 +23,7 @@ export interface KeySection {
 type Schema = z.core.$ZodType;
 
 /** The words may stand at any of the wrappings; the outermost wins. */
-function wordsOf(schema: Schema): Partial<KeyWords> {
+export function wordsOf(schema: Schema): Partial<KeyWords> {
   const own = (z.globalRegistry.get(schema) ?? {}) as Partial<KeyWords>;
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
     return { ...wordsOf(schema.def.innerType), ...own };

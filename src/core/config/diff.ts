@@ -14,7 +14,7 @@ export interface ConfigChange {
 }
 
 /** Keys that a relay goes by from its start to its end. */
-export const RESTART_KEYS = ["data", "threads", "user"] as const;
+export const RESTART_KEYS = ["data", "threads", "user", "sendmail"] as const;
 
 /** What names an entry of a list, so that it is the same entry at another place. */
 const NAMED_BY: ReadonlyMap<string, string> = new Map([
@@ -58,7 +58,7 @@ function change(place: string, key: string, before: unknown, after: unknown): Co
     kind,
     ...(before === undefined ? {} : { before: shownValue(key, before) }),
     ...(after === undefined ? {} : { after: shownValue(key, after) }),
-    needsRestart: RESTART_KEYS.some((fixed) => fixed === place),
+    needsRestart: RESTART_KEYS.some((fixed) => fixed === place || place.startsWith(`${fixed}.`)),
   };
 }
 

@@ -95,6 +95,7 @@ function toListener(section: ConfigSections["listeners"][number], at: number, tl
     bareNewlines: section.bare_newlines,
     isTlsRequired: section.require_tls,
     messageOctetsMax: section.max_message_bytes,
+    appendDomain: section.append_domain,
   };
 }
 
@@ -198,6 +199,7 @@ function toConfig(sections: ConfigSections): Config {
       expire: sections.retry.expire,
       delayNotice: sections.retry.delay_notice,
     },
+    sendmail: { spool: sections.sendmail.spool ?? `${sections.data}/spool` },
     isSoftBounce: sections.soft_bounce,
     history: { keptFor: sections.history.keep, octetsMax: sections.history.bytes },
     logs: sections.logs,

@@ -93,6 +93,12 @@ export const listener = z
           whenAbsent: `${INBOUND.messageOctetsMax} (${INBOUND.messageOctetsMax / MiB} MiB)`,
         }),
       ),
+    append_domain: text(hostname, {
+      description:
+        "Domain of addresses at MAIL and RCPT that have none, for programs that say `root`. `<postmaster>` and `<>` stay as they are, and so do header fields. `waypost sendmail` goes by it too.",
+      takes: "domain",
+      whenAbsent: "such addresses are refused",
+    }).optional(),
   })
   .meta(words({ description: "Where mail comes in. At least one." }));
 
@@ -242,6 +248,17 @@ export const configSchema = z.strictObject({
       }),
     ),
   retry,
+  sendmail: z
+    .strictObject({
+      spool: path({
+        description:
+          "Folder where `waypost sendmail` leaves mail while the relay is not there: for users other than the relay's own a folder that they can get to, such as `/var/spool/waypost`. The relay makes it, for everybody to put files into and nobody to look; it takes in what is there as coming from 127.0.0.1.",
+        takes: "path",
+        whenAbsent: "`spool` in the data folder, where only root and the relay's own user get to",
+      }).optional(),
+    })
+    .prefault({})
+    .meta(words({ description: "Mail of programs on this machine." })),
   soft_bounce: z
     .boolean()
     .default(false)

@@ -16,6 +16,8 @@ export interface SessionSettings {
   readonly isImplicitTls: boolean;
   readonly bareNewlines: BareNewlines;
   readonly messageOctetsMax: number;
+  /** What an address at MAIL or RCPT gets that has no domain; undefined where it is refused. */
+  readonly appendDomain?: string | undefined;
   readonly recipientsMax: number;
   /** The client is in a network that may relay. */
   readonly isTrusted: boolean;

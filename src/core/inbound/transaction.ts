@@ -12,12 +12,25 @@ function afterKeyword(argument: string, keyword: string): string | undefined {
     : undefined;
 }
 
+/**
+ * `<root>` as `<root@DOMAIN>`. The null reverse-path and `<postmaster>` have no domain on purpose (RFC 5321 section 4.5.1), and
+ * whatever is not a plain local part in brackets is left to the parser to refuse.
+ */
+function withDomain(text: string, domain: string | undefined): string {
+  if (domain === undefined) return text;
+  const [whole, localPart] = BARE.exec(text) ?? [];
+  if (whole === undefined || localPart!.toLowerCase() === "postmaster") return text;
+  return `<${localPart}@${domain}>${text.slice(whole.length)}`;
+}
+
+const BARE = /^<([^\s<>@"\\]+|"(?:[^"\\]|\\.)*")>(?=[ \t]|$)/;
+
 export function runMail(machine: Machine, phase: PhaseOf<"ready">, argument: string): void {
   if (machine.messages >= machine.settings.messagesMax && !machine.isTrusted)
     return machine.end(tempfail(421, "4.7.0", "Enough messages on this connection"));
   const text = afterKeyword(argument, "FROM:");
   if (text === undefined) return machine.fail("MAIL", permfail(501, "5.5.4", "Say MAIL FROM:<address>"));
-  const parsed = parseReversePath(text);
+  const parsed = parseReversePath(withDomain(text, machine.settings.appendDomain));
   if (parsed.kind === "malformed")
     return machine.fail("MAIL", permfail(501, parsed.isSyntax ? "5.5.4" : "5.1.7", `Bad sender: ${parsed.why}`));
   const parameters = parseMailParameters(parsed.rest);
@@ -57,7 +70,7 @@ export function runRcpt(machine: Machine, transaction: Transaction, argument: st
     return machine.refuse("RCPT", permfail(503, "5.5.1", "Content was begun; no more recipients"));
   const text = afterKeyword(argument, "TO:");
   if (text === undefined) return machine.refuse("RCPT", permfail(501, "5.5.4", "Say RCPT TO:<address>"));
-  const parsed = parseForwardPath(text);
+  const parsed = parseForwardPath(withDomain(text, machine.settings.appendDomain));
   if (parsed.kind === "malformed")
     return machine.refuse("RCPT", permfail(501, parsed.isSyntax ? "5.5.4" : "5.1.3", `Bad recipient: ${parsed.why}`));
   if (isHere(parsed.path))

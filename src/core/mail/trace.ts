@@ -48,6 +48,17 @@ export function ownReceivedField({ hostname, id, at }: Pick<Hop, "hostname" | "i
   return `Received: by ${hostname} (Waypost) id ${id};\r\n\t${dateTime(at)}\r\n`;
 }
 
+/** The trace field of a message that a user of this machine left in the spool, as Postfix writes it. */
+export function localReceivedField(hop: Pick<Hop, "hostname" | "id" | "at" | "soleRecipient">, uid: number): string {
+  const recipient = forClause(hop.soleRecipient);
+  return `Received: by ${hop.hostname} (Waypost, from userid ${uid})\r\n\tid ${hop.id}${recipient.map((text) => `\r\n\t${text}`).join("")};\r\n\t${dateTime(hop.at)}\r\n`;
+}
+
+/** The clause may be left out, and an address must not be folded. */
+function forClause(soleRecipient: string | undefined): string[] {
+  return soleRecipient !== undefined && soleRecipient.length <= FOR_CHARACTERS_MAX ? [`for <${soleRecipient}>`] : [];
+}
+
 /**
  * The trace field of RFC 5321 section 4.4, with CR LF, folded. All its parts are checked before they come here: nothing
  * in it can end a line.
@@ -58,8 +69,6 @@ export function receivedField(hop: Hop): string {
     `by ${hop.hostname} (Waypost) with ${protocolKeyword(hop)} id ${hop.id}`,
   ];
   if (hop.tls !== undefined) lines.push(tlsComment(hop.tls));
-  // The clause may be left out, and an address must not be folded.
-  if (hop.soleRecipient !== undefined && hop.soleRecipient.length <= FOR_CHARACTERS_MAX)
-    lines.push(`for <${hop.soleRecipient}>`);
+  lines.push(...forClause(hop.soleRecipient));
   return `${lines.join("\r\n\t")};\r\n\t${dateTime(hop.at)}\r\n`;
 }

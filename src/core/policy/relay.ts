@@ -69,13 +69,14 @@ function strangerVerdict(facts: SessionFacts): Verdict {
   }
 }
 
-/** The answer to MAIL. Whoever may relay may do so from some addresses: a credential's own, or those of all trusted networks. */
+/** The answer to MAIL. Whoever may relay may do so from some addresses: a credential's own, or those of all trusted networks, which local users share. */
 export function senderVerdict(identity: Identity, reversePath: ReversePath, facts: SessionFacts): Verdict {
   if (facts.isTlsRequired && !facts.isTls) return TLS_REQUIRED;
   switch (identity.kind) {
     case "none":
       return identity.wasRevoked === true ? REVOKED : strangerVerdict(facts);
     case "network":
+    case "local":
     case "credential": {
       const subject = subjectOf(reversePath);
       return identity.senders.some((pattern) => matches(pattern, subject)) ? ACCEPT : SENDER_NOT_PERMITTED;

@@ -21,7 +21,8 @@ type Reader<T> = (value: string | undefined, draft: Draft<T>, isUtf8: boolean) =
 
 const wrong = (what: string): string => what;
 
-function readNotify(value: string | undefined): Notify | undefined {
+/** Undefined where it is no value of NOTIFY (RFC 3461 section 4.1). */
+export function readNotify(value: string | undefined): Notify | undefined {
   const words = value?.toLowerCase().split(",") ?? [];
   if (words.length === 1 && words[0] === "never") return "never";
   const known = ["success", "failure", "delay"] as const;

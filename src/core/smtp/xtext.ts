@@ -15,3 +15,8 @@ export function decodeXtext(text: string): string | undefined {
   }
   return decoded;
 }
+
+/** RFC 3461 section 4. `text` is ASCII. */
+export function encodeXtext(text: string): string {
+  return text.replace(/[^!-*,-<>-~]/g, (c) => `+${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);
+}

@@ -4,7 +4,12 @@ import { type Config, listenText } from "../../core/config/config.ts";
 import { issue } from "../../core/config/issue.ts";
 import type { StatusReport } from "../../engine/operator.ts";
 import type { ConfigCommands, ConfigOptions } from "../../surfaces/cli/config-commands.ts";
-import { EXIT } from "../../surfaces/cli/failure.ts";
+import { printable } from "../../core/base/printable.ts";
+import { exampleFile } from "../../core/config/example-file.ts";
+import { configJsonSchema } from "../../core/config/json-schema.ts";
+import { describeLines, keyLike } from "../../surfaces/cli/config-page.ts";
+import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
+import { print } from "./print.ts";
 import { checkFree, takenText } from "../ports.ts";
 import { PortTakenError, StartError } from "../start-error.ts";
 import { configDiff } from "./reload.ts";
@@ -71,4 +76,20 @@ async function ownListeners(data: string): Promise<readonly string[]> {
   return status?.listeners ?? [];
 }
 
-export const configCommands: ConfigCommands = { check, diff: configDiff };
+function describe(key: string | undefined): void {
+  const lines = describeLines(key);
+  if (lines !== undefined) return print(lines);
+  const near = keyLike(key ?? "");
+  const meant = near === undefined ? "`waypost config describe` shows all" : `did you mean ${near}?`;
+  throw new CommandFailure(`there is no key ${printable(key ?? "", 80)}; ${meant}`, EXIT.usage);
+}
+
+function schema(): void {
+  console.log(JSON.stringify(configJsonSchema(), null, 2));
+}
+
+function example(): void {
+  process.stdout.write(exampleFile());
+}
+
+export const configCommands: ConfigCommands = { check, diff: configDiff, describe, schema, example };

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import net from "node:net";
 import type { ServerTls } from "../../adapters/net/socket.ts";
 import { serverContexts } from "../../adapters/net/tls-context.ts";
-import { INBOUND_TIME, SESSIONS } from "../../core/base/limits.ts";
+import { INBOUND_TIME, SESSIONS, SPOOL } from "../../core/base/limits.ts";
 import { type Listener, listenText } from "../../core/config/config.ts";
 import type { ListenerRules } from "../../engine/reception.ts";
 import type { ListeningPlace, RelayPlan } from "../plan.ts";
@@ -169,6 +169,7 @@ function termsOf(plan: RelayPlan, at: number, count: SessionCount): ListenerTerm
       isTlsRequired: listener.isTlsRequired,
       bareNewlines: listener.bareNewlines,
       messageOctetsMax: listener.messageOctetsMax,
+      appendDomain: listener.appendDomain,
       recipientsMax: recipientsPerMessage,
       messagesPerConnectionMax: messagesPerConnection,
       hasCredentials: config.credentials.length > 0,
@@ -176,6 +177,21 @@ function termsOf(plan: RelayPlan, at: number, count: SessionCount): ListenerTerm
     tls: listener.tls === "none" ? undefined : tlsOf(plan, at, listener),
     count,
     isUnderStress: () => count.sessions > sessionsPerListener * SESSIONS.stressShare,
+  };
+}
+
+/** What mail of the spool has to keep to: what the most liberal listener would take, and a file is one message. */
+export function spoolRules({ hostname, listeners }: RelayPlan["config"]): ListenerRules {
+  return {
+    name: "spool",
+    hostname,
+    tls: "none",
+    isTlsRequired: false,
+    bareNewlines: "reject",
+    messageOctetsMax: Math.max(...listeners.map(({ messageOctetsMax }) => messageOctetsMax)),
+    recipientsMax: SPOOL.recipientsMax,
+    messagesPerConnectionMax: 1,
+    hasCredentials: false,
   };
 }
 

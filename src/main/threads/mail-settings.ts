@@ -57,6 +57,14 @@ export class MailSettings {
     return { kind: "network", network, senders: this.plan.config.access.senders };
   }
 
+  /** A user of this machine may what a client on it may: a message is not taken because the relay was down, nor refused for it. */
+  localIdentity(user: string, uid: number): Identity {
+    const here = [LOOPBACK_4, LOOPBACK_6]
+      .map((address) => this.identityAt(address))
+      .find(({ kind }) => kind !== "none");
+    return here?.kind === "network" ? { kind: "local", user, uid, senders: here.senders } : { kind: "none" };
+  }
+
   sendersOf(username: string): Credential["senders"] {
     return this.#credentials.get(username)?.senders ?? [];
   }
@@ -65,6 +73,7 @@ export class MailSettings {
   review(identity: Identity, address: string, before: MailSettings): Identity {
     switch (identity.kind) {
       case "none":
+      case "local": // of one message, and over with it
         return identity;
       case "network": {
         const found = this.identityAt(address);
@@ -83,6 +92,8 @@ export class MailSettings {
   }
 }
 
+const LOOPBACK_4 = "127.0.0.1";
+const LOOPBACK_6 = "::1";
 const REVOKED: Identity = { kind: "none", wasRevoked: true };
 
 /** Of plain data. */

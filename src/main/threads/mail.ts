@@ -2,11 +2,13 @@
 import type net from "node:net";
 import { workerData } from "node:worker_threads";
 import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
+import { SpoolFolder } from "../../adapters/spool/spool-folder.ts";
 import { plainAddress } from "../../adapters/net/networks.ts";
 import { acceptSocket, acceptTlsSocket } from "../../adapters/net/socket.ts";
 import { NetTransport } from "../../adapters/net/transport.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { SystemEntropy } from "../../adapters/system/entropy.ts";
+import { userWords } from "../../adapters/system/process-user.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
 import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
 import { unreachable } from "../../core/base/invariant.ts";
@@ -22,6 +24,7 @@ import { ClockWatch } from "../../engine/clock-watch.ts";
 import { Dispatcher } from "../../engine/dispatcher.ts";
 import type { MailToQueue, QueueToMail, StoreToMail } from "../../engine/messages.ts";
 import { Notifier } from "../../engine/notifier.ts";
+import { Pickup } from "../../engine/pickup.ts";
 import { QueueClient } from "../../engine/queue-client.ts";
 import { Reception, type ReceptionParts } from "../../engine/reception.ts";
 import type { SpaceReport } from "../../ports/store.ts";
@@ -29,7 +32,7 @@ import type { ContentFiles } from "../../ports/content.ts";
 import type { CredentialVerdict } from "../../ports/credentials.ts";
 import type { Recorder } from "../../ports/recorder.ts";
 import { type ListeningPlace, type MailThreadData, type RelayPlan, dataPaths } from "../plan.ts";
-import { Listening, type ListenerTerms } from "./listening.ts";
+import { Listening, type ListenerTerms, spoolRules } from "./listening.ts";
 import { MailSettings } from "./mail-settings.ts";
 import { lanesOf } from "./next-hops.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
@@ -47,6 +50,10 @@ class MailThread {
   readonly #ages: ClockWatch;
   readonly #parts: Omit<ReceptionParts, "isUnderStress">;
   readonly #listening: Listening;
+  readonly #notifier: Notifier;
+  /** One thread takes from the spool, from the first plan on. */
+  readonly #pickup: Pickup | undefined;
+  #isPickingUp = false;
   readonly #sessions = new Map<Reception, string>(); // with their clients' addresses
   #settings: MailSettings;
   #prepared: MailSettings | undefined;
@@ -67,8 +74,10 @@ class MailThread {
       outletTo(data.store, COMMIT),
       outletTo(data.queue, plain<MailToQueue>()),
     );
+    this.#notifier = this.#newNotifier();
     this.#dispatcher = this.#newDispatcher();
     this.#parts = this.#receptionParts();
+    this.#pickup = data.index === 0 ? this.#newPickup(plan) : undefined;
     this.#listening = new Listening({
       isFirst: data.index === 0,
       sessions: data.sessions,
@@ -106,6 +115,8 @@ class MailThread {
     for (const [session, address] of this.#sessions)
       session.review((identity) => settings.review(identity, address, before));
     this.#dispatcher.renew();
+    if (!this.#isPickingUp) this.#pickup?.start();
+    this.#isPickingUp = true;
   }
 
   abandon(): void {
@@ -118,6 +129,7 @@ class MailThread {
     this.#isStopping = true;
     const deadline = this.#clock.monotonic() + STOP.drain;
     this.#listening.close();
+    await this.#pickup?.stop();
     const quiet = this.#dispatcher.stop();
     const hurry = this.#clock.after(STOP.hurry, () => this.#dispatcher.hurry());
     while (this.#sessions.size > 0 && this.#clock.monotonic() < deadline) {
@@ -223,22 +235,38 @@ class MailThread {
       smartHost: (name, egress) => this.#settings.nextHops.smartHost(name, egress),
       exchangerTerms: (egress) => this.#settings.nextHops.exchangerTerms(egress),
       lanesOf: (from, recipient) => lanesOf(this.#config.routes, from, recipient),
-      notifier: new Notifier({
-        clock: this.#clock,
-        entropy: this.#entropy,
-        recorder: this.#recorder,
-        files: this.#files,
-        terms: () => {
-          const { hostname, postmaster, retry } = this.#config;
-          return { hostname, postmaster, delayNotice: retry.delayNotice };
-        },
-        routes: () => this.#config.routes,
-      }),
+      notifier: this.#notifier,
       ages: this.#ages,
       policy: () => {
         const { retry, isSoftBounce } = this.#config;
         return { schedule: retry.schedule, jitter: DELIVERY_RETRY.jitter, expire: retry.expire, isSoftBounce };
       },
+    });
+  }
+
+  #newNotifier(): Notifier {
+    return new Notifier({
+      clock: this.#clock,
+      entropy: this.#entropy,
+      recorder: this.#recorder,
+      files: this.#files,
+      terms: () => {
+        const { hostname, postmaster, retry } = this.#config;
+        return { hostname, postmaster, delayNotice: retry.delayNotice };
+      },
+      routes: () => this.#config.routes,
+    });
+  }
+
+  #newPickup({ config }: RelayPlan): Pickup {
+    return new Pickup({
+      spool: new SpoolFolder(config.sendmail.spool, (uid) => userWords(uid).login),
+      queue: this.#client,
+      recorder: this.#recorder,
+      notifier: this.#notifier,
+      reception: { ...this.#parts, isUnderStress: () => false },
+      rules: () => spoolRules(this.#config),
+      identityOf: (user, uid) => this.#settings.localIdentity(user, uid),
     });
   }
 

@@ -54,3 +54,31 @@ test("next hops are shown what the egress says, and their own where it says noth
     undefined,
   ]);
 });
+
+test("every bound and every appearance of a smart host, and of delivery by MX, is the one that its key says", () => {
+  const keys = {
+    connections: 2,
+    connections_per_minute: 3,
+    messages_per_minute: 4,
+    messages_per_connection: 5,
+    ehlo: "shown.example",
+    family: "ipv6",
+  };
+  const parsed = parseConfig({
+    hostname: "relay.example",
+    data: "./data",
+    listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
+    smarthosts: { a: { url: "smtp://a.example", ...keys }, b: { url: "smtp://b.example", source: "192.0.2.1" } },
+    delivery: { ...keys, source: "2001:db8::9" },
+    egress: { bulk: { family: "ipv4" } },
+    routes: [{ deliver: ["a", "b"], egress: "bulk" }],
+  });
+  if (parsed.kind === "invalid") throw new Error(JSON.stringify(parsed.issues));
+  const { smartHost, exchangerTerms } = nextHopTerms({ config: parsed.config, authorities: {} } as never);
+  const limits = { connectionsMax: 2, connectionsPerMinute: 3, messagesPerMinute: 4, messagesPerConnection: 5 };
+  const egress = { source: undefined, ehloName: "shown.example", family: "ipv6" };
+  expect(smartHost("a", undefined)).toMatchObject({ limits, egress });
+  expect(smartHost("a", "bulk")?.egress).toMatchObject({ ehloName: "shown.example", family: "ipv4" });
+  expect(smartHost("b", undefined)?.egress).toEqual({ source: "192.0.2.1", ehloName: undefined, family: "ipv4" });
+  expect(exchangerTerms(undefined)).toMatchObject({ limits, egress: { ...egress, source: "2001:db8::9" } });
+});

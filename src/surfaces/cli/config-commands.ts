@@ -9,6 +9,9 @@ export interface ConfigOptions {
 export interface ConfigCommands {
   readonly check: (options: ConfigOptions & { readonly json?: boolean }) => Promise<void>;
   readonly diff: (options: JsonOptions) => Promise<void>;
+  readonly describe: (key: string | undefined) => void;
+  readonly schema: () => void;
+  readonly example: () => void;
 }
 
 export function addConfigCommands(program: Command, commands: ConfigCommands): void {
@@ -24,4 +27,14 @@ export function addConfigCommands(program: Command, commands: ConfigCommands): v
     .addOption(dataOption())
     .addOption(jsonOption())
     .action(commands.diff);
+  addExample(config.command("describe"), "config describe listeners.tls")
+    .description("what a key does and takes, of a section, or of all")
+    .argument("[key]", "as in the file: listeners.tls, smarthosts.NAME.url")
+    .action(commands.describe);
+  addExample(config.command("schema"), "config schema > waypost.schema.json")
+    .description("the JSON Schema of the file, for editors")
+    .action(commands.schema);
+  addExample(config.command("example"), "config example > waypost.yaml")
+    .description("a file with every key and its words, to begin with")
+    .action(commands.example);
 }

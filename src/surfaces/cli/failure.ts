@@ -10,9 +10,12 @@ export class CommandFailure extends Error {
 
 export const EXIT = {
   usage: 64,
+  data: 65,
+  noUser: 67,
   unavailable: 69,
   software: 70,
   temporary: 75,
+  noPermission: 77,
   config: 78,
   failed: 1,
 } as const;
@@ -22,8 +25,11 @@ export const EXIT_WORDS: Readonly<Record<keyof typeof EXIT, string>> = {
   failed:
     "What was asked for is not there (no such message), was not delivered (`send`), or the answer to a question was no.",
   usage: "An argument is wrong, or `--yes` is missing where nobody can be asked.",
+  data: "Of `sendmail`: what came on standard input is wrong.",
+  noUser: "Of `sendmail`: a recipient was refused as unknown.",
   unavailable: "The relay does not run, cannot be asked or refused, or its data folder cannot be read.",
   software: "A bug.",
   temporary: "It may do later: the disk is full, or the store does not answer.",
+  noPermission: "Of `sendmail`: sender or recipient are not permitted.",
   config: "The configuration is wrong, or there is none.",
 };

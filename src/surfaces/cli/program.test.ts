@@ -11,7 +11,13 @@ function commandsOf(called: Called): Commands {
   return {
     version: "1.2.3",
     relay: { start: nothing, tryMode: nothing, status: nothing, top: nothing, reload: nothing },
-    config: { check: called("configCheck"), diff: nothing },
+    config: {
+      check: called("configCheck"),
+      diff: nothing,
+      describe: () => undefined,
+      schema: () => undefined,
+      example: () => undefined,
+    },
     queue: { list: called("queueList"), show: nothing, act: called("queueAct"), pause: called("pause") },
     backup: { backup: called("backup") },
     history: { prune: called("historyPrune") },

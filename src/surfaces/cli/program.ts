@@ -53,6 +53,12 @@ export function buildProgram(commands: Commands): Command {
   addRunningCommands(program, commands.relay);
   addSendCommands(program, commands.send);
   addSinkCommands(program, commands.sink);
+  // Its arguments are read elsewhere (main/cli.ts): no program reads those of sendmail as its own.
+  addExample(program.command("sendmail"), "sendmail -t -i < message")
+    .description("send what comes on standard input, as sendmail does")
+    .argument("[arguments...]")
+    .allowUnknownOption()
+    .action(() => undefined);
   addExample(program.command("completion"), "completion bash > /etc/bash_completion.d/waypost")
     .description("print what a shell needs to complete commands and options")
     .addArgument(new Argument("<shell>", "whose").choices(SHELLS))

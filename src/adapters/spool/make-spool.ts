@@ -1,0 +1,49 @@
+import fs from "node:fs";
+import path from "node:path";
+import { syncFolderNow } from "../durable.ts";
+import { DEAD } from "./names.ts";
+
+/**
+ * Everybody may put a file there, nobody may see which others are there, and nobody may remove another's (sticky). New files
+ * are of the folder's group (setgid), which is the relay's, so that it may read what no other user may.
+ */
+const EVERYBODY_PUTS = 0o3733;
+const STICKY = 0o1000;
+const OTHERS_WRITE = 0o022;
+
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Makes the spool where it is not there, `owner`'s if that is another user. Answers what is wrong with one that is. */
+export function makeSpool(folder: string, owner: Owner | undefined): string | undefined {
+  if (fs.lstatSync(folder, { throwIfNoEntry: false }) === undefined) create(folder, owner);
+  const facts = fs.lstatSync(folder);
+  const uid = owner?.uid ?? process.geteuid?.() ?? facts.uid;
+  if (!facts.isDirectory()) return "it is no folder";
+  if (facts.uid !== uid)
+    return `it belongs to user ${facts.uid}, and the relay runs as ${uid}: run chown ${uid} ${folder}`;
+  if ((facts.mode & OTHERS_WRITE) !== 0 && (facts.mode & STICKY) === 0)
+    return `its users could remove each other's files: run chmod 3733 ${folder}`;
+  const dead = path.join(folder, DEAD);
+  const grave = fs.lstatSync(dead, { throwIfNoEntry: false });
+  if (grave === undefined) makeDead(dead, owner);
+  else if (!grave.isDirectory() || grave.uid !== uid) return `${dead} is there and not the relay's: remove it`;
+  return undefined;
+}
+
+/** Open to others last: nobody has put anything there before. */
+function create(folder: string, owner: Owner | undefined): void {
+  fs.mkdirSync(folder, { mode: 0o700 });
+  makeDead(path.join(folder, DEAD), owner);
+  if (owner !== undefined) fs.chownSync(folder, owner.uid, owner.gid);
+  fs.chmodSync(folder, EVERYBODY_PUTS);
+  syncFolderNow(folder);
+  syncFolderNow(path.dirname(folder));
+}
+
+function makeDead(dead: string, owner: Owner | undefined): void {
+  fs.mkdirSync(dead, { mode: 0o700 });
+  if (owner !== undefined) fs.chownSync(dead, owner.uid, owner.gid);
+}

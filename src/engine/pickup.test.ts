@@ -1,0 +1,205 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { SPOOL } from "../core/base/limits.ts";
+import { concatBytes, utf8 } from "../core/base/bytes.ts";
+import { NO_SPACE } from "../core/inbound/trouble.ts";
+import { ANY_SENDER } from "../core/policy/address-pattern.ts";
+import type { Identity } from "../core/policy/identity.ts";
+import { spoolFile } from "../core/submission/spooled.ts";
+import type { OpenedFile, Spool } from "../ports/spool.ts";
+import { StorageError } from "../ports/content.ts";
+import { KNOWN, type Arrival, type Settlement } from "../ports/store.ts";
+import { TestEngine } from "../../test/support/engine.ts";
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { testListener } from "../../test/support/listener.ts";
+import { Pickup } from "./pickup.ts";
+
+/** A spool in memory, whose disk may fail. */
+class MemorySpool implements Spool {
+  readonly files = new Map<string, Uint8Array>();
+  readonly dead: string[] = [];
+  /** What removing fails with: the relay is killed before it. */
+  failure: Error | undefined;
+  unreadable: string | undefined;
+
+  list(): Promise<string[]> {
+    return Promise.resolve([...this.files.keys()].toSorted());
+  }
+
+  open(name: string): Promise<OpenedFile> {
+    const octets = this.files.get(name);
+    if (octets === undefined) return Promise.resolve({ kind: "gone" });
+    if (this.unreadable !== undefined) return Promise.resolve({ kind: "unreadable", why: this.unreadable });
+    let at = 0;
+    const read = (most: number): Promise<Uint8Array> => Promise.resolve(octets.slice(at, (at += most)));
+    const file = { uid: 7, user: "app", octets: octets.length, read, close: () => Promise.resolve() };
+    return Promise.resolve({ kind: "file", file });
+  }
+
+  async remove(name: string): Promise<void> {
+    await Promise.resolve();
+    if (this.failure !== undefined) throw this.failure;
+    this.files.delete(name);
+  }
+
+  async bury(name: string): Promise<string> {
+    await Promise.resolve();
+    this.dead.push(name);
+    this.files.delete(name);
+    return `dead/${name}`;
+  }
+
+  sync(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+const LOCAL: Identity = { kind: "local", user: "app", uid: 7, senders: ANY_SENDER };
+
+class World {
+  readonly clock = new FakeClock();
+  readonly engine = new TestEngine(this.clock, testListener("trusted"));
+  readonly spool = new MemorySpool();
+  readonly known = new Set<string>();
+  readonly settled: Settlement[] = [];
+  identity: Identity = LOCAL;
+  #pickup = this.#next();
+
+  constructor() {
+    const { queue } = this.engine;
+    const submit = queue.submit.bind(queue);
+    queue.submit = (arrival: Arrival) => {
+      if (this.known.has(arrival.spooled!)) return Promise.resolve(KNOWN);
+      return submit(arrival).then((row) => {
+        this.known.add(arrival.spooled!);
+        return row;
+      });
+    };
+  }
+
+  #next(): Pickup {
+    return new Pickup({
+      spool: this.spool,
+      queue: {
+        settleWithReports: (settlements) => {
+          this.settled.push(...settlements);
+          return Promise.resolve();
+        },
+      },
+      recorder: this.engine.parts.recorder,
+      notifier: {
+        notice: () => "report",
+        parts: (_message, _action, fared) => (fared.length === 0 ? [] : [[...fared]]),
+        report: () => this.report(),
+      },
+      reception: this.engine.parts,
+      rules: () => ({
+        name: "spool",
+        hostname: "relay.test",
+        tls: "none",
+        isTlsRequired: false,
+        bareNewlines: "reject",
+        messageOctetsMax: 1000,
+        recipientsMax: 5,
+        messagesPerConnectionMax: 1,
+        hasCredentials: false,
+      }),
+      identityOf: () => this.identity,
+    });
+  }
+
+  report = (): Promise<{ note: string; report: Arrival | undefined }> =>
+    Promise.resolve({ note: "sender not told: no route", report: undefined });
+
+  /** Puts a message there. */
+  put(name: string, recipients: readonly string[], content = utf8("Subject: x\r\n\r\n.hi\r\n")): void {
+    const envelope = { reversePath: "u@h.test", octets: content.length, isEightBit: false, needsSmtpUtf8: false };
+    const transaction = { ...envelope, recipients: recipients.map((forwardPath) => ({ forwardPath })) };
+    this.spool.files.set(name, concatBytes(spoolFile(transaction, content)));
+  }
+
+  /** One look, to its end. */
+  async look(): Promise<void> {
+    const round = this.#pickup.look().then(() => true);
+    while (!(await Promise.race([round, turn(false)]))) this.clock.runSoon();
+    this.#pickup = this.#next();
+  }
+
+  events(name: string): unknown[] {
+    return this.engine.events.filter(({ event }) => event === name);
+  }
+}
+
+test("a file is removed after its message is committed, with its name; its sender is who the system says", async () => {
+  const world = new World();
+  world.put("one", ["b@example.net"]);
+  await world.look();
+  const [arrival] = world.engine.queue.arrivals;
+  expect(arrival).toMatchObject({ spooled: "one", deliveries: [{ recipient: "b@example.net" }] });
+  expect(JSON.parse(arrival!.envelope)).toMatchObject({ from: "u@h.test", identity: "local app", client: "" });
+  expect(new TextDecoder("utf-8").decode(arrival!.content)).toBe("Subject: x\r\n\r\n.hi\r\n");
+  expect([...world.spool.files]).toEqual([]);
+  expect(world.settled).toEqual([{ kind: "spool", names: ["one"], entry: "" }]);
+});
+
+test("killed between the commit and the removal: the next look keeps nothing twice, and removes it", async () => {
+  const world = new World();
+  world.put("one", ["b@example.net"]);
+  world.spool.failure = new Error("killed here");
+  await world.look();
+  expect([world.engine.queue.arrivals.length, world.spool.files.size]).toEqual([1, 1]);
+  world.spool.failure = undefined;
+  await world.look(); // of another process: it knows of nothing but the store
+  expect([world.engine.queue.arrivals.length, world.spool.files.size]).toEqual([1, 0]);
+  expect(world.events("message.accepted")).toHaveLength(1);
+});
+
+test("what cannot be taken now stays where it is, and nothing of it is kept", async () => {
+  const world = new World();
+  world.put("one", ["b@example.net"]);
+  world.engine.obstacle = NO_SPACE;
+  await world.look();
+  world.engine.obstacle = undefined;
+  world.engine.queue.failure = new StorageError("full", "no room");
+  await world.look();
+  world.engine.queue.failure = undefined;
+  world.spool.unreadable = "EACCES";
+  await world.look();
+  expect([world.engine.queue.arrivals.length, world.spool.files.size, world.spool.dead.length]).toEqual([0, 1, 0]);
+  expect(world.events("spool.failed")).toEqual([{ event: "spool.failed", file: "one", text: "EACCES" }]);
+  world.spool.unreadable = undefined;
+  await world.look();
+  expect([world.engine.queue.arrivals.length, world.spool.files.size]).toEqual([1, 0]);
+});
+
+test("what is refused for good is told, or kept for an operator and said; never silent", async () => {
+  const world = new World();
+  world.put("large", ["b@example.net"], utf8(`Subject: x\r\n\r\n${"y".repeat(900)}\r\n${"y".repeat(900)}\r\n`));
+  world.put(
+    "many",
+    ["a", "b", "c", "d", "e", "f"].map((each) => `${each}@example.net`),
+  );
+  await world.look();
+  expect(world.spool.dead).toEqual(["large"]); // its sender was not judged: it is not told
+  expect(world.events("spool.refused")).toMatchObject([
+    { file: "dead/large", dsn: "nobody told: its sender was refused", reply: expect.stringMatching(/^552 5\.3\.4/) },
+  ]);
+  expect(world.spool.files.has("many")).toBe(true); // 452 is for now
+});
+
+test("users of a machine that may not relay get nothing relayed", async () => {
+  const world = new World();
+  world.identity = { kind: "none" };
+  world.put("one", ["b@example.net"]);
+  await world.look();
+  expect([world.engine.queue.arrivals.length, world.spool.dead]).toEqual([0, ["one"]]);
+  expect(world.events("spool.failed")).toMatchObject([{ text: expect.stringContaining("access.networks") }]);
+});
+
+test("a thousand files are taken in the order of their names, some at a time, over looks that end", async () => {
+  const world = new World();
+  const names = Array.from({ length: SPOOL.perLook + 20 }, (_, at) => String(at).padStart(5, "0"));
+  for (const name of names) world.put(name, ["b@example.net"]);
+  for (let look = 0; look < 40 && world.spool.files.size > 0; look++) await world.look();
+  expect(world.engine.queue.arrivals.map(({ spooled }) => spooled)).toEqual(names);
+});

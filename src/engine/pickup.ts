@@ -1,0 +1,244 @@
+import { concatBytes } from "../core/base/bytes.ts";
+import { unreachable } from "../core/base/invariant.ts";
+import { INBOUND, KiB, SPOOL } from "../core/base/limits.ts";
+import type { Timer } from "../ports/clock.ts";
+import type { Identity } from "../core/policy/identity.ts";
+import { type SpoolHead, readHead } from "../core/submission/spooled.ts";
+import type { QueuePort } from "../ports/queue.ts";
+import type { Spool, SpooledFile } from "../ports/spool.ts";
+import { type ListenerRules, Reception, type ReceptionParts } from "./reception.ts";
+import { type Refused, SpoolReporter, type SpoolReporterParts } from "./spool-reporter.ts";
+import { SpoolSession } from "./spool-session.ts";
+
+export interface PickupParts extends SpoolReporterParts {
+  readonly spool: Spool;
+  readonly queue: Pick<QueuePort, "settleWithReports">;
+  readonly reception: ReceptionParts;
+  rules(): ListenerRules;
+  /** Who a user of this machine is to the relay. */
+  identityOf(user: string, uid: number): Identity;
+}
+
+const PIECE_OCTETS = 64 * KiB;
+const TRANSIENT = "4";
+const PERMANENT = "5";
+
+/** What became of a file that was offered to reception. */
+type Taken =
+  | { readonly kind: "taken"; readonly refused: readonly Refused[]; readonly isSenderRefused: boolean }
+  /** Not now; nothing of it was kept. */
+  | { readonly kind: "later" };
+
+/**
+ * Takes in what users of this machine left in the spool while the relay was not there. A file is removed only after its
+ * message is committed, together with its name: where the relay is killed in between, the next one finds the name in the
+ * store, keeps nothing twice and removes the file (promises P1 to P3).
+ */
+export class Pickup {
+  readonly #parts: PickupParts;
+  readonly #reporter: SpoolReporter;
+  /** Files that could not be taken for now, and when they are tried again. */
+  #later = new Map<string, number>();
+  #isStale = true; // names in the store may be of files that are gone
+  #timer: Timer | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  constructor(parts: PickupParts) {
+    this.#parts = parts;
+    this.#reporter = new SpoolReporter(parts);
+  }
+
+  start(): void {
+    this.#round = this.look().finally(() => {
+      if (!this.#isStopped) this.#timer = this.#parts.reception.clock.after(SPOOL.look, () => this.start());
+    });
+  }
+
+  /** Resolves when nothing of it is under way. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    await this.#round;
+  }
+
+  /** Takes what is there now, as much as one look takes. */
+  async look(): Promise<void> {
+    try {
+      await this.#takeAll(await this.#parts.spool.list());
+    } catch (error) {
+      this.#failed("", error); // the disk, or somebody removed the folder: later it may be well again
+    }
+  }
+
+  async #takeAll(names: readonly string[]): Promise<void> {
+    if (this.#isStale) await this.#forgetOthers(names);
+    this.#later = new Map([...this.#later].filter(([name]) => names.includes(name)));
+    const now = this.#parts.reception.clock.monotonic();
+    const due = names.filter((name) => (this.#later.get(name) ?? 0) <= now).slice(0, SPOOL.perLook);
+    for (let at = 0; at < due.length; at += SPOOL.together) {
+      if (this.#isStopped || this.#parts.reception.obstacle() !== undefined) return;
+      await Promise.all(due.slice(at, at + SPOOL.together).map((name) => this.#takeOne(name)));
+    }
+  }
+
+  /** Names of files that are gone for good need not be known any more. */
+  async #forgetOthers(names: readonly string[]): Promise<void> {
+    await this.#parts.spool.sync();
+    await this.#parts.queue.settleWithReports([{ kind: "spool", names, entry: "" }], []);
+    this.#isStale = false;
+  }
+
+  async #takeOne(name: string): Promise<void> {
+    try {
+      if (await this.#isDone(name)) {
+        await this.#parts.spool.remove(name);
+        this.#isStale = true;
+      }
+    } catch (error) {
+      this.#putOff(name);
+      this.#failed(name, error);
+    }
+  }
+
+  /** Whether the file has to go. */
+  async #isDone(name: string): Promise<boolean> {
+    const opened = await this.#parts.spool.open(name);
+    switch (opened.kind) {
+      case "gone":
+        return false;
+      case "unreadable":
+        this.#putOff(name);
+        this.#failed(name, opened.why);
+        return false;
+      case "strange":
+        return this.#bury(name, opened.why);
+      case "file":
+        try {
+          return await this.#takeFile(name, opened.file);
+        } finally {
+          await opened.file.close();
+        }
+      default:
+        return unreachable(opened);
+    }
+  }
+
+  async #takeFile(name: string, file: SpooledFile): Promise<boolean> {
+    const { head, rest, why } = await readStart(file);
+    if (head === undefined) return this.#bury(name, why);
+    const identity = this.#parts.identityOf(file.user, file.uid);
+    if (identity.kind === "none")
+      return this.#bury(name, "users of this machine may not relay: 127.0.0.1 is in no network of access.networks");
+    const start = new Start(rest, file);
+    const taken = await this.#offer(name, head, identity, start);
+    if (taken.kind === "later") {
+      this.#putOff(name);
+      return false;
+    }
+    if (taken.refused.length === 0) return true;
+    return await this.#reporter.tell({ name, head, identity, start: start.kept(), ...taken });
+  }
+
+  /** To reception, which does with it what it does with everything. */
+  async #offer(name: string, head: SpoolHead, identity: Identity, start: Start): Promise<Taken> {
+    const { reception } = this.#parts;
+    const rules = this.#parts.rules();
+    const { acceptor } = reception;
+    const parts: ReceptionParts = {
+      ...reception,
+      acceptor: { accept: (received) => acceptor.accept({ ...received, spooled: name }) },
+    };
+    const session = new SpoolSession(new Reception(parts, rules, "", identity, () => undefined));
+    try {
+      return await offer(session, rules.hostname, head, start);
+    } finally {
+      session.end();
+    }
+  }
+
+  async #bury(name: string, text: string): Promise<boolean> {
+    const kept = await this.#parts.spool.bury(name);
+    this.#isStale = true;
+    this.#parts.recorder.record({ event: "spool.failed", file: kept, text });
+    return false;
+  }
+
+  #putOff(name: string): void {
+    this.#later.set(name, this.#parts.reception.clock.monotonic() + SPOOL.retry);
+  }
+
+  #failed(file: string, error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error);
+    this.#parts.recorder.record({ event: "spool.failed", file: file === "" ? undefined : file, text });
+  }
+}
+
+interface ReadStart {
+  readonly head: SpoolHead | undefined;
+  /** What was read behind the head. */
+  readonly rest: Uint8Array;
+  readonly why: string;
+}
+
+/** In pieces that grow, so that a long head is looked through a few times only. */
+async function readStart(file: SpooledFile): Promise<ReadStart> {
+  let start: Uint8Array = new Uint8Array(0);
+  for (let octetsMax = PIECE_OCTETS; ; octetsMax *= 4) {
+    const wanted = Math.min(octetsMax, SPOOL.headOctetsMax) - start.length;
+    const piece = await file.read(wanted);
+    start = concatBytes([start, piece]);
+    const head = readHead(start);
+    const rest = head.kind === "head" ? start.subarray(head.contentAt) : start;
+    if (head.kind === "malformed") return { head: undefined, rest, why: head.why };
+    if (head.kind === "unfinished" && piece.length > 0) continue;
+    if (head.kind === "head" && file.octets - head.contentAt === head.octets) return { head, rest, why: "" };
+    return { head: undefined, rest, why: "it is not whole, or longer than it says" };
+  }
+}
+
+/** The content from its first octet, of which what goes back with a report is kept. */
+class Start {
+  readonly #file: SpooledFile;
+  #rest: Uint8Array | undefined;
+  readonly #kept: Uint8Array;
+
+  constructor(rest: Uint8Array, file: SpooledFile) {
+    this.#rest = rest;
+    this.#kept = rest.slice(0, INBOUND.contentInMemoryMax);
+    this.#file = file;
+  }
+
+  kept(): Uint8Array {
+    return this.#kept;
+  }
+
+  async next(): Promise<Uint8Array> {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    return rest !== undefined && rest.length > 0 ? rest : await this.#file.read(PIECE_OCTETS);
+  }
+}
+
+async function offer(session: SpoolSession, hostname: string, head: SpoolHead, start: Start): Promise<Taken> {
+  const [mail = "", ...rcpts] = head.commands;
+  const all = (reply: string, isSenderRefused = false): Taken =>
+    reply.startsWith(PERMANENT)
+      ? { kind: "taken", isSenderRefused, refused: head.recipients.map((recipient) => ({ recipient, reply })) }
+      : { kind: "later" };
+  await session.begin();
+  await session.ask(`EHLO ${hostname}\r\n`);
+  const toMail = await session.ask(mail);
+  if (!toMail.startsWith("2")) return all(toMail, true);
+  const refused: Refused[] = [];
+  for (const [at, rcpt] of rcpts.entries()) {
+    const reply = await session.ask(rcpt);
+    if (reply.startsWith(TRANSIENT)) return { kind: "later" };
+    if (reply.startsWith(PERMANENT)) refused.push({ recipient: head.recipients[at]!, reply });
+  }
+  if (refused.length === rcpts.length) return { kind: "taken", isSenderRefused: false, refused };
+  const toData = await session.ask("DATA\r\n");
+  if (!toData.startsWith("3")) return all(toData);
+  const reply = await session.give(() => start.next());
+  return reply.startsWith("2") ? { kind: "taken", isSenderRefused: false, refused } : all(reply);
+}
