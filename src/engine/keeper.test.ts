@@ -255,3 +255,12 @@ test("a look for what is too old goes on step by step; while the store fails it 
   const steps = s.asked.filter((line) => line.startsWith("overdue"));
   expect(steps).toEqual([0, 100, 200, 300].map((row) => `overdue since 5000 behind ${row} of all`));
 });
+
+test("lanes whose servers are others now are unblocked, whatever waits in them, and all threads hear of it", () => {
+  const s = scene();
+  s.keeper.unblock(["a", "b"]);
+  s.clock.runSoon();
+  expect(s.asked.filter((line) => line.startsWith("unblock"))).toEqual(["unblock a", "unblock b"]);
+  const unblocks = ["a", "b"].map((lane) => ({ kind: "unblock", lane }));
+  for (const said of [s.queue, ...s.mails]) expect(said.filter(({ kind }) => kind === "unblock")).toEqual(unblocks);
+});

@@ -33,6 +33,8 @@ interface HandOut {
 
 type Order =
   | QueueToStore
+  /** These lanes lead to other servers now: whatever was held against those that were there before is over. */
+  | { readonly kind: "unblock"; readonly lanes: readonly Lane[] }
   | ControlToStore
   /** A step of a look for what is too old; so many messages more in this look. */
   | { readonly kind: "overdue"; readonly look: Look; readonly left: number };
@@ -58,6 +60,7 @@ type Brought =
       readonly wanted: readonly DeliveryRow[];
     }
   | { readonly kind: "pauses"; readonly answer: StoreToControl; readonly pauses: Pauses }
+  | { readonly kind: "unblocked"; readonly lanes: readonly Lane[] }
   /** Where the look is now; undefined at its end. */
   | { readonly kind: "overdue"; readonly look: Look; readonly left: number; readonly after: MessageRow | undefined };
 
@@ -113,6 +116,13 @@ export class Keeper {
   /** The life of a message, from now on. */
   setExpire(expire: Duration): void {
     this.#looks = looksFor(expire);
+  }
+
+  /** The servers of these lanes are others now. */
+  unblock(lanes: readonly Lane[]): void {
+    if (lanes.length === 0) return;
+    this.#orders.push({ kind: "unblock", lanes });
+    this.#schedule();
   }
 
   /** Recovery at start: what was in hand waits again, what is paused is told before all else. Answers how many deliveries that were. */
@@ -195,6 +205,7 @@ export class Keeper {
       this.#tellCommitted(group, rows);
       for (const one of brought)
         if (one.kind === "overdue") this.#lookOn(one);
+        else if (one.kind === "unblocked") for (const lane of one.lanes) this.#tellAll({ kind: "unblock", lane });
         else if (one.kind !== "claims") this.#tellOperator(one);
       if (orders.length > 0 || group.some(({ commit }) => parks(commit))) this.#tellWake();
       for (const one of brought) if (one.kind === "claims") this.#handOut(one);
@@ -256,6 +267,9 @@ export class Keeper {
         return this.#act(order);
       case "pause":
         return this.#pause(order);
+      case "unblock":
+        for (const lane of order.lanes) this.#store.unblock(lane, this.#clock.now());
+        return { kind: "unblocked", lanes: order.lanes };
       default:
         return unreachable(order);
     }

@@ -1,4 +1,5 @@
 // The program: `waypost COMMAND`.
+import { printableLines } from "../core/base/printable.ts";
 import { CommandFailure } from "../surfaces/cli/failure.ts";
 import { styled } from "../surfaces/cli/style.ts";
 import { followLauncher } from "./launcher.ts";
@@ -10,7 +11,7 @@ try {
   if (exitCode !== undefined) process.exitCode = exitCode;
 } catch (error) {
   if (!(error instanceof CommandFailure)) throw error;
-  console.error(`${styled("red", "waypost:", process.stderr)} ${error.message}`);
+  console.error(`${styled("red", "waypost:", process.stderr)} ${printableLines(error.message)}`);
   process.exitCode = error.exitCode;
 }
 

@@ -30,6 +30,7 @@ function mailThreadsOf({ threads }: Config): number {
 
 function readPem(file: string, what: string): string {
   try {
+    if (!fs.statSync(file).isFile()) throw new Error("it is no regular file"); // a pipe would be waited for
     return fs.readFileSync(file, "utf8");
   } catch (error) {
     throw new StartError(`${what} ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);

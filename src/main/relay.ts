@@ -103,8 +103,8 @@ export class Relay {
     this.#places = placesBy(config, ready);
     this.#ports = ready.map(({ address }) => address.port);
     const order: ThreadOrder = { kind: "adopt", plan: this.#planShown(), changedHosts };
-    // The queue knows of new bounds, and the control thread of new names, before mail asks by them.
-    for (const name of ["queue", "store", "mail"] as const) await this.#tellAll(name, order);
+    // The queue knows of new bounds before mail asks by them; the store wakes lanes when mail goes by their new servers.
+    for (const name of ["queue", "mail", "store"] as const) await this.#tellAll(name, order);
     await this.#control?.order(order);
   }
 

@@ -1,3 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { RELOAD } from "../core/base/limits.ts";
+import { span } from "../core/base/span.ts";
 import { type Config, type SmartHost, listenText } from "../core/config/config.ts";
 import { RESTART_KEYS, diffConfig } from "../core/config/diff.ts";
 import type { ReloadAnswer, ReloadRequest } from "../engine/operator.ts";
@@ -69,11 +72,17 @@ export class Reloader {
   }
 
   async #reload({ isDryRun, file }: ReloadRequest): Promise<ReloadAnswer> {
-    const found = await this.#parts.read(isDryRun ? file : undefined);
+    const found = await this.#read(isDryRun ? file : undefined);
     if (isDryRun && "errors" in found) return invalid(found.errors);
     if ("errors" in found) return this.#rejected(found.errors);
     if (isDryRun) return this.#reportOn(found);
     return await this.#goBy(found);
+  }
+
+  /** A disk that hangs keeps no later reload from being heard. */
+  async #read(file: string | undefined): Promise<ReadConfig> {
+    const late = sleep(RELOAD.patience, LATE, { ref: false });
+    return await Promise.race([this.#parts.read(file), late]);
   }
 
   async #renew(isFirstTry: boolean): Promise<ReloadAnswer> {
@@ -122,6 +131,8 @@ export class Reloader {
     return invalid(errors);
   }
 }
+
+const LATE: ReadConfig = { errors: [`the configuration could not be read within ${span(RELOAD.patience)}`] };
 
 function invalid(errors: readonly string[]): ReloadAnswer {
   return { kind: "invalid", refused: errors.join("\n") };

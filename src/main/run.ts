@@ -84,7 +84,8 @@ export async function run(
 function failureOf(error: unknown, advice: StartAdvice): unknown {
   if (error instanceof PortTakenError)
     return new CommandFailure(`${error.message}; ${advice.port(error.address.port)}`, EXIT.config);
-  if (error instanceof FolderTakenError) return new CommandFailure(`${error.message}; ${advice.folder}`, EXIT.config);
+  if (error instanceof FolderTakenError)
+    return new CommandFailure(`${error.message}; ${advice.folder}`, EXIT.temporary);
   if (error instanceof DiskFullError) return new CommandFailure(error.message, EXIT.temporary);
   if (error instanceof StartError) return new CommandFailure(error.message, EXIT.config);
   return error;

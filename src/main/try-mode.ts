@@ -25,6 +25,8 @@ const SAMPLE = {
   to: ["you@example.net"],
   subject: "Hello from Waypost",
 } as const;
+/** Where `waypost send` sends to unless told. */
+const PLAIN_PORT = 2525;
 const SAMPLE_MS = 20_000;
 const USERNAME = "try";
 /** More than anybody tries, and few enough for the file descriptors of any machine. */
@@ -131,7 +133,7 @@ function guide({
 Send something yourself:
 
   swaks --server 127.0.0.1:${starttls} --tls --auth PLAIN --auth-user ${USERNAME} --auth-password ${password} --from me@example.com --to you@example.net
-  node bin/waypost.mjs send --to you@example.net
+  node bin/waypost.mjs send ${plain === PLAIN_PORT ? "" : `--server smtp://127.0.0.1:${plain} `}--to you@example.net
 
 Then look: node bin/waypost.mjs sink list, sink show ID, queue list, status
 

@@ -181,7 +181,7 @@ test("a second relay on the folder ends with the number of the first; a lock lef
   const first = started(home);
   await first.ports();
   const second = started(home);
-  expect((await second.exited).code).toBe(78);
+  expect((await second.exited).code).toBe(75); // it may do later: the first one may be about to end
   expect(second.errors).toContain(`another Waypost, process ${first.pid}, runs on ${home.data}`);
   first.kill("SIGKILL");
   await first.exited;

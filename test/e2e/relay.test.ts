@@ -203,7 +203,7 @@ test("SIGTERM as soon as the relay says that it is up: it stops in order", async
 test("a second relay on the same data folder is refused with one line, and the first goes on", async () => {
   await scene({}, async ({ home, sink, ports }) => {
     const second = new RelayProcess(home);
-    expect(await second.exited).toEqual({ code: 78, signal: null });
+    expect(await second.exited).toEqual({ code: 75, signal: null });
     const told = second.errors.split("\n").filter((line) => line !== "" && !line.includes("configuration from"));
     expect(told).toEqual([expect.stringMatching(/^waypost: another Waypost, process \d+, runs on .*data; stop it/)]);
     await send({ port: ports[PLAIN]! }, factory.make(3000, 1));
@@ -217,7 +217,7 @@ test("try mode beside another one: refused with one line that names the option",
   try {
     const { code, errors } = await runCommand(["try", "--data", home.folder], { cwd: home.folder });
     expect({ code, errors }).toEqual({
-      code: 78,
+      code: 75,
       errors: `waypost: another Waypost runs on ${home.folder}; stop it, or choose another folder: npm start -- --data FOLDER\n`,
     });
   } finally {

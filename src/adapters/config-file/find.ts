@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { CONFIG_FILES } from "../../core/base/limits.ts";
@@ -53,7 +54,13 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["ENOTDIR", "a part of the path is no folder"],
 ]);
 
+/** A pipe, a device, a socket. */
+class NoRegularFileError extends Error {
+  override readonly name = "NoRegularFileError";
+}
+
 export function reasonOf(error: unknown): string {
+  if (error instanceof NoRegularFileError) return "it is no regular file";
   const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
   if (code === undefined) throw error; // not the system's word: a bug
   return REASONS.get(code) ?? code;
@@ -65,8 +72,11 @@ function isMissing(error: unknown): boolean {
 
 /** The octets of a file, or undefined where it has more than `octetsMax`. */
 export async function readBounded(path: string, octetsMax: number): Promise<Buffer | undefined> {
-  const file = await open(path, "r");
+  // A pipe would be waited for without end: such a file is opened without waiting, and then refused.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
+    const found = await file.stat();
+    if (!found.isFile() && !found.isDirectory()) throw new NoRegularFileError();
     const octets = Buffer.alloc(octetsMax + 1);
     let length = 0;
     for (;;) {

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -112,7 +113,7 @@ describe("finding the configuration", () => {
       "large.yaml: is larger than 1 MiB; is it the right file?",
     ]);
     expect(await load({ explicit: "/dev/zero" })).toHaveProperty("errors", [
-      "/dev/zero: is larger than 1 MiB; is it the right file?",
+      "/dev/zero: cannot be read (named by --config): it is no regular file",
     ]);
     expect(await load({ explicit: "binary.yaml" })).toHaveProperty("errors", ["binary.yaml: is not UTF-8 text"]);
   });
@@ -219,4 +220,13 @@ test("any text is a configuration or a list of errors, and never throws", async 
       expect((await load()).kind).not.toBe("nowhere");
     }),
   );
+});
+
+test("a pipe that nobody writes to is refused, and not waited for: as the file, and as a secret that it names", async () => {
+  execFileSync("mkfifo", ["-m", "600", join(folder, "pipe")]);
+  expect(await load({ explicit: "pipe" })).toHaveProperty("errors", [
+    "pipe: cannot be read (named by --config): it is no regular file",
+  ]);
+  write("waypost.yaml", `${SMALLEST}credentials: [{ username: a, password: "file:./pipe" }]\n`);
+  expect(await load()).toHaveProperty("errors", [expect.stringMatching(/cannot be read: it is no regular file$/)]);
 });

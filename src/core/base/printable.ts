@@ -37,3 +37,13 @@ export function printable(text: string, charactersMax = 1024): string {
   }
   return escaped;
 }
+
+/** The same, of a text of several lines. */
+export function printableLines(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => printable(line, LINE_MAX))
+    .join("\n");
+}
+
+const LINE_MAX = 8192;

@@ -21,7 +21,7 @@ async function check(options: ConfigOptions & { readonly json?: boolean }): Prom
   const loaded = await loadToLookAt(options.config);
   const { errors, warnings } = await wholeVerdictOn(loaded);
   if (errors.length > 0) throw invalid(errors);
-  for (const warning of warnings) console.log(`warning: ${warning}`);
+  for (const warning of warnings) console.log(`warning: ${printable(warning)}`);
   for (const note of notesOn(loaded.config)) console.log(`note: ${note}`);
   console.log(`${loaded.source}: valid${warnings.length === 0 ? "" : `, ${warnings.length} to look at`}`);
 }

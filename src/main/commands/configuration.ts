@@ -26,7 +26,7 @@ export async function loadToLookAt(explicit: string | undefined): Promise<Loaded
   return orFailure(await findToLookAt(explicit));
 }
 
-function orFailure(loaded: LoadedConfig): Loaded {
+export function orFailure(loaded: LoadedConfig): Loaded {
   switch (loaded.kind) {
     case "loaded":
       return loaded;

@@ -5,7 +5,6 @@ import { ask } from "../../adapters/control-socket/client.ts";
 import { HistoryReader } from "../../adapters/history-sqlite/history-reader.ts";
 import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
-import { printable } from "../../core/base/printable.ts";
 import type { Duration } from "../../core/base/time.ts";
 import type { Refusal } from "../../engine/operator.ts";
 import { type RelayFacts, StoreOperator } from "../../engine/store-operator.ts";
@@ -13,13 +12,19 @@ import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import type { DataOptions } from "../../surfaces/cli/options.ts";
 import { dataPaths } from "../plan.ts";
 import { VERSION } from "../version.ts";
-import { loadToLookAt } from "./configuration.ts";
+import { findToLookAt, orFailure } from "./configuration.ts";
 
 /** The data folder: named, or try mode's where there is no configuration. */
 export async function dataFolder(options: DataOptions): Promise<string> {
   if (options.data !== undefined) return path.resolve(options.data);
-  return (await loadToLookAt(options.config)).config.data;
+  const found = await findToLookAt(options.config);
+  // A relay that variables configured is not known to a shell without them.
+  if (found.kind === "nowhere" && fs.existsSync(dataPaths(DEFAULT_DATA).queue)) return path.resolve(DEFAULT_DATA);
+  return orFailure(found).config.data;
 }
+
+/** As the variable WAYPOST_DATA has it that is not set. */
+const DEFAULT_DATA = "waypost-data";
 
 /** Undefined where no relay runs on the folder. */
 export async function askRelay(folder: string, request: string, body?: unknown, patience?: Duration): Promise<unknown> {
@@ -76,11 +81,7 @@ export async function tell<Answer extends object>(
 export function accepted<Answer extends object>(answer: Answer | Refusal): Answer {
   if (!("refused" in answer)) return answer;
   const codes = { wrong: EXIT.usage, nothing: EXIT.failed, failed: EXIT.temporary, invalid: EXIT.config };
-  const text = answer.refused
-    .split("\n")
-    .map((line) => printable(line))
-    .join("\n");
-  throw new CommandFailure(text, codes[answer.kind]);
+  throw new CommandFailure(answer.refused, codes[answer.kind]);
 }
 
 function readStopped<Answer>(paths: ReturnType<typeof dataPaths>, read: (operator: StoreOperator) => Answer): Answer {

@@ -1,4 +1,5 @@
 // `waypost start`
+import { printable } from "../../core/base/printable.ts";
 import { isRoot } from "../../adapters/system/process-user.ts";
 import type { ConfigOptions } from "../../surfaces/cli/config-commands.ts";
 import { ProcessLog } from "../process-log.ts";
@@ -9,7 +10,7 @@ import { loadWhole, readConfig } from "./configuration.ts";
 export async function start(options: ConfigOptions): Promise<void> {
   const loaded = await loadWhole(options.config);
   console.error(`waypost ${VERSION}: configuration from ${loaded.source}`);
-  for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
+  for (const warning of loaded.warnings) console.error(`warning: ${printable(warning)}`);
   // A reload reads the file that was found at the start, not one that would be found first by now.
   const own = loaded.file;
   const log = new ProcessLog(loaded.config.logs.level);

@@ -9,6 +9,7 @@ import { SystemClock } from "../../adapters/system/clock.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
 import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
 import { STORE } from "../../core/base/limits.ts";
+import { smartHostLane, through } from "../../core/routing/lane.ts";
 import { Keeper } from "../../engine/keeper.ts";
 import type { ControlToStore, QueueToStore, StoreToControl, StoreToMail, StoreToQueue } from "../../engine/messages.ts";
 import { StorageError } from "../../ports/content.ts";
@@ -50,7 +51,9 @@ function main({ plan, mails, queue, control }: StoreThreadData): void {
       store.close();
       reportStopped();
     },
-    adopt: ({ plan: next }) => {
+    adopt: ({ plan: next, changedHosts }) => {
+      const egresses = [undefined, ...next.config.egresses.map(({ name }) => name)];
+      keeper.unblock(changedHosts.flatMap((host) => egresses.map((egress) => through(egress, smartHostLane(host)))));
       space.setLargest(largest(next));
       keeper.setExpire(next.config.retry.expire);
     },
