@@ -27,10 +27,10 @@ export function makeDataFolder(data: string, user: ProcessUser | undefined): voi
 }
 
 /** Makes the spool of sendmail where it is not there. Throws `StartError` where it cannot be, or is not safe. */
-export function makeSpoolFolder(spool: string, user: ProcessUser | undefined): void {
+export function makeSpoolFolder(spool: string, data: string, user: ProcessUser | undefined): void {
   let wrong: string | undefined;
   try {
-    wrong = makeSpool(spool, user);
+    wrong = makeSpool(spool, user, !spool.startsWith(`${data}/`));
   } catch (error) {
     if (isDiskFull(error)) throw new DiskFullError(spool);
     wrong = error instanceof Error ? error.message : String(error);

@@ -59,7 +59,7 @@ export class Relay {
     const user = userToBecome(config);
     const plan = planFor(config, { version, isTerminal, startedAt: Date.now() }); // as root, who may read the keys
     makeDataFolder(config.data, user);
-    makeSpoolFolder(config.sendmail.spool, user);
+    makeSpoolFolder(config.sendmail.spool, config.data, user);
     const privileges = user && new Privileges(user);
     privileges?.asUser();
     const relay = new Relay(options, plan, takeDataFolder(config.data), privileges);

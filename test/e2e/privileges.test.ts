@@ -99,8 +99,7 @@ test.runIf(isRoot)("root listens on a port below 1024 and becomes the user, in a
   const open = fs.readdirSync(home.data, { recursive: true, encoding: "utf8" }).filter((name) => {
     return ((statOf(path.join(home.data, name))?.mode ?? 0) & 0o077) !== 0;
   });
-  // Files 0600, folders 0700; the spool is for everybody who gets as far, and that is nobody: the data folder is 0700.
-  expect(open).toEqual(["spool"]);
+  expect(open).toEqual([]); // files 0600, folders 0700
   expect(relay.events("relay.root")).toEqual([]);
 
   // What was root's alone is not to be had any more: the reload says so and changes nothing.

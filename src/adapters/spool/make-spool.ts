@@ -16,9 +16,12 @@ interface Owner {
   readonly gid: number;
 }
 
-/** Makes the spool where it is not there, `owner`'s if that is another user. Answers what is wrong with one that is. */
-export function makeSpool(folder: string, owner: Owner | undefined): string | undefined {
-  if (fs.lstatSync(folder, { throwIfNoEntry: false }) === undefined) create(folder, owner);
+/**
+ * Makes the spool where it is not there, `owner`'s if that is another user; for everybody, or where it lies in a folder that
+ * is closed to others, for its owner. Answers what is wrong with one that is there.
+ */
+export function makeSpool(folder: string, owner: Owner | undefined, isForEverybody: boolean): string | undefined {
+  if (fs.lstatSync(folder, { throwIfNoEntry: false }) === undefined) create(folder, owner, isForEverybody);
   const facts = fs.lstatSync(folder);
   const uid = owner?.uid ?? process.geteuid?.() ?? facts.uid;
   if (!facts.isDirectory()) return "it is no folder";
@@ -34,11 +37,11 @@ export function makeSpool(folder: string, owner: Owner | undefined): string | un
 }
 
 /** Open to others last: nobody has put anything there before. */
-function create(folder: string, owner: Owner | undefined): void {
+function create(folder: string, owner: Owner | undefined, isForEverybody: boolean): void {
   fs.mkdirSync(folder, { mode: 0o700 });
   makeDead(path.join(folder, DEAD), owner);
   if (owner !== undefined) fs.chownSync(folder, owner.uid, owner.gid);
-  fs.chmodSync(folder, EVERYBODY_PUTS);
+  if (isForEverybody) fs.chmodSync(folder, EVERYBODY_PUTS);
   syncFolderNow(folder);
   syncFolderNow(path.dirname(folder));
 }
