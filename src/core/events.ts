@@ -85,6 +85,13 @@ export interface EventCatalogue {
     readonly octets: number;
     readonly elapsedMs: number;
   };
+  "message.imported": {
+    readonly id: string;
+    readonly was: string;
+    readonly from: string;
+    readonly recipients: number;
+    readonly octets: number;
+  };
   "message.refused": {
     readonly id: string;
     readonly listener: string;
@@ -379,6 +386,17 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       recipients: "How many.",
       octets: "Of content.",
       elapsedMs: "From MAIL to the 250.",
+    },
+  },
+  "message.imported": {
+    level: "info",
+    description: "A message of another relay's queue is on stable storage here (`waypost queue import`).",
+    fields: {
+      id: "Its id here.",
+      was: "Its id there, which also stands in `Received`; it is found by both.",
+      from: "The envelope sender; empty for the null reverse-path.",
+      recipients: "How many of them it still has to reach.",
+      octets: "Of content.",
     },
   },
   "message.refused": {

@@ -69,6 +69,10 @@ function scene({ expire } = { expire: 5000 }): {
       asked.push(`overdue since ${now - before} behind ${after} of ${senders}`);
       return after < 300 ? after + 100 : undefined;
     },
+    import: (arrivals) => {
+      asked.push(`import ${arrivals.length}`);
+      return arrivals.map(() => true);
+    },
     unblock: (lane) => {
       asked.push(`unblock ${lane}`);
       return true;

@@ -80,7 +80,7 @@ export interface KeeperParts {
 const RETRY = 1 * second;
 /** A claim, or a step of an operator's action, takes some milliseconds, and the 250s of the same transaction wait for it. */
 const SLOW_PER_TURN = 2;
-const SLOW: ReadonlySet<Order["kind"]> = new Set(["claim-due", "claim-lane", "act", "overdue"]);
+const SLOW: ReadonlySet<Order["kind"]> = new Set(["claim-due", "claim-lane", "act", "import", "overdue"]);
 /** The steps of an operator's action follow each other within this: a site that is dead is tried once, not for each. */
 const UNBLOCK_EVERY = 1 * second;
 
@@ -232,7 +232,7 @@ export class Keeper {
   #obeyLater(orders: readonly Order[], { reason, message: text }: StorageError): void {
     const standing: Order[] = [];
     for (const order of orders) {
-      if (order.kind === "act" || order.kind === "pause")
+      if (order.kind === "act" || order.kind === "pause" || order.kind === "import")
         this.#control.say({ kind: "not-done", number: order.number, reason, text });
       else standing.push(order);
     }
@@ -267,6 +267,11 @@ export class Keeper {
         return this.#act(order);
       case "pause":
         return this.#pause(order);
+      case "import": {
+        const isNew = this.#store.import(order.arrivals, this.#clock.now());
+        const answer = { kind: "imported", number: order.number, isNew } as const;
+        return { kind: "answer", answer, unblocked: [], wanted: [] };
+      }
       case "unblock":
         for (const lane of order.lanes) this.#store.unblock(lane, this.#clock.now());
         return { kind: "unblocked", lanes: order.lanes };

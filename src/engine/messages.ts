@@ -4,7 +4,7 @@ import type { Pauses, PauseTarget } from "../core/queue/pause.ts";
 import type { SiteStanding } from "../core/queue/site-standing.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Block, Rated, Site, SiteReport } from "../ports/queue.ts";
-import type { Claimed, Commit, DeliveryRow, MessageRow, SpaceReport } from "../ports/store.ts";
+import type { Claimed, Commit, DeliveryRow, ImportedArrival, MessageRow, SpaceReport } from "../ports/store.ts";
 
 // What the threads say to each other. Commits of a mail thread are answered in their order, so that an answer needs no
 // number.
@@ -81,12 +81,16 @@ export type ControlToStore =
       readonly action: QueueAction;
       readonly rows: readonly DeliveryRow[];
     }
-  | { readonly kind: "pause"; readonly number: number; readonly target: PauseTarget; readonly isPaused: boolean };
+  | { readonly kind: "pause"; readonly number: number; readonly target: PauseTarget; readonly isPaused: boolean }
+  /** Mail of another relay's queue. */
+  | { readonly kind: "import"; readonly number: number; readonly arrivals: readonly ImportedArrival[] };
 
 export type StoreToControl =
   | { readonly kind: "acted"; readonly number: number; readonly changed: number; readonly inHand: number }
   /** `isChange` is false where it was so already. */
   | { readonly kind: "paused"; readonly number: number; readonly isChange: boolean }
+  /** Whether each is new here. */
+  | { readonly kind: "imported"; readonly number: number; readonly isNew: readonly boolean[] }
   | { readonly kind: "not-done"; readonly number: number; readonly reason: "full" | "failed"; readonly text: string };
 
 /** What the control thread asks of the queue: where these lanes stand, and which sites hold most mail back, or have mail. */

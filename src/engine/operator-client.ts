@@ -5,7 +5,7 @@ import type { QueueAction } from "../core/queue/action.ts";
 import type { PauseTarget } from "../core/queue/pause.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
-import type { DeliveryRow } from "../ports/store.ts";
+import type { DeliveryRow, ImportedArrival } from "../ports/store.ts";
 import type { ControlToStore, Outlet, StoreToControl } from "./messages.ts";
 import { Questions } from "./questions.ts";
 
@@ -39,6 +39,13 @@ export class OperatorClient {
     const done = await this.#ask((number) => ({ kind: "pause", number, target, isPaused }));
     invariant(done.kind === "paused", "a pause is answered as one");
     return done.isChange;
+  }
+
+  /** Whether each is new here. Durable when it resolves; rejects with `StorageError`, and then some may be there or none. */
+  async import(arrivals: readonly ImportedArrival[]): Promise<readonly boolean[]> {
+    const done = await this.#ask((number) => ({ kind: "import", number, arrivals }));
+    invariant(done.kind === "imported", "an import is answered as one");
+    return done.isNew;
   }
 
   fromStore(message: StoreToControl): void {

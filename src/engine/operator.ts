@@ -92,6 +92,8 @@ export interface MessageReport {
   readonly session?: StoredSession;
   /** It is a report of ours, about the message of this id. */
   readonly about?: string;
+  /** It was imported: its id in the relay that it came from. */
+  readonly wasId?: string;
   /** Where each recipient stands now. */
   readonly deliveries: readonly DeliveryReport[];
   /** Attempts and ends, oldest first. */
@@ -185,6 +187,14 @@ export interface PruneReport {
   readonly octets: number;
   readonly daysLeft: number;
   readonly octetsLeft: number;
+}
+
+/** What was taken of another relay's queue. */
+export interface ImportReport {
+  readonly messages: number;
+  readonly deliveries: number;
+  /** Messages that came before, and were not taken again. */
+  readonly known: number;
 }
 
 /** A request as it came. */

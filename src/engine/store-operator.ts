@@ -104,8 +104,9 @@ export class StoreOperator implements Operator {
     return countPage(this.#queue, { selection, action, after: placeOf(after) ?? 0, counted: placeOf(counted) });
   }
 
-  show(id: string): MessageReport | undefined {
-    if (!isMessageId(id)) return undefined;
+  show(given: string): MessageReport | undefined {
+    if (!isMessageId(given)) return undefined;
+    const id = this.#queue.ownId(given);
     const message = this.#queue.messageById(id);
     const history = endedOf(this.#parts.history.find(id, message?.receivedAt ?? timeOf(id)));
     if (message === undefined) return fromHistory(id, history);

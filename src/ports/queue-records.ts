@@ -38,7 +38,10 @@ export interface QueueRecords {
   /** Those of one message. */
   deliveriesOf(row: number): readonly QueuedDelivery[];
   message(row: number): QueuedMessage | undefined;
+  /** Also by the id that it had in the relay that it was imported from. */
   messageById(id: MessageId): QueuedMessage | undefined;
+  /** The id of a message here, which is another one where it was imported. */
+  ownId(id: MessageId): MessageId;
   /** The envelope sender of a message, and when it came; undefined where that ended meanwhile. */
   originOf(row: number): Origin | undefined;
   hasLane(lane: string): boolean;

@@ -122,6 +122,26 @@ export interface LaneClaim {
   readonly hasMore: boolean;
 }
 
+/** A message from another relay's queue. */
+export interface ImportedArrival extends Omit<Arrival, "deliveries" | "spooled"> {
+  /** Its id there: what came here with that id is not taken again. */
+  readonly was: MessageId;
+  readonly deliveries: readonly ImportedDelivery[];
+}
+
+/** It waits for the routes to choose its next hop, or is held. */
+export interface ImportedDelivery {
+  readonly lane: Lane;
+  readonly recipient: string;
+  readonly options: string;
+  readonly priority: Priority;
+  readonly attempts: number;
+  readonly last: string;
+  readonly isHeld: boolean;
+  readonly isExpiring: boolean;
+  readonly isTold: boolean;
+}
+
 /** What an operator's action did. */
 export interface Acted {
   /** Deliveries that it changed at once. */
@@ -164,6 +184,8 @@ export interface QueueStore {
   nextWake(): Instant | undefined;
   /** What an operator does to these deliveries, at most `QUEUE.deliveriesPerAction`; those that are gone are left out. */
   act(action: QueueAction, rows: readonly DeliveryRow[], now: Instant): Acted;
+  /** Takes what another relay had in its queue: whether each is new here, in order. */
+  import(arrivals: readonly ImportedArrival[], now: Instant): boolean[];
   /** The lane may wake at once. False where it was not blocked. */
   unblock(lane: Lane, now: Instant): boolean;
   /** All that an operator paused. */

@@ -97,6 +97,21 @@ test("every command does its work in a second terminal, for people and for progr
     expect((await run("backup", "another")).output).toMatch(
       /another: 0 deliveries of 0 messages, [1-9]\d* entries of history\n$/,
     );
+    await json("pause", "outbound");
+    await send();
+    expect(await json("queue", "export", "queue.waypost")).toMatchObject({ messages: 1, deliveries: 1 });
+    expect(await run("queue", "import", "queue.waypost")).toMatchObject({
+      code: 64,
+      errors: expect.stringContaining("the file was exported here"),
+    });
+    await json("queue", "cancel", "--all");
+    expect(await json("queue", "import", "queue.waypost")).toMatchObject({ messages: 1, deliveries: 1, known: 0 });
+    expect((await run("queue", "import", "queue.waypost")).output).toMatch(
+      /^0 deliveries of 0 messages of localhost, exported .* ago; 1 message came before\n$/,
+    );
+    await json("queue", "cancel", "--all");
+    expect((await run("queue", "export", "another.waypost")).output).toContain("0 deliveries of 0 messages");
+    for (const what of ["inbound", "outbound"]) await json("resume", what);
     expect(await json("version")).toMatchObject({ version: expect.any(String) });
     expect((await run("completion", "bash")).output).toContain("complete -F _waypost waypost");
     const unchanged = { source: expect.stringMatching(/waypost-data\/try\/waypost\.yaml$/), changes: [] };

@@ -1,10 +1,11 @@
 import http from "node:http";
+import { Readable } from "node:stream";
 import { CONTROL } from "../../core/base/limits.ts";
 import type { Duration } from "../../core/base/time.ts";
 import { type ShortPath, shortPath } from "./short-path.ts";
 
 /**
- * Asks the relay that runs on a data folder; with a body it is to do something. Undefined where none runs; `null` where it
+ * Asks the relay that runs on a data folder; with a body, sent as JSON or as the octets of a stream, it is to do something. Undefined where none runs; `null` where it
  * has no such thing. A refusal is an answer, with `refused`. Rejects with what went wrong.
  */
 export function ask(
@@ -39,7 +40,8 @@ export function ask(
       if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(undefined);
       else reject(error);
     });
-    request.end(body === undefined ? undefined : JSON.stringify(body));
+    if (body instanceof Readable) body.on("error", (error) => request.destroy(error)).pipe(request);
+    else request.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
 

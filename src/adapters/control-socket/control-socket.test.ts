@@ -26,6 +26,7 @@ const ANSWERS = {
   },
   act: (request: unknown) => Promise.resolve({ did: request }),
   reload: (request: unknown) => Promise.resolve({ reloaded: request }),
+  import: () => Promise.resolve({}),
   prune: (request: unknown) => ({ pruned: request }),
   pause: () => Promise.resolve({ kind: "wrong", refused: "no such lane" }),
 };

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import http from "node:http";
-import { CONTROL } from "../../core/base/limits.ts";
+import { CONTROL, IMPORT } from "../../core/base/limits.ts";
 import { QUEUE_ACTIONS, type QueueAction } from "../../core/queue/action.ts";
 import { SELECTION_KEYS, type SelectionTexts } from "../../core/queue/selection.ts";
 import { type ShortPath, shortPath } from "./short-path.ts";
@@ -15,6 +15,8 @@ export interface Answers {
   pause(request: unknown): Promise<unknown>;
   reload(request: unknown): Promise<unknown>;
   prune(request: unknown): unknown;
+  /** The body is not JSON and may be large. */
+  import(body: AsyncIterable<Uint8Array>): Promise<unknown>;
 }
 
 interface StatusQuery {
@@ -56,7 +58,7 @@ export class SocketServer {
     this.#file = file;
     this.#answers = answers;
     this.#server = http.createServer(
-      { requestTimeout: CONTROL.request },
+      { requestTimeout: IMPORT.request, headersTimeout: CONTROL.request },
       (request, response) => void this.#serve(request, response),
     );
     const again = (error: Error): void => {
@@ -91,6 +93,7 @@ export class SocketServer {
 
   async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const { status, body } = await this.#answer(request);
+    request.resume(); // whoever still writes a body that is not wanted reads the answer after it
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
   }
 
@@ -99,6 +102,7 @@ export class SocketServer {
       const url = new URL(request.url ?? "/", "http://control");
       if (request.method === "GET") return answerOf(await this.#find(url));
       if (request.method !== "POST") return { status: 405, body: { error: "only GET and POST" } };
+      if (url.pathname === "/queue/imports") return answerOf(await this.#answers.import(request));
       const change = this.#change(url);
       return change === undefined ? NOT_FOUND : answerOf(await change(JSON.parse(await bodyOf(request))));
     } catch (error) {

@@ -23,6 +23,11 @@ const WISHES: readonly Wish[] = ["none", "hold", "cancel", "expire", "reroute"];
 /** Added to a wish that a claim handed out: it is fulfilled when the delivery is parked, and stands after a crash. */
 const HANDED_OUT = 10;
 
+/** The number of a wish that a parked delivery has. */
+export function codeOf(wish: WishInHand): number {
+  return WISHES.indexOf(wish);
+}
+
 /** Takes a delivery into the hands of a mail thread, its wish with it. */
 export const TAKE_DELIVERY = `UPDATE delivery SET state = ${IN_HAND}, wish = wish + ${HANDED_OUT} * (wish > 0) WHERE row = ?`;
 
@@ -38,7 +43,7 @@ export function wishToHandOut(code: number): WishInHand {
   return wish;
 }
 
-function wishOf(code: number): Wish {
+export function wishOf(code: number): Wish {
   const wish = WISHES[code % HANDED_OUT];
   invariant(wish !== undefined, "a wish is one of five");
   return wish;

@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { STORE } from "../../core/base/limits.ts";
-import { type MessageId, timeOf } from "../../core/mail/message-id.ts";
+import type { MessageId } from "../../core/mail/message-id.ts";
 import type { Pause } from "../../core/queue/pause.ts";
 import type { Origin } from "../../core/queue/selection.ts";
 import type { QueuedDelivery, QueuedLane, QueuedMessage, QueueRecords } from "../../ports/queue-records.ts";
@@ -12,8 +12,8 @@ const DELIVERY = "SELECT row, state, lane, due, attempts, recipient, last FROM d
 const MESSAGE = "SELECT row, id, received_at, octets, envelope FROM message";
 
 // Rows from a place on, or backwards from it, and so many at most.
-const BEHIND = "SELECT row, id, received_at FROM message WHERE row >= ? ORDER BY row LIMIT ?";
-const BEFORE = "SELECT row, id, received_at FROM message WHERE row < ? ORDER BY row DESC LIMIT ?";
+const BEHIND = "SELECT row, id FROM message WHERE row >= ? ORDER BY row LIMIT ?";
+const BEFORE = "SELECT row, id FROM message WHERE row < ? ORDER BY row DESC LIMIT ?";
 const PROBED_ROWS = 16;
 
 function delivery(found: Record<string, unknown>): QueuedDelivery {
@@ -43,6 +43,8 @@ export class QueueReader implements QueueRecords {
   readonly #database: DatabaseSync;
   readonly #message: StatementSync;
   readonly #origin: StatementSync;
+  /** Undefined in the store of an older version. */
+  readonly #imported: StatementSync | undefined;
 
   constructor(file: string) {
     this.#database = new DatabaseSync(file, { readOnly: true });
@@ -51,6 +53,8 @@ export class QueueReader implements QueueRecords {
     this.#origin = this.#database.prepare(
       "SELECT received_at AS at, envelope ->> '$.from' AS sender FROM message WHERE row = ?",
     );
+    const hasImports = this.#number("SELECT 1 AS n FROM sqlite_master WHERE name = 'imported'") !== undefined;
+    if (hasImports) this.#imported = this.#database.prepare("SELECT id FROM imported WHERE was = ?");
   }
 
   close(): void {
@@ -94,13 +98,19 @@ export class QueueReader implements QueueRecords {
    * commits. A message is committed later than its time by what its session took, so it is looked for behind that place,
    * and before it for a clock that was set back; farther off than `STORE.lookedThroughMax` rows it is not found.
    */
-  messageById(id: MessageId): QueuedMessage | undefined {
-    const start = this.#firstSince(timeOf(id));
+  messageById(given: MessageId): QueuedMessage | undefined {
+    const id = this.ownId(given);
+    const start = this.#firstSince(id);
     const row =
       this.#number("SELECT message AS n FROM upload WHERE id = ?", id) ??
       this.#number(`SELECT row AS n FROM (${BEHIND}) WHERE id = ?`, start, STORE.lookedThroughMax, id) ??
       this.#number(`SELECT row AS n FROM (${BEFORE}) WHERE id = ?`, start, STORE.lookedThroughMax, id);
     return row === undefined ? undefined : this.message(row);
+  }
+
+  ownId(id: MessageId): MessageId {
+    const found = this.#imported?.get(id)?.["id"];
+    return typeof found === "string" ? found : id;
   }
 
   /** Rows of messages count up while a relay runs. */
@@ -151,18 +161,18 @@ export class QueueReader implements QueueRecords {
   }
 
   /**
-   * The first row that was received at `time` or later, or one shortly before it. Each probe looks at some rows, since one
-   * that took long may stand behind younger ones.
+   * The first row whose id was made when this one was or later, or one shortly before it. Each probe looks at some rows,
+   * since one that took long may stand behind younger ones. Ids order as their texts do.
    */
-  #firstSince(time: number): number {
-    const probe = this.#database.prepare(`SELECT max(row) AS last, max(received_at) AS newest FROM (${BEHIND})`);
+  #firstSince(id: MessageId): number {
+    const probe = this.#database.prepare(`SELECT max(row) AS last, max(id) AS newest FROM (${BEHIND})`);
     let low = this.#number("SELECT min(row) AS n FROM message") ?? 0;
     let high = (this.#number("SELECT max(row) AS n FROM message") ?? 0) + 1;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const found = probe.get(middle, PROBED_ROWS);
       const newest = found?.["newest"];
-      if (typeof newest !== "number" || newest >= time) high = middle;
+      if (typeof newest !== "string" || newest >= id) high = middle;
       else low = (found!["last"] as number) + 1;
     }
     return low;

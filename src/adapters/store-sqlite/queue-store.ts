@@ -12,6 +12,7 @@ import {
   type Arrival,
   type Commit,
   type DeliveryRow,
+  type ImportedArrival,
   type LaneClaim,
   type MessageRow,
   type QueueStore,
@@ -23,6 +24,7 @@ import {
   messageRow,
 } from "../../ports/store.ts";
 import { isDiskFull, isWriteRefused, mayPass } from "./disk-full.ts";
+import { Imports } from "./import.ts";
 import { Lanes } from "./lanes.ts";
 import { OperatorActions, PARK_DELIVERY } from "./operator-actions.ts";
 import { readPauses, settingOf } from "./pauses.ts";
@@ -90,6 +92,7 @@ export class SqliteQueueStore implements QueueStore {
   readonly #lanes: Lanes;
   readonly #removeFile: (id: string) => void;
   readonly #actions: OperatorActions;
+  readonly #imports: Imports;
   #nextMessage: MessageRow;
   /** What goes to history with the transaction at hand. */
   #entries: string[] = [];
@@ -109,6 +112,7 @@ export class SqliteQueueStore implements QueueStore {
       endMessage: (message) => this.#endMessage(message),
       record: (entry) => this.#entries.push(entry),
     });
+    this.#imports = new Imports(this.#database);
     // A message whose deliveries are all gone is gone too, so what is above the newest is free.
     const newest = this.#database.prepare("SELECT max(row) AS row FROM message").get();
     this.#nextMessage = Number(newest?.["row"] ?? 0) + 1;
@@ -134,6 +138,21 @@ export class SqliteQueueStore implements QueueStore {
       for (const message of touched) this.#endMessage(message);
       for (const [lane, { due, count }] of parking) this.#lanes.wake(lane, due, count);
       return rows;
+    });
+  }
+
+  import(arrivals: readonly ImportedArrival[], now: Instant): boolean[] {
+    return this.#transaction(() => {
+      const parking = new Map<Lane, Parking>();
+      this.#imports.forget(now);
+      const isNew = arrivals.map((arrival) => {
+        if (!this.#imports.isNew(arrival, now)) return false;
+        checkCount(arrival.deliveries.length);
+        this.#imports.insert(this.#insertMessage(arrival), arrival, now, (lane) => park(parking, lane, now));
+        return true;
+      });
+      for (const [lane, { due, count }] of parking) this.#lanes.wake(lane, due, count);
+      return isNew;
     });
   }
 
@@ -262,27 +281,22 @@ export class SqliteQueueStore implements QueueStore {
 
   #arrive(arrival: Arrival, isInHand: boolean, parking: Map<Lane, Parking>): MessageRow {
     const { deliveries } = arrival;
-    invariant(
-      deliveries.length > 0 && deliveries.length <= QUEUE.deliveriesPerMessageMax,
-      "a message has 1 to 4096 deliveries",
-    );
+    checkCount(deliveries.length);
     if (arrival.spooled !== undefined && this.#do.insertSpooled.run(arrival.spooled).changes === 0) return KNOWN;
-    const message = this.#nextMessage++;
-    this.#do.insertMessage.run(
-      message,
-      arrival.id,
-      arrival.receivedAt,
-      arrival.octets,
-      arrival.envelope,
-      arrival.content ?? null,
-    );
-    if (arrival.content === undefined) this.#do.insertUpload.run(arrival.id, message);
+    const message = this.#insertMessage(arrival);
     let row: DeliveryRow = deliveryRow(message, 0);
     for (const { lane, recipient, options, due, last, priority } of deliveries) {
       const state = isInHand ? IN_HAND : PARKED;
       this.#do.insertDelivery.run(row++, state, lane, due, recipient, options, last, PRIORITIES.indexOf(priority));
       if (!isInHand) park(parking, lane, due);
     }
+    return message;
+  }
+
+  #insertMessage({ id, receivedAt, octets, envelope, content }: Omit<Arrival, "deliveries">): MessageRow {
+    const message = this.#nextMessage++;
+    this.#do.insertMessage.run(message, id, receivedAt, octets, envelope, content ?? null);
+    if (content === undefined) this.#do.insertUpload.run(id, message);
     return message;
   }
 
@@ -332,6 +346,10 @@ export class SqliteQueueStore implements QueueStore {
     for (const id of this.#ended) this.#removeFile(id);
     return result;
   }
+}
+
+function checkCount(deliveries: number): void {
+  invariant(deliveries > 0 && deliveries <= QUEUE.deliveriesPerMessageMax, "a message has 1 to 4096 deliveries");
 }
 
 function park(parking: Map<Lane, Parking>, lane: Lane, due: Instant): void {

@@ -46,6 +46,9 @@ const MIGRATIONS: readonly string[] = [
      name TEXT PRIMARY KEY,
      file TEXT NOT NULL GENERATED ALWAYS AS (substr(name, 1, 41)) STORED
    ) STRICT, WITHOUT ROWID;`,
+  // What came from other relays' queues: its id there, and its id here.
+  `CREATE TABLE imported (was TEXT PRIMARY KEY, id TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE INDEX imported_at ON imported (at);`,
 ];
 
 export const PARKED = 0;

@@ -441,6 +441,22 @@ export const BACKUP = {
   entriesPerStep: 2000,
 } as const;
 
+/** Queues that move from one relay to another. */
+export const IMPORT = {
+  /** Of what came from another relay it is known so long that it came. Mail does not wait that long. */
+  knownFor: 30 * day,
+  /** Messages of one request, and of one transaction. */
+  messagesPerStep: 200,
+  /** A message that would make it more comes with the next one. */
+  octetsPerStep: 4 * MiB,
+  /** For one request: the largest message, to a slow disk. */
+  request: 5 * minute,
+  /** Octets of the line before a content: 4,096 recipients with the longest paths and replies. */
+  lineOctetsMax: 64 * MiB,
+  /** What is in hand when deliveries are paused ends within the time that a session may take for a message. */
+  inHandPatience: 15 * minute,
+} as const;
+
 /** What is known of how much comes and goes. */
 export const TRAFFIC = {
   /** Latencies are of so many seconds. */

@@ -23,6 +23,8 @@ export interface StoredEnvelope {
   readonly about?: ReportedMessage;
   /** Undefined where there was none: we wrote it. */
   readonly session?: StoredSession;
+  /** It came from another relay's queue, where it had this id. */
+  readonly wasId?: MessageId;
 }
 
 /** The session that a message came in, for whoever asks later why it was taken. */
@@ -44,13 +46,15 @@ export interface StoredArrival {
   readonly session?: StoredSession;
   /** The message that a report is about. */
   readonly about?: MessageId;
+  readonly wasId?: MessageId;
 }
 
-export function arrivalOf({ client, session, about }: StoredEnvelope): StoredArrival {
+export function arrivalOf({ client, session, about, wasId }: StoredEnvelope): StoredArrival {
   return {
     client,
     ...(session === undefined ? {} : { session }),
     ...(about === undefined ? {} : { about: about.id }),
+    ...(wasId === undefined ? {} : { wasId }),
   };
 }
 

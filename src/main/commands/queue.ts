@@ -7,6 +7,7 @@ import { countLines, messageLines, pauseLines, queueLines } from "../../surfaces
 import type { FilterOptions, QueueCommands, QueueListOptions } from "../../surfaces/cli/queue-commands.ts";
 import { print } from "./print.ts";
 import { act } from "./queue-actions.ts";
+import { exportTo, importFrom } from "./queue-file.ts";
 import { countQueue, filterParameters } from "./queue-count.ts";
 import { accepted, dataFolder, query, tell } from "./relay-of.ts";
 
@@ -59,6 +60,8 @@ export const queueCommands: QueueCommands = {
     else print(messageLines(found, Date.now(), options.transcript === true));
   },
   act,
+  exportTo,
+  importFrom,
   async pause(target, isPaused, options) {
     const request: PauseRequest = { target, isPaused };
     const change = await tell<PauseChange>(await dataFolder(options), "/pauses", request);

@@ -1,17 +1,21 @@
 // The control thread: fills the history store from the outbox, and answers the command line over a unix socket. A fault
 // here never touches mail: the main thread starts it again.
 import { workerData } from "node:worker_threads";
+import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
 import { type Answers, SocketServer } from "../../adapters/control-socket/server.ts";
 import { HistoryReader } from "../../adapters/history-sqlite/history-reader.ts";
 import { HistoryStore } from "../../adapters/history-sqlite/history-store.ts";
+import { mailsOf } from "../../adapters/queue-file/mails.ts";
 import { OutboxReader } from "../../adapters/store-sqlite/outbox-reader.ts";
 import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
+import { SystemEntropy } from "../../adapters/system/entropy.ts";
 import { neededToAccept, spaceOf } from "../../adapters/system/space.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
 import { CONTROL, TRAFFIC } from "../../core/base/limits.ts";
 import type { Config } from "../../core/config/config.ts";
 import type { ControlToQueue, ControlToStore, QueueToControl, StoreToControl } from "../../engine/messages.ts";
+import { Importer } from "../../engine/importer.ts";
 import { type PruneReport, type ReloadAnswer, pruneRequest, reloadRequest } from "../../engine/operator.ts";
 import { OperatorClient } from "../../engine/operator-client.ts";
 import { QueueView } from "../../engine/queue-view.ts";
@@ -75,6 +79,15 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
     smartHosts: () => config.smartHosts.map(({ name }) => name),
     egresses: () => config.egresses.map(({ name }) => name),
   });
+  const importer = new Importer({
+    queue,
+    client,
+    files: new FolderOfContents(paths.content),
+    recorder,
+    clock,
+    entropy: new SystemEntropy(),
+    space: () => spaceOfRelay(config),
+  });
   const reloads = new Questions<ReloadAnswer>(clock, CONTROL.reloadPatience);
   const answers: Answers = {
     status: ({ hasActiveSites }) => view.status(hasActiveSites),
@@ -94,6 +107,7 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
       recorder.record({ event: "history.pruned", days: pruned.days.length, octets: pruned.octets });
       return pruned;
     },
+    import: (body) => importer.take(mailsOf(body)),
     reload: async (text) => {
       const request = reloadRequest(text);
       if ("refused" in request) return request;

@@ -64,12 +64,13 @@ function summary({ deliveries, receivedAt }: MessageReport): string {
 const STATES: { readonly [State in DeliveryReport["state"]]?: string } = { delivered: "to" };
 const ENDS = new Set<DeliveryReport["state"]>(["delivered", "failed", "cancelled"]);
 
-function acceptedLines({ receivedAt, session, client, from, octets, subject, about }: MessageReport): string[] {
+function acceptedLines({ receivedAt, session, client, from, octets, subject, about, wasId }: MessageReport): string[] {
   const rows: (readonly [string, string])[] = [["when", utcText(receivedAt)]];
   if (session === undefined && client === "")
     rows.push(["from", about === undefined ? "" : `written here: a report about ${about}`]);
   else rows.push(["client", session === undefined ? client : clientText(client, session)]);
   if (session !== undefined) rows.push(["session", sessionText(session)]);
+  if (wasId !== undefined) rows.push(["imported", `it was taken by another relay, as ${wasId}`]);
   rows.push(["sender", from === "" ? "none (<>)" : `<${from}>`], ["subject", subject], ["size", octetsText(octets)]);
   return table(rows);
 }

@@ -8,6 +8,7 @@ import { limitsMet } from "../../core/queue/site-standing.ts";
 import type {
   ActionReport,
   DeliveryReport,
+  ImportReport,
   MessageReport,
   PauseChange,
   PruneReport,
@@ -75,6 +76,7 @@ export function messageLines(message: MessageReport, now: Instant, hasTranscript
     `  subject   ${printable(message.subject)}`,
     `  size      ${octetsText(message.octets)}`,
     `  received  ${new Date(message.receivedAt).toISOString()} (${when(message.receivedAt, now)})`,
+    ...(message.wasId === undefined ? [] : [`  imported  from another relay, where it was ${message.wasId}`]),
     "Recipients",
     ...message.deliveries.map((delivery) => `  <${printable(delivery.recipient)}>  ${standing(delivery, now)}`),
     ...(message.history.length === 0 ? [] : ["Attempts"]),
@@ -223,6 +225,39 @@ export function backupLines(report: {
   const { folder, messages, deliveries, historyEntries } = report;
   const queued = `${counted(deliveries, "delivery")} of ${counted(messages, "message")}`;
   return [`${folder}: ${queued}, ${counted(historyEntries, "entry")} of history`];
+}
+
+export function exportLines(
+  report: {
+    readonly file: string;
+    readonly messages: number;
+    readonly deliveries: number;
+    readonly unreadable: readonly { readonly id: string; readonly why: string }[];
+  },
+  warning: string | undefined,
+): string[] {
+  const { file, messages, deliveries, unreadable } = report;
+  const queued = `${counted(deliveries, "delivery")} of ${counted(messages, "message")}`;
+  return [
+    `${printable(file)}: ${queued}`,
+    ...unreadable.map(({ id, why }) => `${styled("red", "Left out")}: message ${id}: ${printable(why)}`),
+    ...(warning === undefined
+      ? [
+          "Next: waypost queue import on the other machine. The queue here stays as it is, and paused: once it is imported,",
+          "it must not be resumed here, or its mail arrives twice.",
+        ]
+      : [`${styled("red", "Warning")}: ${printable(warning)}`]),
+  ];
+}
+
+export function importLines(
+  { messages, deliveries, known }: ImportReport,
+  { hostname, exportedAt }: { readonly hostname: string; readonly exportedAt: Instant },
+  now: Instant,
+): string[] {
+  const taken = `${counted(deliveries, "delivery")} of ${counted(messages, "message")}`;
+  const before = known === 0 ? "" : `; ${counted(known, "message")} came before`;
+  return [`${taken} of ${printable(hostname)}, exported ${when(exportedAt, now)}${before}`];
 }
 
 function spaceLines({ freeOctets, neededOctets }: StatusReport): string[] {

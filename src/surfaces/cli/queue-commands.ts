@@ -27,6 +27,8 @@ export interface QueueCommands {
   readonly list: (options: QueueListOptions) => Promise<void>;
   readonly show: (id: string, options: ShowOptions) => Promise<void>;
   readonly act: (action: QueueAction, id: string | undefined, options: QueueActionOptions) => Promise<void>;
+  readonly exportTo: (file: string, options: JsonOptions) => Promise<void>;
+  readonly importFrom: (file: string, options: JsonOptions) => Promise<void>;
   readonly pause: (target: string, isPaused: boolean, options: JsonOptions) => Promise<void>;
 }
 
@@ -85,7 +87,25 @@ export function addQueueCommands(program: Command, commands: QueueCommands): voi
     .addOption(jsonOption())
     .action(commands.show);
   for (const action of QUEUE_ACTIONS) addAction(queue, action, commands);
+  addFileCommands(queue, commands);
   addPauses(program, commands);
+}
+
+function addFileCommands(queue: Command, commands: QueueCommands): void {
+  addExample(queue.command("export"), "queue export /mnt/usb/queue.waypost")
+    .description("pause the relay, and write all that waits into a file that another relay takes up")
+    .argument("<file>", "to be made")
+    .addOption(configOption())
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(commands.exportTo);
+  addExample(queue.command("import"), "queue import /mnt/usb/queue.waypost")
+    .description("take up what another relay had in its queue; what came before is not taken twice")
+    .argument("<file>", "of queue export")
+    .addOption(configOption())
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(commands.importFrom);
 }
 
 function addAction(queue: Command, action: QueueAction, commands: QueueCommands): void {

@@ -1,0 +1,66 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { IMPORT } from "../../core/base/limits.ts";
+import type { Instant } from "../../core/base/time.ts";
+import { PRIORITIES } from "../../core/queue/priority.ts";
+import type { Lane } from "../../core/routing/lane.ts";
+import { type ImportedArrival, type MessageRow, deliveryRow } from "../../ports/store.ts";
+import { codeOf } from "./operator-actions.ts";
+import { HELD, PARKED } from "./schema.ts";
+
+interface Statements {
+  readonly remember: StatementSync;
+  readonly forget: StatementSync;
+  readonly delivery: StatementSync;
+}
+
+function prepare(database: DatabaseSync): Statements {
+  return {
+    remember: database.prepare("INSERT OR IGNORE INTO imported (was, id, at) VALUES (?, ?, ?)"),
+    forget: database.prepare("DELETE FROM imported WHERE at < ?"),
+    delivery: database.prepare(
+      `INSERT INTO delivery (row, state, lane, due, attempts, recipient, options, last, priority, wish, told)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+  };
+}
+
+/** What comes from other relays' queues, and what came from there before. */
+export class Imports {
+  readonly #do: Statements;
+
+  constructor(database: DatabaseSync) {
+    this.#do = prepare(database);
+  }
+
+  /** What came so long ago is not known any more. */
+  forget(now: Instant): void {
+    this.#do.forget.run(now - IMPORT.knownFor);
+  }
+
+  /** False where it came before. */
+  isNew({ was, id }: ImportedArrival, now: Instant): boolean {
+    return this.#do.remember.run(was, id, now).changes === 1;
+  }
+
+  /** `parked` hears of each delivery that waits in a lane. */
+  insert(message: MessageRow, { deliveries }: ImportedArrival, now: Instant, parked: (lane: Lane) => void): void {
+    let row = deliveryRow(message, 0);
+    for (const { lane, attempts, recipient, options, last, priority, isHeld, isExpiring, isTold } of deliveries) {
+      const wish = isHeld ? "none" : isExpiring ? "expire" : "reroute";
+      this.#do.delivery.run(
+        row++,
+        isHeld ? HELD : PARKED,
+        lane,
+        now,
+        attempts,
+        recipient,
+        options,
+        last,
+        PRIORITIES.indexOf(priority),
+        codeOf(wish),
+        Number(isTold),
+      );
+      if (!isHeld) parked(lane);
+    }
+  }
+}

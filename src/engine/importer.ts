@@ -1,0 +1,130 @@
+import { IMPORT } from "../core/base/limits.ts";
+import { messageId } from "../core/mail/message-id.ts";
+import type { StoredEnvelope } from "../core/mail/stored.ts";
+import type { ExportedMessage } from "../core/queue/exported.ts";
+import { type LastWord, lastWord } from "../core/queue/reason.ts";
+import type { Clock } from "../ports/clock.ts";
+import { type ContentFiles, StorageError } from "../ports/content.ts";
+import type { Entropy } from "../ports/entropy.ts";
+import type { QueueRecords } from "../ports/queue-records.ts";
+import type { Recorder } from "../ports/recorder.ts";
+import type { ImportedArrival, ImportedDelivery } from "../ports/store.ts";
+import { Incoming } from "./incoming.ts";
+import type { OperatorClient } from "./operator-client.ts";
+import type { ImportReport, Refusal } from "./operator.ts";
+
+/** A message of another relay's queue, as it is read. */
+export interface ExportedMail {
+  readonly message: ExportedMessage;
+  /** To be read to its end before the next message. */
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+export interface ImporterParts {
+  readonly queue: Pick<QueueRecords, "messageById" | "ownId">;
+  readonly client: Pick<OperatorClient, "import">;
+  readonly files: ContentFiles;
+  readonly recorder: Recorder;
+  readonly clock: Pick<Clock, "now">;
+  readonly entropy: Entropy;
+  readonly space: () => { readonly freeOctets: number; readonly neededOctets: number };
+}
+
+interface Taken {
+  readonly arrival: ImportedArrival;
+  readonly incoming: Incoming;
+}
+
+/**
+ * Takes what another relay had in its queue. A message gets an id of its own here, so that ids go on to order the queue, and
+ * is found by the old one too. What came before by its old id is not taken again: a file may be read twice, and an import
+ * that broke off goes on with the whole file.
+ */
+export class Importer {
+  readonly #parts: ImporterParts;
+
+  constructor(parts: ImporterParts) {
+    this.#parts = parts;
+  }
+
+  /** One request, at most some `IMPORT.messagesPerStep`. Durable when it resolves. */
+  async take(mails: AsyncIterable<ExportedMail>): Promise<ImportReport | Refusal> {
+    const { freeOctets, neededOctets } = this.#parts.space();
+    if (freeOctets < neededOctets)
+      return { kind: "failed", refused: "there is too little room on the disk of the data folder to take mail" };
+    try {
+      return await this.#steps(mails);
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      // What may be committed keeps its content; a start sweeps what no message has.
+      return { kind: "failed", refused: `${error.message}; import the file again: what is here is not taken twice` };
+    }
+  }
+
+  async #steps(mails: AsyncIterable<ExportedMail>): Promise<ImportReport | Refusal> {
+    let report: ImportReport = { messages: 0, deliveries: 0, known: 0 };
+    let step: Taken[] = [];
+    let octets = 0;
+    for await (const mail of mails) {
+      if (step.length === 0 && this.#isHere(mail.message))
+        return {
+          kind: "wrong",
+          refused: "this mail is in the queue of this relay already: the file was exported here",
+        };
+      step.push(await this.#receive(mail));
+      octets += step.at(-1)!.arrival.content?.length ?? 0;
+      if (step.length < IMPORT.messagesPerStep && octets < IMPORT.octetsPerStep) continue;
+      report = await this.#commit(step, report);
+      [step, octets] = [[], 0];
+    }
+    return step.length === 0 ? report : await this.#commit(step, report);
+  }
+
+  #isHere({ id }: ExportedMessage): boolean {
+    const { queue } = this.#parts;
+    return queue.ownId(id) === id && queue.messageById(id) !== undefined;
+  }
+
+  async #receive({ message, content }: ExportedMail): Promise<Taken> {
+    const { clock, entropy, files } = this.#parts;
+    const now = clock.now();
+    const id = messageId(now, entropy.octets(5));
+    const incoming = new Incoming(id, message.receivedAt, files);
+    for await (const piece of content) await incoming.take([piece]);
+    const { receivedAt, octets, id: was } = message;
+    const envelope: StoredEnvelope = { ...(JSON.parse(message.envelope) as StoredEnvelope), wasId: was };
+    const deliveries = message.deliveries.map((delivery): ImportedDelivery => {
+      const text = delivery.last === "" ? "" : (JSON.parse(delivery.last) as LastWord).text;
+      return { ...delivery, last: lastWord(delivery.isHeld ? "held" : "imported", text, now) };
+    });
+    const stored = JSON.stringify(envelope);
+    return {
+      incoming,
+      arrival: { id, was, receivedAt, octets, envelope: stored, content: await incoming.finish(), deliveries },
+    };
+  }
+
+  async #commit(step: readonly Taken[], report: ImportReport): Promise<ImportReport> {
+    const isNew = await this.#parts.client.import(step.map(({ arrival }) => arrival));
+    let { messages, deliveries, known } = report;
+    for (const [n, { arrival, incoming }] of step.entries()) {
+      if (isNew[n] !== true) {
+        incoming.discard();
+        known++;
+        continue;
+      }
+      messages++;
+      deliveries += arrival.deliveries.length;
+      const { id, was, octets } = arrival;
+      this.#parts.recorder.record({
+        event: "message.imported",
+        id,
+        was,
+        from: (JSON.parse(arrival.envelope) as StoredEnvelope).from,
+        recipients: arrival.deliveries.length,
+        octets,
+      });
+    }
+    return { messages, deliveries, known };
+  }
+}
