@@ -11,7 +11,7 @@ import {
   parseSelection,
   selectionText,
 } from "../core/queue/selection.ts";
-import { type Lane, parseLane, smartHostLane, through, withoutEgress } from "../core/routing/lane.ts";
+import { type Lane, lanesOfHosts, parseLane, smartHostLane, through, withoutEgress } from "../core/routing/lane.ts";
 import { StorageError } from "../ports/content.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { QueueRecords } from "../ports/queue-records.ts";
@@ -65,9 +65,7 @@ export class QueueOperator {
 
   /** These next hops are not what they were: what waits for them is tried now. */
   async tryAgain(smartHosts: readonly string[]): Promise<void> {
-    for (const name of smartHosts)
-      for (const egress of [undefined, ...this.#parts.egresses()])
-        await this.#retry(through(egress, smartHostLane(name)));
+    for (const lane of lanesOfHosts(smartHosts, this.#parts.egresses())) await this.#retry(lane);
   }
 
   async #retry(lane: Lane): Promise<void> {

@@ -24,7 +24,7 @@ function scene(
   fromStore(message: StoreToQueue): void;
   standings(lanes: readonly string[], busiest?: number, hasActive?: boolean): QueueToControl;
   /** After a change of the limits that it was made with. */
-  limitsChanged(): void;
+  limitsChanged(renewed?: readonly string[]): void;
   pass(ms: number): void;
 } {
   const mails = Array.from({ length: mailThreads }, (): QueueToMail[] => []);
@@ -61,7 +61,7 @@ function scene(
     fromStore: (message: StoreToQueue) => scheduler.fromStore(message),
     standings: (lanes: readonly string[], busiest = 0, hasActive = false) =>
       scheduler.fromControl({ kind: "standings", number: 7, lanes, busiest, hasActive }),
-    limitsChanged: () => scheduler.limitsChanged(),
+    limitsChanged: (renewed = []) => scheduler.limitsChanged(renewed),
     pass(ms: number) {
       s.now += ms;
       const due = timers.filter(({ at }) => at <= s.now);
@@ -837,4 +837,32 @@ test("bounds that are raised, or fall away, let more begin at once", () => {
   limits.messagesPerMinute = undefined;
   s.limitsChanged();
   expect(permitted()).toBe(5);
+});
+
+test("where other servers stand, the failures of those before them count no more, in use or at rest", () => {
+  const blockedFor = (s: ReturnType<typeof scene>): number => {
+    const { block } = s.mails[0]!.findLast((message) => message.kind === "blocked")!;
+    return block.left;
+  };
+  const fail = (s: ReturnType<typeof scene>): void => {
+    s.fromMail({ kind: "demand", site: lane, connections: 1 });
+    s.fromMail(released("refused"));
+    s.fromMail({ kind: "demand", site: lane, connections: 0 });
+  };
+  for (const isInUse of [true, false]) {
+    const s = scene();
+    fail(s);
+    const first = blockedFor(s);
+    for (let n = 0; n < 3; n++) {
+      s.pass(blockedFor(s) + 1);
+      fail(s);
+    }
+    expect(blockedFor(s)).toBeGreaterThan(first);
+    if (isInUse) s.fromMail({ kind: "demand", site: lane, connections: 1 });
+    s.limitsChanged([lane]);
+    if (isInUse) expect(granted(s.mails[0]!)).toBeGreaterThan(4);
+    else s.fromMail({ kind: "demand", site: lane, connections: 1 });
+    s.fromMail(released("refused"));
+    expect(blockedFor(s)).toBe(first);
+  }
 });

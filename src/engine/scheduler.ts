@@ -138,8 +138,9 @@ export class Scheduler {
     }
   }
 
-  /** The configuration changed: bounds of sites, and where mail may go meanwhile. */
-  limitsChanged(): void {
+  /** The configuration changed: bounds of sites, where mail may go meanwhile, and at these sites the servers. */
+  limitsChanged(renewed: readonly Site[]): void {
+    for (const site of renewed) this.#sites.renewed(site);
     this.#sites.limitsChanged();
   }
 

@@ -210,6 +210,20 @@ export class Sites {
     };
   }
 
+  /** Other servers stand there now: how those before them fared says nothing of them. What was begun still counts. */
+  renewed(name: Site): void {
+    const site = this.#sites.get(name);
+    if (site === undefined) {
+      this.#resting.delete(name);
+      return;
+    }
+    if (site.failures > 0) this.#failingSlots -= sum(site.slots);
+    const { failures, block, isProven, window } = freshRecord(site.limits);
+    Object.assign(site, { failures, block, isProven, window });
+    this.#grant(site);
+    this.#forget(site);
+  }
+
   /** Their bounds may be others now. */
   limitsChanged(): void {
     for (const site of this.#sites.values()) {

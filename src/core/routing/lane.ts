@@ -38,6 +38,11 @@ export function through(egress: string | undefined, laneOrSite: string): string 
   return egress === undefined ? laneOrSite : `${laneOrSite}@${egress}`;
 }
 
+/** The lanes of these smart hosts, each through every egress and through none. */
+export function lanesOfHosts(names: readonly string[], egresses: readonly string[]): Lane[] {
+  return names.flatMap((name) => [undefined, ...egresses].map((egress) => through(egress, smartHostLane(name))));
+}
+
 /** The lane's next hop, whatever the egress. */
 export function withoutEgress(lane: Lane): Lane {
   const at = lane.lastIndexOf("@");

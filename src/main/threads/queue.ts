@@ -3,6 +3,7 @@ import { workerData } from "node:worker_threads";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { SystemEntropy } from "../../adapters/system/entropy.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
+import { lanesOfHosts } from "../../core/routing/lane.ts";
 import type {
   ControlToQueue,
   MailToQueue,
@@ -35,10 +36,15 @@ function main({ plan, mails, store, control }: QueueThreadData): void {
   listenTo(control, plain<ControlToQueue>(), (message) => toControl.say(scheduler.fromControl(message)));
   onOrder({
     stop: () => reportStopped(),
-    adopt: ({ plan: { config } }) => {
+    adopt: ({ plan: { config }, changedHosts }) => {
       limitsOf = siteLimits(config);
       fallbacks = fallbacksOf(config.routes);
-      scheduler.limitsChanged();
+      scheduler.limitsChanged(
+        lanesOfHosts(
+          changedHosts,
+          config.egresses.map(({ name }) => name),
+        ),
+      );
     },
   });
   report({ kind: "ready" });

@@ -9,7 +9,7 @@ import { SystemClock } from "../../adapters/system/clock.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
 import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
 import { STORE } from "../../core/base/limits.ts";
-import { smartHostLane, through } from "../../core/routing/lane.ts";
+import { lanesOfHosts } from "../../core/routing/lane.ts";
 import { Keeper } from "../../engine/keeper.ts";
 import type { ControlToStore, QueueToStore, StoreToControl, StoreToMail, StoreToQueue } from "../../engine/messages.ts";
 import { StorageError } from "../../ports/content.ts";
@@ -52,8 +52,12 @@ function main({ plan, mails, queue, control }: StoreThreadData): void {
       reportStopped();
     },
     adopt: ({ plan: next, changedHosts }) => {
-      const egresses = [undefined, ...next.config.egresses.map(({ name }) => name)];
-      keeper.unblock(changedHosts.flatMap((host) => egresses.map((egress) => through(egress, smartHostLane(host)))));
+      keeper.unblock(
+        lanesOfHosts(
+          changedHosts,
+          next.config.egresses.map(({ name }) => name),
+        ),
+      );
       space.setLargest(largest(next));
       keeper.setExpire(next.config.retry.expire);
     },
