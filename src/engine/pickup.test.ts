@@ -68,6 +68,7 @@ class World {
   readonly known = new Set<string>();
   readonly settled: Settlement[] = [];
   identity: Identity = LOCAL;
+  messageOctetsMax = 1000;
   #pickup = this.#next();
 
   constructor() {
@@ -104,7 +105,7 @@ class World {
         tls: "none",
         isTlsRequired: false,
         bareNewlines: "reject",
-        messageOctetsMax: 1000,
+        messageOctetsMax: this.messageOctetsMax,
         recipientsMax: 5,
         messagesPerConnectionMax: 1,
         hasCredentials: false,
@@ -222,6 +223,7 @@ test("what its owner puts behind a file while it is read is no part of it: it en
 
 test("a file that its owner cuts while it is read is not taken in part", async () => {
   const world = new World();
+  world.messageOctetsMax = 1_000_000;
   world.put("one", ["b@example.net"], utf8(`Subject: x\r\n\r\n${"y\r\n".repeat(50_000)}`));
   world.spool.change = (octets) => octets.subarray(0, 70_000);
   await world.look();
