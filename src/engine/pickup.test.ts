@@ -21,6 +21,8 @@ class MemorySpool implements Spool {
   /** What removing fails with: the relay is killed before it. */
   failure: Error | undefined;
   unreadable: string | undefined;
+  /** What the owner does to a file while it is read: what stands behind its first piece then. */
+  change: ((octets: Uint8Array) => Uint8Array) | undefined;
 
   list(): Promise<string[]> {
     return Promise.resolve([...this.files.keys()].toSorted());
@@ -31,7 +33,10 @@ class MemorySpool implements Spool {
     if (octets === undefined) return Promise.resolve({ kind: "gone" });
     if (this.unreadable !== undefined) return Promise.resolve({ kind: "unreadable", why: this.unreadable });
     let at = 0;
-    const read = (most: number): Promise<Uint8Array> => Promise.resolve(octets.slice(at, (at += most)));
+    const read = (most: number): Promise<Uint8Array> => {
+      const now = at === 0 || this.change === undefined ? octets : this.change(octets);
+      return Promise.resolve(now.slice(at, (at += most)));
+    };
     const file = { uid: 7, user: "app", octets: octets.length, read, close: () => Promise.resolve() };
     return Promise.resolve({ kind: "file", file });
   }
@@ -63,6 +68,7 @@ class World {
   readonly known = new Set<string>();
   readonly settled: Settlement[] = [];
   identity: Identity = LOCAL;
+  messageOctetsMax = 1000;
   #pickup = this.#next();
 
   constructor() {
@@ -99,7 +105,7 @@ class World {
         tls: "none",
         isTlsRequired: false,
         bareNewlines: "reject",
-        messageOctetsMax: 1000,
+        messageOctetsMax: this.messageOctetsMax,
         recipientsMax: 5,
         messagesPerConnectionMax: 1,
         hasCredentials: false,
@@ -202,4 +208,25 @@ test("a thousand files are taken in the order of their names, some at a time, ov
   for (const name of names) world.put(name, ["b@example.net"]);
   for (let look = 0; look < 40 && world.spool.files.size > 0; look++) await world.look();
   expect(world.engine.queue.arrivals.map(({ spooled }) => spooled)).toEqual(names);
+});
+
+test("what its owner puts behind a file while it is read is no part of it: it ends where it says", async () => {
+  const world = new World();
+  const content = utf8(`Subject: x\r\n\r\n${"y\r\n".repeat(100)}`);
+  world.put("one", ["b@example.net"], content);
+  let more = 0;
+  world.spool.change = (octets) => (++more < 1000 ? concatBytes([octets, new Uint8Array(more * 64 * 1024)]) : octets);
+  await world.look();
+  expect(world.engine.queue.arrivals.map(({ content: kept }) => kept)).toEqual([content]);
+  expect(more).toBeLessThan(3);
+});
+
+test("a file that its owner cuts while it is read is not taken in part", async () => {
+  const world = new World();
+  world.messageOctetsMax = 1_000_000;
+  world.put("one", ["b@example.net"], utf8(`Subject: x\r\n\r\n${"y\r\n".repeat(50_000)}`));
+  world.spool.change = (octets) => octets.subarray(0, 70_000);
+  await world.look();
+  expect(world.engine.queue.arrivals).toEqual([]);
+  expect(world.events("spool.failed")).toMatchObject([{ file: "one", text: expect.stringContaining("shorter") }]);
 });

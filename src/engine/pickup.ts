@@ -1,4 +1,4 @@
-import { concatBytes } from "../core/base/bytes.ts";
+import { EMPTY, concatBytes } from "../core/base/bytes.ts";
 import { unreachable } from "../core/base/invariant.ts";
 import { INBOUND, KiB, SPOOL } from "../core/base/limits.ts";
 import type { Timer } from "../ports/clock.ts";
@@ -130,7 +130,7 @@ export class Pickup {
     const identity = this.#parts.identityOf(file.user, file.uid);
     if (identity.kind === "none")
       return this.#bury(name, "users of this machine may not relay: 127.0.0.1 is in no network of access.networks");
-    const start = new Start(rest, file);
+    const start = new Start(rest, file, head.octets);
     const taken = await this.#offer(name, head, identity, start);
     if (taken.kind === "later") {
       this.#putOff(name);
@@ -197,15 +197,20 @@ async function readStart(file: SpooledFile): Promise<ReadStart> {
   }
 }
 
-/** The content from its first octet, of which what goes back with a report is kept. */
+/**
+ * The content from its first octet, of which what goes back with a report is kept. Its owner may write to the file while it is
+ * read: it has the octets that it said, so that nobody's grows for ever while others wait, and none is taken in part.
+ */
 class Start {
   readonly #file: SpooledFile;
   #rest: Uint8Array | undefined;
+  #left: number;
   readonly #kept: Uint8Array;
 
-  constructor(rest: Uint8Array, file: SpooledFile) {
-    this.#rest = rest;
-    this.#kept = rest.slice(0, INBOUND.contentInMemoryMax);
+  constructor(rest: Uint8Array, file: SpooledFile, octets: number) {
+    this.#rest = rest.subarray(0, octets);
+    this.#left = octets;
+    this.#kept = this.#rest.slice(0, INBOUND.contentInMemoryMax);
     this.#file = file;
   }
 
@@ -213,10 +218,16 @@ class Start {
     return this.#kept;
   }
 
+  /** An empty piece at the end. Throws where the file got shorter. */
   async next(): Promise<Uint8Array> {
+    if (this.#left === 0) return EMPTY;
     const rest = this.#rest;
     this.#rest = undefined;
-    return rest !== undefined && rest.length > 0 ? rest : await this.#file.read(PIECE_OCTETS);
+    const isRest = rest !== undefined && rest.length > 0;
+    const piece = isRest ? rest : await this.#file.read(Math.min(PIECE_OCTETS, this.#left));
+    if (piece.length === 0) throw new Error("it got shorter while it was read");
+    this.#left -= piece.length;
+    return piece;
   }
 }
 

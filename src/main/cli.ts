@@ -1,5 +1,4 @@
 // The program: `waypost COMMAND`.
-import { printableLines } from "../core/base/printable.ts";
 import { CommandFailure } from "../surfaces/cli/failure.ts";
 import { styled } from "../surfaces/cli/style.ts";
 import { followLauncher } from "./launcher.ts";
@@ -11,7 +10,7 @@ try {
   if (exitCode !== undefined) process.exitCode = exitCode;
 } catch (error) {
   if (!(error instanceof CommandFailure)) throw error;
-  console.error(`${styled("red", "waypost:", process.stderr)} ${printableLines(error.message)}`);
+  console.error(`${styled("red", "waypost:", process.stderr)} ${error.lines.join("\n")}`);
   process.exitCode = error.exitCode;
 }
 

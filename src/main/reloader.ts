@@ -1,3 +1,4 @@
+import { printableLine } from "../core/base/printable.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RELOAD } from "../core/base/limits.ts";
 import { span } from "../core/base/span.ts";
@@ -135,7 +136,7 @@ export class Reloader {
 const LATE: ReadConfig = { errors: [`the configuration could not be read within ${span(RELOAD.patience)}`] };
 
 function invalid(errors: readonly string[]): ReloadAnswer {
-  return { kind: "invalid", refused: errors.join("\n") };
+  return { kind: "invalid", refused: errors.map(printableLine).join("\n") };
 }
 
 function tlsListeners({ listeners }: Config): string[] {

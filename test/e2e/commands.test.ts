@@ -34,6 +34,41 @@ test.each([
   });
 });
 
+const FORGED = "no\nwaypost: all is well\x1b[2J";
+
+// A name with a line end in it is no second line of ours, and one with an escape sequence moves no cursor.
+test.each<[args: readonly string[], lines: number]>([
+  [["send", "-t", "a@b.test", "--tls-ca", FORGED], 1],
+  [["try", "-d", `file/${FORGED}`], 1],
+  [["status", "-d", FORGED], 1],
+  [["queue", "list", "-d", FORGED], 1],
+  [["sink", "list", "-d", FORGED], 1],
+  [["trace", FORGED], 1],
+  [["config", "check", "--config", FORGED], 2],
+  [["config", "check", "--config", `wrong${FORGED}`], 2],
+  [["sendmail", "-C", FORGED, "a@b.test"], 1],
+  [["sendmail", "-C", `wrong${FORGED}`, "-bp"], 2],
+])("a file name that would forge a line: %j", async (args, lines) => {
+  await inHome(async (home) => {
+    home.write("file", "");
+    home.write(`wrong${FORGED}`, "nokey: 1\n");
+    const { errors, output } = await runCommand(args, { cwd: home.folder });
+    expect(output).toBe("");
+    expect(errors).not.toMatch(/^waypost: all|[^\P{Cc}\n]/mu);
+    expect(errors).toContain("\\x0awaypost: all is well\\x1b[2J");
+    expect(errors.trimEnd().split("\n").length).toBeGreaterThanOrEqual(lines);
+    if (lines === 1) expect(errors.trimEnd().split("\n")).toHaveLength(1);
+  });
+});
+
+test("a command that is none, with an escape sequence: it is shown as text", async () => {
+  await inHome(async (home) => {
+    const { errors } = await runCommand(["no\x1b[2J"], { cwd: home.folder });
+    expect(errors).toMatch(/unknown command 'no\\x1b\[2J'/);
+    expect(errors).not.toContain("\x1b");
+  });
+});
+
 test("the sink of try mode is asked without any configuration", async () => {
   await inHome(async (home) => {
     mkdirSync(path.join(home.folder, "waypost-data/try/sink"), { recursive: true });

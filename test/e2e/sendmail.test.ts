@@ -357,6 +357,16 @@ test.runIf(isRoot)("users leave mail without seeing each other's; whose it is th
   expect(await again.event("message.accepted")).toMatchObject({ identity: "local nobody" });
 });
 
+test.runIf(isRoot)("what root left in the data folder's spool is read by a relay that is not root", async () => {
+  const { start, send, mail, home } = await stage({ user: `${NOBODY}:${NOBODY}` });
+  fs.chmodSync(home.folder, 0o755);
+  await (await start()).stop();
+  expect(await send(["a@b.test"], "Subject: of root\n\nx\n")).toEqual(DONE);
+  const relay = await start();
+  expect((await mail(1))[0]!.text).toContain("Subject: of root");
+  expect(relay.events("spool.failed")).toEqual([]);
+});
+
 test("what is refused from the spool goes back to its sender; where that cannot be, it is kept and said", async () => {
   const routes = [
     { when: { recipient: "@b.test" }, deliver: "hop" },

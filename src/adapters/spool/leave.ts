@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { spoolName } from "../../core/submission/spooled.ts";
 import { syncFolder } from "../durable.ts";
@@ -39,12 +39,31 @@ class Draft {
 
   static async create(folder: string): Promise<Draft> {
     const file = path.join(folder, spoolName(Date.now(), randomBytes(CHANCE_OCTETS).toString("hex")));
-    return new Draft(file, await open(`${file}${UNFINISHED}`, "wx", MODE));
+    const draft = new Draft(file, await open(`${file}${UNFINISHED}`, "wx", MODE));
+    try {
+      await draft.giveGroup((await stat(folder)).gid);
+    } catch (error) {
+      await draft.remove();
+      await draft.close();
+      throw error;
+    }
+    return draft;
   }
 
   private constructor(file: string, handle: FileHandle) {
     this.#file = file;
     this.#handle = handle;
+  }
+
+  /** In a folder without setgid, as the one in the data folder, root's file would be root's alone, and no relay could read it. */
+  async giveGroup(gid: number): Promise<void> {
+    const facts = await this.#handle.stat();
+    if (facts.gid === gid) return;
+    try {
+      await this.#handle.chown(facts.uid, gid);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EPERM") throw error; // a user who is not of that group
+    }
   }
 
   async write(parts: readonly Uint8Array[]): Promise<void> {

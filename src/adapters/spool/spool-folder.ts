@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, lstat, open, readdir, rename, rm, unlink } from "node:fs/promises";
 import path from "node:path";
 import { SPOOL } from "../../core/base/limits.ts";
 import { isSpoolName } from "../../core/submission/spooled.ts";
@@ -19,7 +19,7 @@ export class SpoolFolder implements Spool {
 
   async list(): Promise<string[]> {
     const names = await readdir(this.#folder);
-    for (const name of names) if (name.endsWith(UNFINISHED)) await this.#removeOld(name);
+    for (const name of names) if (isUnfinished(name)) await this.#removeOld(name);
     return names.filter(isSpoolName).toSorted();
   }
 
@@ -61,11 +61,17 @@ export class SpoolFolder implements Spool {
     return path.join(this.#folder, name);
   }
 
+  /** Anybody may have put anything there by that name: what cannot be removed is left, and keeps nothing from being taken. */
   async #removeOld(name: string): Promise<void> {
     const file = this.#path(name);
-    const facts = await stat(file).catch(() => undefined); // finished meanwhile
-    if (facts !== undefined && Date.now() - facts.mtimeMs > SPOOL.unfinishedMax) await rm(file, { force: true });
+    const facts = await lstat(file).catch(() => undefined); // finished meanwhile
+    if (facts === undefined || facts.isDirectory() || Date.now() - facts.mtimeMs <= SPOOL.unfinishedMax) return;
+    await unlink(file).catch(() => undefined); // the next look tries again
   }
+}
+
+function isUnfinished(name: string): boolean {
+  return name.endsWith(UNFINISHED) && isSpoolName(name.slice(0, -UNFINISHED.length));
 }
 
 class OpenFile implements SpooledFile {

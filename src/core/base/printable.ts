@@ -38,12 +38,14 @@ export function printable(text: string, charactersMax = 1024): string {
   return escaped;
 }
 
-/** The same, of a text of several lines. */
+/** The same, for a line of ours that quotes names of files or values: as long as they may be together. */
+export function printableLine(text: string): string {
+  return printable(text, LINE_MAX);
+}
+
+/** The same, of a text of several lines, none of which has another's text in it that could have a line end. */
 export function printableLines(text: string): string {
-  return text
-    .split("\n")
-    .map((line) => printable(line, LINE_MAX))
-    .join("\n");
+  return text.split("\n").map(printableLine).join("\n");
 }
 
 const LINE_MAX = 8192;

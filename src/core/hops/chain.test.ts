@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { utf8 } from "../base/bytes.ts";
 import { TRACE } from "../base/limits.ts";
+import { readHeader } from "./fields.ts";
 import { type Chain, readChain } from "./chain.ts";
 
 const clock = (text: string): string => `Sat, 21 Nov 2026 ${text} +0000`;
@@ -171,6 +172,18 @@ test("a header without end is read so far, and hops without end are counted", ()
   const found = readChain(endless);
   expect(found).toMatchObject({ isCut: true });
   expect([found.hops.length, found.hopsLeftOut > 0]).toEqual([TRACE.hopsMax, true]);
+});
+
+test("the field that the bound cuts is no hop, and nothing of it is shown; one that ends there is whole", () => {
+  const hop = "Received: by a.test; 21 Nov 2026 10:00:00 +0000\r\n";
+  const folded = "Received: by b.test\r\n\tid 1;\r\n\t22 Nov 2026 10:00:00 +0000\r\n";
+  const found = (rest: string, octetsMax: number): string[] =>
+    readHeader(utf8(hop + rest), octetsMax).fields.map(({ value }) => value.slice(0, 9));
+  for (let at = hop.length; at < hop.length + folded.length; at++)
+    expect(found(`${folded}Subject: x\r\n\r\n`, at)).toEqual(["by a.test"]);
+  expect(found(`${folded}Subject: x\r\n\r\n`, hop.length + folded.length + 1)).toEqual(["by a.test", "by b.test"]);
+  expect(readHeader(utf8(hop + folded), hop.length + folded.length).fields).toHaveLength(2); // all of it was read
+  expect(readHeader(utf8(`${hop}${folded}\r\nbody`), hop.length + folded.length + 2)).toMatchObject({ isCut: false });
 });
 
 test("any octets give a chain, and never a throw", () => {

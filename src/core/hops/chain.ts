@@ -47,11 +47,12 @@ export interface Chain {
   readonly networked: number;
   /** Those of them whose stamp says that TLS stood. */
   readonly encrypted: number;
-  /** `Received` fields that were too many. */
+  /** `Received` fields that were too many, of what was read. */
   readonly hopsLeftOut: number;
   /** False where this is no message. */
   readonly hasFields: boolean;
   readonly strayLines: number;
+  /** The header is longer than what was read of it: the first hops may be missing. */
   readonly isCut: boolean;
 }
 

@@ -14,7 +14,7 @@ export interface Header {
   readonly fields: readonly Field[];
   /** Lines that belong to no field. */
   readonly strayLines: number;
-  /** The header is longer than what is read of it. */
+  /** The header is longer than what is read of it, which is whole fields. */
   readonly isCut: boolean;
 }
 
@@ -29,7 +29,7 @@ interface Draft {
  */
 export function readHeader(octets: Uint8Array, octetsMax: number = TRACE.headerOctetsMax): Header {
   const isLonger = octets.length > octetsMax;
-  const read = isLonger ? octets.subarray(0, octetsMax) : octets;
+  const read = isLonger ? octets.subarray(0, octets.lastIndexOf(LF, octetsMax - 1) + 1) : octets;
   const drafts: Draft[] = [];
   let strayLines = 0;
   let isOver = false;
@@ -41,14 +41,16 @@ export function readHeader(octets: Uint8Array, octetsMax: number = TRACE.headerO
     if (line.length === 0) isOver = drafts.length > 0;
     else if (!take(line, drafts)) strayLines++;
   }
+  const isCut = isLonger && !isOver;
+  if (isCut && isFold(octets[read.length])) drafts.pop(); // it goes on beyond the bound: a part of it could say anything
   const fields = drafts.map(({ name, parts }) => ({ name, value: parts.join(" ").trim() }));
-  return { fields, strayLines, isCut: isLonger && !isOver };
+  return { fields, strayLines, isCut };
 }
 
 /** False where the line belongs to nothing. */
 function take(line: Uint8Array, drafts: Draft[]): boolean {
   const last = drafts.at(-1);
-  if (line[0] === SPACE || line[0] === TAB) {
+  if (isFold(line[0])) {
     last?.parts.push(readableText(line, false).trim());
     return last !== undefined;
   }
@@ -56,6 +58,10 @@ function take(line: Uint8Array, drafts: Draft[]): boolean {
   if (name === "") return isMailboxLine(line);
   drafts.push({ name, parts: [readableText(line.subarray(line.indexOf(0x3a) + 1), false).trim()] });
   return true;
+}
+
+function isFold(octet: number | undefined): boolean {
+  return octet === SPACE || octet === TAB;
 }
 
 /** Empty where the line does not begin with a field's name (RFC 5322 section 3.6.8; section 4.5 has white space before the colon). */

@@ -23,7 +23,7 @@ async function check(options: ConfigOptions & { readonly json?: boolean }): Prom
   if (errors.length > 0) throw invalid(errors);
   for (const warning of warnings) console.log(`warning: ${printable(warning)}`);
   for (const note of notesOn(loaded.config)) console.log(`note: ${note}`);
-  console.log(`${loaded.source}: valid${warnings.length === 0 ? "" : `, ${warnings.length} to look at`}`);
+  console.log(`${printable(loaded.source)}: valid${warnings.length === 0 ? "" : `, ${warnings.length} to look at`}`);
 }
 
 /** What is as it should be, and still good to know before it is missed. */

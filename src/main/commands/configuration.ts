@@ -33,19 +33,17 @@ export function orFailure(loaded: LoadedConfig): Loaded {
     case "invalid":
       throw invalid(loaded.errors);
     case "nowhere":
-      throw new CommandFailure(
-        `there is no configuration; looked in: ${loaded.places.join(", ")}
-Name a file with --config FILE or WAYPOST_CONFIG, or set WAYPOST_RELAYHOST=smtp://USER:PASSWORD@HOST:587 to do without one
-To see Waypost at work first: waypost try`,
-        EXIT.config,
-      );
+      throw new CommandFailure(`there is no configuration; looked in: ${loaded.places.join(", ")}`, EXIT.config, [
+        "Name a file with --config FILE or WAYPOST_CONFIG, or set WAYPOST_RELAYHOST=smtp://USER:PASSWORD@HOST:587 to do without one",
+        "To see Waypost at work first: waypost try",
+      ]);
     default:
       return unreachable(loaded);
   }
 }
 
 export function invalid(errors: readonly string[]): CommandFailure {
-  return new CommandFailure(`the configuration is not valid\n${errors.join("\n")}`, EXIT.config);
+  return new CommandFailure("the configuration is not valid", EXIT.config, errors);
 }
 
 /** With a look at the files that it names, for whoever is about to run it. */

@@ -81,7 +81,8 @@ export async function tell<Answer extends object>(
 export function accepted<Answer extends object>(answer: Answer | Refusal): Answer {
   if (!("refused" in answer)) return answer;
   const codes = { wrong: EXIT.usage, nothing: EXIT.failed, failed: EXIT.temporary, invalid: EXIT.config };
-  throw new CommandFailure(answer.refused, codes[answer.kind]);
+  const [first = "", ...more] = answer.refused.split("\n"); // a reload that is refused says each error on a line
+  throw new CommandFailure(first, codes[answer.kind], more);
 }
 
 function readStopped<Answer>(paths: ReturnType<typeof dataPaths>, read: (operator: StoreOperator) => Answer): Answer {

@@ -27,9 +27,12 @@ export async function sendmail(args: readonly string[]): Promise<number> {
   try {
     return await obey(args);
   } catch (error) {
-    const isKnown = error instanceof CommandFailure;
+    if (error instanceof CommandFailure) {
+      console.error(`sendmail: ${error.lines.join("\n")}`);
+      return error.exitCode;
+    }
     console.error(`sendmail: ${printable(error instanceof Error ? error.message : String(error))}`);
-    return isKnown ? error.exitCode : EXIT.software;
+    return EXIT.software;
   }
 }
 

@@ -9,7 +9,7 @@ import { loadWhole, readConfig } from "./configuration.ts";
 
 export async function start(options: ConfigOptions): Promise<void> {
   const loaded = await loadWhole(options.config);
-  console.error(`waypost ${VERSION}: configuration from ${loaded.source}`);
+  console.error(`waypost ${VERSION}: configuration from ${printable(loaded.source)}`);
   for (const warning of loaded.warnings) console.error(`warning: ${printable(warning)}`);
   // A reload reads the file that was found at the start, not one that would be found first by now.
   const own = loaded.file;

@@ -62,7 +62,7 @@ async function live(folder: string): Promise<void> {
       const now = Date.now();
       draw = (size) =>
         found instanceof CommandFailure
-          ? noticeLines(`${found.message}\nq ends this`, size)
+          ? noticeLines(`${found.lines.join("\n")}\nq ends this`, size)
           : topLines(found, now, { ...size, rows: size.rows - 1 });
       screen.show(draw);
       await nextFrame(screen);

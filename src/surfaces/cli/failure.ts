@@ -1,10 +1,23 @@
-/** A command that cannot do what it was asked: one line for the user, and the exit code of sysexits.h. */
+import { printableLine } from "../../core/base/printable.ts";
+
+/**
+ * A command that cannot do what it was asked: a line for the user, and the exit code of sysexits.h. Both the line and those that
+ * follow it may quote what the user named, whose line ends and escape sequences are shown as text: see `lines`.
+ */
 export class CommandFailure extends Error {
   override readonly name = "CommandFailure";
   readonly exitCode: number;
-  constructor(message: string, exitCode: number) {
+  readonly #more: readonly string[];
+
+  constructor(message: string, exitCode: number, more: readonly string[] = []) {
     super(message);
     this.exitCode = exitCode;
+    this.#more = more;
+  }
+
+  /** As they are shown. */
+  get lines(): string[] {
+    return [this.message, ...this.#more].map(printableLine);
   }
 }
 

@@ -2,6 +2,7 @@ import { Argument, Command, CommanderError } from "commander";
 import { addBackupCommand, type BackupCommands } from "./backup-commands.ts";
 import { type Shell, SHELLS, completionScript } from "./completion.ts";
 import { addConfigCommands, type ConfigCommands } from "./config-commands.ts";
+import { printableLines } from "../../core/base/printable.ts";
 import { EXIT } from "./failure.ts";
 import { addExample } from "./help.ts";
 import { addHistoryCommands, type HistoryCommands } from "./history-commands.ts";
@@ -43,6 +44,7 @@ export function buildProgram(commands: Commands): Command {
     .description("A mail relay: takes outgoing mail, makes it durable, moves it to the next hop.")
     .version(commands.version, "-V, --version", "print the version")
     .showHelpAfterError("(waypost help shows the commands)")
+    .configureOutput({ outputError: (text, write) => write(printableLines(text)) })
     .exitOverride();
   addStartCommands(program, commands.relay);
   addConfigCommands(program, commands.config);

@@ -1,6 +1,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { utf8 } from "../../core/base/bytes.ts";
+import { TRACE } from "../../core/base/limits.ts";
 import { readChain } from "../../core/hops/chain.ts";
 import { type Paint, chainLines } from "./trace-page.ts";
 
@@ -48,4 +50,18 @@ test("colours are the painter's alone", () => {
   expect(lines[1]).toBe('{yellow}Something does not fit at hop 1, 2, 3, 4: see "!" there');
   expect(lines).toContain("{red}     ! no host has the address 999.1.2.3");
   expect(lines).toContain("{dim}     ~ X-Spam-Flag: YES");
+});
+
+test("hops that are too many are counted where the hops are, and a header that is cut says what may be missing", () => {
+  const hop = "Received: by a.test; 21 Nov 2026 10:00:00 +0000\n";
+  const pageOf = (text: string): string[] => chainLines(readChain(utf8(text)), plain);
+  const many = pageOf(`${hop.repeat(TRACE.hopsMax + 3)}\n`);
+  expect(many[0]).toMatch(/^1000 hops of 1003\b/);
+  expect(many.at(-1)).toBe("Hops above these, which are not looked at: 3");
+  const endless = pageOf(hop.repeat(Math.ceil(TRACE.headerOctetsMax / hop.length) + 1));
+  expect(endless[0]).toMatch(/^1000 hops of \d{5} or more\b/);
+  expect(endless.at(-1)).toMatch(/the first hops may be in it\.$/);
+  expect(pageOf(`Subject: x\nX: ${"x".repeat(TRACE.headerOctetsMax)}\n${hop}\n`)[0]).toBe(
+    "No hop in what was read of the header",
+  );
 });

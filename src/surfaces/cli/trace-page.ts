@@ -50,12 +50,24 @@ export function chainLines(chain: Chain, paint: Paint): string[] {
     ...marksLines(marksAfter, paint),
     ...(hopsLeftOut === 0 ? [] : ["", `Hops above these, which are not looked at: ${hopsLeftOut}`]),
     ...(strayLines === 0 ? [] : ["", `Lines of the header that belong to no field: ${strayLines}`]),
-    ...(isCut ? ["", `The header is longer than ${TRACE.headerOctetsMax} octets; the rest is not looked at.`] : []),
+    ...(isCut
+      ? [
+          "",
+          `The header is longer than ${TRACE.headerOctetsMax} octets; the rest is not looked at, and the first hops may be in it.`,
+        ]
+      : []),
   ];
 }
 
-function summaryLines({ hops, total, longest, encrypted, networked }: Chain, paint: Paint): string[] {
-  if (hops.length === 0) return [paint("bold", "No hop: the message has no Received field")];
+function summaryLines(
+  { hops, hopsLeftOut, isCut, total, longest, encrypted, networked }: Chain,
+  paint: Paint,
+): string[] {
+  if (hops.length === 0)
+    return [
+      paint("bold", isCut ? "No hop in what was read of the header" : "No hop: the message has no Received field"),
+    ];
+  const ofMore = hopsLeftOut === 0 ? "" : ` of ${hops.length + hopsLeftOut}${isCut ? " or more" : ""}`;
   const time = total === undefined ? "" : ` in ${span(total)}`;
   const wait = longest === undefined ? "" : `; waited longest (${span(longest.delay)}) ${whereText(longest)}`;
   const tls = networked === 0 ? "" : `; TLS on ${encrypted} of ${networked} network hops`;
@@ -63,7 +75,7 @@ function summaryLines({ hops, total, longest, encrypted, networked }: Chain, pai
   const places = doubts.length > SHOWN_PLACES ? `${doubts.slice(0, SHOWN_PLACES).join(", ")}, ...` : doubts.join(", ");
   const misfit = `Something does not fit at hop ${places}: see "!" there`;
   return [
-    ...wrapped(`${count(hops.length, "hop")}${time}${wait}${tls}`, "").map((line) => paint("bold", line)),
+    ...wrapped(`${count(hops.length, "hop")}${ofMore}${time}${wait}${tls}`, "").map((line) => paint("bold", line)),
     ...(doubts.length === 0 ? [] : [paint("yellow", misfit)]),
   ];
 }
