@@ -9,7 +9,6 @@ import { isDiskFull } from "../../adapters/store-sqlite/disk-full.ts";
 import { lockFolder } from "../../adapters/store-sqlite/folder-lock.ts";
 import { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
 import { IMPORT } from "../../core/base/limits.ts";
-import { printable } from "../../core/base/printable.ts";
 import { second } from "../../core/base/time.ts";
 import { lastWord } from "../../core/queue/reason.ts";
 import type { ImportReport, PauseChange, Refusal, StatusReport } from "../../engine/operator.ts";
@@ -34,8 +33,7 @@ export async function exportTo(to: string, options: JsonOptions): Promise<void> 
   const file = path.resolve(to);
   if (!fs.existsSync(dataPaths(data).queue))
     throw new CommandFailure(`there is no queue in ${data}; name the data folder with --data`, EXIT.unavailable);
-  if (fs.existsSync(file))
-    throw new CommandFailure(`${printable(file)} is there already; an export is a new file`, EXIT.usage);
+  if (fs.existsSync(file)) throw new CommandFailure(`${file} is there already; an export is a new file`, EXIT.usage);
   const status = (await askRelay(data, "/status")) as StatusReport | null | undefined;
   const warning = status ? await pauseRunning(data, options) : pauseStopped(data);
   const progress = progressOf("export", options.json === true);
@@ -49,10 +47,7 @@ export async function exportTo(to: string, options: JsonOptions): Promise<void> 
     });
   } catch (error) {
     const code = isDiskFull(error) ? EXIT.temporary : EXIT.unavailable;
-    throw new CommandFailure(
-      `no export of ${data}: ${printable(errorText(error))}; nothing is left in ${printable(file)}`,
-      code,
-    );
+    throw new CommandFailure(`no export of ${data}: ${errorText(error)}; nothing is left in ${file}`, code);
   } finally {
     progress.end();
   }
@@ -116,12 +111,11 @@ function pauseStopped(data: string): string | undefined {
 /** All of the file is read before something of it is taken. */
 export async function importFrom(from: string, options: JsonOptions): Promise<void> {
   const data = await dataFolder(options);
-  const file = printable(path.resolve(from));
+  const file = path.resolve(from);
   const handle = await openFile(from, file);
   try {
     const found = await readExport(handle);
-    if ("broken" in found)
-      throw new CommandFailure(`${file}: ${printable(found.broken)}; nothing was taken`, EXIT.data);
+    if ("broken" in found) throw new CommandFailure(`${file}: ${found.broken}; nothing was taken`, EXIT.data);
     const report = await give(data, handle, found, options);
     if (options.json === true) console.log(JSON.stringify({ file: path.resolve(from), ...report }));
     else print(importLines(report, found.head, Date.now()));
@@ -136,7 +130,7 @@ async function openFile(from: string, file: string): Promise<FileHandle> {
     if ((await handle.stat()).isFile()) return handle;
     await handle.close();
   } catch (error) {
-    throw new CommandFailure(`${file} cannot be read: ${printable(errorText(error))}`, EXIT.unavailable);
+    throw new CommandFailure(`${file} cannot be read: ${errorText(error)}`, EXIT.unavailable);
   }
   throw new CommandFailure(`${file} is no file`, EXIT.usage);
 }
