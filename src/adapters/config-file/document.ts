@@ -4,6 +4,7 @@ import {
   isCollection,
   isMap,
   isPair,
+  isScalar,
   LineCounter,
   type Node,
   parseDocument,
@@ -30,7 +31,8 @@ export interface YamlFile {
 }
 
 export type ReadYaml =
-  | { readonly kind: "yaml"; readonly file: YamlFile }
+  /** `problems`: keys that are there twice; of each the last value counts, so that the rest can be looked at too. */
+  | { readonly kind: "yaml"; readonly file: YamlFile; readonly problems: readonly Problem[] }
   | { readonly kind: "broken"; readonly problems: readonly Problem[] };
 
 const ALIASES_MAX = 100; // each alias may repeat a part of the file; nested ones multiply
@@ -47,7 +49,6 @@ const WORDS: ReadonlyMap<string, string> = new Map([
   ["BAD_SCALAR_START", "a text cannot start with this character; put it in quotes"],
   ["BLOCK_AS_IMPLICIT_KEY", "a second colon; put the value in quotes"],
   ["BLOCK_IN_FLOW", "a block cannot stand inside brackets"],
-  ["DUPLICATE_KEY", "this key is there twice"],
   ["MISSING_CHAR", "a closing quote, bracket, comma or colon is missing"],
   ["MULTILINE_IMPLICIT_KEY", "a colon is missing"],
   ["MULTIPLE_DOCS", "only one document is read; take out the line with ---"],
@@ -84,7 +85,7 @@ class ParsedFile implements YamlFile {
     const place = isAlias(node) ? node.resolve(this.#document) : node;
     if (!isCollection(place)) return undefined;
     if (!isMap(place)) return place.get(part, true);
-    const pair = place.items.find((item) => String(isPair(item) ? item.key : "") === String(part));
+    const pair = place.items.findLast((item) => String(isPair(item) ? item.key : "") === String(part));
     const value = pair?.value as Node | null | undefined;
     return isKeyWanted || value === null || isEmpty(value) ? (pair?.key as Node | undefined) : value;
   }
@@ -113,6 +114,26 @@ function problemsOf(document: Document.Parsed): readonly Problem[] {
     if (byLine.size === PROBLEMS_MAX) break;
   }
   return [...byLine.values()];
+}
+
+/** Each key that stands in its map before, with the line where it does. */
+function duplicatesIn(document: Document.Parsed, lines: LineCounter): readonly Problem[] {
+  const problems: Problem[] = [];
+  visit(document, {
+    Map(_, map) {
+      const first = new Map<string, number>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        const position = positionOf(key, lines);
+        const before = first.get(name);
+        if (before === undefined) first.set(name, position.line);
+        else problems.push({ position, message: `${name}: is here twice, first on line ${before}; take one out` });
+      }
+    },
+  });
+  problems.sort((one, other) => one.position.line - other.position.line || one.position.column - other.position.column);
+  return problems.slice(0, PROBLEMS_MAX);
 }
 
 function firstAlias(document: Document.Parsed): Node | undefined {
@@ -144,12 +165,17 @@ function isCyclic(value: unknown, above = new Set<object>(), done = new Set<obje
 /** Takes any text. `text` is bounded by the caller. */
 export function readYaml(text: string): ReadYaml {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true, logLevel: "error" });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: true,
+    logLevel: "error",
+    uniqueKeys: false,
+  });
   const problems = problemsOf(document);
   if (problems.length > 0) return { kind: "broken", problems };
   try {
     const file = new ParsedFile(document, lines);
-    if (!isCyclic(file.value)) return { kind: "yaml", file };
+    if (!isCyclic(file.value)) return { kind: "yaml", file, problems: duplicatesIn(document, lines) };
     return broken("an alias stands inside what it repeats", firstAlias(document), lines);
   } catch (error) {
     // How the package says that an alias has no anchor, or that aliases multiply beyond the bound.

@@ -96,17 +96,15 @@ function withAdvice(path: ConfigPath, message: string): string {
 
 async function loadFile(found: ConfigText, environment: Environment): Promise<LoadedConfig> {
   const yaml = readYaml(found.text);
-  if (yaml.kind === "broken") {
-    const errors = yaml.problems.map(({ position, message }) => `${place(found.name, position)}: ${message}`);
-    return { kind: "invalid", errors };
-  }
+  const wrong = yaml.problems.map(({ position, message }) => `${place(found.name, position)}: ${message}`);
+  if (yaml.kind === "broken") return { kind: "invalid", errors: wrong };
   const folder = dirname(found.path);
   const { value, issues, remarks, shown } = await fillIn(yaml.file.value, environment, folder);
   const parsed = parseConfig(value);
   const line = lineIn(found.name, yaml.file);
   const errors = [...issues, ...(parsed.kind === "invalid" ? withoutThoseAt(parsed.issues, issues) : [])];
-  if (parsed.kind === "invalid" || errors.length > 0)
-    return { kind: "invalid", errors: inOrder(errors, yaml.file).map(line) };
+  if (parsed.kind === "invalid" || errors.length > 0 || wrong.length > 0)
+    return { kind: "invalid", errors: [...wrong, ...inOrder(errors, yaml.file).map(line)] };
   const config = withAbsolutePaths(parsed.config, folder);
   const warnings = [...parsed.warnings, ...remarks, ...(await warnOfShownSecret(found, shown))];
   const beside = variablesBeside(found.name, found.text, environment);
