@@ -1,28 +1,42 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
+import { leaveInSpool } from "../../src/adapters/spool/leave.ts";
+import { utf8 } from "../../src/core/base/bytes.ts";
+import { spoolFile } from "../../src/core/submission/spooled.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { freePort } from "../support/free-port.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 import { isProof } from "../support/proof.ts";
-import { RelayHome, RelayProcess } from "../support/relay.ts";
+import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
 import { type SendmailEnd, SendmailTalk, linkSendmail, runSendmail } from "../support/sendmail.ts";
 
 // sendmail as cron, PHP and mail programs call it: real processes, with a relay that runs, and with one that does not.
 
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
+/** A mount of its own needs rights that not every machine gives. */
+const mayMount = spawnSync("unshare", ["--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]).status === 0;
 const OWN_NAME = os.userInfo().username;
 const DONE: SendmailEnd = { code: 0, output: "", errors: "" };
 
 interface Stage {
   readonly home: RelayHome;
+  /** The launcher, called sendmail. */
+  readonly link: string;
   readonly sink: AccountingSink;
   readonly spool: string;
   start(): Promise<RelayProcess>;
   /** As a program of this machine that knows where the configuration is. */
-  send(args: readonly string[], input: string | Uint8Array, uid?: number): Promise<SendmailEnd>;
+  send(
+    args: readonly string[],
+    input: string | Uint8Array,
+    uid?: number,
+    more?: Readonly<Record<string, string>>,
+  ): Promise<SendmailEnd>;
   /** `-bs` */
   talk(): SendmailTalk;
   /** The messages as they came to the next hop. */
@@ -62,6 +76,7 @@ async function stage(
   const others = { WAYPOST_SENDMAIL_SERVER: `127.0.0.1:${port}`, WAYPOST_SPOOL: spool };
   return {
     home,
+    link,
     sink,
     spool,
     async start() {
@@ -73,8 +88,13 @@ async function stage(
       await relay.ports();
       return relay;
     },
-    send: (args, input, uid) =>
-      runSendmail(link, args, input, uid === undefined ? { environment } : { environment: others, uid }),
+    send: (args, input, uid, variables = {}) =>
+      runSendmail(
+        link,
+        args,
+        input,
+        uid === undefined ? { environment: { ...environment, ...variables } } : { environment: others, uid },
+      ),
     talk: () => new SendmailTalk(link, environment),
     async mail(count) {
       await sink.until(({ copies }) => copies.length >= count);
@@ -162,6 +182,76 @@ test("what comes into the spool while the relay runs is taken within moments", a
   expect(found!.text).toMatch(/\r\n\r\n(line\r\n){50000}$/);
   await expect.poll(() => waiting(spool)).toEqual([]);
   expect(relay.events("session.refused")).toEqual([]);
+});
+
+test("WAYPOST_SPOOL is where it is left, whatever the configuration says; an empty one is none", async () => {
+  const { send, home, spool } = await stage();
+  const other = path.join(home.folder, "other");
+  for (const folder of [path.dirname(spool), spool, other]) fs.mkdirSync(folder);
+  const sendWith = (environment: Record<string, string>): Promise<SendmailEnd> =>
+    send(["a@b.test"], "Subject: x\n\nx\n", undefined, environment);
+  expect(await sendWith({ WAYPOST_SPOOL: other })).toEqual(DONE);
+  expect([waiting(other).length, waiting(spool).length]).toEqual([1, 0]);
+  expect(await sendWith({ WAYPOST_SPOOL: "" })).toEqual(DONE);
+  expect([waiting(other).length, waiting(spool).length]).toEqual([1, 1]);
+  const nowhere = await sendWith({ WAYPOST_SPOOL: path.join(home.folder, "nowhere") });
+  expect(nowhere).toMatchObject({ code: 75, errors: expect.stringMatching(/could not be kept in .*nowhere: ENOENT/) });
+});
+
+test.runIf(mayMount)("a spool that is full is 75, and holds nothing of it; when there is room it is kept", async () => {
+  const { home, link } = await stage();
+  const disk = path.join(home.folder, "disk");
+  fs.mkdirSync(disk);
+  const message = home.write("message", `Subject: large\n\n${"line\n".repeat(40_000)}`); // more than the disk has
+  const steps = [
+    `mount -t tmpfs -o size=128k tmpfs "${disk}"`,
+    `"${process.execPath}" "${link}" a@b.test < "${message}"; echo code $?`,
+    `ls -A "${disk}" | wc -l`,
+    `mount -o remount,size=4m "${disk}"`,
+    `"${process.execPath}" "${link}" a@b.test < "${message}"; echo code $?`,
+    `ls -A "${disk}"`,
+    `cp -p "${disk}"/* "${home.folder}/kept"`,
+  ];
+  const env = { PATH: process.env["PATH"], WAYPOST_CONFIG: home.configFile, WAYPOST_SPOOL: disk };
+  const found = spawnSync("unshare", ["--mount", "sh", "-c", steps.join("\n")], { encoding: "utf8", env });
+  expect(found.stderr).toMatch(/^sendmail: .* could not be kept in .*disk: ENOSPC.*\n$/);
+  expect(found.stdout).toMatch(/^code 75\n\s*0\ncode 0\n[0-9a-z]{41}\n$/);
+  expect(fs.readFileSync(path.join(home.folder, "kept"), "latin1")).toMatch(/\r\n\r\n(line\r\n){40000}$/);
+});
+
+test("killed again and again while it takes what is in the spool, the relay takes each file exactly once", async () => {
+  // Nothing is delivered meanwhile, so that no window of delivery explains a second copy: there is to be none.
+  const { start, home, spool, sink } = await stage();
+  await (await start()).stop();
+  const { port } = sink;
+  await sink.close();
+  const [count, rounds] = isProof ? [10_000, 40] : [1500, 6];
+  const all = Array.from({ length: count }, (_, at) => `r${at}@b.test`);
+  const content = utf8("Subject: x\r\n\r\nx\r\n");
+  const reversePath = "u@relay.test";
+  const terms = { reversePath, octets: content.length, isEightBit: false, needsSmtpUtf8: false, ret: undefined };
+  for (const forwardPath of all)
+    await leaveInSpool(spool, [
+      spoolFile({ ...terms, envelopeId: undefined, recipients: [{ forwardPath, notify: undefined }] }, content),
+    ]);
+  let killedWithin = 0;
+  for (let round = 0; round < rounds && waiting(spool).length > 0; round++) {
+    const relay = await start();
+    const before = waiting(spool).length;
+    const deadline = performance.now() + PATIENCE_MS;
+    while (waiting(spool).length === before && performance.now() < deadline) await turn();
+    relay.kill("SIGKILL");
+    await relay.exited;
+    if (waiting(spool).length > 0) killedWithin++;
+  }
+  expect(killedWithin).toBeGreaterThanOrEqual(3);
+  const hop = await AccountingSink.start({ port });
+  onTestFinished(() => hop.close());
+  const relay = await start();
+  await runCommand(["queue", "retry", "--all", "--yes"], { cwd: home.folder });
+  await hop.until(() => hop.recipients().length >= count);
+  expect((await relay.stop()).code).toBe(0);
+  expect(hop.recipients().toSorted()).toEqual(all.toSorted());
 });
 
 test("nowhere to keep it is 75, for whoever called tries again or says so", async () => {
