@@ -1,8 +1,9 @@
-import { IMPORT } from "../core/base/limits.ts";
+import { IMPORT, INBOUND } from "../core/base/limits.ts";
 import { messageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import type { ExportedMessage } from "../core/queue/exported.ts";
 import { type LastWord, lastWord } from "../core/queue/reason.ts";
+import { ChunkDecoder } from "../core/smtp/data-decoder.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type ContentFiles, StorageError } from "../ports/content.ts";
 import type { Entropy } from "../ports/entropy.ts";
@@ -12,6 +13,19 @@ import type { ImportedArrival, ImportedDelivery } from "../ports/store.ts";
 import { Incoming } from "./incoming.ts";
 import type { OperatorClient } from "./operator-client.ts";
 import type { ImportReport, Refusal } from "./operator.ts";
+
+class WrongContent extends Error {
+  override readonly name = "WrongContent";
+}
+
+/** What DATA would refuse too: what a lone CR or LF means to a next hop is what SMTP smuggling lives on. */
+function wrongIn(content: ChunkDecoder): string | undefined {
+  content.finish([]);
+  const { nul, bareNewline, longestLine } = content.facts;
+  if (nul) return "a NUL";
+  if (bareNewline) return "a CR or LF alone";
+  return longestLine > INBOUND.contentLineOctetsMax ? `a line of ${longestLine} octets` : undefined;
+}
 
 /** A message of another relay's queue, as it is read. */
 export interface ExportedMail {
@@ -55,6 +69,7 @@ export class Importer {
     try {
       return await this.#steps(mails);
     } catch (error) {
+      if (error instanceof WrongContent) return { kind: "wrong", refused: error.message };
       if (!(error instanceof StorageError)) throw error;
       // What may be committed keeps its content; a start sweeps what no message has.
       return { kind: "failed", refused: `${error.message}; import the file again: what is here is not taken twice` };
@@ -90,8 +105,18 @@ export class Importer {
     const now = clock.now();
     const id = messageId(now, entropy.octets(5));
     const incoming = new Incoming(id, message.receivedAt, files);
-    for await (const piece of content) await incoming.take([piece]);
-    const { receivedAt, octets, id: was } = message;
+    const checked = new ChunkDecoder("reject");
+    for await (const piece of content) {
+      checked.decode(piece, 0, []);
+      await incoming.take([piece]);
+    }
+    const { octets, id: was } = message;
+    const wrong = wrongIn(checked);
+    if (wrong !== undefined) {
+      incoming.discard();
+      throw new WrongContent(`the content of message ${was} has ${wrong}: no relay took it like that`);
+    }
+    const receivedAt = Math.min(message.receivedAt, now); // the clock there was ahead: it expires all the same
     const envelope: StoredEnvelope = { ...(JSON.parse(message.envelope) as StoredEnvelope), wasId: was };
     const deliveries = message.deliveries.map((delivery): ImportedDelivery => {
       const text = delivery.last === "" ? "" : (JSON.parse(delivery.last) as LastWord).text;

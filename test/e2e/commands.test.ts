@@ -114,7 +114,12 @@ test("variables alone: what is wrong with them, and what is odd, is told by thei
       errors: [expect.stringMatching(/^WAYPOST_SUBMIT_PASSWORD: .*over TLS only/)],
       warnings: [],
     });
-    const missing = { WAYPOST_TLS_CERTIFICATE: "cert.pem", WAYPOST_TLS_KEY: "key.pem" };
+    // The usual ports may be another relay's.
+    const missing = {
+      WAYPOST_LISTEN: "127.0.0.1:0",
+      WAYPOST_TLS_CERTIFICATE: "cert.pem",
+      WAYPOST_TLS_KEY: "key.pem",
+    };
     expect(await check({ ...login, ...missing })).toMatchObject({
       code: 78,
       errors: [

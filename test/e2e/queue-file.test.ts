@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -220,6 +221,18 @@ test("planted: a relay that forgets what it took is found", async () => {
   }
 });
 
+/** The file with other octets in place of each line end of its first content, and the check sum of that. */
+function withContent(whole: Buffer, octets: string): Buffer {
+  const text = whole.toString("latin1");
+  const start = text.indexOf("\n", text.indexOf("\n") + 1) + 1;
+  const length = Number(/"octets":(\d+)/.exec(text)![1]);
+  const content = text.slice(start, start + length).replaceAll("\r\n", octets);
+  const changed = text.slice(0, start) + content + text.slice(start + length);
+  const end = changed.lastIndexOf("\n", changed.length - 2) + 1;
+  const sum = createHash("sha256").update(changed.slice(0, end), "latin1").digest("hex");
+  return Buffer.from(changed.slice(0, end) + changed.slice(end).replace(/[0-9a-f]{64}/, sum), "latin1");
+}
+
 test("of a file that is not whole nothing is taken, and its place is said", async () => {
   await places(async (place) => {
     const { next, file } = place;
@@ -249,6 +262,18 @@ test("of a file that is not whole nothing is taken, and its place is said", asyn
         whole.toString("latin1").replace(/"recipient":"/, '"recipient":"a\\r\\nRCPT TO:<'),
         "deliveries.0.recipient",
       );
+      // With a check sum that is right: nothing is sent on that no client could have brought.
+      const forged = next.write("forged", "");
+      for (const [octets, why] of [
+        ["x\n", "a CR or LF alone"],
+        ["\rx", "a CR or LF alone"],
+        ["x\0", "a NUL"],
+        ["xy", "a line of "],
+      ] as const) {
+        writeFileSync(forged, withContent(whole, octets));
+        const { code, errors } = await run(next, ["queue", "import", forged]);
+        expect([code, errors]).toEqual([64, expect.stringContaining(why)]);
+      }
       expect(await json(next, "status")).toMatchObject({ waiting: 0, inHand: 0, held: 0 });
       expect((await run(next, ["queue", "import", path.join(next.folder, "no\nsuch")])).errors).toMatch(/^[^\n]*\n?$/);
       expect(await json(next, "queue", "import", file)).toMatchObject({ messages: 12 });

@@ -20,6 +20,9 @@ test.each([
   [".x\r\n..y\r\n", "..x\r\n...y\r\n.\r\n"],
   ["x\r\n\r\n", "x\r\n\r\n.\r\n"],
   ["x.y\r\n.", "x.y\r\n..\r\n.\r\n"],
+  // What reception lets nobody bring: the end is sure all the same.
+  ["x\n.\nx\n", "x\n..\nx\n\r\n.\r\n"],
+  ["x\r", "x\r\r\n.\r\n"],
 ])("%j goes out as %j", (content, wire) => {
   expect(encoded([content])).toBe(wire);
 });
@@ -34,6 +37,8 @@ test("does not depend on how the content is cut", () => {
       expect(encoded(text.split(""))).toBe(encoded([text]));
     }),
   );
+  expect(encoded(["x\r", "\n"])).toBe("x\r\n.\r\n");
+  expect(encoded(["x", "\n"])).toBe("x\n\r\n.\r\n");
 });
 
 test("decoding gives the content back, with its last line ended", () => {

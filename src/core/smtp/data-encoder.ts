@@ -10,11 +10,17 @@ const END_AFTER_LINE = new Uint8Array([CR, LF, DOT, CR, LF]);
  */
 export class DataEncoder {
   #lineStart = true;
+  /** Nothing, or CR LF, was the last of it: the end is sure also behind what should not be there, a lone LF. */
+  #isLineEnded = true;
+  #last = 0;
 
   encode(content: Uint8Array, out: Uint8Array[]): void {
     let start = 0;
     let at = 0;
     if (content.length === 0) return;
+    const before = content.length === 1 ? this.#last : content[content.length - 2];
+    this.#last = content[content.length - 1]!;
+    this.#isLineEnded = this.#last === LF && before === CR;
     for (;;) {
       if (this.#lineStart && content[at] === DOT) {
         if (at > start) out.push(content.subarray(start, at));
@@ -33,6 +39,6 @@ export class DataEncoder {
 
   /** The end of data; content without a final CR LF gets one, since the end has to stand on a line of its own. */
   end(out: Uint8Array[]): void {
-    out.push(this.#lineStart ? END_AFTER_NEWLINE : END_AFTER_LINE);
+    out.push(this.#isLineEnded ? END_AFTER_NEWLINE : END_AFTER_LINE);
   }
 }
