@@ -21,6 +21,8 @@ const isRoot = process.getuid?.() === 0;
 /** A mount of its own needs rights that not every machine gives. */
 const mayMount = spawnSync("unshare", ["--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]).status === 0;
 const OWN_NAME = os.userInfo().username;
+/** A thousand calls on two cores, with forty starts of a relay among them. */
+const PROOF_MS = isProof ? 15 * 60_000 : 3 * PATIENCE_MS;
 const DONE: SendmailEnd = { code: 0, output: "", errors: "" };
 
 interface Stage {
@@ -389,47 +391,51 @@ test("-bp lists the queue, -q has nothing to do", async () => {
   expect(await send(["-q"], "")).toEqual(DONE);
 });
 
-test("many at once, and a relay that is killed and started among them: each is there, once where no kill explains more", async () => {
-  const { start, send, sink, spool, home } = await stage();
-  const count = isProof ? 1000 : 60;
-  const together = 12;
-  let relay = await start();
-  let next = 0;
-  let done = 0;
-  const calls = new Map<string, Span>();
-  const kills: number[] = [];
-  const caller = async (): Promise<void> => {
-    for (let number = next++; number < count; number = next++) {
-      const from = performance.now();
-      expect(await send(["-i", `r${number}@b.test`], `Subject: ${number}\n\nx\n`)).toEqual(DONE);
-      calls.set(`r${number}@b.test`, { from, to: performance.now() });
-      done++;
-    }
-  };
-  const all = Promise.all(Array.from({ length: together }, caller));
-  const trouble = async (): Promise<void> => {
-    for (let at = 10; at < count; at += 25) {
-      await expect.poll(() => done, { interval: 5, timeout: PATIENCE_MS }).toBeGreaterThanOrEqual(at);
-      kills.push(performance.now());
-      relay.kill("SIGKILL");
-      await relay.exited;
-      await expect
-        .poll(() => done, { interval: 5, timeout: PATIENCE_MS })
-        .toBeGreaterThanOrEqual(Math.min(at + 10, count));
-      relay = await start();
-    }
-  };
-  await Promise.all([all, trouble()]);
-  const came = (): Set<string> => new Set(sink.recipients());
-  await sink.until(() => came().size >= count);
-  await expect.poll(() => waiting(spool), { timeout: PATIENCE_MS }).toEqual([]);
-  const isQueueEmpty = async (): Promise<boolean> => {
-    const { output } = await runCommand(["queue", "list", "--count", "--json"], { cwd: home.folder });
-    return (JSON.parse(output) as { readonly deliveries: number }).deliveries === 0;
-  };
-  await expect.poll(isQueueEmpty, { timeout: PATIENCE_MS }).toBe(true);
-  expect([...calls].flatMap(([recipient, call]) => unexplained(recipient, call, sink.copies, kills))).toEqual([]);
-});
+test(
+  "many at once, and a relay that is killed and started among them: each is there, once where no kill explains more",
+  async () => {
+    const { start, send, sink, spool, home } = await stage();
+    const count = isProof ? 1000 : 60;
+    const together = 12;
+    let relay = await start();
+    let next = 0;
+    let done = 0;
+    const calls = new Map<string, Span>();
+    const kills: number[] = [];
+    const caller = async (): Promise<void> => {
+      for (let number = next++; number < count; number = next++) {
+        const from = performance.now();
+        expect(await send(["-i", `r${number}@b.test`], `Subject: ${number}\n\nx\n`)).toEqual(DONE);
+        calls.set(`r${number}@b.test`, { from, to: performance.now() });
+        done++;
+      }
+    };
+    const all = Promise.all(Array.from({ length: together }, caller));
+    const trouble = async (): Promise<void> => {
+      for (let at = 10; at < count; at += 25) {
+        await expect.poll(() => done, { interval: 5, timeout: PATIENCE_MS }).toBeGreaterThanOrEqual(at);
+        kills.push(performance.now());
+        relay.kill("SIGKILL");
+        await relay.exited;
+        await expect
+          .poll(() => done, { interval: 5, timeout: PATIENCE_MS })
+          .toBeGreaterThanOrEqual(Math.min(at + 10, count));
+        relay = await start();
+      }
+    };
+    await Promise.all([all, trouble()]);
+    const came = (): Set<string> => new Set(sink.recipients());
+    await sink.until(() => came().size >= count);
+    await expect.poll(() => waiting(spool), { timeout: PATIENCE_MS }).toEqual([]);
+    const isQueueEmpty = async (): Promise<boolean> => {
+      const { output } = await runCommand(["queue", "list", "--count", "--json"], { cwd: home.folder });
+      return (JSON.parse(output) as { readonly deliveries: number }).deliveries === 0;
+    };
+    await expect.poll(isQueueEmpty, { timeout: PATIENCE_MS }).toBe(true);
+    expect([...calls].flatMap(([recipient, call]) => unexplained(recipient, call, sink.copies, kills))).toEqual([]);
+  },
+  PROOF_MS,
+);
 
 /** Both by `performance.now()`. */
 interface Span {
