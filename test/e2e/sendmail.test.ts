@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { leaveInSpool } from "../../src/adapters/spool/leave.ts";
 import { utf8 } from "../../src/core/base/bytes.ts";
 import { spoolFile } from "../../src/core/submission/spooled.ts";
-import { AccountingSink } from "../support/accounting-sink.ts";
+import { AccountingSink, type Copy } from "../support/accounting-sink.ts";
 import { freePort } from "../support/free-port.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
 import { isProof } from "../support/proof.ts";
@@ -21,6 +21,8 @@ const isRoot = process.getuid?.() === 0;
 /** A mount of its own needs rights that not every machine gives. */
 const mayMount = spawnSync("unshare", ["--mount", "sh", "-c", "mount -t tmpfs tmpfs /mnt"]).status === 0;
 const OWN_NAME = os.userInfo().username;
+/** A thousand calls on two cores, with forty starts of a relay among them. */
+const PROOF_MS = isProof ? 15 * 60_000 : 3 * PATIENCE_MS;
 const DONE: SendmailEnd = { code: 0, output: "", errors: "" };
 
 interface Stage {
@@ -389,34 +391,79 @@ test("-bp lists the queue, -q has nothing to do", async () => {
   expect(await send(["-q"], "")).toEqual(DONE);
 });
 
-test("many at once, and a relay that is killed and started among them: each is there", async () => {
-  const { start, send, sink, spool } = await stage();
-  const count = isProof ? 1000 : 60;
-  const together = 12;
-  let relay = await start();
-  let next = 0;
-  let done = 0;
-  const caller = async (): Promise<void> => {
-    for (let number = next++; number < count; number = next++) {
-      expect(await send(["-i", `r${number}@b.test`], `Subject: ${number}\n\nx\n`)).toEqual(DONE);
-      done++;
-    }
-  };
-  const all = Promise.all(Array.from({ length: together }, caller));
-  const trouble = async (): Promise<void> => {
-    for (let at = 10; at < count; at += 25) {
-      await expect.poll(() => done, { interval: 5 }).toBeGreaterThanOrEqual(at);
-      relay.kill("SIGKILL");
-      await relay.exited;
-      await expect.poll(() => done, { interval: 5 }).toBeGreaterThanOrEqual(Math.min(at + 10, count));
-      relay = await start();
-    }
-  };
-  await Promise.all([all, trouble()]);
-  const came = (): Set<string> => new Set(sink.copies.flatMap(({ recipients }) => recipients));
-  await sink.until(() => came().size >= count);
-  await expect.poll(() => waiting(spool)).toEqual([]);
-});
+test(
+  "many at once, and a relay that is killed and started among them: each is there, once where no kill explains more",
+  async () => {
+    const { start, send, sink, spool, home } = await stage();
+    const count = isProof ? 1000 : 60;
+    const together = 12;
+    let relay = await start();
+    let next = 0;
+    let done = 0;
+    const calls = new Map<string, Span>();
+    const kills: number[] = [];
+    const caller = async (): Promise<void> => {
+      for (let number = next++; number < count; number = next++) {
+        const from = performance.now();
+        expect(await send(["-i", `r${number}@b.test`], `Subject: ${number}\n\nx\n`)).toEqual(DONE);
+        calls.set(`r${number}@b.test`, { from, to: performance.now() });
+        done++;
+      }
+    };
+    const all = Promise.all(Array.from({ length: together }, caller));
+    const trouble = async (): Promise<void> => {
+      for (let at = 10; at < count; at += 25) {
+        await expect.poll(() => done, { interval: 5, timeout: PATIENCE_MS }).toBeGreaterThanOrEqual(at);
+        kills.push(performance.now());
+        relay.kill("SIGKILL");
+        await relay.exited;
+        await expect
+          .poll(() => done, { interval: 5, timeout: PATIENCE_MS })
+          .toBeGreaterThanOrEqual(Math.min(at + 10, count));
+        relay = await start();
+      }
+    };
+    await Promise.all([all, trouble()]);
+    const came = (): Set<string> => new Set(sink.recipients());
+    await sink.until(() => came().size >= count);
+    await expect.poll(() => waiting(spool), { timeout: PATIENCE_MS }).toEqual([]);
+    const isQueueEmpty = async (): Promise<boolean> => {
+      const { output } = await runCommand(["queue", "list", "--count", "--json"], { cwd: home.folder });
+      return (JSON.parse(output) as { readonly deliveries: number }).deliveries === 0;
+    };
+    await expect.poll(isQueueEmpty, { timeout: PATIENCE_MS }).toBe(true);
+    expect([...calls].flatMap(([recipient, call]) => unexplained(recipient, call, sink.copies, kills))).toEqual([]);
+  },
+  PROOF_MS,
+);
+
+/** Both by `performance.now()`. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * What came more than once, and not because of a kill. Two kinds are explained: a message of ours comes again where the relay was
+ * killed between the next hop's answer and its record; and sendmail keeps a message in the spool that the relay has committed,
+ * where the relay was killed while it was called, before the answer.
+ */
+function unexplained(recipient: string, call: Span, copies: readonly Copy[], kills: readonly number[]): string[] {
+  const isKillWithin = ({ from, to }: Span): boolean => kills.some((at) => at >= from && at <= to);
+  const messages = new Map<string, Copy[]>();
+  for (const copy of copies.filter(({ recipients }) => recipients.includes(recipient))) {
+    const id = /\bid (\w{14})\b/.exec(copy.raw!.toString("latin1"))![1]!; // of the field that the relay put on top
+    messages.set(id, [...(messages.get(id) ?? []), copy]);
+  }
+  const again = [...messages].filter(([, of]) =>
+    of.slice(1).some(({ dotAt }, at) => !isKillWithin({ from: of[at]!.dotAt, to: dotAt })),
+  );
+  const wrong = again.map(([id]) => `${recipient}: ${id} came again without a kill`);
+  if (messages.size <= 1) return wrong;
+  const spooled = [...messages.values()].filter(([copy]) => copy!.raw!.toString("latin1").includes("from userid"));
+  const isExplained = messages.size === 2 && spooled.length === 1 && isKillWithin(call);
+  return isExplained ? wrong : [...wrong, `${recipient}: ${messages.size} messages of one call`];
+}
 
 test.runIf(isRoot)("users leave mail without seeing each other's; whose it is the system says", async () => {
   const { start, send, mail, spool } = await stage({}, true);

@@ -1,6 +1,8 @@
+import { memoryUsage } from "node:process";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { octetText, utf8 } from "../base/bytes.ts";
+import { MiB } from "../base/limits.ts";
 import { DataEncoder } from "../smtp/data-encoder.ts";
 import { HeaderExaminer } from "../mail/header.ts";
 import { contentOf, readLetter, valuesOf, without } from "./letter.ts";
@@ -107,4 +109,13 @@ test("whatever comes in is refused or canonical: CR LF alone, lines of 998, one 
     }),
     { numRuns: 500 },
   );
+});
+
+// Attack law L4: linear, also in memory.
+test("a message of nothing but line ends takes memory by its octets, not a hundred times that", () => {
+  const octets = new Uint8Array(1 * MiB).fill(0x0a);
+  const before = memoryUsage().rss;
+  const read = readLetter(octets, { endsAtDot: false });
+  expect(memoryUsage().rss - before).toBeLessThan(128 * MiB);
+  expect(read.kind === "letter" && read.letter.body.length).toBe(2 * (octets.length - 1)); // the first ends the header
 });

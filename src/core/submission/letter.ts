@@ -70,7 +70,7 @@ export function readLetter(octets: Uint8Array, options: { readonly endsAtDot: bo
   if (octets.includes(NUL)) return malformed("there is a NUL in it, which no mail may have");
   const lines = new Lines(octets);
   const fields: { readonly name: string; readonly lines: Uint8Array[] }[] = [];
-  const body: Uint8Array[] = [];
+  const body = new Body(octets.length);
   let isHeader = true;
   for (let line = lines.next(); line !== undefined; line = lines.next()) {
     if (options.endsAtDot && line.length === 1 && line[0] === DOT) break;
@@ -80,11 +80,11 @@ export function readLetter(octets: Uint8Array, options: { readonly endsAtDot: bo
     if (isHeader && line.length === 0) isHeader = false;
     else if (!isHeader || !takeField(line, fields)) {
       isHeader = false;
-      takeBody(line, body);
+      body.take(line);
     }
   }
   const built = fields.map(({ name, lines: parts }) => ({ name, octets: concatBytes(parts) }));
-  return { kind: "letter", letter: { fields: built, body: concatBytes(body) } };
+  return { kind: "letter", letter: { fields: built, body: body.octets() } };
 }
 
 function isMboxLine(line: Uint8Array): boolean {
@@ -121,13 +121,41 @@ function takeField(line: Uint8Array, fields: { readonly name: string; readonly l
   return true;
 }
 
-function takeBody(line: Uint8Array, body: Uint8Array[]): void {
-  let start = 0;
-  for (let at = line.indexOf(CR); at !== -1; at = line.indexOf(CR, start)) {
-    body.push(line.subarray(start, at), CRLF);
-    start = at + 1;
+/** What follows the header. Its octets and no list of its lines: of a message of line ends alone such a list is 100 times as large. */
+class Body {
+  #octets: Uint8Array;
+  #length = 0;
+
+  /** Octets of all that is read; line ends may make more of it. */
+  constructor(octets: number) {
+    this.#octets = new Uint8Array(octets + CRLF.length);
   }
-  body.push(line.subarray(start), CRLF);
+
+  /** A line without its end; a CR within it ends it too. */
+  take(line: Uint8Array): void {
+    let start = 0;
+    for (let at = line.indexOf(CR); at !== -1; at = line.indexOf(CR, start)) {
+      this.#append(line.subarray(start, at));
+      start = at + 1;
+    }
+    this.#append(line.subarray(start));
+  }
+
+  octets(): Uint8Array {
+    return this.#octets.subarray(0, this.#length);
+  }
+
+  #append(line: Uint8Array): void {
+    const length = this.#length + line.length + CRLF.length;
+    if (length > this.#octets.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#octets.length));
+      larger.set(this.octets());
+      this.#octets = larger;
+    }
+    this.#octets.set(line, this.#length);
+    this.#octets.set(CRLF, length - CRLF.length);
+    this.#length = length;
+  }
 }
 
 /** Without the fields of these names. */
