@@ -88,6 +88,7 @@ export const KEY_TESTS: Readonly<Record<string, readonly [file: string, name: st
   "history.keep": [KEYS, "history.%s"],
   "history.bytes": [KEYS, "history.%s"],
   "logs.level": [KEYS, BY_NAME],
+  "logs.addresses": ["test/e2e/log-addresses.test.ts", "logs.addresses: %s"],
 };
 
 /** Keys that have a value of their own; sections have none. */

@@ -1,6 +1,7 @@
 import { isReachable } from "../adapters/control-socket/short-path.ts";
 import fs from "node:fs";
 import type { ProcessUser } from "../adapters/system/process-user.ts";
+import { readOrMakeLogKey } from "../adapters/log/address-hash.ts";
 import { isDiskFull } from "../adapters/store-sqlite/disk-full.ts";
 import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
 import { makeSpool } from "../adapters/spool/make-spool.ts";
@@ -69,6 +70,18 @@ function leaveNumber(data: string, file: string): void {
       if (!isDiskFull(error)) throw error;
     }
   });
+}
+
+/** For `logs.addresses: hashed`. Throws `StartError` where there is none to be had: in clear is what was not wanted. */
+export function logKeyOf(data: string): Uint8Array {
+  const file = dataPaths(data).logKey;
+  try {
+    return readOrMakeLogKey(file);
+  } catch (error) {
+    if (isDiskFull(error)) throw new DiskFullError(data);
+    const text = error instanceof Error ? error.message : String(error);
+    throw new StartError(`${file}, the key for \`logs.addresses: hashed\`, cannot be used: ${text}`);
+  }
 }
 
 /** Who has the lock wrote its number there; the lock itself is what counts. */

@@ -6,6 +6,7 @@ import type { PemPair } from "../adapters/net/tls-context.ts";
 import { SESSIONS } from "../core/base/limits.ts";
 import { invariant } from "../core/base/invariant.ts";
 import { type Config, type ListenAddress, type Listener, listenText } from "../core/config/config.ts";
+import { logKeyOf } from "./data-folder.ts";
 import type { ListeningPlace, RelayPlan } from "./plan.ts";
 import { StartError } from "./start-error.ts";
 
@@ -21,7 +22,14 @@ export function planFor(
     certificates: config.listeners.map(({ certificates }) => certificates.map(readPair)),
     authorities: readAuthorities(config),
     ticketSecret: randomBytes(32),
+    logKey: undefined,
   };
+}
+
+/** With the key of the log, where the configuration wants one. The data folder is there, and is ours. */
+export function withLogKey(plan: RelayPlan): RelayPlan {
+  const { data, logs } = plan.config;
+  return { ...plan, logKey: logs.addresses === "hashed" ? logKeyOf(data) : undefined };
 }
 
 function mailThreadsOf({ threads }: Config): number {

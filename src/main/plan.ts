@@ -17,6 +17,8 @@ export interface RelayPlan {
   /** Tickets of one listener are good on all mail threads, and nowhere else. */
   readonly ticketSecret: Uint8Array;
   readonly isTerminal: boolean;
+  /** Addresses in the log are hashed by it; undefined where they are not. */
+  readonly logKey: Uint8Array | undefined;
 }
 
 /** Of a listener, in the order of the configuration. */
@@ -97,6 +99,7 @@ export function dataPaths(data: string): {
   readonly socket: string;
   readonly reserve: string;
   readonly pid: string;
+  readonly logKey: string;
 } {
   return {
     queue: `${data}/queue.db`,
@@ -105,5 +108,6 @@ export function dataPaths(data: string): {
     socket: `${data}/control.sock`,
     reserve: `${data}/reserve`,
     pid: `${data}/waypost.pid`,
+    logKey: `${data}/log.key`,
   };
 }

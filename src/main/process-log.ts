@@ -27,8 +27,8 @@ export class ProcessLog {
     this.recorder = this.#events;
   }
 
-  setLevel(level: EventLevel): void {
-    this.#events.setLevel(level);
+  goBy(of: { readonly level: EventLevel; readonly logKey: Uint8Array | undefined }): void {
+    this.#events.goBy(of);
   }
 
   write(lines: string): void {

@@ -18,7 +18,7 @@ import type {
   StoreThreadData,
   ThreadOrder,
 } from "./plan.ts";
-import { type Places, placesBy, placesFor, planFor } from "./plan-of.ts";
+import { type Places, placesBy, placesFor, planFor, withLogKey } from "./plan-of.ts";
 import { type SharedSessions, sharedSessions } from "./session-count.ts";
 import { checkFree, listenFault } from "./ports.ts";
 import { DiskFullError, StartError } from "./start-error.ts";
@@ -32,6 +32,8 @@ export interface RelayOptions {
   readonly recorder: Recorder;
   /** Takes whole log lines. */
   readonly log: (lines: string) => void;
+  /** What the log of the main thread goes by from now on. */
+  readonly logBy: (plan: RelayPlan) => void;
   /** A thread died: the process has to end. */
   readonly onDeath: (text: string) => void;
   /** A command asks for a reload. */
@@ -62,7 +64,9 @@ export class Relay {
     makeSpoolFolder(config.sendmail.spool, config.data, user);
     const privileges = user && new Privileges(user);
     privileges?.asUser();
-    const relay = new Relay(options, plan, takeDataFolder(config.data), privileges);
+    const lock = takeDataFolder(config.data);
+    const relay = new Relay(options, withLogKey(plan), lock, privileges);
+    options.logBy(relay.#plan);
     tellSurroundings(config, recorder);
     try {
       await relay.#run();
@@ -95,7 +99,7 @@ export class Relay {
    * Rejects with `StartError` where it asks for what is not to be had, and nothing is changed. One at a time.
    */
   async adopt(config: Config, changedHosts: readonly string[]): Promise<void> {
-    const plan = planFor(config, this.#plan);
+    const plan = withLogKey(planFor(config, this.#plan));
     const places = placesFor(config, this.#places);
     if (plan.mailThreads > 1) await this.#checkNew(places);
     const ready = await this.#prepare(plan, places);
@@ -106,6 +110,7 @@ export class Relay {
     // The queue knows of new bounds before mail asks by them; the store wakes lanes when mail goes by their new servers.
     for (const name of ["queue", "mail", "store"] as const) await this.#tellAll(name, order);
     await this.#control?.order(order);
+    this.#options.logBy(plan);
   }
 
   /** 421 to new sessions; what is under way is finished, for 30 s at most; all that ended is recorded. */

@@ -43,7 +43,6 @@ export async function run(
     read,
     adopt: async (config, changedHosts) => {
       await watch.during(config, () => relay!.adopt(config, changedHosts));
-      log.setLevel(config.logs.level);
     },
   });
   const watch = new CertificateWatch({
@@ -67,6 +66,7 @@ export async function run(
         isTerminal: log.isTerminal,
         recorder: log.recorder,
         log: (lines) => log.write(lines),
+        logBy: ({ config, logKey }) => log.goBy({ level: config.logs.level, logKey }),
         onDeath: die,
         reload: (request) => reloader.reload(request),
         handed,

@@ -128,5 +128,5 @@ export interface Config {
   };
   readonly isSoftBounce: boolean;
   readonly history: { readonly keptFor: Duration; readonly octetsMax: number };
-  readonly logs: { readonly level: EventLevel };
+  readonly logs: { readonly level: EventLevel; readonly addresses: "full" | "hashed" };
 }

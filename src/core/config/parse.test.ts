@@ -82,7 +82,7 @@ describe("a valid configuration", () => {
       retry: { schedule: DELIVERY_RETRY.schedule, expire: 5 * day, delayNotice: undefined },
       isSoftBounce: false,
       history: { keptFor: 14 * day, octetsMax: 10 * GiB },
-      logs: { level: "info" },
+      logs: { level: "info", addresses: "full" },
     });
   });
 

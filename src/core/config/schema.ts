@@ -327,6 +327,15 @@ export const configSchema = z.strictObject({
         .enum(["debug", "info", "warn", "error"])
         .default("info")
         .meta(words({ description: "The least grave events that are written." })),
+      addresses: z
+        .enum(["full", "hashed"])
+        .default("full")
+        .meta(
+          words({
+            description:
+              "How mail addresses stand in the log. `hashed`: as `h:1a2b3c4d5e6f7a8b@example.org`, a keyed hash (HMAC-SHA-256) of the whole address in place of its local part, wherever it stands, also in what servers answer; the domain stays, so that trouble with it can be seen. One address has one hash, however it is written. The key is `log.key` in the data folder, made at the first need; whoever removes it has other hashes from then on. Queue and history have whole addresses: `waypost queue show ID` for the id of a line, `waypost queue list --recipient` for an address.",
+          }),
+        ),
     })
     .prefault({})
     .meta(words({ description: "The log, on standard output: one JSON object a line, words on a terminal." })),

@@ -62,10 +62,11 @@ export function threadRecorder(plan: RelayPlan): Recorder {
   flushLog = flush;
   const recorder = new EventRecorder({
     level: plan.config.logs.level,
+    logKey: plan.logKey,
     clock: new SystemClock(),
     format: eventFormat(plan.isTerminal),
     sink,
   });
-  recording = { go: ({ config }) => recorder.setLevel(config.logs.level) };
+  recording = { go: ({ config, logKey }) => recorder.goBy({ level: config.logs.level, logKey }) };
   return recorder;
 }
