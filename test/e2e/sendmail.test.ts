@@ -443,6 +443,9 @@ interface Span {
   readonly to: number;
 }
 
+/** What a relay wrote before it was killed is in the socket, and is read when this process comes to it. */
+const READ_LATE_MS = 2000;
+
 /**
  * What came more than once, and not because of a kill. Two kinds are explained: a message of ours comes again where the relay was
  * killed between the next hop's answer and its record; and sendmail keeps a message in the spool that the relay has committed,
@@ -456,7 +459,7 @@ function unexplained(recipient: string, call: Span, copies: readonly Copy[], kil
     messages.set(id, [...(messages.get(id) ?? []), copy]);
   }
   const again = [...messages].filter(([, of]) =>
-    of.slice(1).some(({ dotAt }, at) => !isKillWithin({ from: of[at]!.dotAt, to: dotAt })),
+    of.slice(1).some(({ dotAt }, at) => !isKillWithin({ from: of[at]!.dotAt - READ_LATE_MS, to: dotAt })),
   );
   const wrong = again.map(([id]) => `${recipient}: ${id} came again without a kill`);
   if (messages.size <= 1) return wrong;
