@@ -1,7 +1,7 @@
 import { INBOUND } from "../core/base/limits.ts";
 import { type Instant, dateTime } from "../core/base/time.ts";
 import type { Transaction } from "../core/inbound/state.ts";
-import { notKept } from "../core/inbound/trouble.ts";
+import { PAUSED, notKept } from "../core/inbound/trouble.ts";
 import type { HeaderFacts } from "../core/mail/header.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import { type Mailbox, addressed, pathKey, pathText } from "../core/mail/path.ts";
@@ -43,7 +43,7 @@ export type Acceptance =
   | { readonly kind: "known" }
   | {
       readonly kind: "refused";
-      readonly reason: "loop" | "header-too-long" | "storage-full" | "storage-failed" | "no-route";
+      readonly reason: "loop" | "header-too-long" | "storage-full" | "storage-failed" | "no-route" | "paused";
       readonly reply: Reply;
     };
 
@@ -55,6 +55,8 @@ export interface AcceptanceParts {
   /** Where mail for `<postmaster>` goes. */
   postmaster(): Mailbox | undefined;
   routes(): readonly Route[];
+  /** An operator wants no mail to be taken, also none whose content came meanwhile: whoever exports the queue has all of it. */
+  isPaused(): boolean;
 }
 
 /** A recipient with the lanes that its route names. */
@@ -162,6 +164,7 @@ export class Acceptor {
   async accept(received: Received): Promise<Acceptance> {
     const refusal = headerRefusal(received.header);
     if (refusal !== undefined) return refusal;
+    if (this.#parts.isPaused()) return refused("paused", PAUSED);
     const entries = this.#addressed(received);
     if (entries === undefined)
       return refused("no-route", tempfail(451, "4.3.5", "The routes changed while the message came; try again"));

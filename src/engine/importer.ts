@@ -14,8 +14,21 @@ import { Incoming } from "./incoming.ts";
 import type { OperatorClient } from "./operator-client.ts";
 import type { ImportReport, Refusal } from "./operator.ts";
 
-class WrongContent extends Error {
-  override readonly name = "WrongContent";
+/** No relay exported it like that, or not for here. */
+class WrongMail extends Error {
+  override readonly name = "WrongMail";
+}
+
+/** Throws `WrongMail` for content that no relay took. */
+async function fill(incoming: Incoming, was: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+  const checked = new ChunkDecoder("reject");
+  for await (const piece of content) {
+    checked.decode(piece, 0, []);
+    await incoming.take([piece]);
+  }
+  const wrong = wrongIn(checked);
+  if (wrong !== undefined)
+    throw new WrongMail(`the content of message ${was} has ${wrong}: no relay took it like that`);
 }
 
 /** What DATA would refuse too: what a lone CR or LF means to a next hop is what SMTP smuggling lives on. */
@@ -69,30 +82,40 @@ export class Importer {
     try {
       return await this.#steps(mails);
     } catch (error) {
-      if (error instanceof WrongContent) return { kind: "wrong", refused: error.message };
+      if (error instanceof WrongMail) return { kind: "wrong", refused: error.message };
       if (!(error instanceof StorageError)) throw error;
       // What may be committed keeps its content; a start sweeps what no message has.
       return { kind: "failed", refused: `${error.message}; import the file again: what is here is not taken twice` };
     }
   }
 
-  async #steps(mails: AsyncIterable<ExportedMail>): Promise<ImportReport | Refusal> {
+  async #steps(mails: AsyncIterable<ExportedMail>): Promise<ImportReport> {
     let report: ImportReport = { messages: 0, deliveries: 0, known: 0 };
+    for await (const step of this.#received(mails)) report = await this.#commit(step, report);
+    return report;
+  }
+
+  /** Messages with their contents on stable storage, as many as go together. Where one is refused, or they break off, the others of its step are discarded. */
+  async *#received(mails: AsyncIterable<ExportedMail>): AsyncGenerator<readonly Taken[], void, void> {
     let step: Taken[] = [];
     let octets = 0;
-    for await (const mail of mails) {
-      if (step.length === 0 && this.#isHere(mail.message))
-        return {
-          kind: "wrong",
-          refused: "this mail is in the queue of this relay already: the file was exported here",
-        };
-      step.push(await this.#receive(mail));
-      octets += step.at(-1)!.arrival.content?.length ?? 0;
-      if (step.length < IMPORT.messagesPerStep && octets < IMPORT.octetsPerStep) continue;
-      report = await this.#commit(step, report);
-      [step, octets] = [[], 0];
+    try {
+      for await (const mail of mails) {
+        if (step.length === 0 && this.#isHere(mail.message))
+          throw new WrongMail("this mail is in the queue of this relay already: the file was exported here");
+        const taken = await this.#receive(mail);
+        step.push(taken);
+        octets += taken.arrival.content?.length ?? 0;
+        if (step.length < IMPORT.messagesPerStep && octets < IMPORT.octetsPerStep) continue;
+        const whole = step;
+        [step, octets] = [[], 0];
+        yield whole;
+      }
+    } catch (error) {
+      for (const { incoming } of step) incoming.discard();
+      throw error;
     }
-    return step.length === 0 ? report : await this.#commit(step, report);
+    if (step.length > 0) yield step;
   }
 
   #isHere({ id }: ExportedMessage): boolean {
@@ -105,17 +128,13 @@ export class Importer {
     const now = clock.now();
     const id = messageId(now, entropy.octets(5));
     const incoming = new Incoming(id, message.receivedAt, files);
-    const checked = new ChunkDecoder("reject");
-    for await (const piece of content) {
-      checked.decode(piece, 0, []);
-      await incoming.take([piece]);
+    try {
+      await fill(incoming, message.id, content);
+    } catch (error) {
+      incoming.discard();
+      throw error;
     }
     const { octets, id: was } = message;
-    const wrong = wrongIn(checked);
-    if (wrong !== undefined) {
-      incoming.discard();
-      throw new WrongContent(`the content of message ${was} has ${wrong}: no relay took it like that`);
-    }
     const receivedAt = Math.min(message.receivedAt, now); // the clock there was ahead: it expires all the same
     const envelope: StoredEnvelope = { ...(JSON.parse(message.envelope) as StoredEnvelope), wasId: was };
     const deliveries = message.deliveries.map((delivery): ImportedDelivery => {

@@ -2,11 +2,13 @@
 import { createHash, type Hash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { contentFile } from "../adapters/content-files/content-files.ts";
 import { headLine } from "../adapters/queue-file/lines.ts";
 import { syncFolderNow } from "../adapters/durable.ts";
 import { type ExportableMessage, QueueExport } from "../adapters/store-sqlite/queue-export.ts";
-import { KiB } from "../core/base/limits.ts";
+import { IMPORT, KiB } from "../core/base/limits.ts";
+import type { Duration } from "../core/base/time.ts";
 import type { ExportEnd } from "../core/queue/exported.ts";
 import { dataPaths } from "./plan.ts";
 
@@ -23,31 +25,30 @@ export interface ExportOptions {
   readonly data: string;
   readonly file: string;
   readonly hostname: string;
+  /** 0 where no relay runs. */
+  readonly settled: Duration;
   readonly reached: (messages: number, total: number) => void;
 }
 
 const PIECE_OCTETS = 256 * KiB;
 
-/** Whole and on stable storage when it returns. Where it throws, nothing is left. */
-export function exportQueue({ data, file, hostname, reached }: ExportOptions): ExportReport {
+/**
+ * The queue of a relay that takes and delivers nothing. What its threads had on its way to the store when it was paused comes
+ * within moments: the end is where nothing came for `settled`. Whole and on stable storage when it resolves. Where it rejects,
+ * nothing is left.
+ */
+export async function exportQueue(options: ExportOptions): Promise<ExportReport> {
+  const { data, file, hostname } = options;
   const paths = dataPaths(data);
   const unfinished = `${file}.unfinished-${process.pid}`;
   const queue = new QueueExport(paths.queue);
   try {
     const out = new ExportFile(unfinished, paths.content, headLine({ hostname, exportedAt: Date.now() }));
     try {
-      const unreadable: { id: string; why: string }[] = [];
-      const total = queue.total();
-      for (let step = queue.step(); step.length > 0; step = queue.step()) {
-        for (const message of step) {
-          const why = out.add(message);
-          if (why !== undefined && queue.isQueued(message.row)) unreadable.push({ id: message.id, why });
-        }
-        reached(out.messages, total);
-      }
+      const unreadable = await addAll(queue, out, options);
       const octets = out.finish();
-      fs.linkSync(unfinished, file); // unlike a rename, it does not take the place of what is there
-      fs.rmSync(unfinished);
+      if (fs.existsSync(file)) throw new Error(`${file} is there already`);
+      fs.renameSync(unfinished, file);
       syncFolderNow(path.dirname(file));
       return { file, messages: out.messages, deliveries: out.deliveries, octets, unreadable };
     } finally {
@@ -56,6 +57,27 @@ export function exportQueue({ data, file, hostname, reached }: ExportOptions): E
   } finally {
     queue.close();
     fs.rmSync(unfinished, { force: true });
+  }
+}
+
+async function addAll(
+  queue: QueueExport,
+  out: ExportFile,
+  { settled, reached }: ExportOptions,
+): Promise<ExportReport["unreadable"]> {
+  const unreadable: { id: string; why: string }[] = [];
+  const total = queue.total();
+  for (let cameAt = performance.now(); ;) {
+    const step = queue.step();
+    for (const message of step) {
+      const why = out.add(message);
+      if (why !== undefined && queue.isQueued(message.row)) unreadable.push({ id: message.id, why });
+    }
+    reached(out.messages, total);
+    const now = performance.now();
+    if (step.length > 0) cameAt = now;
+    else if (now - cameAt >= settled) return unreadable;
+    else await sleep(IMPORT.lookEvery);
   }
 }
 

@@ -1,6 +1,18 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import net from "node:net";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
 import { plantedTree } from "../crash/planted.ts";
 import { AccountingSink, NO_FAULTS } from "../support/accounting-sink.ts";
@@ -168,6 +180,33 @@ test("the queue of a relay under load goes to another machine: each once, held o
   });
 });
 
+test("a message whose content is under way when the queue is exported stays with its client", async () => {
+  await places(async (place) => {
+    const { old, file } = place;
+    const relay = new RelayProcess(old);
+    const client = net.connect((await relay.ports())[PLAIN]!, "127.0.0.1");
+    const replies = createInterface({ input: client })[Symbol.asyncIterator]();
+    const said = async (command: string): Promise<string> => {
+      client.write(`${command}\r\n`);
+      return String((await replies.next()).value);
+    };
+    try {
+      await replies.next();
+      for (const command of ["HELO client.test", "MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>"])
+        expect(await said(command)).toMatch(/^250 /);
+      expect(await said("DATA")).toMatch(/^354 /);
+      client.write("Subject: under way\r\n\r\nx\r\n");
+      expect(await json(old, "queue", "export", file)).toMatchObject({ messages: 0 });
+      expect(await said(".")).toMatch(/^451 4\.3\.2 /);
+      expect(await relay.event("message.refused")).toMatchObject({ reason: "paused" });
+      expect(await json(old, "status")).toMatchObject({ waiting: 0, inHand: 0 });
+    } finally {
+      client.destroy();
+      await relay.stop();
+    }
+  });
+});
+
 /** Kills the relay once it has taken something of the file, and lets it have the whole file again. Answers what it got. */
 async function brokenOff(place: Places, tree?: string): Promise<readonly [got: string[], wanted: string[]]> {
   const { next, sink, file } = place;
@@ -180,7 +219,7 @@ async function brokenOff(place: Places, tree?: string): Promise<readonly [got: s
   first.kill("SIGKILL");
   await first.stop();
   const broken = await importing;
-  expect(broken.code).not.toBe(0);
+  expect([broken.code, broken.errors]).toEqual([69, expect.stringContaining("import the whole file once more")]);
   const second = new RelayProcess(next, tree === undefined ? {} : { tree });
   try {
     await second.ports();
@@ -276,6 +315,12 @@ test("of a file that is not whole nothing is taken, and its place is said", asyn
       }
       expect(await json(next, "status")).toMatchObject({ waiting: 0, inHand: 0, held: 0 });
       expect((await run(next, ["queue", "import", path.join(next.folder, "no\nsuch")])).errors).toMatch(/^[^\n]*\n?$/);
+      const pipe = path.join(next.folder, "pipe");
+      execFileSync("mkfifo", [pipe]);
+      for (const none of [pipe, next.folder]) {
+        const { code, errors } = await run(next, ["queue", "import", none]);
+        expect([code, errors]).toEqual([64, expect.stringContaining("is no file")]);
+      }
       expect(await json(next, "queue", "import", file)).toMatchObject({ messages: 12 });
     } finally {
       await relay.stop();
@@ -312,6 +357,14 @@ test("a relay that does not run is exported too; what its disk has lost is named
       ],
     });
     expect((await run(old, ["queue", "export", file])).code).toBe(64);
+    // A disk that takes no more writes: the queue is written all the same, and the operator is told.
+    const lock = path.join(old.data, "lock.db");
+    renameSync(lock, `${lock}.away`);
+    mkdirSync(lock);
+    const unpaused = await run(old, ["queue", "export", `${file}.more`]);
+    expect(unpaused.output).toContain(`do not start a relay on ${old.data} again`);
+    rmSync(lock, { recursive: true });
+    renameSync(`${lock}.away`, lock);
     const rest = sent.filter((_, n) => n !== 0 && n !== 7);
     const other = new RelayProcess(next);
     try {

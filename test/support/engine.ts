@@ -110,7 +110,15 @@ export class TestEngine {
       credentials: { verify: (username, password) => Promise.resolve(verdictOn(username, password)) },
       sendersOf: (username) =>
         username === LOGIN.username ? LOGIN.senders.map((sender) => parseAddressPattern(sender)!) : [],
-      acceptor: new Acceptor({ clock, queue: this.queue, dispatcher, hostname: () => HOSTNAME, postmaster, routes }),
+      acceptor: new Acceptor({
+        clock,
+        queue: this.queue,
+        dispatcher,
+        hostname: () => HOSTNAME,
+        postmaster,
+        routes,
+        isPaused: () => false,
+      }),
       obstacle: () => this.obstacle ?? listener.obstacle,
       isUnderStress: () => this.isUnderStress,
     };

@@ -1,5 +1,5 @@
 // `waypost queue export`, `waypost queue import`
-import fs from "node:fs";
+import fs, { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -9,9 +9,8 @@ import { isDiskFull } from "../../adapters/store-sqlite/disk-full.ts";
 import { lockFolder } from "../../adapters/store-sqlite/folder-lock.ts";
 import { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
 import { IMPORT } from "../../core/base/limits.ts";
-import { second } from "../../core/base/time.ts";
 import { lastWord } from "../../core/queue/reason.ts";
-import type { ImportReport, PauseChange, Refusal, StatusReport } from "../../engine/operator.ts";
+import type { ImportReport, PauseChange, StatusReport } from "../../engine/operator.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import type { JsonOptions } from "../../surfaces/cli/options.ts";
 import { exportLines, importLines } from "../../surfaces/cli/pages.ts";
@@ -19,7 +18,7 @@ import { dataPaths } from "../plan.ts";
 import { type ExportReport, exportQueue } from "../queue-export.ts";
 import { type WholeExport, piecesOf, readExport } from "../queue-import.ts";
 import { print } from "./print.ts";
-import { accepted, askRelay, dataFolder, errorText } from "./relay-of.ts";
+import { askRelay, dataFolder, errorText, tell } from "./relay-of.ts";
 import { progressOf } from "./terminal.ts";
 
 const ALL = ["inbound", "outbound"] as const;
@@ -39,10 +38,11 @@ export async function exportTo(to: string, options: JsonOptions): Promise<void> 
   const progress = progressOf("export", options.json === true);
   let report: ExportReport;
   try {
-    report = exportQueue({
+    report = await exportQueue({
       data,
       file,
       hostname: status?.hostname ?? os.hostname(),
+      settled: status ? IMPORT.settled : 0,
       reached: (done, of) => progress.reached(done, of),
     });
   } catch (error) {
@@ -59,14 +59,14 @@ export async function exportTo(to: string, options: JsonOptions): Promise<void> 
 /** Until nothing is in hand. */
 async function pauseRunning(data: string, { json }: JsonOptions): Promise<undefined> {
   for (const target of ALL) {
-    const change = accepted((await askRelay(data, "/pauses", { target, isPaused: true })) as PauseChange | Refusal);
+    const change = await tell<PauseChange>(data, "/pauses", { target, isPaused: true });
     if (change.isChange && json !== true) console.error(`paused: ${target}`);
   }
   const until = performance.now() + IMPORT.inHandPatience;
   const progress = progressOf("waiting for deliveries that are under way", json === true);
   try {
     for (let first: number | undefined; ;) {
-      const { inHand } = (await askRelay(data, "/status")) as StatusReport;
+      const { inHand } = await tell<StatusReport>(data, "/status", undefined);
       if (inHand === 0) return undefined;
       first = Math.max(first ?? inHand, inHand);
       progress.reached(first - inHand, first);
@@ -75,7 +75,7 @@ async function pauseRunning(data: string, { json }: JsonOptions): Promise<undefi
           `${inHand} deliveries are under way still, and would arrive twice: ask again, or stop the relay and then export; it is paused, \`waypost resume inbound\` and \`waypost resume outbound\` undo that`,
           EXIT.temporary,
         );
-      await sleep(second / 10);
+      await sleep(IMPORT.lookEvery);
     }
   } finally {
     progress.end();
@@ -126,7 +126,7 @@ export async function importFrom(from: string, options: JsonOptions): Promise<vo
 
 async function openFile(from: string, file: string): Promise<FileHandle> {
   try {
-    const handle = await open(from, "r");
+    const handle = await open(from, constants.O_RDONLY | constants.O_NONBLOCK); // a pipe is not waited for
     if ((await handle.stat()).isFile()) return handle;
     await handle.close();
   } catch (error) {
@@ -146,18 +146,9 @@ async function give(
   try {
     for (const { start, end: last, messages: count } of steps) {
       const body = Readable.from(piecesOf(handle, start, last), { objectMode: false });
-      const answer = await askRelay(data, "/queue/imports", body, IMPORT.request);
-      if (answer === undefined)
-        throw new CommandFailure(
-          `no relay runs on ${data}${done === 0 ? "" : " any more"}: only a relay that runs takes an import; start it and ask again`,
-          EXIT.unavailable,
-        );
-      if (answer === null)
-        throw new CommandFailure(
-          `the relay that runs on ${data} is too old for this command; restart it`,
-          EXIT.unavailable,
-        );
-      const report = accepted(answer as ImportReport | Refusal);
+      const report = await tell<ImportReport>(data, "/queue/imports", body, IMPORT.request).catch((error: unknown) => {
+        throw error instanceof CommandFailure ? brokenOff(error, messages) : error;
+      });
       messages += report.messages;
       deliveries += report.deliveries;
       known += report.known;
@@ -168,4 +159,13 @@ async function give(
     progress.end();
   }
   return { messages, deliveries, known };
+}
+
+/** A step is done or not, and the relay knows which. */
+function brokenOff({ message, exitCode }: CommandFailure, messages: number): CommandFailure {
+  const taken = messages === 0 ? "" : `${messages} messages were taken before; `;
+  return new CommandFailure(
+    `${message} (${taken}import the whole file once more: what was taken is not taken twice)`,
+    exitCode,
+  );
 }

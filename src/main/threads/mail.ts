@@ -285,6 +285,7 @@ class MailThread {
         hostname: () => this.#config.hostname,
         postmaster,
         routes,
+        isPaused: () => this.#isPaused,
       }),
       postmaster,
       routes,

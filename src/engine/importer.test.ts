@@ -1,0 +1,118 @@
+import { expect, test } from "vitest";
+import { utf8 } from "../core/base/bytes.ts";
+import { messageId } from "../core/mail/message-id.ts";
+import type { ExportedMessage } from "../core/queue/exported.ts";
+import type { ContentFiles } from "../ports/content.ts";
+import { StorageError } from "../ports/content.ts";
+import type { ImportedArrival } from "../ports/store.ts";
+import { type ExportedMail, Importer } from "./importer.ts";
+
+const NOW = 1_800_000_000_000;
+const LINE = `${"x".repeat(70)}\r\n`;
+/** More than a content in memory may have: it goes to a file. */
+const LARGE = LINE.repeat(1000);
+
+interface World {
+  readonly importer: Importer;
+  readonly files: Map<string, "begun" | "whole" | "discarded">;
+  readonly arrivals: ImportedArrival[];
+}
+
+function world(fail?: Error): World {
+  const files: World["files"] = new Map();
+  const arrivals: ImportedArrival[] = [];
+  let chance = 0;
+  const contents: ContentFiles = {
+    create: (name) => {
+      files.set(name, "begun");
+      return {
+        write: () => Promise.resolve(),
+        finish: () => Promise.resolve(void files.set(name, "whole")),
+        discard: () => void files.set(name, "discarded"),
+      };
+    },
+    open: () => {
+      throw new Error("nothing is read");
+    },
+  };
+  const importer = new Importer({
+    queue: { messageById: () => undefined, ownId: (id) => id },
+    client: {
+      import: (given) => {
+        if (fail !== undefined) return Promise.reject(fail);
+        arrivals.push(...given);
+        return Promise.resolve(given.map(() => true));
+      },
+    },
+    files: contents,
+    recorder: { record: () => undefined },
+    clock: { now: () => NOW },
+    entropy: { octets: (count) => new Uint8Array(count).fill(++chance), fraction: () => 0 },
+    space: () => ({ freeOctets: 2, neededOctets: 1 }),
+  });
+  return { importer, files, arrivals };
+}
+
+function mail(n: number, content: string, receivedAt = NOW - 1000): ExportedMail {
+  const octets = utf8(content);
+  const message: ExportedMessage = {
+    id: messageId(NOW, new Uint8Array(5).fill(100 + n)),
+    receivedAt,
+    octets: octets.length,
+    envelope: JSON.stringify({ from: "a@b.test" }),
+    deliveries: [
+      {
+        recipient: "c@d.test",
+        options: "",
+        lane: "smarthost/a",
+        attempts: 3,
+        priority: "low",
+        isHeld: false,
+        isExpiring: false,
+        isTold: true,
+        last: "",
+      },
+    ],
+  };
+  return { message, content: pieces([octets]) };
+}
+
+async function* pieces<Piece>(of: readonly Piece[], fault?: Error): AsyncGenerator<Piece, void, void> {
+  for (const piece of of) yield await Promise.resolve(piece);
+  if (fault !== undefined) throw fault;
+}
+
+test("attempts, priority and the age of a message stay; a time that is to come is now", async () => {
+  const { importer, arrivals, files } = world();
+  const mails = pieces([mail(1, LINE), mail(2, LARGE, NOW + 1000)]);
+  expect(await importer.take(mails)).toEqual({ messages: 2, deliveries: 2, known: 0 });
+  expect(arrivals.map(({ receivedAt }) => receivedAt)).toEqual([NOW - 1000, NOW]);
+  expect(arrivals[0]).toMatchObject({ deliveries: [{ attempts: 3, priority: "low", isTold: true }] });
+  expect(arrivals.map(({ content }) => content === undefined)).toEqual([false, true]);
+  expect([...files.values()]).toEqual(["whole"]);
+});
+
+test.each([
+  ["a lone LF", "x\n"],
+  ["a lone CR at the end", "x\r"],
+  ["a NUL", "\0\r\n"],
+  ["a long line", `${"x".repeat(999)}\r\n`],
+])("%s is refused, and of its step nothing is left", async (_, content) => {
+  const { importer, arrivals, files } = world();
+  const found = await importer.take(pieces([mail(1, LARGE), mail(2, LARGE + content)]));
+  expect(found).toMatchObject({ kind: "wrong", refused: expect.stringContaining("no relay took it like that") });
+  expect(arrivals).toEqual([]);
+  expect([...files.values()]).toEqual(["discarded", "discarded"]);
+});
+
+test("where the request breaks off, what was not committed is discarded", async () => {
+  const { importer, files } = world();
+  await expect(importer.take(pieces([mail(1, LARGE)], new Error("broken off")))).rejects.toThrow("broken off");
+  expect([...files.values()]).toEqual(["discarded"]);
+});
+
+test("where nobody knows whether the store has it, its content stays", async () => {
+  const { importer, files } = world(new StorageError("failed", "no answer"));
+  expect(await importer.take(pieces([mail(1, LARGE)]))).toMatchObject({ kind: "failed" });
+  expect([...files.values()]).toEqual(["whole"]);
+});
