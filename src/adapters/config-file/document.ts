@@ -4,11 +4,13 @@ import {
   isCollection,
   isMap,
   isPair,
+  isScalar,
   LineCounter,
   type Node,
   parseDocument,
   visit,
 } from "yaml";
+import { printable } from "../../core/base/printable.ts";
 import type { ConfigPath } from "../../core/config/issue.ts";
 
 export interface Position {
@@ -25,6 +27,8 @@ export interface Problem {
 export interface YamlFile {
   /** Plain values. */
   readonly value: unknown;
+  /** Keys that are there again: what stands at the first one counts. */
+  readonly repeated: readonly Problem[];
   /** Where the value or key at `path` stands; the innermost part that is there, where it is not. */
   locate(path: ConfigPath, at: "key" | "value"): Position;
 }
@@ -35,6 +39,7 @@ export type ReadYaml =
 
 const ALIASES_MAX = 100; // each alias may repeat a part of the file; nested ones multiply
 const PROBLEMS_MAX = 10;
+const KEY_SHOWN_MAX = 100;
 const START: Position = { line: 1, column: 1 };
 
 const ALIAS_WITHOUT_ANCHOR = "an alias has no anchor; where * belongs to the value, put the value in quotes";
@@ -47,7 +52,6 @@ const WORDS: ReadonlyMap<string, string> = new Map([
   ["BAD_SCALAR_START", "a text cannot start with this character; put it in quotes"],
   ["BLOCK_AS_IMPLICIT_KEY", "a second colon; put the value in quotes"],
   ["BLOCK_IN_FLOW", "a block cannot stand inside brackets"],
-  ["DUPLICATE_KEY", "this key is there twice"],
   ["MISSING_CHAR", "a closing quote, bracket, comma or colon is missing"],
   ["MULTILINE_IMPLICIT_KEY", "a colon is missing"],
   ["MULTIPLE_DOCS", "only one document is read; take out the line with ---"],
@@ -59,12 +63,14 @@ const WORDS: ReadonlyMap<string, string> = new Map([
 
 class ParsedFile implements YamlFile {
   readonly value: unknown;
+  readonly repeated: readonly Problem[];
   readonly #document: Document;
   readonly #lines: LineCounter;
 
-  constructor(document: Document, lines: LineCounter) {
+  constructor(document: Document, lines: LineCounter, repeated: readonly Problem[]) {
     this.#document = document;
     this.#lines = lines;
+    this.repeated = repeated;
     this.value = document.toJS({ maxAliasCount: ALIASES_MAX });
   }
 
@@ -100,6 +106,30 @@ function positionOf(node: Node | null | undefined, lines: LineCounter): Position
   if (offset === undefined) return START;
   const { line, col } = lines.linePos(offset);
   return line === 0 ? START : { line, column: col };
+}
+
+/** Takes keys out that are there again, so that all others can be looked at; answers them, the first few. */
+function withoutRepeated(document: Document, lines: LineCounter): readonly Problem[] {
+  const repeated: Problem[] = [];
+  visit(document, {
+    Map(_, map) {
+      const first = new Map<string, Node>();
+      map.items = map.items.filter(({ key }) => {
+        if (!isScalar(key)) return true;
+        const name = String(key.value);
+        const before = first.get(name);
+        if (before === undefined) first.set(name, key);
+        else repeated.push(repeatedProblem(name, key, before, lines));
+        return before === undefined;
+      });
+    },
+  });
+  return repeated.slice(0, PROBLEMS_MAX);
+}
+
+function repeatedProblem(name: string, key: Node, first: Node, lines: LineCounter): Problem {
+  const message = `${printable(name, KEY_SHOWN_MAX)}: is here twice, first on line ${positionOf(first, lines).line}`;
+  return { position: positionOf(key, lines), message };
 }
 
 /** One problem a line, the first few: what follows a slip is mostly its echo. */
@@ -144,16 +174,23 @@ function isCyclic(value: unknown, above = new Set<object>(), done = new Set<obje
 /** Takes any text. `text` is bounded by the caller. */
 export function readYaml(text: string): ReadYaml {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true, logLevel: "error" });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: true,
+    logLevel: "error",
+    uniqueKeys: false,
+  });
   const problems = problemsOf(document);
   if (problems.length > 0) return { kind: "broken", problems };
+  const repeated = withoutRepeated(document, lines);
   try {
-    const file = new ParsedFile(document, lines);
+    const file = new ParsedFile(document, lines, repeated);
     if (!isCyclic(file.value)) return { kind: "yaml", file };
     return broken("an alias stands inside what it repeats", firstAlias(document), lines);
   } catch (error) {
     // How the package says that an alias has no anchor, or that aliases multiply beyond the bound.
     if (!(error instanceof ReferenceError)) throw error;
+    if (repeated.length > 0) return { kind: "broken", problems: repeated }; // the anchor may have stood in one of them
     const isBomb = error.message.startsWith("Excessive");
     return broken(isBomb ? "aliases repeat too much of the file" : ALIAS_WITHOUT_ANCHOR, firstAlias(document), lines);
   }
