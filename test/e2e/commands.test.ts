@@ -17,7 +17,7 @@ async function inHome(play: (home: RelayHome) => Promise<void>): Promise<void> {
 test.each([
   ["send -t a@b.test --tls-ca nope", 64, "--tls-ca: nope cannot be read: ENOENT"],
   ["send -t a@b.test --tls-ca file", 64, "--tls-ca: file holds no certificate in PEM"],
-  ["send -t a@b.test -s foo", 64, "--server takes smtp://HOST:PORT or smtps://HOST:PORT"],
+  ["send -t a@b.test -s foo:bar", 64, "--server takes HOST:PORT, [IPV6]:PORT, smtp://HOST:PORT or smtps://HOST:PORT"],
   ["send -t nobody", 64, "nobody is no address"],
   ["try -d file", 64, "file cannot be used: "],
   ["status -d file", 69, "file cannot be asked: "],

@@ -51,12 +51,7 @@ test.each<[string, number, string, string]>([
     "access: { networks: 10.0.0.0/8 }",
     "waypost.yaml:5:21: access.networks: expected a list; found text",
   ],
-  [
-    "duplicate key",
-    2,
-    "hostname: other.example.com",
-    "waypost.yaml:2:1: hostname: is here twice, first on line 1; take one out",
-  ],
+  ["duplicate key", 2, "hostname: other.example.com", "waypost.yaml:2:1: hostname: is here twice, first on line 1"],
   ["tab in indent", 4, '\t- { listen: "127.0.0.1:0", tls: none }', "waypost.yaml:4:1: a tab cannot indent; use spaces"],
   [
     "unset variable",

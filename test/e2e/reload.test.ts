@@ -131,7 +131,7 @@ test("under load a listener, a credential, a route, a smart host and a certifica
     routes: [{ when: { recipient: "@new.test" }, deliver: "second" }, { deliver: "first" }],
   });
   const diff = await command(at, "config", "diff");
-  expect(diff.output).toContain(`+ listeners[127.0.0.1:${added}]`);
+  expect(diff.output).toContain(`~ listeners[127.0.0.1:${gone}].listen: "127.0.0.1:${gone}" -> "127.0.0.1:${added}"`);
   const reloaded = await command(at, "reload");
   expect(reloaded.errors).toBe("");
   expect(reloaded.code).toBe(0);

@@ -10,6 +10,7 @@ import {
   parseDocument,
   visit,
 } from "yaml";
+import { printable } from "../../core/base/printable.ts";
 import type { ConfigPath } from "../../core/config/issue.ts";
 
 export interface Position {
@@ -26,17 +27,19 @@ export interface Problem {
 export interface YamlFile {
   /** Plain values. */
   readonly value: unknown;
+  /** Keys that are there again: what stands at the first one counts. */
+  readonly repeated: readonly Problem[];
   /** Where the value or key at `path` stands; the innermost part that is there, where it is not. */
   locate(path: ConfigPath, at: "key" | "value"): Position;
 }
 
 export type ReadYaml =
-  /** `problems`: keys that are there twice; of each the last value counts, so that the rest can be looked at too. */
-  | { readonly kind: "yaml"; readonly file: YamlFile; readonly problems: readonly Problem[] }
+  | { readonly kind: "yaml"; readonly file: YamlFile }
   | { readonly kind: "broken"; readonly problems: readonly Problem[] };
 
 const ALIASES_MAX = 100; // each alias may repeat a part of the file; nested ones multiply
 const PROBLEMS_MAX = 10;
+const KEY_SHOWN_MAX = 100;
 const START: Position = { line: 1, column: 1 };
 
 const ALIAS_WITHOUT_ANCHOR = "an alias has no anchor; where * belongs to the value, put the value in quotes";
@@ -60,12 +63,14 @@ const WORDS: ReadonlyMap<string, string> = new Map([
 
 class ParsedFile implements YamlFile {
   readonly value: unknown;
+  readonly repeated: readonly Problem[];
   readonly #document: Document;
   readonly #lines: LineCounter;
 
-  constructor(document: Document, lines: LineCounter) {
+  constructor(document: Document, lines: LineCounter, repeated: readonly Problem[]) {
     this.#document = document;
     this.#lines = lines;
+    this.repeated = repeated;
     this.value = document.toJS({ maxAliasCount: ALIASES_MAX });
   }
 
@@ -85,7 +90,7 @@ class ParsedFile implements YamlFile {
     const place = isAlias(node) ? node.resolve(this.#document) : node;
     if (!isCollection(place)) return undefined;
     if (!isMap(place)) return place.get(part, true);
-    const pair = place.items.findLast((item) => String(isPair(item) ? item.key : "") === String(part));
+    const pair = place.items.find((item) => String(isPair(item) ? item.key : "") === String(part));
     const value = pair?.value as Node | null | undefined;
     return isKeyWanted || value === null || isEmpty(value) ? (pair?.key as Node | undefined) : value;
   }
@@ -103,6 +108,30 @@ function positionOf(node: Node | null | undefined, lines: LineCounter): Position
   return line === 0 ? START : { line, column: col };
 }
 
+/** Takes keys out that are there again, so that all others can be looked at; answers them, the first few. */
+function withoutRepeated(document: Document, lines: LineCounter): readonly Problem[] {
+  const repeated: Problem[] = [];
+  visit(document, {
+    Map(_, map) {
+      const first = new Map<string, Node>();
+      map.items = map.items.filter(({ key }) => {
+        if (!isScalar(key)) return true;
+        const name = String(key.value);
+        const before = first.get(name);
+        if (before === undefined) first.set(name, key);
+        else repeated.push(repeatedProblem(name, key, before, lines));
+        return before === undefined;
+      });
+    },
+  });
+  return repeated.slice(0, PROBLEMS_MAX);
+}
+
+function repeatedProblem(name: string, key: Node, first: Node, lines: LineCounter): Problem {
+  const message = `${printable(name, KEY_SHOWN_MAX)}: is here twice, first on line ${positionOf(first, lines).line}`;
+  return { position: positionOf(key, lines), message };
+}
+
 /** One problem a line, the first few: what follows a slip is mostly its echo. */
 function problemsOf(document: Document.Parsed): readonly Problem[] {
   const byLine = new Map<number, Problem>();
@@ -114,26 +143,6 @@ function problemsOf(document: Document.Parsed): readonly Problem[] {
     if (byLine.size === PROBLEMS_MAX) break;
   }
   return [...byLine.values()];
-}
-
-/** Each key that stands in its map before, with the line where it does. */
-function duplicatesIn(document: Document.Parsed, lines: LineCounter): readonly Problem[] {
-  const problems: Problem[] = [];
-  visit(document, {
-    Map(_, map) {
-      const first = new Map<string, number>();
-      for (const { key } of map.items) {
-        if (!isScalar(key)) continue;
-        const name = String(key.value);
-        const position = positionOf(key, lines);
-        const before = first.get(name);
-        if (before === undefined) first.set(name, position.line);
-        else problems.push({ position, message: `${name}: is here twice, first on line ${before}; take one out` });
-      }
-    },
-  });
-  problems.sort((one, other) => one.position.line - other.position.line || one.position.column - other.position.column);
-  return problems.slice(0, PROBLEMS_MAX);
 }
 
 function firstAlias(document: Document.Parsed): Node | undefined {
@@ -173,13 +182,15 @@ export function readYaml(text: string): ReadYaml {
   });
   const problems = problemsOf(document);
   if (problems.length > 0) return { kind: "broken", problems };
+  const repeated = withoutRepeated(document, lines);
   try {
-    const file = new ParsedFile(document, lines);
-    if (!isCyclic(file.value)) return { kind: "yaml", file, problems: duplicatesIn(document, lines) };
+    const file = new ParsedFile(document, lines, repeated);
+    if (!isCyclic(file.value)) return { kind: "yaml", file };
     return broken("an alias stands inside what it repeats", firstAlias(document), lines);
   } catch (error) {
     // How the package says that an alias has no anchor, or that aliases multiply beyond the bound.
     if (!(error instanceof ReferenceError)) throw error;
+    if (repeated.length > 0) return { kind: "broken", problems: repeated }; // the anchor may have stood in one of them
     const isBomb = error.message.startsWith("Excessive");
     return broken(isBomb ? "aliases repeat too much of the file" : ALIAS_WITHOUT_ANCHOR, firstAlias(document), lines);
   }

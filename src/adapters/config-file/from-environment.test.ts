@@ -108,6 +108,16 @@ describe("WAYPOST_RELAYHOST", () => {
   });
 });
 
+test("a login before a host without a scheme is one, and no second is taken beside it", async () => {
+  const WAYPOST_RELAYHOST = "user:kept@smtp.provider.example:587";
+  const [host] = (await loaded({ WAYPOST_RELAYHOST })).smartHosts;
+  expect(host).toMatchObject({ host: "smtp.provider.example", credentials: { username: "user", password: "kept" } });
+  const twice = { WAYPOST_RELAYHOST, WAYPOST_RELAYHOST_USERNAME: "other", WAYPOST_RELAYHOST_PASSWORD: "other" };
+  expect(await errorsOf(twice)).toContain(
+    "WAYPOST_RELAYHOST_USERNAME: there is a login in the URL of the smart host already; leave one of them out",
+  );
+});
+
 describe("the other variables", () => {
   test("change the parts of the configuration", async () => {
     const config = await loaded({

@@ -71,7 +71,7 @@ function loginWithoutTls(text: Texts): readonly string[] {
 }
 
 function loginTwice(text: Texts): readonly string[] {
-  const hasLogin = /^[a-z]+:\/\/[^]*@/i.test(text("WAYPOST_RELAYHOST") ?? "");
+  const hasLogin = (text("WAYPOST_RELAYHOST") ?? "").includes("@");
   if (!hasLogin || text("WAYPOST_RELAYHOST_USERNAME") === undefined) return [];
   return ["WAYPOST_RELAYHOST_USERNAME: there is a login in the URL of the smart host already; leave one of them out"];
 }

@@ -96,15 +96,17 @@ function withAdvice(path: ConfigPath, message: string): string {
 
 async function loadFile(found: ConfigText, environment: Environment): Promise<LoadedConfig> {
   const yaml = readYaml(found.text);
-  const wrong = yaml.problems.map(({ position, message }) => `${place(found.name, position)}: ${message}`);
-  if (yaml.kind === "broken") return { kind: "invalid", errors: wrong };
+  if (yaml.kind === "broken") {
+    const errors = yaml.problems.map(({ position, message }) => `${place(found.name, position)}: ${message}`);
+    return { kind: "invalid", errors };
+  }
   const folder = dirname(found.path);
   const { value, issues, remarks, shown } = await fillIn(yaml.file.value, environment, folder);
   const parsed = parseConfig(value);
   const line = lineIn(found.name, yaml.file);
   const errors = [...issues, ...(parsed.kind === "invalid" ? withoutThoseAt(parsed.issues, issues) : [])];
-  if (parsed.kind === "invalid" || errors.length > 0 || wrong.length > 0)
-    return { kind: "invalid", errors: [...wrong, ...inOrder(errors, yaml.file).map(line)] };
+  if (parsed.kind === "invalid" || errors.length + yaml.file.repeated.length > 0)
+    return { kind: "invalid", errors: linesInOrder(found.name, yaml.file, errors) };
   const config = withAbsolutePaths(parsed.config, folder);
   const warnings = [...parsed.warnings, ...remarks, ...(await warnOfShownSecret(found, shown))];
   const beside = variablesBeside(found.name, found.text, environment);
@@ -175,9 +177,23 @@ function place(name: string, { line, column }: Position): string {
   return `${name}:${line}:${column}`;
 }
 
+/** All that is wrong with it, from the top of the file to its end. */
+function linesInOrder(name: string, file: YamlFile, errors: readonly ConfigIssue[]): string[] {
+  const line = lineIn(name, file);
+  const told = [
+    ...file.repeated.map(({ position, message }) => ({ position, text: `${place(name, position)}: ${message}` })),
+    ...errors.map((found) => ({ position: file.locate(found.path, found.at), text: line(found) })),
+  ];
+  return told.sort((a, b) => byPosition(a.position, b.position)).map(({ text }) => text);
+}
+
+function byPosition(a: Position, b: Position): number {
+  return a.line - b.line || a.column - b.column;
+}
+
 function inOrder(issues: readonly ConfigIssue[], file: YamlFile): readonly ConfigIssue[] {
   const placed = issues.map((found) => ({ found, position: file.locate(found.path, found.at) }));
-  placed.sort((a, b) => a.position.line - b.position.line || a.position.column - b.position.column);
+  placed.sort((a, b) => byPosition(a.position, b.position));
   return placed.map(({ found }) => found);
 }
 

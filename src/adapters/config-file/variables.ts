@@ -24,7 +24,7 @@ export const VARIABLES = [
     name: "WAYPOST_RELAYHOST",
     secondName: "RELAYHOST",
     description:
-      "The smart host: `smtp://USER:PASSWORD@HOST:587`, as in `smarthosts.NAME.url`, or `HOST`, `HOST:587`, `[HOST]:587`, as Postfix writes it (the addresses of that name; MX records are not asked for). Port 465 begins with TLS.",
+      "The smart host: `smtp://USER:PASSWORD@HOST:587`, as in `smarthosts.NAME.url`, or `HOST`, `HOST:587`, `USER:PASSWORD@HOST:587`, `[HOST]:587`, as Postfix writes it (the addresses of that name; MX records are not asked for). Port 465 begins with TLS.",
     whenAbsent: "without a file there is no configuration",
     file: "secret",
   },

@@ -74,3 +74,26 @@ test("what a relay that runs cannot change is marked", () => {
 test("control characters of a file do not reach the terminal", () => {
   expect(lines({ ...FILE, hostname: "\u001B[2J" })[0]).not.toContain("\u001B");
 });
+
+test("a listener that moves to another address is one change", () => {
+  const [first, second] = FILE.listeners;
+  expect(lines({ ...FILE, listeners: [{ listen: "0.0.0.0:588" }, second] })).toEqual([
+    'changed listeners[0.0.0.0:587].listen: "0.0.0.0:587" -> "0.0.0.0:588"',
+  ]);
+  const named = { ...FILE, listeners: [{ ...first, name: "office", tls: "none" }, second] };
+  const moved = { ...FILE, listeners: [{ listen: "[::]:587", name: "office" }, second] };
+  expect(lines(moved, named)).toEqual([
+    'changed listeners[0.0.0.0:587].listen: "0.0.0.0:587" -> "[::]:587"',
+    'removed listeners[0.0.0.0:587].tls: "none" -> ',
+  ]);
+});
+
+test("two that move are told each once, and those that differ in more are others", () => {
+  const [first, second] = FILE.listeners;
+  const listeners = [{ listen: "127.0.0.1:26", tls: "none" }, { listen: "0.0.0.0:588" }];
+  expect(lines({ ...FILE, listeners })).toEqual([
+    'changed listeners[0.0.0.0:587].listen: "0.0.0.0:587" -> "0.0.0.0:588"',
+    'changed listeners[127.0.0.1:25].listen: "127.0.0.1:25" -> "127.0.0.1:26"',
+  ]);
+  expect(lines({ ...FILE, listeners: [{ ...first, listen: "0.0.0.0:588", tls: "none" }, second] })).toHaveLength(2);
+});

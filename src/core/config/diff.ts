@@ -71,9 +71,31 @@ function diffNamed(
   const byName = (entries: readonly unknown[]): Map<string, unknown> =>
     new Map(entries.flatMap((entry) => (isSection(entry) ? [[String(entry[name]), entry]] : [])));
   const [old, now] = [byName(before), byName(after)];
-  return [...new Set([...old.keys(), ...now.keys()])].flatMap((of) =>
-    diffValue(`${place}[${of}]`, of, old.get(of), now.get(of)),
-  );
+  const moves = place === "listeners" ? movesOf(old, now) : new Map<string, string>();
+  const arrivals = new Set(moves.values());
+  return [...new Set([...old.keys(), ...now.keys()])]
+    .filter((of) => !arrivals.has(of))
+    .flatMap((of) => diffValue(`${place}[${of}]`, of, old.get(of), now.get(moves.get(of) ?? of)));
+}
+
+/** By its old address, the new one of each listener that moved: it has its `name` still, or is the same in all else. */
+function movesOf(old: ReadonlyMap<string, unknown>, now: ReadonlyMap<string, unknown>): ReadonlyMap<string, string> {
+  const moves = new Map<string, string>();
+  const came = new Map([...now].filter(([listen]) => !old.has(listen)));
+  for (const [listen, listener] of old) {
+    if (now.has(listen)) continue;
+    const found = [...came].find(([, other]) => isSameElsewhere(listener, other));
+    if (found === undefined) continue;
+    moves.set(listen, found[0]);
+    came.delete(found[0]);
+  }
+  return moves;
+}
+
+function isSameElsewhere(one: unknown, other: unknown): boolean {
+  if (!isSection(one) || !isSection(other)) return false;
+  if (one["name"] !== undefined || other["name"] !== undefined) return one["name"] === other["name"];
+  return JSON.stringify({ ...one, listen: "" }) === JSON.stringify({ ...other, listen: "" });
 }
 
 /** Their order counts: what stands between the same beginning and the same end went, and came. */

@@ -1,6 +1,7 @@
 import { printable } from "../base/printable.ts";
 
-const HIDDEN = "(not shown)";
+/** What stands in place of a secret. */
+export const NOT_SHOWN = "(not shown)";
 const SECRET_KEYS: ReadonlySet<string> = new Set(["password", "password_hash"]);
 const TEXT_MAX = 400;
 
@@ -10,7 +11,7 @@ export function shownValue(key: string, value: unknown): string {
 }
 
 function withoutSecrets(key: string, value: unknown): unknown {
-  if (SECRET_KEYS.has(key)) return HIDDEN;
+  if (SECRET_KEYS.has(key)) return NOT_SHOWN;
   if (typeof value === "string") return key === "url" ? withoutPassword(value) : value;
   if (Array.isArray(value)) return value.map((entry) => withoutSecrets(key, entry));
   if (typeof value !== "object" || value === null) return value;

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseListen, parseSmartHostUrl } from "./values.ts";
+import { parseListen, parseServer, parseSmartHostUrl } from "./values.ts";
 
 describe("listen", () => {
   test.each([
@@ -106,4 +106,24 @@ describe("smart host URLs", () => {
       }),
     );
   });
+});
+
+test.each([
+  ["127.0.0.1:2525", "smtp://127.0.0.1:2525"],
+  ["[::1]:2525", "smtp://[::1]:2525"],
+  ["mail.example.com", "smtp://mail.example.com"],
+  ["mail.example.com:465", "smtps://mail.example.com:465"],
+  ["user:pass@mail.example.com:587", "smtp://user:pass@mail.example.com:587"],
+  ["smtps://mail.example.com", "smtps://mail.example.com"],
+])("the server %s of a command is %s", (text, url) => {
+  expect(parseSmartHostUrl(url)).not.toHaveProperty("kind");
+  expect(parseServer(text)).toEqual(parseSmartHostUrl(url));
+});
+
+test.each([
+  ["::1:2525", "the host has to be a name, an IPv4 address or an IPv6 address in brackets"],
+  ["mail.example.com:0", "the port has to be 1 to 65535"],
+  ["http://mail.example.com", "expected smtp://HOST or smtps://HOST"],
+])("the server %s of a command is refused", (text, why) => {
+  expect(parseServer(text)).toEqual({ kind: "malformed", why });
 });

@@ -148,6 +148,15 @@ export function parseSmartHostUrl(text: string): SmartHostUrl | Malformed {
   return withHost(authority.slice(at + 1), isImplicitTls, credentials);
 }
 
+/**
+ * The server of a command: such a URL, or `HOST`, `HOST:PORT`, `USER:PASSWORD@HOST:PORT`. An IPv6 address stands in brackets.
+ * As everywhere port 465 begins with TLS.
+ */
+export function parseServer(text: string): SmartHostUrl | Malformed {
+  if (text.includes("://")) return parseSmartHostUrl(text);
+  return parseSmartHostUrl(`${text.endsWith(":465") ? "smtps" : "smtp"}://${text}`);
+}
+
 function withHost(
   text: string,
   isImplicitTls: boolean,

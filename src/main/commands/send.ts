@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import os from "node:os";
 import { hasHidden, printable } from "../../core/base/printable.ts";
-import { parseSmartHostUrl } from "../../core/config/values.ts";
+import { parseServer } from "../../core/config/values.ts";
 import type { Outcome } from "../../core/outbound/outcome.ts";
 import { parseMailbox } from "../../core/mail/path.ts";
 import { FREE_TERMS } from "../../core/routing/site-terms.ts";
@@ -46,9 +46,12 @@ export async function send(options: SendOptions): Promise<void> {
       throw new CommandFailure(`${printable(address)} is no address: ${found.why}`, EXIT.usage);
   }
   if (hasHidden(options.subject)) throw new CommandFailure("--subject: a subject is one line of text", EXIT.usage);
-  const parsed = parseSmartHostUrl(options.server);
+  const parsed = parseServer(options.server);
   if ("kind" in parsed)
-    throw new CommandFailure(`--server takes smtp://HOST:PORT or smtps://HOST:PORT: ${parsed.why}`, EXIT.usage);
+    throw new CommandFailure(
+      `--server takes HOST:PORT, [IPV6]:PORT, smtp://HOST:PORT or smtps://HOST:PORT: ${parsed.why}`,
+      EXIT.usage,
+    );
   const credentials =
     options.username === undefined ? parsed.credentials : { username: options.username, password: password! };
   const site: SmartHost = {

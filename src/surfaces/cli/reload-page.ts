@@ -1,5 +1,6 @@
 import { printable } from "../../core/base/printable.ts";
 import type { ConfigChange } from "../../core/config/diff.ts";
+import { NOT_SHOWN } from "../../core/config/shown-value.ts";
 import type { ReloadReport } from "../../engine/operator.ts";
 
 // What `waypost reload` and `waypost config diff` print for people.
@@ -26,8 +27,16 @@ export function reloadLines({ source, changes, warnings }: ReloadReport): string
 const SIGNS = { added: "+", removed: "-", changed: "~" } as const;
 
 function changeLine({ key, kind, before, after, needsRestart }: ConfigChange): string {
-  const values = [before, after].filter((value) => value !== undefined).map((value) => printable(value));
-  return `${SIGNS[kind]} ${printable(key)}: ${values.join(" -> ")}${needsRestart ? "  (needs a restart)" : ""}`;
+  return `${SIGNS[kind]} ${printable(key)}: ${valuesText(before, after)}${needsRestart ? "  (needs a restart)" : ""}`;
+}
+
+/** What was and what is; where both look the same, it is what is not shown that changed. */
+function valuesText(before: string | undefined, after: string | undefined): string {
+  if (before !== undefined && before === after)
+    return before === JSON.stringify(NOT_SHOWN)
+      ? "changed, not shown"
+      : `${printable(before)}, changed where it is not shown`;
+  return [before, after].flatMap((value) => (value === undefined ? [] : [printable(value)])).join(" -> ");
 }
 
 function warningLines(warnings: readonly string[]): string[] {

@@ -21,7 +21,7 @@ export function addSendCommands(program: Command, commands: SendCommands): void 
     .description("send a test message through a relay, and print what it says")
     .requiredOption("-t, --to <address...>", "recipients")
     .option("-f, --from <address>", "envelope sender", "waypost@localhost.localdomain")
-    .option("-s, --server <url>", "smtp://HOST:PORT or smtps://HOST:PORT", "smtp://127.0.0.1:2525")
+    .option("-s, --server <url>", "HOST:PORT, smtp://HOST:PORT or smtps://HOST:PORT", "smtp://127.0.0.1:2525")
     .option("--subject <text>", "subject of the message", "A test by waypost send")
     .option("-u, --username <name>", "log in; the password is read from WAYPOST_SEND_PASSWORD")
     .option("--tls-ca <file>", "PEM certificate of an authority to trust besides the system's")
