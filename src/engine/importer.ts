@@ -95,7 +95,10 @@ export class Importer {
     return report;
   }
 
-  /** Messages with their contents on stable storage, as many as go together. Where one is refused, or they break off, the others of its step are discarded. */
+  /**
+   * Messages with their contents on stable storage, as many as go together. Where one is refused, or they break off, the
+   * others of its step are discarded.
+   */
   async *#received(mails: AsyncIterable<ExportedMail>): AsyncGenerator<readonly Taken[], void, void> {
     let step: Taken[] = [];
     let octets = 0;

@@ -4,7 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { contentFile } from "../adapters/content-files/content-files.ts";
-import { headLine } from "../adapters/queue-file/lines.ts";
+import { headLine, readMessage } from "../adapters/queue-file/lines.ts";
 import { syncFolderNow } from "../adapters/durable.ts";
 import { type ExportableMessage, QueueExport } from "../adapters/store-sqlite/queue-export.ts";
 import { IMPORT, KiB } from "../core/base/limits.ts";
@@ -17,7 +17,7 @@ export interface ExportReport {
   readonly messages: number;
   readonly deliveries: number;
   readonly octets: number;
-  /** Messages whose content could not be read, and why; they are not in the file. */
+  /** Messages that could not be read, and why; they are not in the file. */
   readonly unreadable: readonly { readonly id: string; readonly why: string }[];
 }
 
@@ -96,10 +96,13 @@ class ExportFile {
     this.#write(new TextEncoder().encode(`${head}\n`));
   }
 
-  /** Answers why not, where its content cannot be read: a disk that dies takes as little with it as may be. */
+  /** Answers why not, where it cannot be read: a disk that dies takes as little with it as may be. */
   add({ row: _row, content, ...message }: ExportableMessage): string | undefined {
+    const line = JSON.stringify(message);
+    const found = readMessage(line);
+    if ("wrong" in found) return found.wrong; // one that no import takes must not keep the others from it
     const [hash, octets] = [this.#hash.copy(), this.#octets];
-    this.#write(new TextEncoder().encode(`${JSON.stringify(message)}\n`));
+    this.#write(new TextEncoder().encode(`${line}\n`));
     const why = content === undefined ? this.#copy(message.id, message.octets) : this.#write(content);
     if (why !== undefined) {
       fs.ftruncateSync(this.#descriptor, octets);

@@ -207,6 +207,55 @@ test("a message whose content is under way when the queue is exported stays with
   });
 });
 
+test("what a client may bring in every form goes through a file: no header, no sender, DSN parameters, UTF-8", async () => {
+  await places(async ({ old, next, sink, file }) => {
+    const relay = new RelayProcess(old);
+    const client = net.connect((await relay.ports())[PLAIN]!, "127.0.0.1");
+    const replies = createInterface({ input: client })[Symbol.asyncIterator]();
+    const said = async (command: string): Promise<string> => {
+      client.write(`${command}\r\n`);
+      for (;;) {
+        const line = String((await replies.next()).value);
+        if (line[3] !== "-") return line;
+      }
+    };
+    const forms = [
+      ["MAIL FROM:<>", "RCPT TO:<plain@c.test>", "no header at all"],
+      ["MAIL FROM:<>", 'RCPT TO:<"a b"@c.test>', "\r\nan empty header"],
+      [
+        "MAIL FROM:<a@b.test> RET=HDRS ENVID=QQ+3D1",
+        "RCPT TO:<dsn@c.test> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;dsn@c.test",
+        "Subject: x\r\n\r\ny",
+      ],
+      ["MAIL FROM:<grün@b.test> SMTPUTF8 BODY=8BITMIME", "RCPT TO:<bäume@c.test>", "Subject: grün\r\n\r\ngrün"],
+    ] as const;
+    try {
+      await replies.next();
+      await json(old, "pause", "outbound"); // the dead one takes reports
+      await said("EHLO client.test");
+      for (const [mail, rcpt, content] of forms) {
+        for (const command of [mail, rcpt]) expect(await said(command)).toMatch(/^250 /);
+        expect(await said("DATA")).toMatch(/^354 /);
+        expect(await said(`${content}\r\n.`)).toMatch(/^250 /);
+      }
+    } finally {
+      client.destroy();
+    }
+    expect(await json(old, "queue", "export", file)).toMatchObject({ messages: forms.length, unreadable: [] });
+    await relay.stop();
+    const other = new RelayProcess(next);
+    try {
+      await other.ports();
+      expect(await json(next, "queue", "import", file)).toMatchObject({ messages: forms.length });
+      await sink.until((taken) => taken.recipients().length === forms.length || taken.refused.length > 0);
+      const got = sink.recipients().map((recipient) => Buffer.from(recipient, "latin1").toString()); // it reads octets
+      expect(got.toSorted()).toEqual(['"a b"@c.test', "bäume@c.test", "dsn@c.test", "plain@c.test"]);
+    } finally {
+      await other.stop();
+    }
+  });
+});
+
 /** Kills the relay once it has taken something of the file, and lets it have the whole file again. Answers what it got. */
 async function brokenOff(place: Places, tree?: string): Promise<readonly [got: string[], wanted: string[]]> {
   const { next, sink, file } = place;

@@ -42,7 +42,7 @@ const envelope = z.object({
   from: text,
   identity: text,
   client: text,
-  prefix: z.string().regex(/^(?:[^\r\n]+\r\n)*$/),
+  prefix: z.string().regex(/^(?:[^\r\n]*\r\n)*$/), // the last line is empty where the content has no header
   isEightBit: z.boolean(),
   isUtf8: z.boolean(),
   subject: z.string(),
