@@ -89,7 +89,7 @@ if (isNewEnough(process.versions.node)) {
   if (node !== undefined) hand(node);
   else {
     console.error(
-      `waypost: needs Node ${OLDEST.join(".")} or newer, this is ${process.versions.node}; install it from https://nodejs.org, or run: npm install node@${OLDEST[0]}`,
+      `waypost: needs Node ${OLDEST.join(".")} or newer, this is ${process.versions.node}; install it from https://nodejs.org (in a checkout of Waypost, npm ci brings its own)`,
     );
     process.exitCode = CONFIGURATION_ERROR;
   }

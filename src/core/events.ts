@@ -27,6 +27,7 @@ export interface EventCatalogue {
   };
   "config.rejected": { readonly errors: readonly string[] };
   "certificates.renewed": { readonly listeners: readonly string[] };
+  "certificates.rejected": { readonly errors: readonly string[] };
   "data.volatile": { readonly data: string; readonly fileSystem: string };
   "descriptors.few": { readonly descriptors: number; readonly sessions: number; readonly connections: number };
   "space.low": { readonly freeOctets: number; readonly neededOctets: number };
@@ -241,6 +242,12 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     description:
       "Files of certificates or authorities are others than before: new handshakes go by them. Sessions that stand go on.",
     fields: { listeners: "Those that have TLS." },
+  },
+  "certificates.rejected": {
+    level: "warn",
+    description:
+      "Files of certificates or authorities are others than before, and cannot be used: new handshakes go by those before. A renewal that is half done is tried again at each look, every few seconds; `certificates.renewed` tells its end.",
+    fields: { errors: "What is wrong, with the key and the file." },
   },
   "data.volatile": {
     level: "warn",

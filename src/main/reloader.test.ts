@@ -24,6 +24,8 @@ interface Scene {
   readonly adopted: { readonly config: Config; readonly changedHosts: readonly string[] }[];
   /** What is read from now on. */
   file: ReadConfig;
+  /** Of the files that it names. */
+  faults: readonly string[];
   readonly reloader: Reloader;
 }
 
@@ -34,10 +36,12 @@ function scene(adopt: (config: Config) => Promise<void> = () => Promise.resolve(
     events,
     adopted,
     file: good(VALUES),
+    faults: [],
     reloader: new Reloader({
       recorder: { record: (event) => void events.push(event) },
       running: good(VALUES),
       read: () => Promise.resolve(s.file),
+      faultsOfFiles: () => Promise.resolve(s.faults),
       adopt: async (config, changedHosts) => {
         await adopt(config);
         adopted.push({ config, changedHosts });
@@ -128,7 +132,20 @@ test("a renewal that cannot be done yet is told once", async () => {
   const s = scene(() => Promise.reject(new StartError("key values mismatch")));
   await s.reloader.renew(true);
   await s.reloader.renew(false);
-  expect(s.events).toEqual([{ event: "config.rejected", errors: ["key values mismatch"] }]);
+  expect(s.events).toEqual([{ event: "certificates.rejected", errors: ["key values mismatch"] }]);
+});
+
+test("files that cannot be used are not gone by, and told by their place", async () => {
+  const s = scene();
+  s.faults = ["tls.key: k.pem is not the key of the certificate c.pem"];
+  await s.reloader.renew(true);
+  await s.reloader.renew(false);
+  expect(s.events).toEqual([{ event: "certificates.rejected", errors: s.faults }]);
+  expect(s.adopted).toEqual([]);
+  s.faults = [];
+  await s.reloader.renew(false);
+  expect(s.events.slice(1)).toEqual([{ event: "certificates.renewed", listeners: [] }]);
+  expect(s.adopted).toHaveLength(1);
 });
 
 test("new keys for tickets are no change that anybody has to hear of", async () => {

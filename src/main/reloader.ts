@@ -26,6 +26,8 @@ export interface ReloaderParts {
   readonly running: GoodConfig;
   /** Reads the configuration anew: the relay's own, or another file. */
   readonly read: (file: string | undefined) => Promise<ReadConfig>;
+  /** What is wrong with the files that a configuration names. */
+  readonly faultsOfFiles: (config: Config) => Promise<readonly string[]>;
   /** Has the relay go by it; rejects with `StartError` where that cannot be, and nothing is changed. */
   adopt(config: Config, changedHosts: readonly string[]): Promise<void>;
 }
@@ -88,10 +90,16 @@ export class Reloader {
 
   async #renew(isFirstTry: boolean): Promise<ReloadAnswer> {
     const { config } = this.#running;
-    const error = await this.#adopt(config);
-    if (error !== undefined) return isFirstTry ? this.#rejected([error]) : invalid([error]);
-    this.#parts.recorder.record({ event: "certificates.renewed", listeners: tlsListeners(config) });
-    return this.#reportOn(this.#running);
+    const faults = await this.#parts.faultsOfFiles(config);
+    const error = faults.length > 0 ? undefined : await this.#adopt(config);
+    const errors = error === undefined ? faults : [error];
+    const { recorder } = this.#parts;
+    if (errors.length === 0) {
+      recorder.record({ event: "certificates.renewed", listeners: tlsListeners(config) });
+      return this.#reportOn(this.#running);
+    }
+    if (isFirstTry) recorder.record({ event: "certificates.rejected", errors });
+    return invalid(errors);
   }
 
   #reportOn({ values, source, warnings }: GoodConfig): Exclude<ReloadAnswer, { refused: string }> {

@@ -27,7 +27,7 @@ export interface Running {
  */
 export async function run(
   running: GoodConfig,
-  read: ReloaderParts["read"],
+  reading: Pick<ReloaderParts, "read" | "faultsOfFiles">,
   log: ProcessLog,
   advice: StartAdvice,
 ): Promise<Running> {
@@ -40,7 +40,7 @@ export async function run(
   const reloader = new Reloader({
     recorder: log.recorder,
     running,
-    read,
+    ...reading,
     adopt: async (config, changedHosts) => {
       await watch.during(config, () => relay!.adopt(config, changedHosts));
     },

@@ -12,7 +12,7 @@ import { FREE_TERMS } from "../core/routing/site-terms.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import type { TryOptions } from "../surfaces/cli/relay-commands.ts";
 import { TRY_CONFIG } from "../surfaces/cli/options.ts";
-import { readConfig } from "./commands/configuration.ts";
+import { readConfig, faultsOfFiles } from "./commands/configuration.ts";
 import { ProcessLog } from "./process-log.ts";
 import { run } from "./run.ts";
 import { sendTestMessage } from "./send.ts";
@@ -56,7 +56,12 @@ export async function tryMode(options: TryOptions): Promise<void> {
     port: (port: number) => portAdvice(options, port),
     folder: "stop it, or choose another folder: npm start -- --data FOLDER",
   };
-  const { relay } = await run(written, (other) => readConfig(other ?? file), log, advice).catch((error: unknown) => {
+  const { relay } = await run(
+    written,
+    { read: (other) => readConfig(other ?? file), faultsOfFiles },
+    log,
+    advice,
+  ).catch((error: unknown) => {
     sink.close();
     throw error;
   });

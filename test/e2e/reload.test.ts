@@ -272,12 +272,17 @@ test("a certificate that is renewed in place is shown without a word to the rela
   await relay.ports();
   expect((await shownAt(port)).fingerprint256).toBe(fingerprint(before));
   at.write("c.pem", after.certificate); // as a renewal that is half done
-  await relay.event("config.rejected");
+  const { level, errors } = await relay.event("certificates.rejected");
+  const [cert, key] = [`${at.folder}/c.pem`, `${at.folder}/k.pem`];
+  expect({ level, errors }).toEqual({
+    level: "warn",
+    errors: [`tls.key: ${key} is not the key of the certificate ${cert}`],
+  });
   expect((await shownAt(port)).fingerprint256).toBe(fingerprint(before));
   at.write("k.pem", after.key);
   await relay.event("certificates.renewed");
   expect((await shownAt(port)).fingerprint256).toBe(fingerprint(after));
-  expect(relay.events("config.rejected")).toHaveLength(1);
+  expect(relay.events("certificates.rejected")).toHaveLength(1);
 });
 
 test("a listener shows each client the certificate for the name that it asks for, and the kind that it can do", async () => {

@@ -8,6 +8,8 @@ export interface Given {
   readonly text: string;
   /** As it was set: `WAYPOST_NETWORKS`, `MYNETWORKS_FILE`. */
   readonly from: string;
+  /** Of a list: which entry of what was set each entry of `text` stands for, from 0. */
+  readonly entries: readonly number[];
 }
 
 export interface EnvironmentValues {
@@ -24,13 +26,19 @@ export function listOf(text: string): readonly string[] {
   return text.split(/[\s,]+/).filter((item) => item !== "");
 }
 
-/** What the values of the second names mean in our words. Postfix's access tables match the domains below a domain, too. */
-const IN_OUR_WORDS: Readonly<Record<string, (text: string) => string>> = {
-  ALLOWED_SENDER_DOMAINS: (text) =>
-    listOf(text)
-      .flatMap((domain) => (domain.includes("@") ? domain : [`@${domain}`, `@*.${domain}`]))
-      .join(", "),
+/** What the entries of the second names mean in our words. Postfix's access tables match the domains below a domain, too. */
+const IN_OUR_WORDS: Readonly<Record<string, (entry: string) => readonly string[]>> = {
+  ALLOWED_SENDER_DOMAINS: (domain) => (domain.includes("@") ? [domain] : [`@${domain}`, `@*.${domain}`]),
 };
+
+/** What Postfix takes in a list (postconf(5), mynetworks) and we do not: it would have to mean what it means there. */
+function postfixForm(entry: string): string | undefined {
+  if (entry.startsWith("!"))
+    return "is an exclusion: name what is permitted without it, for there are no exclusions here";
+  if (entry.startsWith("/") || /^[a-z_]+:\//.test(entry))
+    return "is a table: tables are not read; put the entries here, or into a file that this name with _FILE behind it names";
+  return undefined;
+}
 
 const LISTS: ReadonlySet<string> = new Set(["WAYPOST_LISTEN", "WAYPOST_NETWORKS", "WAYPOST_SENDERS"]);
 
@@ -77,12 +85,11 @@ class Reading {
 
   /** By one of its names; undefined where it is not set, or was an error. */
   async #given(name: string, variable: OurVariable): Promise<Given | undefined> {
-    const inOurWords = IN_OUR_WORDS[name] ?? ((text: string) => text);
     const file = `${name}_FILE`;
     const isFromFile = isSet(this.#environment, file);
     if (isSet(this.#environment, name)) {
       if (isFromFile) this.errors.push(`${name}: ${file} is set too; leave one of them out`);
-      return { text: inOurWords(this.#environment[name]!), from: name };
+      return this.#understood(name, name, this.#environment[name]!, variable);
     }
     if (!isFromFile) return undefined;
     const read = await this.#read(this.#environment[file]!, variable.file);
@@ -91,9 +98,23 @@ class Reading {
       return undefined;
     }
     if (read.warning !== undefined) this.warnings.push(`${file}: ${read.warning}`);
-    if (read.text !== "") return { text: inOurWords(read.text), from: file };
+    if (read.text !== "") return this.#understood(name, file, read.text, variable);
     this.#empty(file, variable);
     return undefined;
+  }
+
+  /** In our words; undefined where it was an error. */
+  #understood(name: string, from: string, text: string, variable: OurVariable): Given | undefined {
+    const asked = listOf(text);
+    const inOurWords = IN_OUR_WORDS[name] ?? ((entry: string) => [entry]);
+    const entries = asked.flatMap((entry, at) => inOurWords(entry).map(() => at));
+    if (name !== variable.secondName || !LISTS.has(variable.name)) return { text, from, entries };
+    const strange = asked.flatMap((entry, at) => {
+      const form = postfixForm(entry);
+      return form === undefined ? [] : [`${from}, entry ${at + 1}: ${form}`];
+    });
+    for (const line of strange) this.#fail(variable.name, line);
+    return strange.length > 0 ? undefined : { text: asked.flatMap(inOurWords).join(", "), from, entries };
   }
 
   async #read(file: string, kind: Variable["file"]): Promise<FileText> {

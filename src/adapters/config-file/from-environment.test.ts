@@ -176,6 +176,8 @@ describe("the other variables", () => {
     expect(errors.join()).not.toContain("kept");
     expect(await errorsOf({ ...LOGIN, ...TLS, WAYPOST_SENDERS: "@example.com, example.com" })).toEqual([
       "WAYPOST_SENDERS, entry 2: expected user@example.com, @example.com, @*.example.com, * or <>",
+      "WAYPOST_TLS_CERTIFICATE: /tls/cert.pem cannot be read: there is no such file",
+      `WAYPOST_TLS_KEY: ${path.join(folder, "tls/key.pem")} cannot be read: there is no such file`,
     ]);
   });
 
@@ -243,11 +245,31 @@ describe("names that the common Postfix containers use", () => {
   });
 
   test("what is wrong is named as it was set; an empty one is not there", async () => {
-    expect(await errorsOf({ MYNETWORKS: "10.0.0.0/8, /etc/networks" })).toEqual([
+    expect(await errorsOf({ MYNETWORKS: "10.0.0.0/8, 10.0.0" })).toEqual([
       "MYNETWORKS, entry 2: expected a network such as 10.0.0.0/8 or fd00::/8",
+    ]);
+    expect(await errorsOf({ ALLOWED_SENDER_DOMAINS: "example.com example.org a_b..c" })).toEqual([
+      expect.stringMatching(/^ALLOWED_SENDER_DOMAINS, entry 3: expected /),
     ]);
     expect((await loaded({ ALLOWED_SENDER_DOMAINS: "", MYNETWORKS: "" })).warnings).toEqual([]);
   });
+});
+
+test("what Postfix has in such lists and we have not is refused by its name, wherever it stands", async () => {
+  const [exclusion, table] = [/entry 2: is an exclusion: /, /entry 3: is a table: /];
+  for (const name of ["MYNETWORKS", "MYNETWORKS_FILE"]) {
+    for (const form of ["/etc/networks", "hash:/etc/postfix/network_table", "cidr:/etc/networks.cidr"]) {
+      const text = `10.0.0.0/8, !10.0.0.1, ${form}`;
+      const value = name.endsWith("_FILE") ? write(name, text) : text;
+      expect(await errorsOf({ [name]: value })).toEqual([
+        expect.stringMatching(new RegExp(`^${name}, ${exclusion.source}`)),
+        expect.stringMatching(new RegExp(`^${name}, ${table.source}`)),
+      ]);
+    }
+  }
+  expect(await errorsOf({ ALLOWED_SENDER_DOMAINS: "!example.com" })).toEqual([
+    expect.stringMatching(/^ALLOWED_SENDER_DOMAINS, entry 1: is an exclusion/),
+  ]);
 });
 
 describe("NAME_FILE", () => {

@@ -36,9 +36,10 @@ export function variableOf(key: string): VariableName {
 /** The same for people, by the name that was set, and with the place in a list. */
 export function variableAt(path: ConfigPath, { values }: EnvironmentValues): string {
   const name = variableOf(path.join("."));
-  const entry = path.findLast((part) => typeof part === "number");
-  const from = values.get(name)?.from ?? name;
-  const isOneOfMany = entry !== undefined && listOf(values.get(name)?.text ?? "").length > 1;
+  const { from, entries } = values.get(name) ?? { from: name, entries: [] };
+  const at = path.findLast((part) => typeof part === "number");
+  const entry = at === undefined ? undefined : entries[at];
+  const isOneOfMany = entry !== undefined && new Set(entries).size > 1;
   return isOneOfMany && !name.includes("SUBMIT") ? `${from}, entry ${entry + 1}` : from;
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { selfSigned } from "../../../test/support/certificates.ts";
 import type { Config } from "../../core/config/config.ts";
 import { type LoadOptions, loadConfig } from "./load.ts";
 
@@ -44,6 +45,41 @@ describe("a broken configuration says what is wrong and where", () => {
     const told = result.kind === "invalid" ? `${result.errors.join("\n")}\n` : result.kind;
     expect(told.replaceAll(at, "FOLDER")).toBe(readFileSync(join(at, "expected"), "utf8"));
     expect(told).not.toMatch(/kept.?secret(?!s)/); // the passwords in these files
+  });
+});
+
+describe("files that are named are looked at beside all else", () => {
+  const [pair, other] = [selfSigned("a.test", "DNS:a.test"), selfSigned("b.test", "DNS:b.test")];
+  const tls = "tls: { certificate: c.pem, key: k.pem }\n";
+
+  test("a key of another certificate", async () => {
+    write("c.pem", pair.certificate);
+    write("k.pem", other.key);
+    write("waypost.yaml", `${SMALLEST.replace("none", "nothing")}${tls}rutes: []\n`);
+    const mismatch = `tls.key: ${folder}/k.pem is not the key of the certificate ${folder}/c.pem`;
+    expect(await load()).toEqual({
+      kind: "invalid",
+      errors: [
+        'waypost.yaml:3:46: listeners[0].tls: expected starttls, implicit or none; found "nothing"',
+        `waypost.yaml:4:33: ${mismatch}`,
+        "waypost.yaml:5:1: unknown key 'rutes'; did you mean 'routes'?",
+      ],
+    });
+    write("k.pem", pair.key);
+    expect(await load()).toHaveProperty("errors.length", 2);
+  });
+
+  test("also where a variable is all that is missing; what it stands for is not told twice", async () => {
+    const listeners = 'hostname: "${NAME}"\ndata: ./data\nlisteners: [{ listen: "127.0.0.1:25" }]\n';
+    write("c.pem", pair.certificate);
+    write("waypost.yaml", `${listeners}tls: { certificate: c.pem, key: "\${KEY}" }\n`);
+    const told = await load();
+    expect(told).toHaveProperty("errors.length", 2);
+    write("waypost.yaml", `${listeners}${tls}`);
+    expect(await load()).toHaveProperty("errors", [
+      expect.stringContaining("waypost.yaml:1:11: hostname: "),
+      `waypost.yaml:4:33: tls.key: ${folder}/k.pem cannot be read: there is no such file`,
+    ]);
   });
 });
 

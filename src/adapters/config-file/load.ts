@@ -2,11 +2,13 @@ import { dirname, resolve } from "node:path";
 import { unreachable } from "../../core/base/invariant.ts";
 import type { Config } from "../../core/config/config.ts";
 import { type ConfigIssue, type ConfigPath, configPathText, issue } from "../../core/config/issue.ts";
-import { parseConfig } from "../../core/config/parse.ts";
+import { namedFiles, withPaths } from "../../core/config/named-files.ts";
+import { type ParsedConfig, parseConfig } from "../../core/config/parse.ts";
 import { type Position, readYaml, type YamlFile } from "./document.ts";
 import { type ConfigText, type Environment, findConfig, type Surroundings } from "./find.ts";
 import { readVariables } from "./environment-values.ts";
 import { configFromEnvironment, variableAt, variableOf } from "./from-environment.ts";
+import { checkNamedFiles } from "./named-files.ts";
 import { type FileText, mayOthersRead, readSecretFile } from "./secret-file.ts";
 import {
   isPassword,
@@ -70,9 +72,11 @@ async function loadFromEnvironment(
   const { input, ...odd } = configFromEnvironment(found, systemName);
   const parsed = parseConfig(input);
   const line = ({ path, message }: ConfigIssue): string => `${variableAt(path, found)}: ${withAdvice(path, message)}`;
+  const isValid = parsed.kind === "config" && found.errors.length + odd.errors.length === 0;
+  const faults = isValid ? [] : await faultsOfFiles(parsed, folder);
   const issues = parsed.kind === "config" ? parsed.warnings : parsed.issues;
-  const lines = issues.filter(({ path }) => !found.failed.has(variableOf(path.join(".")))).map(line);
-  const errors = [...found.errors, ...odd.errors, ...(parsed.kind === "config" ? [] : lines)];
+  const lines = [...issues, ...faults].filter(({ path }) => !found.failed.has(variableOf(path.join(".")))).map(line);
+  const errors = [...found.errors, ...odd.errors, ...(parsed.kind === "config" ? faults.map(line) : lines)];
   // One value may go to two places, and be wrong in both.
   if (parsed.kind === "invalid" || errors.length > 0) return { kind: "invalid", errors: [...new Set(errors)] };
   const config = withAbsolutePaths(parsed.config, folder);
@@ -85,6 +89,13 @@ async function loadFromEnvironment(
     warnings: [...found.warnings, ...odd.warnings, ...lines],
     line,
   };
+}
+
+/** Told beside all else that is wrong; of a configuration that is right, whoever is about to run it looks at its files. */
+async function faultsOfFiles(parsed: ParsedConfig, folder: string): Promise<readonly ConfigIssue[]> {
+  const files = parsed.kind === "config" ? namedFiles(parsed.config) : parsed.files;
+  const { errors } = await checkNamedFiles(withPaths(files, (path) => resolve(folder, path)));
+  return errors;
 }
 
 /** A password that is awkward in a URL has a variable of its own; what is dangerous has none. */
@@ -104,9 +115,11 @@ async function loadFile(found: ConfigText, environment: Environment): Promise<Lo
   const { value, issues, remarks, shown } = await fillIn(yaml.file.value, environment, folder);
   const parsed = parseConfig(value);
   const line = lineIn(found.name, yaml.file);
-  const errors = [...issues, ...(parsed.kind === "invalid" ? withoutThoseAt(parsed.issues, issues) : [])];
-  if (parsed.kind === "invalid" || errors.length + yaml.file.repeated.length > 0)
+  if (parsed.kind === "invalid" || issues.length + yaml.file.repeated.length > 0) {
+    const wrong = [...issues, ...withoutThoseUnder(parsed.kind === "invalid" ? parsed.issues : [], issues)];
+    const errors = [...wrong, ...withoutThoseUnder(await faultsOfFiles(parsed, folder), wrong)];
     return { kind: "invalid", errors: linesInOrder(found.name, yaml.file, errors) };
+  }
   const config = withAbsolutePaths(parsed.config, folder);
   const warnings = [...parsed.warnings, ...remarks, ...(await warnOfShownSecret(found, shown))];
   const beside = variablesBeside(found.name, found.text, environment);
@@ -167,10 +180,11 @@ async function fillInText(text: string, path: ConfigPath, environment: Environme
   return await readSecretFile(resolve(folder, result.text.slice(SECRET_FILE.length)));
 }
 
-/** What could not be filled in was told already; that it is then no valid value is no news. */
-function withoutThoseAt(issues: readonly ConfigIssue[], told: readonly ConfigIssue[]): readonly ConfigIssue[] {
-  const paths = new Set(told.map(({ path }) => configPathText(path)));
-  return issues.filter(({ path }) => !paths.has(configPathText(path)));
+/** Where one thing was told, what follows from it is no news. */
+function withoutThoseUnder(issues: readonly ConfigIssue[], told: readonly ConfigIssue[]): readonly ConfigIssue[] {
+  const isUnder = (path: ConfigPath, other: ConfigPath): boolean =>
+    other.length > 0 && other.every((part, at) => part === path[at]);
+  return issues.filter(({ path }) => !told.some((one) => isUnder(path, one.path)));
 }
 
 function place(name: string, { line, column }: Position): string {

@@ -2,11 +2,12 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { selfSigned } from "../../../test/support/certificates.ts";
 import { day } from "../../core/base/time.ts";
 import type { Config } from "../../core/config/config.ts";
 import { type ConfigIssue, configPathText } from "../../core/config/issue.ts";
+import { type NamedFiles, namedFiles } from "../../core/config/named-files.ts";
 import { parseConfig } from "../../core/config/parse.ts";
 import { checkNamedFiles } from "./named-files.ts";
 
@@ -24,7 +25,7 @@ afterEach(() => {
 
 function file(name: string, text?: string): string {
   const whole = path.join(folder, name);
-  if (text !== undefined) fs.writeFileSync(whole, text);
+  if (text !== undefined) fs.writeFileSync(whole, text, { mode: 0o600 });
   return whole;
 }
 
@@ -42,7 +43,7 @@ function config(certificate: string, key: string, authority?: string): Config {
 
 /** The findings as lines. */
 async function checked(of: Config, now: number): Promise<{ readonly errors: string[]; readonly warnings: string[] }> {
-  const { errors, warnings } = await checkNamedFiles(of, now);
+  const { errors, warnings } = await checkNamedFiles(namedFiles(of), { now });
   const line = ({ path: at, message }: ConfigIssue): string => `${configPathText(at)}: ${message}`;
   return { errors: errors.map(line), warnings: warnings.map(line) };
 }
@@ -118,4 +119,48 @@ test("a listener's own certificates are looked at too, and told by their place; 
     `tls.key: ${why}`,
     `listeners[1].tls_certificates[1].key: ${why}`,
   ]);
+});
+
+test("a key that everybody may read is a warning, one that a group may read is not", async () => {
+  const key = file("key.pem", PAIR.key);
+  const found = config(file("cert.pem", PAIR.certificate), key);
+  fs.chmodSync(key, 0o640);
+  expect(await checked(found, NOW)).toEqual({ errors: [], warnings: [] });
+  fs.chmodSync(key, 0o644);
+  const warning = `tls.key: everybody on this machine may read ${key}: run chmod o-r ${key}`;
+  expect(await checked(found, NOW)).toEqual({ errors: [], warnings: [warning] });
+});
+
+describe("the data folder", () => {
+  const files = (data: string): NamedFiles => ({ data, pairs: [], authorities: [] });
+  const texts = async (data: string, user?: number): Promise<readonly string[][]> => {
+    const { errors, warnings } = await checkNamedFiles(files(data), { user });
+    return [errors, warnings].map((found) => found.map(({ message }) => message));
+  };
+
+  test("may be missing, and may not be a file", async () => {
+    expect(await texts(path.join(folder, "data"))).toEqual([[], []]);
+    const data = file("data", "");
+    expect(await texts(data)).toEqual([[`${data} is a file: name a folder, which is made where it is not there`], []]);
+  });
+
+  test("is nobody's to write in but the relay's", async () => {
+    const { uid } = fs.statSync(folder);
+    expect(await texts(folder, uid)).toEqual([[], []]);
+    for (const mode of [0o777, 0o770, 0o1777]) {
+      fs.chmodSync(folder, mode);
+      const warning = `other users may write in ${folder}, and so read, change and forge all mail: run chmod 700 ${folder}`;
+      expect(await texts(folder, uid)).toEqual([[], [warning]]);
+    }
+    fs.chmodSync(folder, 0o755);
+    expect(await texts(folder, uid)).toEqual([[], []]);
+  });
+
+  test.runIf(process.getuid?.() === 0)("is not another user's, unless that is root", async () => {
+    fs.chownSync(folder, 12_345, 0);
+    const warning = `${folder} belongs to user 12345, who may read, change and forge all mail: run chown 0 ${folder}`;
+    expect(await texts(folder, 0)).toEqual([[], [warning]]);
+    expect(await texts(folder, 12_345)).toEqual([[], []]);
+    expect(await texts(folder)).toEqual([[], []]); // whoever checks a file need not be who runs it
+  });
 });

@@ -1,35 +1,74 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { Stats } from "node:fs";
+import { stat } from "node:fs/promises";
 import { utf8Text } from "../../core/base/bytes.ts";
 import { CONFIG_FILES } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
-import type { Config, TlsFiles } from "../../core/config/config.ts";
-import { type ConfigIssue, configPathText, issue } from "../../core/config/issue.ts";
+import type { TlsFiles } from "../../core/config/config.ts";
+import { type ConfigIssue, issue } from "../../core/config/issue.ts";
+import type { NamedFiles } from "../../core/config/named-files.ts";
 import { readBounded, reasonOf } from "./find.ts";
+import { isGivenByRuntime } from "./secret-file.ts";
 
 export interface Findings {
   readonly errors: readonly ConfigIssue[];
   readonly warnings: readonly ConfigIssue[];
 }
 
-/** Looks at the files that the configuration names, so that its check finds what would stop the start. */
-export async function checkNamedFiles({ listeners, smartHosts }: Config, now: Instant): Promise<Findings> {
+const NOTHING: Findings = { errors: [], warnings: [] };
+const ROOT = 0;
+
+export interface Looking {
+  /** Terms of certificates are looked at where it is given. */
+  readonly now?: Instant;
+  /** Who is to use the files, where that is known: the number of its user. */
+  readonly user?: number | undefined;
+}
+
+/** Looks at the files that a configuration names, so that its check finds what would stop the start. Paths are absolute. */
+export async function checkNamedFiles(files: NamedFiles, looking: Looking = {}): Promise<Findings> {
   const errors: ConfigIssue[] = [];
   const warnings: ConfigIssue[] = [];
-  const pairs = new Map(listeners.flatMap(({ certificates }) => certificates.map((of) => [configPathText(of.at), of])));
-  for (const files of pairs.values()) {
-    const findings = await checkPair(files, now);
-    errors.push(...findings.errors);
-    warnings.push(...findings.warnings);
+  const pairs = files.pairs.map((pair) => checkPair(pair, looking.now));
+  for (const { errors: wrong, warnings: odd } of [
+    await checkData(files.data, looking.user),
+    ...(await Promise.all(pairs)),
+  ]) {
+    errors.push(...wrong);
+    warnings.push(...odd);
   }
-  for (const { name, authorityFile } of smartHosts) {
-    if (authorityFile === undefined) continue;
-    const authority = await read(authorityFile, parseCertificate, "no certificate in PEM");
-    if (authority.kind === "failed") errors.push(issue(["smarthosts", name, "tls_ca"], authority.why));
+  for (const { file, at } of files.authorities) {
+    const authority = await read(file, parseCertificate, "no certificate in PEM");
+    if (authority.kind === "failed") errors.push(issue(at, authority.why));
   }
   return { errors, warnings };
 }
 
-async function checkPair(files: TlsFiles, now: Instant): Promise<Findings> {
+const OTHERS_MAY_WRITE = 0o022;
+
+/** A folder that is not there yet is made at the start. */
+async function checkData(data: string | undefined, user: number | undefined): Promise<Findings> {
+  if (data === undefined) return NOTHING;
+  const found = await stat(data).catch((error: unknown) => reasonOf(error));
+  if (typeof found === "string") return NOTHING; // the start makes it, or says why it cannot
+  if (!found.isDirectory())
+    return {
+      errors: [issue(["data"], `${data} is a file: name a folder, which is made where it is not there`)],
+      warnings: [],
+    };
+  const odd = exposure(data, found, user);
+  return { errors: [], warnings: odd === undefined ? [] : [issue(["data"], odd)] };
+}
+
+/** Whoever may write in the folder can put other files in place of the queue, whatever the modes of the files. */
+function exposure(data: string, { uid, mode }: Stats, user: number | undefined): string | undefined {
+  if ((mode & OTHERS_MAY_WRITE) !== 0)
+    return `other users may write in ${data}, and so read, change and forge all mail: run chmod 700 ${data}`;
+  if (user === undefined || uid === user || uid === ROOT) return undefined;
+  return `${data} belongs to user ${uid}, who may read, change and forge all mail: run chown ${user} ${data}`;
+}
+
+async function checkPair(files: TlsFiles, now: Instant | undefined): Promise<Findings> {
   const certificate = await read(files.certificate, parseCertificate, "no certificate in PEM");
   const key = await read(files.key, createPrivateKey, "no private key in PEM, or has a passphrase");
   const at = (name: string, why: string): ConfigIssue => issue([...files.at, name], why);
@@ -40,8 +79,25 @@ async function checkPair(files: TlsFiles, now: Instant): Promise<Findings> {
   if (certificate.kind === "failed" || key.kind === "failed") return { errors, warnings: [] };
   if (!certificate.value.checkPrivateKey(key.value))
     return { errors: [at("key", `${files.key} is not the key of the certificate ${files.certificate}`)], warnings: [] };
-  const term = termProblem(certificate.value, now);
-  return { errors, warnings: term === undefined ? [] : [at("certificate", `${files.certificate} ${term}`)] };
+  const warnings: ConfigIssue[] = [];
+  const term = now === undefined ? undefined : termProblem(certificate.value, now);
+  if (term !== undefined) warnings.push(at("certificate", `${files.certificate} ${term}`));
+  if (await isKeyShown(files.key))
+    warnings.push(at("key", `everybody on this machine may read ${files.key}: run chmod o-r ${files.key}`));
+  return { errors, warnings };
+}
+
+const EVERYBODY_MAY_READ = 0o004;
+
+/** To a group a key may be open: distributions have one for those who need it. */
+async function isKeyShown(key: string): Promise<boolean> {
+  try {
+    const { mode } = await stat(key);
+    return (mode & EVERYBODY_MAY_READ) !== 0 && !(await isGivenByRuntime(key));
+  } catch (error) {
+    reasonOf(error); // it was there a moment ago, and is being replaced: the next look sees it
+    return false;
+  }
 }
 
 function termProblem({ validFromDate, validToDate }: X509Certificate, now: Instant): string | undefined {

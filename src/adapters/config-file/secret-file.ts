@@ -20,7 +20,7 @@ export async function mayOthersRead(path: string): Promise<boolean> {
 }
 
 /** Container runtimes mount secrets read-only, with a mode that cannot be changed here, and for this container alone. */
-async function isGivenByRuntime(path: string): Promise<boolean> {
+export async function isGivenByRuntime(path: string): Promise<boolean> {
   const place = await realpath(path);
   if (path.startsWith(RUNTIME_SECRETS) || place.startsWith(RUNTIME_SECRETS)) return true;
   return await isOnReadOnlyMount(place);

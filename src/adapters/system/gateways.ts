@@ -3,6 +3,7 @@ import os from "node:os";
 import { type Config, listenText } from "../../core/config/config.ts";
 import { type ConfigIssue, issue } from "../../core/config/issue.ts";
 import { addressOctets, contains, isLoopback, parseNetwork } from "../../core/policy/network.ts";
+import { obstacleTo } from "../../core/policy/reach.ts";
 
 const IS_GATEWAY = 0x2; // RTF_GATEWAY: the next hop is another machine
 
@@ -48,6 +49,30 @@ function defaultGateways(): readonly string[] {
   ];
 }
 
+/** What engines leave in a container. */
+const MARKS = ["/.dockerenv", "/run/.containerenv", "/run/secrets/kubernetes.io"];
+
+/** The first process of a machine that is no container is never us. */
+function isInContainer(): boolean {
+  return process.pid === 1 || process.env["container"] !== undefined || MARKS.some((mark) => fs.existsSync(mark));
+}
+
+/** Of this machine, on whatever interface. */
+function ownAddresses(): readonly string[] {
+  return Object.values(os.networkInterfaces()).flatMap((found) => (found ?? []).map(({ address }) => address));
+}
+
+/** What it depends on whether addresses of clients can be trusted. */
+export interface NetworkPlace {
+  readonly isInContainer: boolean;
+  readonly gateways: readonly string[];
+  readonly ownAddresses: readonly string[];
+}
+
+function thisPlace(): NetworkPlace {
+  return { isInContainer: isInContainer(), gateways: defaultGateways(), ownAddresses: ownAddresses() };
+}
+
 function holds(network: string, address: string): boolean {
   const parsed = parseNetwork(network);
   return !("kind" in parsed) && contains(parsed, addressOctets(address) ?? []);
@@ -55,23 +80,31 @@ function holds(network: string, address: string): boolean {
 
 /**
  * Who is trusted by address is trusted with all whose addresses are translated to it (NAT): behind the port that a container
- * engine publishes, and behind many load balancers, every client has the address of the gateway.
+ * engine publishes, and behind many load balancers, every client has the address of the gateway. An ordinary office, whose
+ * networks hold its router too and whose relay has no address that strangers reach, hears nothing.
  */
 export function warnOfTranslation(
   { access, listeners }: Pick<Config, "access" | "listeners">,
-  gateways = defaultGateways(),
+  place = thisPlace(),
 ): ConfigIssue[] {
   const { networks } = access;
   const at = (index: number, message: string): ConfigIssue => issue(["access", "networks", index], message);
-  for (const [index, network] of networks.entries()) {
-    const gateway = gateways.find((address) => holds(network, address));
+  for (const [index, network] of place.isInContainer ? networks.entries() : []) {
+    const gateway = place.gateways.find((address) => holds(network, address));
     if (gateway === undefined) continue;
-    const found = `${network} holds the default gateway ${gateway}: where addresses are translated on the way (a published port of a container, NAT), strangers come from there and may relay; name the networks of the clients without it`;
+    const found = `${network} holds the gateway of this container, ${gateway}: where the port is published, strangers come from there and may relay; name the networks of the clients without it`;
     return [at(index, found)];
   }
-  const isOpen = listeners.find(({ listen }) => listen.host === "0.0.0.0" || listen.host === "::");
+  const open = listeners.find(({ listen }) => isOpenToStrangers(listen.host, place));
   const index = networks.findIndex((network) => !isLoopback(network.split("/", 1)[0]!));
-  if (isOpen === undefined || index === -1) return [];
-  const found = `clients of ${networks[index]} are trusted by their address, and ${listenText(isOpen.listen)} is open on every network: see to it that nothing on the way gives others such an address (a load balancer, a published port, NAT)`;
+  if (open === undefined || index === -1) return [];
+  const found = `clients of ${networks[index]} are trusted by their address, and strangers can reach ${listenText(open.listen)}: see to it that nothing on the way gives them such an address (a load balancer, NAT)`;
   return [at(index, found)];
+}
+
+/** Whether it listens on an address of the public Internet. */
+function isOpenToStrangers(host: string, place: NetworkPlace): boolean {
+  const isEverywhere = host === "0.0.0.0" || host === "::";
+  const addresses = isEverywhere ? place.ownAddresses : [host];
+  return addresses.some((address) => obstacleTo(address, []) === undefined);
 }

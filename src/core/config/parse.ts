@@ -8,25 +8,22 @@ import { type Ends, findErrors, findWarnings, listenerName } from "./checks.ts";
 import type { Config, Credential, CredentialSecret, Listener, SmartHost, SmartHostTls } from "./config.ts";
 import type { ConfigIssue } from "./issue.ts";
 import { toConfigIssues } from "./messages.ts";
-import type { RoughSections } from "./rough-sections.ts";
+import { type NamedFiles, namedFilesIn } from "./named-files.ts";
+import { isSection, type RoughSections, valid } from "./rough-sections.ts";
 import { type ConfigSections, configSchema, listener } from "./schema.ts";
 import { smartHost } from "./schema-outbound.ts";
 import { unwrap } from "./shape.ts";
 
 export type ParsedConfig =
   | { readonly kind: "config"; readonly config: Config; readonly warnings: readonly ConfigIssue[] }
-  | { readonly kind: "invalid"; readonly issues: readonly ConfigIssue[] };
+  | {
+      readonly kind: "invalid";
+      readonly issues: readonly ConfigIssue[];
+      /** As far as they can be told. */
+      readonly files: NamedFiles;
+    };
 
 const REPORT = { reportInput: true } as const;
-
-/** Undefined where it is not valid, or is nothing. */
-function valid<T>(schema: z.ZodType<T>, input: unknown): T | undefined {
-  return schema.safeParse(input).data;
-}
-
-function isSection(input: unknown): input is Readonly<Record<string, unknown>> {
-  return typeof input === "object" && input !== null && !Array.isArray(input);
-}
 
 /**
  * The top-level sections that are valid by themselves, and of lists the entries that are. A key that is missing although
@@ -71,13 +68,14 @@ export function parseConfig(input: unknown): ParsedConfig {
   if (parsed.success) {
     const sections = { tls: undefined, ...parsed.data }; // absent, and known to be so (checks.ts)
     const issues = findErrors(sections, ends);
-    if (issues.length > 0) return { kind: "invalid", issues };
+    if (issues.length > 0) return { kind: "invalid", issues, files: namedFilesIn(input) };
     return { kind: "config", config: toConfig(sections), warnings: findWarnings(sections) };
   }
   const issues = parsed.error.issues.flatMap((found) => toConfigIssues(configSchema, found));
   return {
     kind: "invalid",
     issues: isSection(input) ? [...issues, ...findErrors(validSections(input), ends)] : issues,
+    files: namedFilesIn(input),
   };
 }
 

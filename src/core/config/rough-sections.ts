@@ -1,5 +1,6 @@
 // What is valid of a configuration that is not.
 
+import type * as z from "zod";
 import type { ConfigSections } from "./schema.ts";
 
 /** A section that is not there is not valid; `tls: undefined` is a valid way of having none. */
@@ -16,4 +17,13 @@ export type RoughSections = Omit<SomeSections, ListKey | NamedKey> & {
 /** With their places. */
 export function validOnes<T>(entries: readonly (T | undefined)[]): (readonly [number, T])[] {
   return entries.flatMap((entry, index) => (entry === undefined ? [] : [[index, entry] as const]));
+}
+
+/** Undefined where it is not valid, or is nothing. */
+export function valid<T>(schema: z.ZodType<T>, input: unknown): T | undefined {
+  return schema.safeParse(input).data;
+}
+
+export function isSection(input: unknown): input is Readonly<Record<string, unknown>> {
+  return typeof input === "object" && input !== null && !Array.isArray(input);
 }

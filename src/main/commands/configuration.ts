@@ -6,6 +6,9 @@ import { type LoadedConfig, loadConfig } from "../../adapters/config-file/load.t
 import { checkNamedFiles } from "../../adapters/config-file/named-files.ts";
 import { warnOfTranslation } from "../../adapters/system/gateways.ts";
 import { warnOfSources } from "../../adapters/system/own-addresses.ts";
+import type { Config } from "../../core/config/config.ts";
+import { configPathText } from "../../core/config/issue.ts";
+import { namedFiles } from "../../core/config/named-files.ts";
 import { unreachable } from "../../core/base/invariant.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import { TRY_CONFIG, TRY_DATA } from "../../surfaces/cli/options.ts";
@@ -49,7 +52,7 @@ export function invalid(errors: readonly string[]): CommandFailure {
 /** With a look at the files that it names, for whoever is about to run it. */
 export async function loadWhole(explicit: string | undefined): Promise<Loaded> {
   const loaded = await load(explicit);
-  const { errors, warnings } = await verdictOn(loaded);
+  const { errors, warnings } = await verdictOn(loaded, process.getuid?.());
   if (errors.length > 0) throw invalid(errors);
   return { ...loaded, warnings };
 }
@@ -57,8 +60,14 @@ export async function loadWhole(explicit: string | undefined): Promise<Loaded> {
 /** For a reload. */
 export async function readConfig(file: string | undefined): Promise<ReadConfig> {
   const loaded = await find(file);
-  const { errors, warnings } = await verdictOn(loaded);
+  const { errors, warnings } = await verdictOn(loaded, process.getuid?.());
   return loaded.kind === "loaded" && errors.length === 0 ? { ...loaded, warnings } : { errors };
+}
+
+/** For files that changed under a relay that runs. */
+export async function faultsOfFiles(config: Config): Promise<readonly string[]> {
+  const { errors } = await checkNamedFiles(namedFiles(config));
+  return errors.map(({ path: at, message }) => `${configPathText(at)}: ${message}`);
 }
 
 /**
@@ -71,13 +80,18 @@ export async function findToLookAt(explicit: string | undefined): Promise<Loaded
   return found.kind === "nowhere" && fs.existsSync(tried) ? await find(tried) : found;
 }
 
+/** `user`: the number of who runs the relay, where that is known. */
 export async function verdictOn(
   loaded: LoadedConfig,
+  user?: number,
 ): Promise<{ readonly errors: readonly string[]; readonly warnings: readonly string[] }> {
   switch (loaded.kind) {
     case "loaded": {
       const { config, line } = loaded;
-      const { errors, warnings } = await checkNamedFiles(config, Date.now());
+      const { errors, warnings } = await checkNamedFiles(namedFiles(config), {
+        now: Date.now(),
+        user: config.user === undefined ? user : undefined, // whom that folder has to belong to, the start sees to
+      });
       const found = [...warnings, ...warnOfTranslation(config), ...warnOfSources(config)].map(line);
       return { errors: errors.map(line), warnings: [...loaded.warnings, ...found] };
     }

@@ -5,7 +5,7 @@ import type { ConfigOptions } from "../../surfaces/cli/config-commands.ts";
 import { ProcessLog } from "../process-log.ts";
 import { run } from "../run.ts";
 import { VERSION } from "../version.ts";
-import { loadWhole, readConfig } from "./configuration.ts";
+import { faultsOfFiles, loadWhole, readConfig } from "./configuration.ts";
 
 export async function start(options: ConfigOptions): Promise<void> {
   const loaded = await loadWhole(options.config);
@@ -15,7 +15,7 @@ export async function start(options: ConfigOptions): Promise<void> {
   const own = loaded.file;
   const log = new ProcessLog(loaded.config.logs.level);
   if (isRoot() && loaded.config.user === undefined) log.recorder.record({ event: "relay.root", pid: process.pid });
-  await run(loaded, (file) => readConfig(file ?? own), log, {
+  await run(loaded, { read: (file) => readConfig(file ?? own), faultsOfFiles }, log, {
     port: () => "stop it, or change `listeners[].listen` (without a file: WAYPOST_LISTEN)",
     folder: "stop it, or choose another `data` folder (without a file: WAYPOST_DATA)",
   });
