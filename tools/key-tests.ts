@@ -7,14 +7,16 @@ import { describeConfig } from "../src/core/config/describe.ts";
 const KEYS = "test/e2e/keys.test.ts";
 const RELOAD = "test/e2e/reload.test.ts";
 const SCHEDULING = "test/e2e/scheduling.test.ts";
-const NEXT_HOPS = "src/main/threads/next-hops.test.ts";
+const OUTBOUND = "test/e2e/outbound-keys.test.ts";
 const MX = "test/e2e/mx.test.ts";
 const EGRESS = "test/e2e/egress.test.ts";
 const REPORTS = "test/e2e/reports.test.ts";
 const SESSIONS = "test/e2e/sessions.test.ts";
 const SENDMAIL = "test/e2e/sendmail.test.ts";
 const LISTENERS = "listeners[].name, max_message_bytes, bare_newlines and limits.recipients_per_message";
-const BOUNDS = "every bound and every appearance of a smart host, and of delivery by MX";
+const APPEARANCE = "delivery.source and ehlo";
+const BOUNDS = "delivery.%s holds for the servers of a domain";
+const FAMILY = "%s %s: the hosts of a domain are connected to at no other address";
 const RATES = "connections, new connections a minute and messages a minute stay within their limits";
 const CERTIFICATES = "a listener shows each client the certificate for the name that it asks for";
 const TWO_PEERS = "two routes to the same servers are two peers";
@@ -26,7 +28,7 @@ export const KEY_TESTS: Readonly<Record<string, readonly [file: string, name: st
   data: ["test/e2e/relay.test.ts", "a second relay on the same data folder is refused"],
   "listeners[].name": [KEYS, LISTENERS],
   "listeners[].listen": [KEYS, BY_NAME],
-  "listeners[].tls": ["test/e2e/relay.test.ts", "a message goes through every listener"],
+  "listeners[].tls": [OUTBOUND, "listeners[].tls: offered"],
   "listeners[].tls_certificates": [RELOAD, CERTIFICATES],
   "listeners[].tls_certificates[].certificate": [RELOAD, CERTIFICATES],
   "listeners[].tls_certificates[].key": [RELOAD, CERTIFICATES],
@@ -40,39 +42,39 @@ export const KEY_TESTS: Readonly<Record<string, readonly [file: string, name: st
   "access.senders": [SENDMAIL, "what the relay refuses is said"],
   "access.open_to_everyone": [KEYS, "access.open_to_everyone"],
   "credentials[].username": [KEYS, "credentials[].password_hash"],
-  "credentials[].password": ["test/e2e/open-relay.test.ts", "no probe is relayed through any listener"],
+  "credentials[].password": [OUTBOUND, "credentials[].password: the one that it is"],
   "credentials[].password_hash": [KEYS, "credentials[].password_hash"],
   "credentials[].senders": [KEYS, "credentials[].password_hash and senders"],
   "smarthosts.NAME.url": [RELOAD, "what waits for a smart host that is dead goes at once"],
-  "smarthosts.NAME.tls_ca": ["test/interop/smart-hosts.test.ts", "smtp-server, $name, with a password by $methods"],
-  "smarthosts.NAME.tls": ["test/e2e/fallback.test.ts", "%s: the next step takes it"],
+  "smarthosts.NAME.tls_ca": [OUTBOUND, "smarthosts.NAME.tls and tls_ca"],
+  "smarthosts.NAME.tls": [OUTBOUND, "smarthosts.NAME.tls and tls_ca"],
   "smarthosts.NAME.connections": [SCHEDULING, RATES],
   "smarthosts.NAME.connections_per_minute": [SCHEDULING, RATES],
   "smarthosts.NAME.messages_per_minute": [SCHEDULING, RATES],
   "smarthosts.NAME.messages_per_connection": [SCHEDULING, RATES],
   "smarthosts.NAME.source": [EGRESS, "a smart host's own address and name"],
   "smarthosts.NAME.ehlo": [EGRESS, "a smart host's own address and name"],
-  "smarthosts.NAME.family": [NEXT_HOPS, BOUNDS],
+  "smarthosts.NAME.family": [OUTBOUND, "smarthosts.NAME.family"],
   "egress.NAME.source": [EGRESS, TWO_PEERS],
   "egress.NAME.ehlo": [EGRESS, TWO_PEERS],
-  "egress.NAME.family": [NEXT_HOPS, BOUNDS],
+  "egress.NAME.family": [OUTBOUND, FAMILY],
   "routes[].when": [REPORTS, "a smart host that answers 501 to the null sender"],
   "routes[].when.recipient": [SENDMAIL, "what the relay refuses is said"],
   "routes[].when.sender": [REPORTS, "a smart host that answers 501 to the null sender"],
-  "routes[].deliver": ["test/e2e/fallback.test.ts", "%s: the next step takes it"],
+  "routes[].deliver": [OUTBOUND, "routes[].deliver: its steps"],
   "routes[].priority": [SCHEDULING, "three busy domains that share their servers"],
   "routes[].egress": [EGRESS, TWO_PEERS],
-  "dns.servers": [MX, "an answer is asked for once while it lives"],
+  "dns.servers": [OUTBOUND, "dns.servers: these are asked"],
   "delivery.private_networks": [MX, "the most preferred host takes it"],
   "delivery.address_literals": [KEYS, "delivery.address_literals: %s"],
   "delivery.port": [MX, "the most preferred host takes it"],
   "delivery.connections": [SCHEDULING, "mail of every mail thread has its turns at a site with one connection"],
-  "delivery.connections_per_minute": [NEXT_HOPS, BOUNDS],
-  "delivery.messages_per_minute": [NEXT_HOPS, BOUNDS],
-  "delivery.messages_per_connection": [NEXT_HOPS, BOUNDS],
-  "delivery.source": [NEXT_HOPS, BOUNDS],
-  "delivery.ehlo": [NEXT_HOPS, BOUNDS],
-  "delivery.family": [NEXT_HOPS, BOUNDS],
+  "delivery.connections_per_minute": [OUTBOUND, BOUNDS],
+  "delivery.messages_per_minute": [OUTBOUND, BOUNDS],
+  "delivery.messages_per_connection": [OUTBOUND, BOUNDS],
+  "delivery.source": [OUTBOUND, APPEARANCE],
+  "delivery.ehlo": [OUTBOUND, APPEARANCE],
+  "delivery.family": [OUTBOUND, FAMILY],
   user: ["test/e2e/privileges.test.ts", "root listens on a port below 1024 and becomes the user"],
   threads: [SESSIONS, "a limit of a listener is neither more nor less with four mail threads"],
   "retry.schedule": [REPORTS, "a next hop that is away until the message expires"],
