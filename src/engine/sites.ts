@@ -2,45 +2,27 @@ import { OUTBOUND, OUTBOUND_TIME, QUEUE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
 import type { Duration } from "../core/base/time.ts";
 import { SITE_RETRY, wait } from "../core/queue/backoff.ts";
-import type { Rate } from "../core/queue/rate.ts";
-import { type RateStanding, type SiteStanding, limitsMet } from "../core/queue/site-standing.ts";
-import { PROBE_WINDOW, type Window, narrowed, widened } from "../core/queue/window.ts";
+import { type SiteStanding, limitsMet } from "../core/queue/site-standing.ts";
+import { PROBE_WINDOW, narrowed, widened } from "../core/queue/window.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { SiteLimits } from "../core/routing/site-terms.ts";
 import type { Block, Rated, Site, SiteReport } from "../ports/queue.ts";
-import type { Clock, Timer } from "../ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import type { Outlet, QueueToMail } from "./messages.ts";
-import { NO_BLOCK, type SiteBlock, type SiteRecord, adapted, freshRecord } from "./site-record.ts";
-
-/** What is known of a site that is in use: all that limits connections there. */
-interface SiteState {
-  readonly name: Site;
-  window: Window;
-  failures: number;
-  block: SiteBlock;
-  isProven: boolean;
-  /** Slots given out, by mail thread. */
-  readonly slots: number[];
-  /** Of these, slots whose connections have not come as far as their first transaction. */
-  unused: number;
-  /** Connections wanted, by mail thread, those it has included. */
-  readonly wanted: number[];
-  /** The mail thread that was given a slot last. */
-  served: number;
-  /** Connections that mail threads were told to keep at most, for the sake of those that have none. */
-  readonly kept: number[];
-  /** Lanes with claimed deliveries that go there. */
-  readonly lanes: Set<Lane>;
-  limits: SiteLimits;
-  rates: SiteRecord["rates"];
-  /** Mail threads with something that waits for its permit, first come, first served. */
-  readonly asking: Readonly<Record<Rated, number[]>>;
-  /** Rings when a rate has room again, at `timerAt` by the monotonic clock. */
-  timer: Timer | undefined;
-  timerAt: number;
-}
+import { NO_BLOCK, type SiteRecord, adapted, freshRecord } from "./site-record.ts";
+import {
+  type SiteState,
+  bareThreads,
+  isUsed,
+  leftFor,
+  nextToServe,
+  recordWorthKeeping,
+  siteInUse,
+  standingOf,
+  sum,
+} from "./site-state.ts";
 
 export interface SitesParts {
   readonly clock: Clock;
@@ -187,27 +169,14 @@ export class Sites {
     return { sites: found.slice(0, most), leftOut: Math.max(0, found.length - most) };
   }
 
-  #standing(site: Pick<SiteState, keyof SiteRecord | "name" | "limits" | "slots" | "wanted">): SiteStanding {
-    const { name, limits, rates } = site;
-    const now = this.#clock.monotonic();
-    const standingOf = (rate: Rate | undefined, limit: number | undefined): RateStanding | undefined => {
-      if (rate === undefined || limit === undefined) return undefined;
-      const left = Math.ceil(rate.freeAt(now) - now);
-      return { begun: limit - rate.room(now), limit, nextAt: left > 0 ? this.#clock.now() + left : undefined };
-    };
-    const block = this.blockOf(name);
-    return {
-      site: name,
-      connections: sum(site.slots),
-      window: site.window.limit,
-      connectionsMax: limits.connectionsMax,
-      wanted: sum(site.wanted),
-      newConnections: standingOf(rates.connection, limits.connectionsPerMinute),
-      messages: standingOf(rates.message, limits.messagesPerMinute),
-      block: block === undefined ? undefined : { until: block.until, text: block.text },
+  #standing(site: Parameters<typeof standingOf>[0]): SiteStanding {
+    return standingOf(site, {
+      now: this.#clock.now(),
+      monotonic: this.#clock.monotonic(),
+      block: this.blockOf(site.name),
       isCrowdedOut: this.#room(site) <= 0,
       isDiskFull: !this.#mayDeliver,
-    };
+    });
   }
 
   /** Other servers stand there now: how those before them fared says nothing of them. What was begun still counts. */
@@ -246,25 +215,8 @@ export class Sites {
   #site(name: Site): SiteState {
     let site = this.#sites.get(name);
     if (site === undefined) {
-      const perThread = (): number[] => this.#mails.map(() => 0);
-      const limits = this.#parts.limitsOf(name);
-      const rested = this.#resting.get(name);
-      const found = rested === undefined ? freshRecord(limits) : { ...rested, ...adapted(rested, limits) };
+      site = siteInUse(name, this.#parts.limitsOf(name), this.#resting.get(name), this.#mails.length);
       this.#resting.delete(name);
-      site = {
-        name,
-        ...found,
-        limits,
-        slots: perThread(),
-        unused: 0,
-        wanted: perThread(),
-        served: -1,
-        kept: this.#mails.map(() => Number.POSITIVE_INFINITY),
-        lanes: new Set(),
-        asking: { message: [], connection: [] },
-        timer: undefined,
-        timerAt: 0,
-      };
       this.#sites.set(name, site);
     }
     return site;
@@ -272,15 +224,12 @@ export class Sites {
 
   /** A site that nobody uses rests; of how it fared the newest are remembered (promise P7). */
   #forget(site: SiteState): void {
-    if (sum(site.slots) > 0 || sum(site.wanted) > 0 || site.lanes.size > 0) return;
+    if (isUsed(site)) return;
     this.#sites.delete(site.name);
     this.#hungry.delete(site);
     site.timer?.cancel();
-    const { window, failures, block, isProven, rates } = site;
-    const now = this.#clock.monotonic();
-    const isBusy = [rates.message, rates.connection].some((rate) => rate?.isFresh(now) === false);
-    if (failures > 0 || window.price > 1 || isBusy)
-      this.#resting.set(site.name, { window, failures, block, isProven, rates });
+    const record = recordWorthKeeping(site, this.#clock.monotonic());
+    if (record !== undefined) this.#resting.set(site.name, record);
   }
 
   #progress(site: SiteState, deliveries: number): void {
@@ -390,7 +339,7 @@ export class Sites {
     const room = this.#room(site);
     let free = Math.min(room, site.window.limit - sum(site.slots), this.#allowed(site));
     const grants = this.#mails.map(() => 0);
-    for (let thread = this.#nextToServe(site); free > 0 && thread !== undefined; thread = this.#nextToServe(site)) {
+    for (let thread = nextToServe(site); free > 0 && thread !== undefined; thread = nextToServe(site)) {
       site.served = thread;
       site.slots[thread]!++;
       site.unused++;
@@ -407,24 +356,9 @@ export class Sites {
     else if (isShort && site.window.limit > sum(site.slots)) this.#allowed(site); // the timer, if nothing else
   }
 
-  /** Of the mail threads that want a slot those that have fewest, one after the other. */
-  #nextToServe({ slots, wanted, served }: SiteState): number | undefined {
-    let found: number | undefined;
-    for (let n = 1; n <= slots.length; n++) {
-      const thread = (served + n) % slots.length;
-      const isShort = slots[thread]! < wanted[thread]!;
-      if (isShort && (found === undefined || slots[thread]! < slots[found]!)) found = thread;
-    }
-    return found;
-  }
-
-  /** For each mail thread that has no slot, and wants one, another one gives one up: that with most. */
+  /** For each mail thread that has no slot, and wants one, another one gives one up. */
   #share(site: SiteState, isOpen: boolean): void {
-    const left = [...site.slots];
-    for (let bare = isOpen ? this.#bare(site) : 0; bare > 0; bare--) {
-      const most = left.indexOf(Math.max(...left));
-      if (left[most]! > 0) left[most]!--;
-    }
+    const left = leftFor(isOpen ? this.#bare(site) : 0, site.slots);
     for (const [thread, slots] of left.entries()) {
       const kept = slots < site.slots[thread]! ? slots : Number.POSITIVE_INFINITY;
       if (kept === site.kept[thread]) continue;
@@ -433,13 +367,12 @@ export class Sites {
     }
   }
 
-  /** Mail threads that have no slot and want one; none while a connection that ends could not be followed by another. */
+  /** None while a connection that ends could not be followed by another. */
   #bare(site: SiteState): number {
-    const { slots, wanted, rates } = site;
-    const bare = slots.filter((has, thread) => has === 0 && wanted[thread]! > 0).length;
+    const bare = bareThreads(site);
     if (bare === 0) return 0;
     const now = this.#clock.monotonic();
-    const wait = (rates.connection?.freeAt(now) ?? now) - now;
+    const wait = (site.rates.connection?.freeAt(now) ?? now) - now;
     if (wait > 0) this.#ring(site, wait);
     return wait > 0 ? 0 : bare;
   }
@@ -454,10 +387,4 @@ export class Sites {
       else this.#hungry.add(site);
     }
   }
-}
-
-function sum(numbers: readonly number[]): number {
-  let total = 0;
-  for (const number of numbers) total += number;
-  return total;
 }
