@@ -18,7 +18,7 @@ async function host(options: HostOptions = {}): Promise<ScriptedHost> {
 
 async function dnsServer(): Promise<DnsServerScript> {
   const dns = await DnsServerScript.start();
-  onTestFinished(() => void dns.close());
+  onTestFinished(() => dns.close());
   return dns;
 }
 
