@@ -1,43 +1,29 @@
-import { invariant, unreachable } from "../core/base/invariant.ts";
+import { invariant } from "../core/base/invariant.ts";
 import { OUTBOUND } from "../core/base/limits.ts";
 import type { Instant } from "../core/base/time.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
-import { type Failure, type Outcome, type Transient, trouble, unroutable } from "../core/outbound/outcome.ts";
+import type { Failure, Outcome, Transient } from "../core/outbound/outcome.ts";
 import type { Pauses } from "../core/queue/pause.ts";
 import { PRIORITIES, type Priority } from "../core/queue/priority.ts";
-import { type Lane, type NextHop, parseLane, through } from "../core/routing/lane.ts";
-import type { SmartHost } from "../core/routing/smart-host.ts";
-import { FREE_TERMS, type SiteLimits, type SiteTerms } from "../core/routing/site-terms.ts";
-import type { Entropy } from "../ports/entropy.ts";
+import { type Lane, parseLane } from "../core/routing/lane.ts";
+import { FREE_TERMS, type SiteLimits } from "../core/routing/site-terms.ts";
 import type { Block, QueueListener, QueuePort, Rated, Site } from "../ports/queue.ts";
 import type { Claimed, DeliveryRow, MessageRow, SpaceReport, WishInHand } from "../ports/store.ts";
 import { type Admission, admission } from "./admission.ts";
 import { Aftermath, isStopped } from "./aftermath.ts";
 import type { Courier, CourierHandler, CourierParts } from "./courier.ts";
-import type { Destination, DestinationFinder } from "./destination.ts";
 import { type DeliveryInHand, type Load, type MessageInHand, group } from "./load.ts";
 import { InHand } from "./in-hand.ts";
+import { Locator, type LocatorParts } from "./locator.ts";
 import { Openings } from "./openings.ts";
 import { type Aim, Pool } from "./pool.ts";
 import { type Attempt, NO_ATTEMPT } from "./settlements.ts";
 import type { SettlerParts } from "./settler.ts";
-import { type Target, exchangerTarget, smartHostTarget } from "./target.ts";
 
-export interface DispatcherParts extends CourierParts, SettlerParts {
+export interface DispatcherParts extends CourierParts, SettlerParts, LocatorParts {
   readonly queue: QueuePort;
-  readonly entropy: Entropy;
-  readonly finder: Pick<DestinationFinder, "find">;
-  /** Of the servers that MX records name. */
-  exchangerPort(): number;
-  /** By name at every attempt, as all that is looked up here; undefined where the configuration has the egress no more. */
-  exchangerTerms(egress: string | undefined): SiteTerms | undefined;
-  /** Undefined where the configuration has it or the egress no more. */
-  smartHost(name: string, egress: string | undefined): SmartHost | undefined;
 }
-
-type SmartHostHop = Extract<NextHop, { kind: "smarthost" }>;
-type DomainHop = Extract<NextHop, { kind: "mx" }>;
 
 /** A message that was just committed, for those of its deliveries that stay in hand. */
 export interface Fresh {
@@ -65,8 +51,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
   readonly #parts: DispatcherParts;
   readonly #aftermath: Aftermath;
   readonly #pools = new Map<Site, Pool>();
-  /** Loads whose lanes' servers are looked for. */
-  readonly #locating = new Map<Lane, Load[]>();
+  readonly #locator: Locator;
   readonly #inHand: InHand;
   readonly #openings: Openings;
   #isStopping = false;
@@ -77,6 +62,12 @@ export class Dispatcher implements CourierHandler, QueueListener {
     this.#parts = parts;
     this.#inHand = new InHand(parts.queue);
     this.#openings = new Openings(parts.clock);
+    this.#locator = new Locator(parts, {
+      sited: (lane, site, loads) => this.#sited(lane, site, loads),
+      toSite: (load, site, aim) => this.#toSite(load, site, aim),
+      reroute: (load) => this.#reroute(load),
+      unreached: (loads, failure) => this.#unreached(loads, failure),
+    });
     this.#aftermath = new Aftermath({
       ...parts,
       openings: this.#openings,
@@ -169,11 +160,7 @@ export class Dispatcher implements CourierHandler, QueueListener {
       this.#work(pool);
       this.#tidy(pool);
     }
-    for (const [lane, loads] of this.#locating)
-      this.#locating.set(
-        lane,
-        loads.flatMap((load) => this.#withoutWanted(load, wanted) ?? []),
-      );
+    this.#locator.filter((load) => this.#withoutWanted(load, wanted));
     this.#inHand.report(true);
   }
 
@@ -270,75 +257,19 @@ export class Dispatcher implements CourierHandler, QueueListener {
 
   /** Loads of what shares lane and priority: as many as transactions have recipients. */
   #enqueue(message: MessageInHand, lane: Lane, deliveries: readonly DeliveryInHand[]): void {
-    const hop = parseLane(lane);
     const most = OUTBOUND.recipientsPerTransactionMax;
+    const loads: Load[] = [];
     for (const priority of PRIORITIES) {
       const same = deliveries.filter((delivery) => delivery.priority === priority);
       for (let at = 0; at < same.length; at += most)
-        this.#send({ message, lane, priority, deliveries: same.slice(at, at + most) }, hop);
+        loads.push({ message, lane, priority, deliveries: same.slice(at, at + most) });
     }
+    this.#locator.locate(loads, lane);
   }
 
-  #send(load: Load, hop: NextHop | undefined): void {
-    if (hop === undefined) return this.#reroute(load);
-    switch (hop.kind) {
-      case "smarthost":
-        return this.#toSmartHost(load, hop);
-      case "mx":
-        return this.#locate(load, hop);
-      default:
-        return unreachable(hop);
-    }
-  }
-
-  #toSmartHost(load: Load, { name, egress }: SmartHostHop): void {
-    const found = this.#parts.smartHost(name, egress);
-    if (found === undefined) return this.#reroute(load);
-    return this.#toSite(load, load.lane, {
-      order: "",
-      limits: found.limits,
-      target: () => {
-        const host = this.#parts.smartHost(name, egress); // at every attempt, so that a repaired one acts at once
-        return host && smartHostTarget(host);
-      },
-    });
-  }
-
-  /** Looks for the domain's servers; what comes meanwhile for the same lane goes with it. */
-  #locate(load: Load, { domain, egress }: DomainHop): void {
-    const terms = this.#parts.exchangerTerms(egress);
-    if (terms === undefined) return this.#reroute(load);
-    const waiting = this.#locating.get(load.lane);
-    if (waiting !== undefined) return void waiting.push(load);
-    this.#locating.set(load.lane, [load]);
-    const { family } = terms.egress;
-    void this.#parts.finder.find(domain, family).then((found) => this.#located(load.lane, egress, terms, found));
-  }
-
-  #located(lane: Lane, egress: string | undefined, { limits }: SiteTerms, destination: Destination): void {
-    const loads = this.#locating.get(lane) ?? [];
-    this.#locating.delete(lane);
-    switch (destination.kind) {
-      case "hosts": {
-        const { hosts, order } = destination;
-        const site = through(egress, destination.site);
-        this.#openings.sited(lane, site);
-        const { entropy, queue } = this.#parts;
-        if (loads.some(({ message }) => message.claimedFrom === lane)) queue.sited(lane, site);
-        const target = (): Target | undefined => {
-          const terms = this.#parts.exchangerTerms(egress);
-          return terms && exchangerTarget(hosts, this.#parts.exchangerPort(), terms, () => entropy.fraction());
-        };
-        for (const load of loads) this.#toSite(load, site, { order, limits, target });
-        return;
-      }
-      case "refused":
-        return this.#unreached(loads, unroutable(destination.status, destination.detail));
-      case "unknown":
-        return this.#unreached(loads, trouble("connect", "unresolved", "site", destination.detail));
-      default:
-        return unreachable(destination);
-    }
+  #sited(lane: Lane, site: Site, loads: readonly Load[]): void {
+    this.#openings.sited(lane, site);
+    if (loads.some(({ message }) => message.claimedFrom === lane)) this.#parts.queue.sited(lane, site);
   }
 
   /** There is nobody to connect to. */
