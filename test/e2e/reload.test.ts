@@ -1,6 +1,8 @@
 import { X509Certificate } from "node:crypto";
+import { execFile } from "node:child_process";
 import net from "node:net";
 import tls from "node:tls";
+import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { plantedTree } from "../crash/planted.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
@@ -13,6 +15,7 @@ import { MessageFactory, type SendResult, SourceSession } from "../support/sourc
 
 // A configuration that changes while the relay runs: what is new takes effect, what stands goes on.
 
+const execFileAsync = promisify(execFile);
 const factory = new MessageFactory("o", seeded(4), 1024 * 1024);
 /** Of one client: a test that fails ends too. */
 const SENT_MAX = 20_000;
@@ -56,12 +59,13 @@ async function isRefused(port: number): Promise<boolean> {
   });
 }
 
+/** What openssl's s_client is shown; it shares no code with the relay. */
 async function shownAt(port: number, servername?: string): Promise<X509Certificate> {
-  const socket = tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false, ...(servername && { servername }) });
-  await new Promise((resolve, reject) => socket.once("secureConnect", resolve).once("error", reject));
-  const found = socket.getPeerX509Certificate()!;
-  socket.destroy();
-  return found;
+  const name = servername === undefined ? ["-noservername"] : ["-servername", servername];
+  const client = execFileAsync("openssl", ["s_client", "-connect", `127.0.0.1:${port}`, ...name], { timeout: 20_000 });
+  client.child.stdin!.on("error", () => undefined).end("QUIT\r\n");
+  const { stdout } = await client;
+  return new X509Certificate(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/.exec(stdout)![0]);
 }
 
 function fingerprint({ certificate }: Certificate): string {
