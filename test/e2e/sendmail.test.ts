@@ -1,7 +1,9 @@
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { expect, test } from "vitest";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test } from "vitest";
+import { type Script, ScriptedHost } from "../support/scripted-host.ts";
 import { DONE, OWN_NAME, stage, waiting } from "../support/sendmail-stage.ts";
 import type { SendmailEnd } from "../support/sendmail.ts";
 
@@ -88,6 +90,61 @@ test.runIf(mayMount)("a spool that is full is 75, and holds nothing of it; when 
   expect(found.stderr).toMatch(/^sendmail: .* could not be kept in .*disk: ENOSPC.*\n$/);
   expect(found.stdout).toMatch(/^code 75\n\s*0\ncode 0\n[0-9a-z]{41}\n$/);
   expect(fs.readFileSync(path.join(home.folder, "kept"), "latin1")).toMatch(/\r\n\r\n(line\r\n){40000}$/);
+});
+
+/** A relay that takes mail for a@b.test and for nobody else now; what it does before that takes `latencyMs`. */
+async function choosy(latencyMs = 0, atData = (): void => undefined): Promise<string> {
+  const script: Script = (place, { line }) => {
+    if (place === "DATA") atData();
+    return place === "RCPT" && !line.includes("a@b.test") ? "450 4.2.1 not now" : undefined;
+  };
+  const host = await ScriptedHost.start({ script, latencyMs });
+  onTestFinished(() => host.close());
+  return `127.0.0.1:${host.port}`;
+}
+
+test("some taken and others not: these are kept, and nobody is sent to again; where they cannot be, it is said who has it", async () => {
+  const { send, spool } = await stage();
+  const server = { WAYPOST_SENDMAIL_SERVER: await choosy() };
+  fs.mkdirSync(spool, { recursive: true });
+  expect(await send(["c@d.test", "a@b.test", "e@f.test"], "x\n", undefined, server)).toEqual(DONE);
+  const [kept, ...others] = waiting(spool);
+  expect(others).toEqual([]);
+  const head = fs.readFileSync(path.join(spool, kept!), "utf8").split("\r\n\r\n")[0]!;
+  expect(head.match(/(?<=RCPT TO:)\S+/g)).toEqual(["<c@d.test>", "<e@f.test>"]);
+  expect(await send(["a@b.test"], "x\n", undefined, server)).toEqual(DONE);
+  expect(waiting(spool)).toEqual([kept]); // what was taken leaves nothing behind
+  const nowhere = { ...server, WAYPOST_SPOOL: path.join(spool, "nowhere") };
+  expect(await send(["c@d.test", "a@b.test"], "x\n", undefined, nowhere)).toEqual({
+    code: 75,
+    output: "",
+    errors: expect.stringMatching(
+      /^sendmail: the relay does not take it for now \(450 4\.2\.1 not now\), and it could not be kept in .*ENOENT.*\n<a@b\.test>: taken, do not send it there again\n$/,
+    ),
+  });
+});
+
+test.runIf(mayMount)("a spool that gets full while a message is sent has room for what is left of it", async () => {
+  const { home, link } = await stage();
+  const disk = path.join(home.folder, "disk");
+  fs.mkdirSync(disk);
+  const message = home.write("message", `Subject: large\n\n${"line\n".repeat(40_000)}`);
+  const steps = [
+    `mount -t tmpfs -o size=400k tmpfs "${disk}"`,
+    `"${process.execPath}" "${link}" a@b.test c@d.test < "${message}" &`,
+    `until [ -e "${home.folder}/content" ]; do sleep 0.02; done`,
+    `cat /dev/zero > "${disk}/ballast"`,
+    `wait $!; echo code $?`,
+    `rm "${disk}/ballast"; ls -A "${disk}"`,
+    `grep -ao "RCPT TO:.*@.*>" "${disk}"/*`,
+    `tail -qc 12 "${disk}"/*`,
+  ];
+  const server = { WAYPOST_SENDMAIL_SERVER: await choosy(2000, () => void home.write("content", "comes")) }; // the disk is filled in 2 s
+  const env = { PATH: process.env["PATH"], WAYPOST_CONFIG: home.configFile, WAYPOST_SPOOL: disk, ...server };
+  const { stdout, stderr } = await promisify(execFile)("unshare", ["--mount", "sh", "-c", steps.join("\n")], { env });
+  expect(stderr).toMatch(/No space left on device/); // of cat
+  expect(stderr).not.toMatch(/sendmail:/);
+  expect(stdout).toMatch(/^code 0\n[0-9a-z]{41}\nRCPT TO:<c@d\.test>\nline\r\nline\r\n$/);
 });
 
 test("nowhere to keep it is 75, for whoever called tries again or says so", async () => {
