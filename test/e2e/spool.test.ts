@@ -223,7 +223,7 @@ test("what is refused from the spool goes back to its sender; where that cannot 
     { when: { recipient: "@b.test" }, deliver: "hop" },
     { when: { recipient: "@relay.test" }, deliver: "hop" },
   ];
-  const { start, send, mail, spool, sink } = await stage({ routes });
+  const { start, send, mail, spool, sink, home } = await stage({ routes });
   await (await start()).stop();
   expect(await send(["a@b.test", "x@elsewhere.test"], "Subject: partly\n\nx\n")).toEqual(DONE);
   expect(await send(["-f", "", "y@elsewhere.test"], "Subject: of nobody\n\nx\n")).toEqual(DONE);
@@ -242,6 +242,12 @@ test("what is refused from the spool goes back to its sender; where that cannot 
   expect(fs.readFileSync(buried[0]!["file"] as string, "utf8")).toContain("Subject: of nobody");
   expect(waiting(spool)).toEqual([]);
   expect(sink.copies).toHaveLength(2);
+  const folder = path.join(spool, "dead");
+  const { output } = await runCommand(["status", "--json"], { cwd: home.folder });
+  const { dead } = JSON.parse(output) as { readonly dead: { readonly oldest: number } };
+  expect(dead).toEqual({ folder, files: 1, oldest: expect.any(Number) });
+  expect(Math.abs(Date.now() - dead.oldest)).toBeLessThan(PATIENCE_MS);
+  expect((await runCommand(["status"], { cwd: home.folder })).output).toContain(`Spool: 1 file in ${folder}`);
 });
 
 test("a spool that anybody may write to holds what anybody wrote: links, pipes, nonsense and lies are kept apart, and nothing waits behind them", async () => {

@@ -4,6 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SPOOL } from "../../core/base/limits.ts";
 import { spoolName } from "../../core/submission/spooled.ts";
+import { deadFiles } from "./dead-files.ts";
 import { Reservation, leaveInSpool } from "./leave.ts";
 import { UNFINISHED } from "./names.ts";
 import { SpoolFolder } from "./spool-folder.ts";
@@ -33,6 +34,22 @@ test("what nobody finished is removed when it is old, and not while somebody may
   for (const digit of ["a", "c"]) age(draft(digit));
   expect(await look()).toEqual([]);
   expect(fs.readdirSync(folder)).toEqual([path.basename(draft("b"))]);
+});
+
+test("what is dead is counted, up to a bound, with when the oldest came there; where there is none, or no folder, it is none", async () => {
+  const dead = path.join(folder, "dead");
+  expect(deadFiles(folder)).toEqual({ folder: dead, files: 0, oldest: undefined });
+  fs.mkdirSync(dead);
+  expect(deadFiles(folder)).toEqual({ folder: dead, files: 0, oldest: undefined });
+  await leaveInSpool(folder, [[new Uint8Array([1])]]);
+  const [left] = await look();
+  const before = Date.now();
+  await new SpoolFolder(folder, String).bury(left!);
+  const { files, oldest } = deadFiles(folder);
+  expect(files).toBe(1);
+  expect(Math.abs(oldest! - before)).toBeLessThan(10_000);
+  for (let n = 0; n < SPOOL.deadCounted + 5; n++) fs.symlinkSync("nowhere", path.join(dead, String(n)));
+  expect(deadFiles(folder).files).toBe(SPOOL.deadCounted);
 });
 
 test("a folder that somebody gave the name of an unfinished file keeps nobody's mail from being listed", async () => {
