@@ -80,7 +80,7 @@ export const KEY_TESTS: Readonly<Record<string, readonly [file: string, name: st
   "retry.schedule": [REPORTS, "a next hop that is away until the message expires"],
   "retry.expire": [REPORTS, "a next hop that is away until the message expires"],
   "retry.delay_notice": [REPORTS, "delay_notice"],
-  "sendmail.spool": [SENDMAIL, "users leave mail without seeing each other's"],
+  "sendmail.spool": ["test/e2e/spool.test.ts", "users leave mail without seeing each other's"],
   soft_bounce: [REPORTS, "soft_bounce"],
   postmaster: [REPORTS, "mail for <postmaster> goes to the address that the configuration has for it"],
   "limits.sessions_per_listener": [SESSIONS, "a limit of a listener is neither more nor less"],

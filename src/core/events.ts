@@ -322,7 +322,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   "spool.failed": {
     level: "error",
     description:
-      "A file of the spool cannot be taken: it is tried again, or kept in the spool's folder `dead`, where it is none that sendmail wrote.",
+      "A file of the spool cannot be taken: it is tried again, or kept in the spool's folder `dead`, where it is none that sendmail wrote, or too old.",
     fields: {
       file: "Its name, or where it is kept; absent where it is the spool that cannot be read.",
       text: "What is wrong, or what the system said.",

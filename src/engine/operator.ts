@@ -50,6 +50,8 @@ export interface StatusReport {
   readonly traffic?: TrafficReport;
   /** Clients that are connected now. */
   readonly sessions?: number;
+  /** Files in the spool's folder `dead`, and when the oldest came there; of 1000 there may be more. */
+  readonly dead?: { readonly folder: string; readonly files: number; readonly oldest: Instant | undefined };
 }
 
 export interface PauseReport {

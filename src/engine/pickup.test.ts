@@ -1,5 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { type Duration, type Instant, day, hour, minute, second } from "../core/base/time.ts";
 import { SPOOL } from "../core/base/limits.ts";
 import { concatBytes, utf8 } from "../core/base/bytes.ts";
 import { NO_SPACE } from "../core/inbound/trouble.ts";
@@ -10,7 +11,7 @@ import type { OpenedFile, Spool } from "../ports/spool.ts";
 import { StorageError } from "../ports/content.ts";
 import { KNOWN, type Arrival, type Settlement } from "../ports/store.ts";
 import { TestEngine } from "../../test/support/engine.ts";
-import { FakeClock } from "../../test/support/fake-clock.ts";
+import { FakeClock, START } from "../../test/support/fake-clock.ts";
 import { testListener } from "../../test/support/listener.ts";
 import { Pickup } from "./pickup.ts";
 
@@ -21,6 +22,7 @@ class MemorySpool implements Spool {
   /** What removing fails with: the relay is killed before it. */
   failure: Error | undefined;
   unreadable: string | undefined;
+  leftAllAt: Instant = START;
   /** What the owner does to a file while it is read: what stands behind its first piece then. */
   change: ((octets: Uint8Array) => Uint8Array) | undefined;
 
@@ -39,6 +41,10 @@ class MemorySpool implements Spool {
     };
     const file = { uid: 7, user: "app", octets: octets.length, read, close: () => Promise.resolve() };
     return Promise.resolve({ kind: "file", file });
+  }
+
+  leftAt(name: string): Promise<Instant | undefined> {
+    return Promise.resolve(this.files.has(name) ? this.leftAllAt : undefined);
   }
 
   async remove(name: string): Promise<void> {
@@ -110,6 +116,7 @@ class World {
         messagesPerConnectionMax: 1,
         hasCredentials: false,
       }),
+      expire: () => 5 * day,
       identityOf: () => this.identity,
     });
   }
@@ -124,11 +131,28 @@ class World {
     this.spool.files.set(name, concatBytes(spoolFile(transaction, content)));
   }
 
-  /** One look, to its end. */
+  /** One look, to its end; the next one is another process's. */
   async look(): Promise<void> {
+    await this.lookAgain();
+    this.#pickup = this.#next();
+  }
+
+  /** One of many. */
+  async lookAgain(): Promise<void> {
     const round = this.#pickup.look().then(() => true);
     while (!(await Promise.race([round, turn(false)]))) this.clock.runSoon();
-    this.#pickup = this.#next();
+  }
+
+  /** Looks for so long; answers when the file failed, in seconds from now on. */
+  async lookFor(span: Duration, every: Duration): Promise<number[]> {
+    const failures: number[] = [];
+    for (let passed = 0; passed < span; passed += every) {
+      const before = this.events("spool.failed").length;
+      await this.lookAgain();
+      if (this.events("spool.failed").length > before) failures.push(passed / second);
+      this.clock.advance(every);
+    }
+    return failures;
   }
 
   events(name: string): unknown[] {
@@ -178,13 +202,52 @@ test("what cannot be taken now stays where it is, and nothing of it is kept", as
   expect([world.engine.queue.arrivals.length, world.spool.files.size]).toEqual([1, 0]);
 });
 
+const TOO_MANY = "abcdef".split("").map((each) => `${each}@example.net`);
+
+test("a file that cannot be taken again and again is tried later and later, and in the end kept for an operator", async () => {
+  const world = new World();
+  world.put("many", TOO_MANY);
+  expect(await world.lookFor(1000 * second, 5 * second)).toEqual([0, 30, 90, 210, 450, 930]);
+  const more = await world.lookFor(5 * day, minute);
+  expect(more.length).toBeLessThan((5 * day) / SPOOL.retryMax + 1);
+  expect([[...world.spool.files.keys()], world.spool.dead]).toEqual([[], ["many"]]);
+  const failed = world.events("spool.failed");
+  expect(failed[0]).toMatchObject({ file: "many", text: expect.stringMatching(/^452 4\.5\.3 /) });
+  expect(failed.at(-1)).toMatchObject({
+    file: "dead/many",
+    text: expect.stringMatching(/^given up, .*`retry\.expire`.*: 452 4\.5\.3 /),
+  });
+  expect(world.engine.queue.arrivals).toEqual([]);
+});
+
+test("one that nobody may read is given up too; one that was old at the start has its hour", async () => {
+  const world = new World();
+  world.put("old", ["b@example.net"]);
+  world.spool.unreadable = "EACCES";
+  world.spool.leftAllAt = START - 30 * day;
+  await world.lookFor(SPOOL.failingMin, minute);
+  expect(world.spool.dead).toEqual([]);
+  await world.lookFor(2 * SPOOL.retryMax, minute);
+  expect(world.spool.dead).toEqual(["old"]);
+});
+
+test("while the relay takes no mail, or its disk is full, no file gets too old", async () => {
+  const world = new World();
+  world.put("one", ["b@example.net"]);
+  world.engine.queue.failure = new StorageError("full", "no room");
+  await world.lookFor(10 * day, hour);
+  world.engine.obstacle = NO_SPACE;
+  await world.lookFor(10 * day, hour);
+  expect(world.spool.dead).toEqual([]);
+  [world.engine.obstacle, world.engine.queue.failure] = [undefined, undefined];
+  await world.lookAgain();
+  expect([world.engine.queue.arrivals.length, world.spool.files.size]).toEqual([1, 0]);
+});
+
 test("what is refused for good is told, or kept for an operator and said; never silent", async () => {
   const world = new World();
   world.put("large", ["b@example.net"], utf8(`Subject: x\r\n\r\n${"y".repeat(900)}\r\n${"y".repeat(900)}\r\n`));
-  world.put(
-    "many",
-    ["a", "b", "c", "d", "e", "f"].map((each) => `${each}@example.net`),
-  );
+  world.put("many", TOO_MANY);
   await world.look();
   expect(world.spool.dead).toEqual(["large"]); // its sender was not judged: it is not told
   expect(world.events("spool.refused")).toMatchObject([

@@ -1,13 +1,17 @@
 import { EMPTY, concatBytes } from "../core/base/bytes.ts";
 import { unreachable } from "../core/base/invariant.ts";
 import { INBOUND, KiB, SPOOL } from "../core/base/limits.ts";
+import type { Duration } from "../core/base/time.ts";
+import { isForAllMail } from "../core/inbound/trouble.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { Identity } from "../core/policy/identity.ts";
 import { type SpoolHead, readHead } from "../core/submission/spooled.ts";
+import { StorageError } from "../ports/content.ts";
 import type { QueuePort } from "../ports/queue.ts";
 import type { Spool, SpooledFile } from "../ports/spool.ts";
 import { type ListenerRules, Reception, type ReceptionParts } from "./reception.ts";
 import { type Refused, SpoolReporter, type SpoolReporterParts } from "./spool-reporter.ts";
+import { SpoolRetries } from "./spool-retries.ts";
 import { SpoolSession } from "./spool-session.ts";
 
 export interface PickupParts extends SpoolReporterParts {
@@ -15,6 +19,8 @@ export interface PickupParts extends SpoolReporterParts {
   readonly queue: Pick<QueuePort, "settleWithReports">;
   readonly reception: ReceptionParts;
   rules(): ListenerRules;
+  /** The life of a message. */
+  expire(): Duration;
   /** Who a user of this machine is to the relay. */
   identityOf(user: string, uid: number): Identity;
 }
@@ -26,8 +32,8 @@ const PERMANENT = "5";
 /** What became of a file that was offered to reception. */
 type Taken =
   | { readonly kind: "taken"; readonly refused: readonly Refused[]; readonly isSenderRefused: boolean }
-  /** Not now; nothing of it was kept. */
-  | { readonly kind: "later" };
+  /** Not now, and what was said; nothing of it was kept. */
+  | { readonly kind: "later"; readonly reply: string };
 
 /**
  * Takes in what users of this machine left in the spool while the relay was not there. A file is removed only after its
@@ -37,8 +43,7 @@ type Taken =
 export class Pickup {
   readonly #parts: PickupParts;
   readonly #reporter: SpoolReporter;
-  /** Files that could not be taken for now, and when they are tried again. */
-  #later = new Map<string, number>();
+  readonly #retries = new SpoolRetries();
   #isStale = true; // names in the store may be of files that are gone
   #timer: Timer | undefined;
   #round: Promise<void> = Promise.resolve();
@@ -67,15 +72,16 @@ export class Pickup {
     try {
       await this.#takeAll(await this.#parts.spool.list());
     } catch (error) {
-      this.#failed("", error); // the disk, or somebody removed the folder: later it may be well again
+      // The disk, or somebody removed the folder: later it may be well again.
+      this.#parts.recorder.record({ event: "spool.failed", file: undefined, text: textOf(error) });
     }
   }
 
   async #takeAll(names: readonly string[]): Promise<void> {
     if (this.#isStale) await this.#forgetOthers(names);
-    this.#later = new Map([...this.#later].filter(([name]) => names.includes(name)));
-    const now = this.#parts.reception.clock.monotonic();
-    const due = names.filter((name) => (this.#later.get(name) ?? 0) <= now).slice(0, SPOOL.perLook);
+    this.#retries.keepOnly(names);
+    const now = this.#now();
+    const due = names.filter((name) => this.#retries.isDue(name, now)).slice(0, SPOOL.perLook);
     for (let at = 0; at < due.length; at += SPOOL.together) {
       if (this.#isStopped || this.#parts.reception.obstacle() !== undefined) return;
       await Promise.all(due.slice(at, at + SPOOL.together).map((name) => this.#takeOne(name)));
@@ -96,8 +102,10 @@ export class Pickup {
         this.#isStale = true;
       }
     } catch (error) {
-      this.#putOff(name);
-      this.#failed(name, error);
+      const text = textOf(error);
+      if (!(error instanceof StorageError)) return this.#putOff(name, text);
+      this.#retries.delayed(name, this.#now());
+      this.#parts.recorder.record({ event: "spool.failed", file: name, text });
     }
   }
 
@@ -108,8 +116,7 @@ export class Pickup {
       case "gone":
         return false;
       case "unreadable":
-        this.#putOff(name);
-        this.#failed(name, opened.why);
+        await this.#putOff(name, opened.why);
         return false;
       case "strange":
         return this.#bury(name, opened.why);
@@ -133,7 +140,8 @@ export class Pickup {
     const start = new Start(rest, file, head.octets);
     const taken = await this.#offer(name, head, identity, start);
     if (taken.kind === "later") {
-      this.#putOff(name);
+      if (isForAllMail(taken.reply)) this.#retries.delayed(name, this.#now());
+      else await this.#putOff(name, taken.reply);
       return false;
     }
     if (taken.refused.length === 0) return true;
@@ -164,14 +172,37 @@ export class Pickup {
     return false;
   }
 
-  #putOff(name: string): void {
-    this.#later.set(name, this.#parts.reception.clock.monotonic() + SPOOL.retry);
+  /**
+   * It is this file that cannot be taken now. Where it is older than mail gets, and that has gone on for a while, it is kept
+   * for an operator. Throws nothing: there is another try.
+   */
+  async #putOff(name: string, why: string): Promise<void> {
+    const failingFor = this.#retries.failed(name, this.#now());
+    let [file, text] = [name, why];
+    try {
+      if (failingFor >= SPOOL.failingMin && (await this.#isTooOld(name))) {
+        file = await this.#parts.spool.bury(name);
+        text = `given up, it is older than mail gets (\`retry.expire\`): ${why}`;
+        this.#isStale = true;
+      }
+    } catch (error) {
+      text = `${why}; and it cannot be moved: ${textOf(error)}`;
+    }
+    this.#parts.recorder.record({ event: "spool.failed", file, text });
   }
 
-  #failed(file: string, error: unknown): void {
-    const text = error instanceof Error ? error.message : String(error);
-    this.#parts.recorder.record({ event: "spool.failed", file: file === "" ? undefined : file, text });
+  async #isTooOld(name: string): Promise<boolean> {
+    const leftAt = await this.#parts.spool.leftAt(name);
+    return leftAt !== undefined && this.#parts.reception.clock.now() - leftAt > this.#parts.expire();
   }
+
+  #now(): number {
+    return this.#parts.reception.clock.monotonic();
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 interface ReadStart {
@@ -236,7 +267,7 @@ async function offer(session: SpoolSession, hostname: string, head: SpoolHead, s
   const all = (reply: string, isSenderRefused = false): Taken =>
     reply.startsWith(PERMANENT)
       ? { kind: "taken", isSenderRefused, refused: head.recipients.map((recipient) => ({ recipient, reply })) }
-      : { kind: "later" };
+      : { kind: "later", reply };
   await session.begin();
   await session.ask(`EHLO ${hostname}\r\n`);
   const toMail = await session.ask(mail);
@@ -244,7 +275,7 @@ async function offer(session: SpoolSession, hostname: string, head: SpoolHead, s
   const refused: Refused[] = [];
   for (const [at, rcpt] of rcpts.entries()) {
     const reply = await session.ask(rcpt);
-    if (reply.startsWith(TRANSIENT)) return { kind: "later" };
+    if (reply.startsWith(TRANSIENT)) return { kind: "later", reply };
     if (reply.startsWith(PERMANENT)) refused.push({ recipient: head.recipients[at]!, reply });
   }
   if (refused.length === rcpts.length) return { kind: "taken", isSenderRefused: false, refused };

@@ -54,7 +54,8 @@ async function readSteps(
     const line = await frames.line();
     if (line === undefined) return { broken: `it ends behind message ${messages}, without its last line` };
     const next: ReturnType<typeof readNext> = readNext(line);
-    if (isWrong(next)) return { broken: `behind message ${messages}: ${next.wrong}` };
+    if (isWrong(next))
+      return { broken: `message ${messages + 1} of the file, at octet ${start}: ${next.wrong}. Export the queue anew` };
     if ("sha256" in next) {
       if (next.sha256 !== sum.digest("hex") || next.messages !== messages || next.deliveries !== deliveries)
         return { broken: "its check sum is wrong: it was changed or damaged" };

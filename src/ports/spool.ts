@@ -1,11 +1,15 @@
+import type { Instant } from "../core/base/time.ts";
+
 /** Where users of this machine leave mail while the relay is not there. What they put there is theirs to choose. */
 export interface Spool {
   /** Names of whole files, oldest first. */
   list(): Promise<string[]>;
   open(name: string): Promise<OpenedFile>;
+  /** When it was left there, by the wall clock, as the system knows it; undefined where it is gone. */
+  leftAt(name: string): Promise<Instant | undefined>;
   /** It was taken. */
   remove(name: string): Promise<void>;
-  /** Nobody could be told of its refusal: it is kept for an operator. Answers where. */
+  /** It cannot be taken, and nobody could be told of that: it is kept for an operator. Answers where. */
   bury(name: string): Promise<string>;
   /** What was removed stays so. */
   sync(): Promise<void>;

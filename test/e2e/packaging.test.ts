@@ -5,6 +5,10 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { VARIABLES, type Variable, namesOf } from "../../src/adapters/config-file/variables.ts";
+import { leaveInSpool } from "../../src/adapters/spool/leave.ts";
+import { utf8 } from "../../src/core/base/bytes.ts";
+import type { Transaction } from "../../src/core/outbound/commands.ts";
+import { spoolFile } from "../../src/core/submission/spooled.ts";
 import { selfSigned } from "../support/certificates.ts";
 import { DOCKERFILE, type Installed, installed, stagesOf } from "../support/image.ts";
 import { RelayHome, RelayProcess, TREE, runCommand } from "../support/relay.ts";
@@ -142,6 +146,18 @@ test.each(["docs/operating/container.md", "docs/operating/systemd.md", "README.m
   },
 );
 
+/** Setuid or setgid in the mode of a call that makes something or changes its mode. */
+const SETS_ID = /^\d+ +(?:f?chmod|fchmodat2?|mkdir|mkdirat|open|openat|creat|mknod|mknodat)\(.*, 0[2-7]\d{3}[,)]/;
+const SPOOLED: Transaction = {
+  reversePath: "u@relay.test",
+  recipients: [{ forwardPath: "r@there.test", notify: undefined }],
+  octets: 17,
+  isEightBit: false,
+  needsSmtpUtf8: false,
+  ret: undefined,
+  envelopeId: undefined,
+};
+
 describe("systemd", () => {
   const unit = read("systemd/waypost.service");
   const settings = (name: string): string[] =>
@@ -197,7 +213,16 @@ describe("systemd", () => {
       access: { networks: ["127.0.0.0/8"] },
       smarthosts: { hop: { url: `smtp://localhost:${host.port}` } },
       routes: [{ deliver: "hop" }],
+      sendmail: { spool: "./spool" },
     });
+    // As the page has it made: the unit forbids the relay to.
+    const made = /^sudo (install) -d -o waypost -g waypost (-m \d+) /m.exec(
+      fs.readFileSync(path.join(TREE, "docs/operating/systemd.md"), "utf8"),
+    )!;
+    const spool = path.join(home.folder, "spool");
+    execFileSync(made[1]!, ["-d", ...made[2]!.split(" "), spool]);
+    expect(fs.statSync(spool).mode & 0o7777).toBe(0o3733);
+    await leaveInSpool(spool, [spoolFile(SPOOLED, utf8("Subject: x\r\n\r\nx\r\n")), [utf8("nonsense")]]);
     const trace = path.join(home.folder, "trace");
     // -D: the relay is our child, and strace beside it, so that signals reach the relay.
     const under = ["strace", "-D", "-f", "-e", "signal=none", "-o", trace];
@@ -210,7 +235,8 @@ describe("systemd", () => {
         await session.send({ id: "", from: "s@here.test", recipients: ["r@there.test"], content, hash: "" });
       }
       await session.quit();
-      await expect.poll(() => host.messages.length).toBe(2);
+      await expect.poll(() => host.messages.length).toBe(3);
+      await expect.poll(() => fs.readdirSync(path.join(spool, "dead"))).toHaveLength(1);
       expect(await relay.stop()).toEqual({ code: 0, signal: null });
       const ended = new RegExp(`^${relay.pid} +\\+\\+\\+ exited with 0`, "m"); // blanks make up for a short number
       await expect.poll(() => ended.test(fs.readFileSync(trace, "utf8"))).toBe(true);
@@ -221,6 +247,7 @@ describe("systemd", () => {
       if (process.getuid?.() === 0) used.delete("fchown"); // SQLite calls it as root only, which the unit's user is not
       const surplus = [...used].filter((call) => !allowed.has(call));
       expect(surplus).toEqual([]);
+      expect(lines.filter((line) => SETS_ID.test(line))).toEqual([]); // RestrictSUIDSGID
       expect(settings("SystemCallErrorNumber")).toEqual(["EPERM"]);
     } finally {
       relay.kill("SIGKILL");
@@ -234,5 +261,7 @@ describe("systemd", () => {
     expect(settings("MemoryDenyWriteExecute")).toEqual([]);
     expect(settings("NoNewPrivileges")).toEqual(["yes"]);
     expect(settings("ProtectSystem")).toEqual(["strict"]);
+    expect(settings("RestrictSUIDSGID")).toEqual(["yes"]);
+    expect(settings("ReadWritePaths")).toEqual(["-/var/spool/waypost"]);
   });
 });

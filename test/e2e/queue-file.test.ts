@@ -348,8 +348,10 @@ test("of a file that is not whole nothing is taken, and its place is said", asyn
       await refused(whole.toString("latin1").replace('"version":1', '"version":9'), "use a newer Waypost");
       await refused(
         whole.toString("latin1").replace(/"recipient":"/, '"recipient":"a\\r\\nRCPT TO:<'),
-        "deliveries.0.recipient",
+        "message 1 of the file, at octet",
       );
+      const named = whole.toString("latin1").replace(/("recipient":"[^@"]+)@[^"]+/, "$1");
+      await refused(named, "is no address: no @ in the address. Export the queue anew");
       // With a check sum that is right: nothing is sent on that no client could have brought.
       const forged = next.write("forged", "");
       for (const [octets, why] of [

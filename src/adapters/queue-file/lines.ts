@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { QUEUE } from "../../core/base/limits.ts";
 import { isMessageId } from "../../core/mail/message-id.ts";
+import { parseForwardPath, parseMailbox, pathKey, pathText } from "../../core/mail/path.ts";
 import type { ExportEnd, ExportHead, ExportedMessage } from "../../core/queue/exported.ts";
 import { PRIORITIES } from "../../core/queue/priority.ts";
 import { REASONS } from "../../core/queue/reason.ts";
@@ -9,6 +10,7 @@ import { parseLane } from "../../core/routing/lane.ts";
 // The file of `waypost queue export`: a line of JSON for the file, one for each message with its content behind it, octet
 // for octet and a line feed, and one for the end, by which a file that was cut or changed is told from a whole one.
 
+const ADDRESS_SHOWN = 100;
 const EXPORT_VERSION = 1;
 const FORMAT = "queue export";
 
@@ -18,6 +20,15 @@ const text = z
   .string()
   .max(4096)
   .regex(/^[^\u0000-\u001f\u007f]*$/u);
+/** A recipient as reception keeps it: an address, or `postmaster` of the relay. */
+const recipient = text.transform((address, context) => {
+  const found = parseForwardPath(`<${address}>`);
+  if (found.kind === "path" && found.rest === "") return pathText(found.path);
+  const why = found.kind === "malformed" ? found.why : "something stands behind it";
+  context.addIssue({ code: "custom", message: `${shown(address)} is no address: ${why}` });
+  return z.NEVER;
+});
+const sender = text.refine((address) => address === "" || parseMailbox(address).kind === "mailbox");
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const id = z.string().refine(isMessageId);
 
@@ -39,7 +50,7 @@ const lastWord = z.object({
   at: z.number(),
 });
 const envelope = z.object({
-  from: text,
+  from: sender,
   identity: text,
   client: text,
   prefix: z.string().regex(/^(?:[^\r\n]*\r\n)*$/), // the last line is empty where the content has no header
@@ -65,7 +76,7 @@ const envelope = z.object({
 });
 
 const delivery = z.strictObject({
-  recipient: text.min(1),
+  recipient,
   options: z.union([z.literal(""), jsonOf(options)]),
   lane: text.refine((lane) => parseLane(lane) !== undefined),
   attempts: count,
@@ -81,8 +92,28 @@ const message = z.strictObject({
   receivedAt: count,
   octets: count,
   envelope: jsonOf(envelope),
-  deliveries: z.array(delivery).min(1).max(QUEUE.deliveriesPerMessageMax),
+  deliveries: z.array(delivery).min(1).max(QUEUE.deliveriesPerMessageMax).superRefine(eachOnce),
 });
+
+/** Of two spellings of one address reception keeps the first: whoever is there twice would get it twice. */
+function eachOnce(deliveries: readonly { readonly recipient: string }[], context: z.RefinementCtx): void {
+  const found = new Map<string, number>();
+  for (const [at, { recipient: address }] of deliveries.entries()) {
+    const path = parseForwardPath(`<${address}>`);
+    const key = path.kind === "path" ? pathKey(path.path) : address;
+    const first = found.get(key);
+    if (first !== undefined) {
+      const message = `${shown(address)} is the same as deliveries.${first}.recipient, and would get it twice`;
+      context.addIssue({ code: "custom", path: [at, "recipient"], message });
+      return;
+    }
+    found.set(key, at);
+  }
+}
+
+function shown(address: string): string {
+  return JSON.stringify(address.slice(0, ADDRESS_SHOWN));
+}
 
 const head = z.object({
   waypost: z.literal(FORMAT),
@@ -125,9 +156,15 @@ export function readNext(line: string): ExportedMessage | ExportEnd | WrongLine 
 }
 
 function wrongAt(error: z.ZodError, what: string): string {
-  const place = error.issues[0]?.path.join(".") ?? "";
-  return place === "" ? `this is no ${what}` : `this is no ${what}: ${place} is not what it should be`;
+  const { path = [], code, message } = error.issues[0] ?? {};
+  const place = path.join(".");
+  if (place === "") return `this is no ${what}`;
+  const why = code === "custom" && message !== CUSTOM ? `: ${message}` : " is not what it should be";
+  return `this is no ${what}: ${place}${why}`;
 }
+
+/** What Zod says where nobody said why. */
+const CUSTOM = "Invalid input";
 
 function parsed(line: string): unknown {
   try {

@@ -9,26 +9,68 @@ const CHANCE_OCTETS = 16;
 /** For the owner and the folder's group, which is the relay's. */
 const MODE = 0o440;
 
+/** Octets in parts, as they follow each other. */
+export type FileParts = readonly Uint8Array[];
+
 /**
  * Leaves files in the spool, on stable storage. Throws the system's error, and then nothing is left: the disk gets full before the
  * first of them has its name. A folder that its user may not read cannot be synced by that user: there the sync of a file
  * after it got its name is what puts the name on stable storage, as ext4, XFS, Btrfs and F2FS do.
  */
-export async function leaveInSpool(folder: string, files: readonly (readonly Uint8Array[])[]): Promise<void> {
-  const drafts: Draft[] = [];
-  try {
-    for (const parts of files) {
-      const draft = await Draft.create(folder);
-      drafts.push(draft);
-      await draft.write(parts);
+export async function leaveInSpool(folder: string, files: readonly FileParts[]): Promise<void> {
+  await (await Reservation.make(folder, files)).keep(files);
+}
+
+/** Room in the spool for files that may have to be kept. To be kept or dropped. */
+export class Reservation {
+  readonly #folder: string;
+  readonly #drafts: Draft[] = [];
+
+  /** Throws the system's error, and then nothing is left. */
+  static async make(folder: string, files: readonly FileParts[]): Promise<Reservation> {
+    const made = new Reservation(folder);
+    try {
+      for (const parts of files) {
+        const draft = await Draft.create(folder);
+        made.#drafts.push(draft);
+        await draft.write(parts);
+      }
+      return made;
+    } catch (error) {
+      await made.drop();
+      throw error;
     }
-    for (const draft of drafts) await draft.finish();
-    await syncIfReadable(folder);
-  } catch (error) {
-    for (const draft of drafts) await draft.remove();
-    throw error;
-  } finally {
-    for (const draft of drafts) await draft.close();
+  }
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Keeps what it was made for, or less of it: each file in the room of its own, where it is not longer; not those that are undefined. */
+  async keep(files: readonly (FileParts | undefined)[]): Promise<void> {
+    try {
+      const kept: Draft[] = [];
+      for (const [at, draft] of this.#drafts.entries()) {
+        const parts = files[at];
+        if (parts === undefined) await draft.remove();
+        else {
+          await draft.write(parts);
+          await draft.sync();
+          kept.push(draft);
+        }
+      }
+      for (const draft of kept) await draft.finish();
+      await syncIfReadable(this.#folder);
+      for (const draft of this.#drafts.splice(0)) await draft.close();
+    } catch (error) {
+      await this.drop();
+      throw error;
+    }
+  }
+
+  /** Nothing of it is kept. After `keep` there is nothing to drop. */
+  async drop(): Promise<void> {
+    for (const draft of this.#drafts.splice(0)) await draft.drop();
   }
 }
 
@@ -36,6 +78,7 @@ class Draft {
   readonly #file: string;
   readonly #handle: FileHandle;
   #isFinished = false;
+  #written: FileParts | undefined;
 
   static async create(folder: string): Promise<Draft> {
     const file = path.join(folder, spoolName(Date.now(), randomBytes(CHANCE_OCTETS).toString("hex")));
@@ -43,8 +86,7 @@ class Draft {
     try {
       await draft.giveGroup((await stat(folder)).gid);
     } catch (error) {
-      await draft.remove();
-      await draft.close();
+      await draft.drop();
       throw error;
     }
     return draft;
@@ -66,9 +108,21 @@ class Draft {
     }
   }
 
-  async write(parts: readonly Uint8Array[]): Promise<void> {
-    for (const octets of parts)
-      for (let at = 0; at < octets.length;) at += (await this.#handle.write(octets, at)).bytesWritten;
+  /** Over what it has: what is not longer needs no more room. */
+  async write(parts: FileParts): Promise<void> {
+    if (parts === this.#written) return;
+    let octets = 0;
+    for (const part of parts)
+      for (let at = 0; at < part.length;) {
+        const { bytesWritten } = await this.#handle.write(part, at, part.length - at, octets);
+        at += bytesWritten;
+        octets += bytesWritten;
+      }
+    await this.#handle.truncate(octets);
+    this.#written = parts;
+  }
+
+  async sync(): Promise<void> {
     await this.#handle.chmod(MODE); // whatever the umask is
     await this.#handle.sync();
   }
@@ -77,6 +131,11 @@ class Draft {
     await rename(`${this.#file}${UNFINISHED}`, this.#file);
     this.#isFinished = true;
     await this.#handle.sync();
+  }
+
+  async drop(): Promise<void> {
+    await this.remove();
+    await this.close();
   }
 
   async remove(): Promise<void> {

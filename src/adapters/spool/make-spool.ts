@@ -21,7 +21,10 @@ interface Owner {
  * is closed to others, for its owner. Answers what is wrong with one that is there.
  */
 export function makeSpool(folder: string, owner: Owner | undefined, isForEverybody: boolean): string | undefined {
-  if (fs.lstatSync(folder, { throwIfNoEntry: false }) === undefined) create(folder, owner, isForEverybody);
+  if (fs.lstatSync(folder, { throwIfNoEntry: false }) === undefined) {
+    const why = create(folder, owner, isForEverybody);
+    if (why !== undefined) return why;
+  }
   const facts = fs.lstatSync(folder);
   const uid = owner?.uid ?? process.geteuid?.() ?? facts.uid;
   if (!facts.isDirectory()) return "it is no folder";
@@ -36,14 +39,23 @@ export function makeSpool(folder: string, owner: Owner | undefined, isForEverybo
   return undefined;
 }
 
-/** Open to others last: nobody has put anything there before. */
-function create(folder: string, owner: Owner | undefined, isForEverybody: boolean): void {
+/** Open to others last: nobody has put anything there before. One that is half made is not left to look like a whole one. */
+function create(folder: string, owner: Owner | undefined, isForEverybody: boolean): string | undefined {
   fs.mkdirSync(folder, { mode: 0o700 });
-  makeDead(path.join(folder, DEAD), owner);
-  if (owner !== undefined) fs.chownSync(folder, owner.uid, owner.gid);
-  if (isForEverybody) fs.chmodSync(folder, EVERYBODY_PUTS);
-  syncFolderNow(folder);
-  syncFolderNow(path.dirname(folder));
+  try {
+    makeDead(path.join(folder, DEAD), owner);
+    if (owner !== undefined) fs.chownSync(folder, owner.uid, owner.gid);
+    if (isForEverybody) fs.chmodSync(folder, EVERYBODY_PUTS);
+    syncFolderNow(folder);
+    syncFolderNow(path.dirname(folder));
+    return undefined;
+  } catch (error) {
+    fs.rmSync(folder, { recursive: true, force: true });
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (code !== "EPERM" || syscall !== "chmod") throw error;
+    const { uid, gid } = owner ?? { uid: process.geteuid?.(), gid: process.getegid?.() };
+    return `the relay may not give it mode 3733 (RestrictSUIDSGID of a systemd unit forbids that): have root make it once, with install -d -o ${uid} -g ${gid} -m 3733 ${folder}`;
+  }
 }
 
 function makeDead(dead: string, owner: Owner | undefined): void {

@@ -4,7 +4,8 @@ import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SPOOL } from "../../core/base/limits.ts";
 import { spoolName } from "../../core/submission/spooled.ts";
-import { leaveInSpool } from "./leave.ts";
+import { deadFiles } from "./dead-files.ts";
+import { Reservation, leaveInSpool } from "./leave.ts";
 import { UNFINISHED } from "./names.ts";
 import { SpoolFolder } from "./spool-folder.ts";
 
@@ -35,6 +36,22 @@ test("what nobody finished is removed when it is old, and not while somebody may
   expect(fs.readdirSync(folder)).toEqual([path.basename(draft("b"))]);
 });
 
+test("what is dead is counted, up to a bound, with when the oldest came there; where there is none, or no folder, it is none", async () => {
+  const dead = path.join(folder, "dead");
+  expect(deadFiles(folder)).toEqual({ folder: dead, files: 0, oldest: undefined });
+  fs.mkdirSync(dead);
+  expect(deadFiles(folder)).toEqual({ folder: dead, files: 0, oldest: undefined });
+  await leaveInSpool(folder, [[new Uint8Array([1])]]);
+  const [left] = await look();
+  const before = Date.now();
+  await new SpoolFolder(folder, String).bury(left!);
+  const { files, oldest } = deadFiles(folder);
+  expect(files).toBe(1);
+  expect(Math.abs(oldest! - before)).toBeLessThan(10_000);
+  for (let n = 0; n < SPOOL.deadCounted + 5; n++) fs.symlinkSync("nowhere", path.join(dead, String(n)));
+  expect(deadFiles(folder).files).toBe(SPOOL.deadCounted);
+});
+
 test("a folder that somebody gave the name of an unfinished file keeps nobody's mail from being listed", async () => {
   fs.mkdirSync(draft("a"));
   age(draft("a"));
@@ -48,6 +65,24 @@ test("a file of another program that ends like an unfinished one is nobody's to 
   age(other);
   expect(await look()).toEqual([]);
   expect(fs.existsSync(other)).toBe(true);
+});
+
+test("room that was reserved is used where not all is kept: the same file, cut; the others and what is dropped leave nothing", async () => {
+  const files = ["first, long", "second", "third"].map((text) => [Buffer.from("head "), Buffer.from(text)]);
+  const made = await Reservation.make(folder, files);
+  expect(await look()).toEqual([]); // it is no mail yet
+  const inodes = new Set(fs.readdirSync(folder).map((each) => fs.statSync(path.join(folder, each)).ino));
+  expect(inodes.size).toBe(3);
+  await made.keep([[Buffer.from("first")], undefined, files[2]]);
+  const kept = await look();
+  expect(fs.readdirSync(folder).toSorted()).toEqual(kept);
+  const texts = kept.map((each) => fs.readFileSync(path.join(folder, each), "utf8"));
+  expect(texts.toSorted()).toEqual(["first", "head third"]);
+  for (const each of kept) expect(inodes).toContain(fs.statSync(path.join(folder, each)).ino);
+  await made.drop();
+  expect(await look()).toEqual(kept);
+  await (await Reservation.make(folder, files)).drop();
+  expect(fs.readdirSync(folder).toSorted()).toEqual(kept);
 });
 
 test.runIf(process.getuid?.() === 0)(

@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, rename, rm, unlink } from "node:fs/promises";
 import path from "node:path";
 import { SPOOL } from "../../core/base/limits.ts";
+import type { Instant } from "../../core/base/time.ts";
 import { isSpoolName } from "../../core/submission/spooled.ts";
 import type { OpenedFile, Spool, SpooledFile } from "../../ports/spool.ts";
 import { syncFolder } from "../durable.ts";
@@ -40,6 +41,12 @@ export class SpoolFolder implements Spool {
       return { kind: "file", file: new OpenFile(handle, facts.uid, this.#userOf(facts.uid), facts.size) };
     await handle.close();
     return { kind: "strange", why };
+  }
+
+  /** The time of its last change, its name's included: its user cannot set that. */
+  async leftAt(name: string): Promise<Instant | undefined> {
+    const facts = await lstat(this.#path(name)).catch(() => undefined); // gone, or it cannot be told
+    return facts?.ctimeMs;
   }
 
   async remove(name: string): Promise<void> {

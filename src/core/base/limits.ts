@@ -342,10 +342,15 @@ export const SPOOL = {
   /** Files that one look takes, and how many of them at a time, so that they share group commits. */
   perLook: 500,
   together: 16,
-  /** A file that could not be taken for now is tried again after this. */
+  /** A file that could not be taken for now is tried again after this; where it is the file's own trouble, later and later. */
   retry: 30 * second,
+  retryMax: 10 * minute,
+  /** A file older than `retry.expire` is given up when it failed for this long: not the first time after a long night. */
+  failingMin: 1 * hour,
   /** What nobody finished within this has no sender that waits: it was never said to be kept. */
   unfinishedMax: 1 * day,
+  /** Files in `dead` that `waypost status` looks at: some milliseconds of the control thread. */
+  deadCounted: 1000,
 } as const;
 
 /** Files that the configuration is read from: a wrong path may name anything, also /dev/zero. */

@@ -1,4 +1,4 @@
-import { type Reply, tempfail } from "../smtp/reply.ts";
+import { type Reply, renderReply, tempfail } from "../smtp/reply.ts";
 
 // What a session hears of our own trouble: always 4yz, never the sender's fault (promise P5).
 
@@ -14,4 +14,13 @@ export const TOO_MANY_LOGINS = tempfail(454, "4.7.0", "Too many authentications 
 /** For a message that disk or store did not take. */
 export function notKept(reason: "full" | "failed"): Reply {
   return reason === "full" ? NO_SPACE : NOT_STORED;
+}
+
+const FOR_ALL_MAIL = new Set(
+  [SHUTTING_DOWN, NO_SPACE, NOT_STORED, PAUSED].map((reply) => renderReply(reply).trimEnd()),
+);
+
+/** Whether a reply says that no mail can be taken, whatever it is. `reply` is its text without CR LF. */
+export function isForAllMail(reply: string): boolean {
+  return FOR_ALL_MAIL.has(reply);
 }

@@ -1,11 +1,10 @@
 // `waypost sendmail ...`, and the launcher where it is called `sendmail`: what it does is told in docs/operating/sendmail.md.
-import { leaveInSpool } from "../../adapters/spool/leave.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { SystemEntropy } from "../../adapters/system/entropy.ts";
 import { userWords } from "../../adapters/system/process-user.ts";
 import { unreachable } from "../../core/base/invariant.ts";
 import { concatBytes, isAscii } from "../../core/base/bytes.ts";
-import { OUTBOUND, SPOOL } from "../../core/base/limits.ts";
+import { OUTBOUND } from "../../core/base/limits.ts";
 import { hasHidden, printable } from "../../core/base/printable.ts";
 import { dateTime } from "../../core/base/time.ts";
 import { type Mailbox, type ReversePath, pathKey, pathText } from "../../core/mail/path.ts";
@@ -16,10 +15,10 @@ import { parseAddressList } from "../../core/submission/address-list.ts";
 import { type LetterOrder, parseArguments } from "../../core/submission/arguments.ts";
 import { type Letter, contentOf, readLetter, valuesOf, without } from "../../core/submission/letter.ts";
 import { forwardPathOf, reversePathOf } from "../../core/submission/local-address.ts";
-import { spoolFile } from "../../core/submission/spooled.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import { type WholeMessage, sendMessage } from "../send.ts";
 import { type SendmailTerms, sendmailTerms } from "../sendmail-terms.ts";
+import { SpoolRoom } from "../spool-room.ts";
 import { talk } from "../sendmail-talk.ts";
 
 /** Answers the exit code of sysexits.h. */
@@ -174,29 +173,57 @@ function shown(text: string): string {
   return printable(text.trim(), SHOWN_CHARACTERS_MAX);
 }
 
-/** To the relay; what that cannot take now, into the spool. */
+/**
+ * To the relay; what that cannot take now, into the spool. Some recipients may be taken and others not, and then the rest has
+ * to be kept: whoever gets exit code 75 sends to all of them again. So the room for it is there before the first is sent.
+ */
 async function send(message: WholeMessage, terms: SendmailTerms): Promise<number> {
+  const spool = await SpoolRoom.of(message, terms.spool);
+  try {
+    const { code, taken, waiting, why } = await sendParts(message, terms);
+    if (waiting.size === 0) return code;
+    const failure = await spool.keep(waiting, why);
+    if (failure === undefined) return code;
+    const has = taken.map((recipient) => `<${printable(recipient)}>: taken, do not send it there again`);
+    throw new CommandFailure(failure, EXIT.temporary, has);
+  } finally {
+    await spool.drop();
+  }
+}
+
+interface Sent {
+  /** Of what was refused. */
+  readonly code: number;
+  readonly taken: readonly string[];
+  readonly waiting: ReadonlySet<string>;
+  /** Why the first of them waits. */
+  readonly why: string;
+}
+
+async function sendParts(message: WholeMessage, terms: SendmailTerms): Promise<Sent> {
   let code = 0;
-  const waiting: { readonly recipient: string; readonly why: string }[] = [];
+  let why: string | undefined;
+  const taken: string[] = [];
+  const waiting = new Set<string>();
   for (let at = 0; at < message.to.length; at += OUTBOUND.recipientsPerTransactionMax) {
     const part = message.to.slice(at, at + OUTBOUND.recipientsPerTransactionMax);
     const results = await sendMessage(terms.server, { ...message, to: part });
     for (const { recipient, outcome } of results) {
-      if (outcome.kind === "transient") waiting.push({ recipient, why: wordsOf(outcome) });
-      if (outcome.kind !== "permanent") continue;
-      console.error(`sendmail: <${printable(recipient)}>: refused: ${printable(wordsOf(outcome))}`);
-      code ||= codeOf(outcome);
+      if (outcome.kind === "delivered") taken.push(recipient);
+      else if (outcome.kind === "transient") {
+        waiting.add(recipient);
+        why ??= wordsOf(outcome);
+      } else {
+        console.error(`sendmail: <${printable(recipient)}>: refused: ${printable(wordsOf(outcome))}`);
+        code ||= codeOf(outcome);
+      }
     }
     if (results.some(({ outcome }) => outcome.kind === "transient" && outcome.scope !== "recipient")) {
-      const rest = message.to.slice(at + part.length);
-      waiting.push(...rest.map((recipient) => ({ recipient, why: "" })));
+      for (const recipient of message.to.slice(at + part.length)) waiting.add(recipient);
       break;
     }
   }
-  if (waiting.length === 0) return code;
-  const [{ why } = { why: "" }] = waiting;
-  await spool({ ...message, to: waiting.map(({ recipient }) => recipient) }, terms.spool, why);
-  return code;
+  return { code, taken, waiting, why: why ?? "" };
 }
 
 function wordsOf(outcome: Exclude<Outcome, { kind: "delivered" }>): string {
@@ -209,29 +236,4 @@ function codeOf({ status, cause }: Permanent): number {
   if (cause === "too-big" || status.startsWith("5.6.") || status === "5.3.4") return EXIT.data;
   if (status.startsWith("5.7.")) return EXIT.noPermission;
   return status.startsWith("5.1.") ? EXIT.noUser : EXIT.unavailable;
-}
-
-async function spool(message: WholeMessage, folder: string | undefined, why: string): Promise<void> {
-  const cannot = `the relay does not take it for now (${why}), and it`;
-  if (folder === undefined)
-    throw new CommandFailure(
-      `${cannot} could not be kept: there is no spool (WAYPOST_SPOOL, sendmail.spool)`,
-      EXIT.temporary,
-    );
-  try {
-    await leaveInSpool(folder, filesOf(message));
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new CommandFailure(`${cannot} could not be kept in ${folder}: ${text}`, EXIT.temporary);
-  }
-}
-
-function filesOf({ from, to, notify, content, isEightBit, isUtf8, ret, envelopeId }: WholeMessage): Uint8Array[][] {
-  const files: Uint8Array[][] = [];
-  for (let at = 0; at < to.length; at += SPOOL.recipientsMax) {
-    const recipients = to.slice(at, at + SPOOL.recipientsMax).map((forwardPath) => ({ forwardPath, notify }));
-    const envelope = { reversePath: from, recipients, octets: content.length, isEightBit, needsSmtpUtf8: isUtf8 };
-    files.push(spoolFile({ ...envelope, ret, envelopeId }, content));
-  }
-  return files;
 }

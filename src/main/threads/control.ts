@@ -6,6 +6,7 @@ import { type Answers, SocketServer } from "../../adapters/control-socket/server
 import { HistoryReader } from "../../adapters/history-sqlite/history-reader.ts";
 import { HistoryStore } from "../../adapters/history-sqlite/history-store.ts";
 import { mailsOf } from "../../adapters/queue-file/mails.ts";
+import { deadFiles } from "../../adapters/spool/dead-files.ts";
 import { OutboxReader } from "../../adapters/store-sqlite/outbox-reader.ts";
 import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
@@ -69,6 +70,7 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
   const view = new QueueView(operator, outletTo(queueThread, plain<ControlToQueue>()), clock, () => ({
     traffic: traffic.report(clock.now()),
     sessions: sessionsNow(sessions),
+    dead: deadFiles(plan.config.sendmail.spool), // that of the start, from which mail is taken
   }));
   listenTo(queueThread, plain<QueueToControl>(), (message) => view.fromQueue(message));
   const changes = new QueueOperator({

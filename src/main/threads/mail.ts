@@ -266,6 +266,7 @@ class MailThread {
       notifier: this.#notifier,
       reception: { ...this.#parts, isUnderStress: () => false },
       rules: () => spoolRules(this.#config),
+      expire: () => this.#config.retry.expire,
       identityOf: (user, uid) => this.#settings.localIdentity(user, uid),
     });
   }

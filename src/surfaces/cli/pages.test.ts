@@ -29,6 +29,14 @@ test("status says which lanes it leaves out", () => {
   expect(statusLines({ ...status, lanesLeftOut: 0, freeOctets: 5e6 }, 1000)).toContain(
     "Disk: 5 MiB free; mail is refused with 452 until there are 954 MiB",
   );
+  const dead = { folder: "/spool/dead", files: 1, oldest: 0 };
+  expect(statusLines({ ...status, lanesLeftOut: 0, dead }, 60_000)[2]).toBe(
+    "Spool: 1 file in /spool/dead for you to look at, the oldest since 1 min ago",
+  );
+  expect(statusLines({ ...status, lanesLeftOut: 0, dead: { ...dead, files: 1000 } }, 60_000)[2]).toContain(
+    "1,000 files or more",
+  );
+  expect(statusLines({ ...status, lanesLeftOut: 0, dead: { ...dead, files: 0 } }, 1000).join()).not.toContain("Spool");
   const paused = [{ target: "smarthost/a", since: 1000 }];
   const due = { ...lane, blockedUntil: undefined, wakeAt: 0 }; // as `expire` leaves it
   const dueLine = (change: object): string | undefined =>

@@ -1,4 +1,4 @@
-import { CONTROL, MiB } from "../../core/base/limits.ts";
+import { CONTROL, MiB, SPOOL } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
 import { span } from "../../core/base/span.ts";
 import type { Instant } from "../../core/base/time.ts";
@@ -114,6 +114,7 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
         `${styled("yellow", "Paused")}: ${printable(target)}, since ${when(since, now)}: waypost resume ${printable(target)}`,
     ),
     ...spaceLines(status),
+    ...deadLines(status, now),
     ...status.lanes.map(({ lane, waiting, wakeAt, blockedUntil }) => {
       const isExplained = status.sites?.some(({ site, block }) => site === lane && block !== undefined) === true;
       const again =
@@ -258,6 +259,13 @@ export function importLines(
   const taken = `${counted(deliveries, "delivery")} of ${counted(messages, "message")}`;
   const before = known === 0 ? "" : `; ${counted(known, "message")} came before`;
   return [`${taken} of ${printable(hostname)}, exported ${when(exportedAt, now)}${before}`];
+}
+
+function deadLines({ dead }: StatusReport, now: Instant): string[] {
+  if (dead === undefined || dead.files === 0) return [];
+  const oldest = dead.oldest === undefined ? "" : `, the oldest since ${when(dead.oldest, now)}`;
+  const files = `${counted(dead.files, "file")}${dead.files >= SPOOL.deadCounted ? " or more" : ""}`;
+  return [`${styled("yellow", "Spool")}: ${files} in ${printable(dead.folder)} for you to look at${oldest}`];
 }
 
 function spaceLines({ freeOctets, neededOctets }: StatusReport): string[] {

@@ -1,0 +1,278 @@
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
+import { expect, onTestFinished, test } from "vitest";
+import { leaveInSpool } from "../../src/adapters/spool/leave.ts";
+import { utf8 } from "../../src/core/base/bytes.ts";
+import { spoolFile } from "../../src/core/submission/spooled.ts";
+import { plantedTree } from "../crash/planted.ts";
+import { AccountingSink } from "../support/accounting-sink.ts";
+import { freePort } from "../support/free-port.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
+import { isProof } from "../support/proof.ts";
+import { type RelayHome, type SpawnOptions, runCommand } from "../support/relay.ts";
+import { DONE, NOBODY, OWN_NAME, isRoot, stage, waiting } from "../support/sendmail-stage.ts";
+import { type Call, arrivedOf, unexplained } from "./second-copies.ts";
+
+/** Each call is a start of Node, some 0.3 s of a core: more of them at once take longer each, and all together as long. */
+const TOGETHER = Math.min(4 * os.availableParallelism(), 12);
+/** A thousand calls, with forty starts of a relay among them: a minute and a half on two cores, and others may use these too. */
+const PROOF_MS = isProof ? 8 * 60_000 : 3 * PATIENCE_MS;
+
+// What sendmail leaves in the spool while the relay is not there, and how the relay takes it in.
+
+test("while the relay is down mail is kept, for its user alone; when it is there it takes it, as that user's", async () => {
+  const { start, send, mail, spool } = await stage();
+  await (await start()).stop();
+  expect(fs.statSync(spool).mode & 0o7777).toBe(0o700); // in the data folder, which is closed
+  expect(await send(["-t"], "To: a@b.test\nBcc: c@d.test\nSubject: kept\n\n.dot\n")).toEqual(DONE);
+  const [name] = waiting(spool);
+  expect(fs.statSync(path.join(spool, name!)).mode & 0o7777).toBe(0o440);
+  const relay = await start();
+  const [found] = await mail(1);
+  expect(found).toMatchObject({ from: `${OWN_NAME}@relay.test`, recipients: ["a@b.test", "c@d.test"] });
+  expect(found!.text).toMatch(/^Received: by relay\.test \(Waypost, from userid \d+\)\r\n\tid \w{14};\r\n/);
+  expect(found!.text).toMatch(/\r\nSubject: kept\r\n\r\n\.dot\r\n$/);
+  expect(await relay.event("message.accepted")).toMatchObject({ identity: `local ${OWN_NAME}`, listener: "spool" });
+  await expect.poll(() => waiting(spool)).toEqual([]);
+});
+
+test("what comes into the spool while the relay runs is taken within moments", async () => {
+  const { start, send, mail, spool, home } = await stage();
+  const relay = await start();
+  const config = fs.readFileSync(home.configFile, "utf8");
+  fs.writeFileSync(
+    home.configFile,
+    config.replace(/127\.0\.0\.1:\d+(?=\n\s+tls: none\n)/, `127.0.0.1:${await freePort()}`),
+  );
+  expect(await send(["a@b.test"], `Subject: x\n\n${"line\n".repeat(50_000)}`)).toEqual(DONE);
+  const [found] = await mail(1);
+  expect(found!.text).toMatch(/\r\n\r\n(line\r\n){50000}$/);
+  await expect.poll(() => waiting(spool)).toEqual([]);
+  expect(relay.events("session.refused")).toEqual([]);
+});
+
+/** Deliveries in the queue. */
+async function queued({ folder }: RelayHome): Promise<number> {
+  const { output } = await runCommand(["queue", "list", "--count", "--json"], { cwd: folder });
+  return (JSON.parse(output) as { readonly deliveries: number }).deliveries;
+}
+
+/** Whom mail came to that lay in the spool of a relay that was killed again and again while it took it in. */
+async function afterKills(count: number, rounds: number, options: SpawnOptions = {}): Promise<Killed> {
+  // Nothing is delivered meanwhile, so that no window of delivery explains a second copy: there is to be none.
+  const { start, home, spool, sink } = await stage();
+  await (await start(options)).stop();
+  const { port } = sink;
+  await sink.close();
+  const sent = Array.from({ length: count }, (_, at) => `r${at}@b.test`);
+  const content = utf8("Subject: x\r\n\r\nx\r\n");
+  const reversePath = "u@relay.test";
+  const terms = { reversePath, octets: content.length, isEightBit: false, needsSmtpUtf8: false, ret: undefined };
+  for (const forwardPath of sent)
+    await leaveInSpool(spool, [
+      spoolFile({ ...terms, envelopeId: undefined, recipients: [{ forwardPath, notify: undefined }] }, content),
+    ]);
+  let killedWithin = 0;
+  for (let round = 0; round < rounds && waiting(spool).length > 0; round++) {
+    const relay = await start(options);
+    const before = waiting(spool).length;
+    const deadline = performance.now() + PATIENCE_MS;
+    while (waiting(spool).length === before && performance.now() < deadline) await turn();
+    relay.kill("SIGKILL");
+    await relay.exited;
+    if (waiting(spool).length > 0) killedWithin++;
+  }
+  const hop = await AccountingSink.start({ port });
+  onTestFinished(() => hop.close());
+  const relay = await start(options);
+  await runCommand(["queue", "retry", "--all", "--yes"], { cwd: home.folder });
+  await hop.until(() => new Set(hop.recipients()).size >= count);
+  await expect.poll(() => queued(home), { timeout: PATIENCE_MS }).toBe(0); // a second copy may come last
+  expect((await relay.stop()).code).toBe(0);
+  return { killedWithin, sent, came: hop.recipients() };
+}
+
+interface Killed {
+  /** Kills with some files taken and some not. */
+  readonly killedWithin: number;
+  readonly sent: readonly string[];
+  readonly came: readonly string[];
+}
+
+test("killed again and again while it takes what is in the spool, the relay takes each file exactly once", async () => {
+  const { killedWithin, sent, came } = await (isProof ? afterKills(10_000, 40) : afterKills(1500, 6));
+  expect(killedWithin).toBeGreaterThanOrEqual(3);
+  expect(came.toSorted()).toEqual(sent.toSorted());
+});
+
+test("planted: a relay that forgets the names of the files that it took is found", async () => {
+  const { tree, remove } = plantedTree("pickup-forgets");
+  try {
+    const { sent, came } = await afterKills(500, 3, { tree });
+    expect(came.length).toBeGreaterThan(sent.length);
+  } finally {
+    remove();
+  }
+});
+
+test("10,000 recipients of a header get it once each, over the relay and over the spool", async () => {
+  const { start, send, sink, spool } = await stage();
+  const relay = await start();
+  const all = Array.from({ length: 10_000 }, (_, at) => `r${at}@b.test`);
+  const input = `To: ${all.join(",\n ")}\nSubject: many\n\nx\n`;
+  const came = (): string[] => sink.copies.flatMap(({ recipients }) => recipients);
+  expect(await send(["-t"], input)).toEqual(DONE);
+  await sink.until(() => came().length >= all.length);
+  expect(came().toSorted()).toEqual(all.toSorted());
+  await relay.stop();
+  expect(await send(["-t"], input)).toEqual(DONE);
+  expect(waiting(spool)).toHaveLength(20);
+  await start();
+  await sink.until(() => came().length >= 2 * all.length);
+  expect(came().toSorted()).toEqual([...all, ...all].toSorted());
+});
+
+test(
+  "many at once, and a relay that is killed and started among them: each is there, once where no kill explains more",
+  async () => {
+    const { start, send, sink, spool, home } = await stage();
+    const count = isProof ? 1000 : 60;
+    let relay = await start();
+    let next = 0;
+    let done = 0;
+    const calls: Call[] = [];
+    /** By the number of the relay. */
+    const killedAt: number[] = [];
+    const caller = async (): Promise<void> => {
+      for (let number = next++; number < count; number = next++) {
+        const [recipient, from] = [`r${number}@b.test`, performance.now()];
+        expect(await send(["-i", recipient], `Subject: ${number}\n\nx\n`)).toEqual(DONE);
+        calls.push({ recipient, from, to: performance.now() });
+        done++;
+      }
+    };
+    const all = Promise.all(Array.from({ length: TOGETHER }, caller));
+    const trouble = async (): Promise<void> => {
+      for (let at = 10; at < count; at += 25) {
+        await expect.poll(() => done, { interval: 5, timeout: PATIENCE_MS }).toBeGreaterThanOrEqual(at);
+        killedAt.push(performance.now());
+        relay.kill("SIGKILL");
+        await relay.exited;
+        await expect
+          .poll(() => done, { interval: 5, timeout: PATIENCE_MS })
+          .toBeGreaterThanOrEqual(Math.min(at + 10, count));
+        relay = await start();
+      }
+    };
+    await Promise.all([all, trouble()]);
+    const came = (): Set<string> => new Set(sink.recipients());
+    await sink.until(() => came().size >= count);
+    await expect.poll(() => waiting(spool), { timeout: PATIENCE_MS }).toEqual([]);
+    await expect.poll(() => queued(home), { timeout: PATIENCE_MS }).toBe(0);
+    const copiesTo = (recipient: string) => sink.copies.filter(({ recipients }) => recipients.includes(recipient));
+    const found = calls.flatMap((call) => unexplained(call, copiesTo(call.recipient).map(arrivedOf), killedAt));
+    expect(found).toEqual([]);
+  },
+  PROOF_MS,
+);
+
+test.runIf(isRoot)("users leave mail without seeing each other's; whose it is the system says", async () => {
+  const { start, send, mail, spool } = await stage({}, true);
+  const relay = await start();
+  await relay.stop();
+  expect(await send(["a@b.test"], "Subject: x\n\nx\n", NOBODY)).toEqual(DONE);
+  const [name] = waiting(spool);
+  expect(fs.statSync(path.join(spool, name!))).toMatchObject({ uid: NOBODY });
+  const asOther = (code: string): string => {
+    try {
+      return execFileSync(process.execPath, ["-e", code], {
+        uid: 65_533,
+        gid: 65_533,
+        cwd: "/",
+        stdio: "pipe",
+      }).toString();
+    } catch (error) {
+      return String((error as { stderr: Buffer }).stderr);
+    }
+  };
+  const file = JSON.stringify(path.join(spool, name!));
+  expect(asOther(`fs.readdirSync(${JSON.stringify(spool)})`)).toContain("EACCES");
+  expect(asOther(`fs.readFileSync(${file})`)).toContain("EACCES");
+  expect(asOther(`fs.rmSync(${file})`)).toMatch(/EPERM|EACCES/);
+  expect(asOther(`fs.renameSync(${file}, ${file} + "x")`)).toMatch(/EPERM|EACCES/);
+  const again = await start();
+  await mail(1);
+  expect(await again.event("message.accepted")).toMatchObject({ identity: "local nobody" });
+});
+
+test.runIf(isRoot)("what root left in the data folder's spool is read by a relay that is not root", async () => {
+  const { start, send, mail, home } = await stage({ user: `${NOBODY}:${NOBODY}` });
+  fs.chmodSync(home.folder, 0o755);
+  await (await start()).stop();
+  expect(await send(["a@b.test"], "Subject: of root\n\nx\n")).toEqual(DONE);
+  const relay = await start();
+  expect((await mail(1))[0]!.text).toContain("Subject: of root");
+  expect(relay.events("spool.failed")).toEqual([]);
+});
+
+test("what is refused from the spool goes back to its sender; where that cannot be, it is kept and said", async () => {
+  const routes = [
+    { when: { recipient: "@b.test" }, deliver: "hop" },
+    { when: { recipient: "@relay.test" }, deliver: "hop" },
+  ];
+  const { start, send, mail, spool, sink, home } = await stage({ routes });
+  await (await start()).stop();
+  expect(await send(["a@b.test", "x@elsewhere.test"], "Subject: partly\n\nx\n")).toEqual(DONE);
+  expect(await send(["-f", "", "y@elsewhere.test"], "Subject: of nobody\n\nx\n")).toEqual(DONE);
+  expect(await send(["-N", "never", "z@elsewhere.test"], "Subject: no report\n\nx\n")).toEqual(DONE);
+  const relay = await start();
+  const found = await mail(2);
+  expect(found.find(({ from }) => from !== "")!.recipients).toEqual(["a@b.test"]);
+  const report = found.find(({ from }) => from === "")!;
+  expect(report.recipients).toEqual([`${OWN_NAME}@relay.test`]);
+  expect(report.text).toMatch(/Final-Recipient: rfc822; ?x@elsewhere\.test[^]*Status: 5\.7\.1/);
+  await expect.poll(() => relay.events("spool.refused")).toHaveLength(3);
+  const buried = relay.events("spool.refused").filter((event) => "file" in event);
+  expect(buried).toMatchObject([
+    { from: "", dsn: "nobody told: the message has no sender", reply: expect.stringMatching(/^550 5\.7\.1/) },
+  ]);
+  expect(fs.readFileSync(buried[0]!["file"] as string, "utf8")).toContain("Subject: of nobody");
+  expect(waiting(spool)).toEqual([]);
+  expect(sink.copies).toHaveLength(2);
+  const folder = path.join(spool, "dead");
+  const { output } = await runCommand(["status", "--json"], { cwd: home.folder });
+  const { dead } = JSON.parse(output) as { readonly dead: { readonly oldest: number } };
+  expect(dead).toEqual({ folder, files: 1, oldest: expect.any(Number) });
+  expect(Math.abs(Date.now() - dead.oldest)).toBeLessThan(PATIENCE_MS);
+  expect((await runCommand(["status"], { cwd: home.folder })).output).toContain(`Spool: 1 file in ${folder}`);
+});
+
+test("a spool that anybody may write to holds what anybody wrote: links, pipes, nonsense and lies are kept apart, and nothing waits behind them", async () => {
+  const { start, send, mail, spool, home } = await stage();
+  await (await start()).stop();
+  const name = (digit: string): string => path.join(spool, `000000000${digit.repeat(32)}`);
+  const secret = home.write("secret", "WAYPOST SPOOL 1\r\nMAIL FROM:<a@b.test> SIZE=1\r\nRCPT TO:<c@d.test>\r\n\r\nx");
+  fs.symlinkSync(secret, name("0"));
+  fs.linkSync(secret, name("1"));
+  execFileSync("mkfifo", [name("2")]);
+  fs.mkdirSync(name("3"));
+  fs.writeFileSync(name("4"), "nonsense");
+  fs.writeFileSync(name("5"), "WAYPOST SPOOL 1\r\nMAIL FROM:<a@b.test> SIZE=9\r\nRCPT TO:<c@d.test>\r\n\r\nx");
+  fs.writeFileSync(name("6"), "");
+  fs.writeFileSync(path.join(spool, "other"), "no name of a file");
+  fs.writeFileSync(
+    name("7"),
+    "WAYPOST SPOOL 1\r\nMAIL FROM:<a@b.test> SIZE=18\r\nRCPT TO:<c@d.test>\r\n\r\nx\n.\nMAIL FROM:<q>\n",
+  );
+  expect(await send(["a@b.test"], "Subject: good\n\nx\n")).toEqual(DONE);
+  const relay = await start();
+  const found = await mail(2);
+  expect(found.filter(({ from }) => from !== "")).toMatchObject([{ text: expect.stringContaining("Subject: good") }]);
+  expect(found.find(({ from }) => from === "")!.text).toContain("Status: 5.5.2"); // of the bare LF
+  await expect.poll(() => waiting(spool)).toEqual(["other"]);
+  expect(relay.events("spool.failed").length).toBeGreaterThanOrEqual(7);
+  expect(relay.isRunning).toBe(true);
+});
