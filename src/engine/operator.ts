@@ -30,6 +30,8 @@ export interface StatusReport {
   readonly version: string;
   readonly hostname: string;
   readonly startedAt: Instant;
+  /** A relay that stops takes no new mail, and ends when what is under way has ended. */
+  readonly state: "running" | "stopping";
   readonly listeners: readonly string[];
   readonly waiting: number;
   readonly inHand: number;

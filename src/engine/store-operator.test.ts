@@ -12,7 +12,12 @@ import type { HistoryEntry } from "../ports/history.ts";
 import { deliveryRow } from "../ports/store.ts";
 import { StoreOperator } from "./store-operator.ts";
 
-const FACTS = () => ({ version: "1.2.3", startedAt: 0, config: { hostname: "relay.test", listeners: [] } });
+const FACTS = () => ({
+  version: "1.2.3",
+  startedAt: 0,
+  isStopping: false,
+  config: { hostname: "relay.test", listeners: [] },
+});
 const space = (): { freeOctets: number; neededOctets: number } => ({ freeOctets: 2, neededOctets: 1 });
 const NOW = 1_000_000;
 const clock = { now: () => NOW };

@@ -86,7 +86,12 @@ export function accepted<Answer extends object>(answer: Answer | Refusal): Answe
 }
 
 function readStopped<Answer>(paths: ReturnType<typeof dataPaths>, read: (operator: StoreOperator) => Answer): Answer {
-  const facts = (): RelayFacts => ({ version: VERSION, startedAt: 0, config: { hostname: "", listeners: [] } }); // for status only
+  const facts = (): RelayFacts => ({
+    version: VERSION,
+    startedAt: 0,
+    isStopping: false,
+    config: { hostname: "", listeners: [] },
+  }); // for status only
   const reader = new QueueReader(paths.queue);
   try {
     const history = new HistoryReader(paths.history);

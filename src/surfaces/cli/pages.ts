@@ -1,4 +1,4 @@
-import { CONTROL, MiB } from "../../core/base/limits.ts";
+import { CONTROL, MiB, STOP } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
 import { span } from "../../core/base/span.ts";
 import type { Instant } from "../../core/base/time.ts";
@@ -107,6 +107,7 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
   const oldest = status.oldest === undefined ? "" : `, the oldest received ${when(status.oldest, now)}`;
   return [
     styled("bold", `waypost ${status.version} on ${status.hostname}, up ${span(now - status.startedAt)}`),
+    ...(status.state === "stopping" ? [`${styled("yellow", "Stopping")}: ${STOPPING}`] : []),
     ...status.listeners.map((listener) => `  listens on ${listener}`),
     `Queue: ${status.waiting} waiting, ${status.inHand} in hand${status.held === 0 ? "" : `, ${status.held} held`}${oldest}`,
     ...status.paused.map(
@@ -127,6 +128,8 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
     ...siteLines(status, now),
   ];
 }
+
+const STOPPING = `no new mail is taken, and the relay ends as soon as what is under way has ended, after ${span(STOP.drain)} at the latest`;
 
 function siteLines({ sites, sitesLeftOut = 0 }: StatusReport, now: Instant): string[] {
   if (sites === undefined)
