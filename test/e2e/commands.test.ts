@@ -1,7 +1,10 @@
-import { mkdirSync, symlinkSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, copyFileSync, mkdirSync, openSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { RelayHome, runCommand } from "../support/relay.ts";
+import { SqliteQueueStore } from "../../src/adapters/store-sqlite/queue-store.ts";
+import { RelayHome, TREE, runCommand } from "../support/relay.ts";
 import { configure } from "../support/scene.ts";
 
 async function inHome(play: (home: RelayHome) => Promise<void>): Promise<void> {
@@ -58,6 +61,83 @@ test.each<[args: readonly string[], lines: number]>([
     expect(errors).toContain("\\x0awaypost: all is well\\x1b[2J");
     expect(errors.trimEnd().split("\n").length).toBeGreaterThanOrEqual(lines);
     if (lines === 1) expect(errors.trimEnd().split("\n")).toHaveLength(1);
+  });
+});
+
+test("a name with a line end or an escape sequence is shown as text on standard output, too", async () => {
+  await inHome(async (home) => {
+    configure(home, 1);
+    copyFileSync(home.configFile, path.join(home.folder, FORGED));
+    mkdirSync(home.data);
+    new SqliteQueueStore(home.queueFile, () => undefined).close();
+    for (const args of [
+      ["config", "check", "--config", FORGED],
+      ["backup", FORGED.replaceAll("no", "copy")],
+      ["queue", "export", FORGED.replaceAll("no", "queue")],
+    ]) {
+      const { code, output } = await runCommand(args, { cwd: home.folder });
+      expect(code, args.join(" ")).toBe(0);
+      expect(output).not.toMatch(/^waypost: all|[^\P{Cc}\n]/mu);
+      expect(output).toContain("\\x0awaypost: all is well\\x1b[2J");
+    }
+  });
+});
+
+/** Its standard output and standard error end where nobody reads. */
+async function unread(args: readonly string[], home: RelayHome): Promise<{ code: number | null; errors: string }> {
+  const child = spawn(process.execPath, [path.join(TREE, "bin/waypost.mjs"), ...args], {
+    cwd: home.folder,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stdout.destroy();
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, errors };
+}
+
+test.each([
+  "--help",
+  "queue list --help",
+  "help send",
+  "--version",
+  "version --json",
+  "completion bash",
+  "config example",
+  "config schema",
+  "config describe",
+  "config check",
+  "queue list",
+  "queue list --json",
+  "sink list -d sunk",
+  "sink show 0VbfQUpNXUfJly -d sunk",
+])("a reader who is gone ends it quietly: %s", async (args) => {
+  await inHome(async (home) => {
+    configure(home, 1);
+    mkdirSync(home.data);
+    new SqliteQueueStore(home.queueFile, () => undefined).close();
+    const sink = path.join(home.folder, "sunk/sink");
+    mkdirSync(sink, { recursive: true });
+    const message = { id: "0VbfQUpNXUfJly", at: 0, from: "a@b.test", to: ["c@d.test"], octets: 6 };
+    home.write("sunk/sink/0VbfQUpNXUfJly.json", JSON.stringify(message));
+    home.write("sunk/sink/0VbfQUpNXUfJly.eml", "a: b\r\n");
+    expect(await unread(args.split(" "), home)).toEqual({ code: 0, errors: "" });
+  });
+});
+
+test("an output that cannot be written is said", async () => {
+  await inHome(async (home) => {
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, [path.join(TREE, "bin/waypost.mjs"), "config", "example"], {
+      cwd: home.folder,
+      stdio: ["ignore", full, "pipe"],
+    });
+    closeSync(full);
+    let errors = "";
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => (errors += text));
+    const [code] = (await once(child, "close")) as [number | null];
+    expect(code).toBe(75);
+    expect(errors).toMatch(/^waypost: standard output cannot be written: ENOSPC[^\n]*\n$/);
   });
 });
 

@@ -1,7 +1,6 @@
 // `waypost trace`
 import fs from "node:fs";
 import type { Readable } from "node:stream";
-import { styleText } from "node:util";
 import { TRACE } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
 import { reportIn } from "../../core/dsn/notice.ts";
@@ -13,13 +12,11 @@ import type { MessageReport } from "../../engine/operator.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import { type RouteNow, messageTraceLines } from "../../surfaces/cli/message-trace-page.ts";
 import type { JsonOptions } from "../../surfaces/cli/options.ts";
-import { type Paint, chainLines } from "../../surfaces/cli/trace-page.ts";
+import { styled } from "../../surfaces/cli/style.ts";
+import { chainLines } from "../../surfaces/cli/trace-page.ts";
 import { findToLookAt } from "./configuration.ts";
 import { print } from "./print.ts";
 import { dataFolder, errorText, query } from "./relay-of.ts";
-
-/** Only on a terminal, and where NO_COLOR does not forbid it. */
-const paint: Paint = (style, text) => styleText(style, text, { stream: process.stdout });
 
 export async function trace(what: string, options: JsonOptions): Promise<void> {
   // A file with such a name is meant where it is written with its folder: ./0VbfQUpNXUfJly
@@ -32,7 +29,7 @@ async function traceFile(file: string, options: JsonOptions): Promise<void> {
   const chain = readChain(await head(file, name));
   if (!chain.hasFields) throw new CommandFailure(`${name} is no message: no line of it is a header field`, EXIT.failed);
   if (options.json === true) console.log(JSON.stringify(chain));
-  else print(chainLines(chain, paint));
+  else print(chainLines(chain, styled));
 }
 
 /** As much of the file as a header may have, and an octet more, so that a longer one is seen to be longer. */
@@ -68,7 +65,7 @@ async function traceMessage(id: string, options: JsonOptions): Promise<void> {
   }
   const routes = await routesNow(message, options);
   if (options.json === true) console.log(JSON.stringify({ message, routes, reports }));
-  else print(messageTraceLines({ message, routes, reports }, paint));
+  else print(messageTraceLines({ message, routes, reports }, styled));
 }
 
 async function ask(id: string, options: JsonOptions): Promise<MessageReport | undefined> {
