@@ -236,3 +236,32 @@ test("a data folder that is none, and an address that is not this machine's, are
       );
   });
 });
+
+test("what a killed relay had in hand is in nobody's: sendmail -bp and queue list say that it waits for the start", async () => {
+  await inHome(async (home) => {
+    configure(home, 1);
+    mkdirSync(home.data);
+    const store = new SqliteQueueStore(home.queueFile, () => undefined);
+    const delivery = { lane: "smarthost/sink", recipient: "r@b.test", options: "", due: 0, last: "" };
+    const deliveries = [{ ...delivery, priority: "normal" as const }];
+    const content = new Uint8Array(0);
+    const arrival = {
+      id: "0VbfQUpNXUfJly",
+      receivedAt: 0,
+      octets: 0,
+      envelope: '{"from":"a@b.test"}',
+      content,
+      deliveries,
+    };
+    store.commit([{ arrivals: [{ arrival, isInHand: true }], settlements: [] }]);
+    store.close();
+    for (const args of [
+      ["queue", "list"],
+      ["sendmail", "-bp"],
+    ]) {
+      const { code, output } = await runCommand(args, { cwd: home.folder });
+      expect(code).toBe(0);
+      expect(output).toMatch(/^ {4}smarthost\/sink: .*; recovered: it was in hand when the relay stopped/m);
+    }
+  });
+});

@@ -8,6 +8,7 @@ import { SystemClock } from "../../adapters/system/clock.ts";
 import type { Duration } from "../../core/base/time.ts";
 import type { Refusal } from "../../engine/operator.ts";
 import { type RelayFacts, StoreOperator } from "../../engine/store-operator.ts";
+import { StoppedQueue } from "../../engine/stopped-queue.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import type { DataOptions } from "../../surfaces/cli/options.ts";
 import { dataPaths } from "../plan.ts";
@@ -96,7 +97,9 @@ function readStopped<Answer>(paths: ReturnType<typeof dataPaths>, read: (operato
   try {
     const history = new HistoryReader(paths.history);
     const space = (): { freeOctets: number; neededOctets: number } => ({ freeOctets: 0, neededOctets: 0 }); // for status only
-    return read(new StoreOperator({ facts, queue: reader, history, clock: new SystemClock(), space }));
+    const clock = new SystemClock();
+    const queue = new StoppedQueue(reader, clock.now());
+    return read(new StoreOperator({ facts, queue, history, clock, space }));
   } finally {
     reader.close();
   }
