@@ -66,6 +66,7 @@ export interface DeliveryReport {
   readonly from: string;
   readonly lane: string;
   readonly state: "waiting" | "held" | "in hand" | "delivered" | "failed" | "cancelled" | "deferred";
+  /** Those that count against the recipient: what a smart host refuses to all mail, also a connection, is none. */
   readonly attempts: number;
   /** When it is due, since when it is held, or when it ended. */
   readonly at: Instant;

@@ -15,6 +15,7 @@ import type {
   QueuePage,
   StatusReport,
 } from "../../engine/operator.ts";
+import { attemptText, attemptsText, triesText } from "./attempts.ts";
 import { styled } from "./style.ts";
 import { counted, grouped, tableLines } from "./table.ts";
 
@@ -53,10 +54,9 @@ function standing(delivery: DeliveryReport, now: Instant): string {
     return `${lane}: since ${when(delivery.at, now)}; ${styled("yellow", delivery.reason)}${text}`;
   if (delivery.state === "cancelled") return `${lane}: ${CANCELLED} ${when(delivery.at, now)}`;
   if (delivery.state !== "waiting") return `${lane}: ${delivery.state} ${when(delivery.at, now)}${text}`;
-  const attempts = attemptsText(delivery.attempts);
   const next = dueText(delivery.at, now, delivery.isPaused === true);
   const reason = delivery.reason === "" ? "" : `; ${delivery.reason}`;
-  return `${lane}: ${attempts}, ${next}${reason}${text}`;
+  return `${lane}: ${triesText(delivery)}, ${next}${reason}${text}`;
 }
 
 const CANCELLED = "taken out of the queue by the operator";
@@ -84,17 +84,13 @@ export function messageLines(message: MessageReport, now: Instant, hasTranscript
   ];
 }
 
-function attemptsText(attempts: number): string {
-  return attempts === 1 ? "1 attempt" : `${attempts} attempts`;
-}
-
 function attemptLines(attempt: DeliveryReport, hasTranscripts: boolean): string[] {
   const { at, recipient, state, attempts, text, reason, transcript, transcriptOf } = attempt;
   const because = reason === "" ? "" : `; ${printable(reason)}`;
   const what =
     state === "cancelled"
       ? `${CANCELLED} after ${attemptsText(attempts)}; its sender was not told`
-      : `${state} (attempt ${attempts}): ${printable(text)}${because}`;
+      : `${state} (${attemptText(attempt)}): ${printable(text)}${because}`;
   const elsewhere = transcriptOf === undefined ? [] : [`same attempt as <${transcriptOf}>`];
   const said = !hasTranscripts ? [] : transcript === "" ? elsewhere : transcript.split("\n");
   return [
