@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, copyFileSync, mkdirSync, openSync, symlinkSync } from "node:fs";
+import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { SqliteQueueStore } from "../../src/adapters/store-sqlite/queue-store.ts";
-import { RelayHome, TREE, runCommand } from "../support/relay.ts";
+import { freePort } from "../support/free-port.ts";
+import { RelayHome, RelayProcess, TREE, runCommand } from "../support/relay.ts";
 import { configure } from "../support/scene.ts";
 
 async function inHome(play: (home: RelayHome) => Promise<void>): Promise<void> {
@@ -20,7 +21,13 @@ async function inHome(play: (home: RelayHome) => Promise<void>): Promise<void> {
 test.each([
   ["send -t a@b.test --tls-ca nope", 64, "--tls-ca: nope cannot be read: ENOENT"],
   ["send -t a@b.test --tls-ca file", 64, "--tls-ca: file holds no certificate in PEM"],
-  ["send -t a@b.test -s foo:bar", 64, "--server takes HOST:PORT, [IPV6]:PORT, smtp://HOST:PORT or smtps://HOST:PORT"],
+  [
+    "send -t a@b.test -s foo:bar",
+    64,
+    "--server foo:bar: the port has to be 1 to 65535; it takes HOST:PORT, [IPV6]:PORT, smtp:",
+  ],
+  ["send -t a@b.test -s 127.0.0.1:99999", 64, "--server 127.0.0.1:99999: the port has to be 1 to 65535"],
+  ["send -t a@b.test -s user:secret@h:99999", 64, "--server ...@h:99999: the port has to be 1 to 65535"],
   ["send -t nobody", 64, "nobody is no address"],
   ["try -d file", 64, "file cannot be used: "],
   ["status -d file", 69, "file cannot be asked: "],
@@ -263,5 +270,39 @@ test("what a killed relay had in hand is in nobody's: sendmail -bp and queue lis
       expect(code).toBe(0);
       expect(output).toMatch(/^ {4}smarthost\/sink: .*; recovered: it was in hand when the relay stopped/m);
     }
+  });
+});
+
+test("send goes to the listener of the configuration that is for programs here; --server comes before it", async () => {
+  await inHome(async (home) => {
+    const [port, other] = [await freePort(), await freePort()];
+    const listeners = [
+      { listen: "127.0.0.1:0", tls: "implicit" },
+      { listen: `127.0.0.1:${other}`, tls: "starttls" },
+      { listen: `127.0.0.1:${port}`, tls: "none" },
+    ];
+    configure(home, 1, { listeners });
+    const send = async (...args: string[]): ReturnType<typeof runCommand> =>
+      await runCommand(["send", "-t", "a@b.test", ...args], { cwd: home.folder });
+    expect((await send()).output).toContain(`ECONNREFUSED 127.0.0.1:${port}`);
+    expect((await send("--server", `127.0.0.1:${other}`)).output).toContain(`ECONNREFUSED 127.0.0.1:${other}`);
+    const login = { cwd: home.folder, environment: { WAYPOST_SEND_PASSWORD: "x" } };
+    const withLogin = await runCommand(["send", "-t", "a@b.test", "-u", "app"], login);
+    expect(withLogin.output).toContain(`ECONNREFUSED 127.0.0.1:${other}`);
+    const named = home.write("other.yaml", readFileSync(home.configFile, "utf8").replaceAll(String(port), "2"));
+    expect((await send("--config", named)).output).toMatch(/ECONNREFUSED 127\.0\.0\.1:2$/m);
+    const relay = new RelayProcess(home);
+    try {
+      await relay.ports();
+      expect(await send()).toMatchObject({ code: 0, output: expect.stringMatching(/^<a@b\.test>: accepted: 250 /) });
+    } finally {
+      relay.kill("SIGKILL");
+      await relay.stop();
+    }
+    configure(home, 1, { listeners: listeners.slice(0, 1) });
+    expect(await send()).toMatchObject({ code: 64, errors: expect.stringContaining("name one with --server") });
+    configure(home, 1, { listner: [] });
+    const invalid = await send();
+    expect([invalid.code, invalid.errors]).toEqual([78, expect.stringMatching(/unknown key[^]*--server HOST:PORT/)]);
   });
 });
