@@ -17,6 +17,7 @@ import { chainLines } from "../../surfaces/cli/trace-page.ts";
 import { findToLookAt } from "./configuration.ts";
 import { print } from "./print.ts";
 import { dataFolder, errorText, query } from "./relay-of.ts";
+import { relayIdOf } from "./sink.ts";
 
 export async function trace(what: string, options: JsonOptions): Promise<void> {
   // A file with such a name is meant where it is written with its folder: ./0VbfQUpNXUfJly
@@ -53,11 +54,7 @@ async function head(file: string, name: string): Promise<Uint8Array> {
 }
 
 async function traceMessage(id: string, options: JsonOptions): Promise<void> {
-  const message = await ask(id, options);
-  if (message === undefined) {
-    const file = fs.existsSync(id) ? `; the file of that name is ./${id}` : "";
-    throw new CommandFailure(`no message ${id} in the queue or in history${file}`, EXIT.failed);
-  }
+  const { message, note } = await find(id, options);
   const reports: MessageReport[] = [];
   for (const report of reportsOf(message).slice(0, TRACE.reportsMax)) {
     const found = await ask(report, options);
@@ -65,7 +62,21 @@ async function traceMessage(id: string, options: JsonOptions): Promise<void> {
   }
   const routes = await routesNow(message, options);
   if (options.json === true) console.log(JSON.stringify({ message, routes, reports }));
-  else print(messageTraceLines({ message, routes, reports }, styled));
+  else print([...note, ...messageTraceLines({ message, routes, reports }, styled)]);
+}
+
+/** By the relay's id, or by the one that the sink of try mode gave it. */
+async function find(
+  id: string,
+  options: JsonOptions,
+): Promise<{ readonly message: MessageReport; readonly note: readonly string[] }> {
+  const own = await ask(id, options);
+  if (own !== undefined) return { message: own, note: [] };
+  const relayId = relayIdOf(await dataFolder(options), id);
+  const sunk = relayId === undefined ? undefined : await ask(relayId, options);
+  if (sunk !== undefined) return { message: sunk, note: [`${id} is the sink's ID; the relay's is ${sunk.id}`, ""] };
+  const file = fs.existsSync(id) ? `; the file of that name is ./${id}` : "";
+  throw new CommandFailure(`no message ${id} in the queue or in history${file}`, EXIT.failed);
 }
 
 async function ask(id: string, options: JsonOptions): Promise<MessageReport | undefined> {
