@@ -52,9 +52,9 @@ async function readSteps(
   for (;;) {
     const start = frames.position;
     const line = await frames.line();
-    if (line === undefined) return { broken: `it ends behind message ${messages}, without its last line` };
+    if (line === undefined) return { broken: `it ends ${behind(messages)}, without its last line` };
     const next: ReturnType<typeof readNext> = readNext(line);
-    if (isWrong(next)) return { broken: `behind message ${messages}: ${next.wrong}` };
+    if (isWrong(next)) return { broken: `${behind(messages)}: ${next.wrong}` };
     if ("sha256" in next) {
       if (next.sha256 !== sum.digest("hex") || next.messages !== messages || next.deliveries !== deliveries)
         return { broken: "its check sum is wrong: it was changed or damaged" };
@@ -68,6 +68,11 @@ async function readSteps(
     deliveries += next.deliveries.length;
     addTo(steps, start, frames.position);
   }
+}
+
+/** Where in the file. */
+function behind(messages: number): string {
+  return messages === 0 ? "behind its first line" : `behind message ${messages}`;
 }
 
 /** To the last step, unless that is large enough already. */

@@ -365,6 +365,11 @@ test("of a file that is not whole nothing is taken, and its place is said", asyn
       await refused(changed, "its check sum is wrong");
       await refused(Buffer.concat([whole, Buffer.from("more")]), "");
       await refused("", "it is empty");
+      await refused(whole.subarray(0, whole.indexOf("\n") + 1), "it ends behind its first line, without its last line");
+      await refused(
+        whole.toString("latin1").replace('"receivedAt":', '"receivedAt":"x","was":'),
+        "behind its first line: this is no message: receivedAt",
+      );
       await refused('{"hello":1}\n', "no file of `waypost queue export`");
       await refused(whole.toString("latin1").replace('"version":1', '"version":9'), "use a newer Waypost");
       await refused(

@@ -13,15 +13,18 @@ import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import type { DataOptions } from "../../surfaces/cli/options.ts";
 import { dataPaths } from "../plan.ts";
 import { VERSION } from "../version.ts";
-import { findToLookAt, orFailure } from "./configuration.ts";
+import { findToLookAt, load, orFailure } from "./configuration.ts";
 
-/** The data folder: named, or try mode's where there is no configuration. */
-export async function dataFolder(options: DataOptions): Promise<string> {
+/**
+ * The data folder: named, or try mode's where there is no configuration. `last` is a file that names one where nothing else
+ * does.
+ */
+export async function dataFolder(options: DataOptions, last?: string): Promise<string> {
   if (options.data !== undefined) return path.resolve(options.data);
   const found = await findToLookAt(options.config);
   // A relay that variables configured is not known to a shell without them.
   if (found.kind === "nowhere" && fs.existsSync(dataPaths(DEFAULT_DATA).queue)) return path.resolve(DEFAULT_DATA);
-  return orFailure(found).config.data;
+  return (found.kind === "nowhere" && last !== undefined ? await load(last) : orFailure(found)).config.data;
 }
 
 /** As the variable WAYPOST_DATA has it that is not set. */

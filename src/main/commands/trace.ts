@@ -1,6 +1,7 @@
 // `waypost trace`
 import fs from "node:fs";
 import type { Readable } from "node:stream";
+import { reasonOf } from "../../adapters/config-file/find.ts";
 import { TRACE } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
 import { reportIn } from "../../core/dsn/notice.ts";
@@ -16,7 +17,7 @@ import { styled } from "../../surfaces/cli/style.ts";
 import { chainLines } from "../../surfaces/cli/trace-page.ts";
 import { findToLookAt } from "./configuration.ts";
 import { print } from "./print.ts";
-import { dataFolder, errorText, query } from "./relay-of.ts";
+import { dataFolder, query } from "./relay-of.ts";
 import { relayIdOf } from "./sink.ts";
 
 export async function trace(what: string, options: JsonOptions): Promise<void> {
@@ -26,12 +27,15 @@ export async function trace(what: string, options: JsonOptions): Promise<void> {
 }
 
 async function traceFile(file: string, options: JsonOptions): Promise<void> {
+  if (file === "") throw new CommandFailure(`a name that is empty is no file; ${TAKES}`, EXIT.usage);
   const name = file === "-" ? "standard input" : printable(file);
   const chain = readChain(await head(file, name));
   if (!chain.hasFields) throw new CommandFailure(`${name} is no message: no line of it is a header field`, EXIT.failed);
   if (options.json === true) console.log(JSON.stringify(chain));
   else print(chainLines(chain, styled));
 }
+
+const TAKES = "trace takes a file, - for standard input, or an ID of 14 letters and digits";
 
 /** As much of the file as a header may have, and an octet more, so that a longer one is seen to be longer. */
 async function head(file: string, name: string): Promise<Uint8Array> {
@@ -45,10 +49,7 @@ async function head(file: string, name: string): Promise<Uint8Array> {
       if (octets > TRACE.headerOctetsMax) break;
     }
   } catch (error) {
-    throw new CommandFailure(
-      `${name} cannot be read: ${errorText(error)}; trace takes a file, - for standard input, or an ID of 14 letters and digits`,
-      EXIT.failed,
-    );
+    throw new CommandFailure(`${name} cannot be read: ${reasonOf(error)}; ${TAKES}`, EXIT.failed);
   }
   return Buffer.concat(chunks);
 }
