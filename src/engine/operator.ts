@@ -30,6 +30,8 @@ export interface StatusReport {
   readonly version: string;
   readonly hostname: string;
   readonly startedAt: Instant;
+  /** A relay that stops takes no new mail, and ends when what is under way has ended. */
+  readonly state: "running" | "stopping";
   readonly listeners: readonly string[];
   readonly waiting: number;
   readonly inHand: number;
@@ -66,6 +68,7 @@ export interface DeliveryReport {
   readonly from: string;
   readonly lane: string;
   readonly state: "waiting" | "held" | "in hand" | "delivered" | "failed" | "cancelled" | "deferred";
+  /** Those that count against the recipient: what a smart host refuses to all mail, also a connection, is none. */
   readonly attempts: number;
   /** When it is due, since when it is held, or when it ended. */
   readonly at: Instant;

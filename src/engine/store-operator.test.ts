@@ -8,11 +8,18 @@ import { OutboxReader } from "../adapters/store-sqlite/outbox-reader.ts";
 import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { SqliteQueueStore } from "../adapters/store-sqlite/queue-store.ts";
 import { messageId } from "../core/mail/message-id.ts";
+import { lastWord } from "../core/queue/reason.ts";
 import type { HistoryEntry } from "../ports/history.ts";
 import { deliveryRow } from "../ports/store.ts";
+import { StoppedQueue } from "./stopped-queue.ts";
 import { StoreOperator } from "./store-operator.ts";
 
-const FACTS = () => ({ version: "1.2.3", startedAt: 0, config: { hostname: "relay.test", listeners: [] } });
+const FACTS = () => ({
+  version: "1.2.3",
+  startedAt: 0,
+  isStopping: false,
+  config: { hostname: "relay.test", listeners: [] },
+});
 const space = (): { freeOctets: number; neededOctets: number } => ({ freeOctets: 2, neededOctets: 1 });
 const NOW = 1_000_000;
 const clock = { now: () => NOW };
@@ -194,6 +201,59 @@ test("recipients whose delivery has ended stand beside those that still wait", (
     ["three@b.test", "waiting"],
     ["two@b.test", "cancelled"],
   ]);
+  reader.close();
+  store.close();
+  fs.rmSync(folder, { recursive: true });
+});
+
+test("of a relay that does not run nothing is in hand: it waits for the start, in lists, counts and single messages", () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-operator-"));
+  const file = path.join(folder, "queue.db");
+  const store = new SqliteQueueStore(file, () => undefined);
+  const delivery = (recipient: string) => ({
+    lane: "smarthost/a",
+    recipient,
+    options: "",
+    priority: "normal" as const,
+    due: 0,
+    last: "",
+  });
+  const deliveries = [delivery("one@b.test"), delivery("two@b.test")];
+  const arrival = { id: ID, receivedAt: 0, octets: 0, envelope: '{"from":""}', content: new Uint8Array(0), deliveries };
+  store.commit([{ arrivals: [{ arrival, isInHand: true }], settlements: [] }]);
+  const reader = new QueueReader(file);
+  const history = new HistoryReader(path.join(folder, "history"));
+  const rest = { facts: FACTS, history, clock, space };
+  const running = new StoreOperator({ ...rest, queue: reader });
+  const stopped = new StoreOperator({ ...rest, queue: new StoppedQueue(reader, NOW) });
+  const states = (operator: StoreOperator, state?: string): unknown => {
+    const page = operator.list({ limit: 9, after: undefined, filter: state === undefined ? {} : { state } });
+    return "refused" in page ? page : page.deliveries.map((found) => found.state);
+  };
+  expect([states(running), states(running, "in-hand"), states(running, "waiting")]).toEqual([
+    ["in hand", "in hand"],
+    ["in hand", "in hand"],
+    [],
+  ]);
+  expect([states(stopped), states(stopped, "in-hand"), states(stopped, "waiting")]).toEqual([
+    ["waiting", "waiting"],
+    [],
+    ["waiting", "waiting"],
+  ]);
+  const query = { action: undefined, after: undefined, counted: undefined };
+  expect(stopped.count({ filter: { state: "waiting" }, ...query })).toMatchObject({ deliveries: 2 });
+  expect(stopped.show(ID)?.deliveries[0]).toMatchObject({
+    state: "waiting",
+    at: NOW,
+    reason: expect.stringContaining("in hand when the relay stopped"),
+  });
+  expect([running.status(), stopped.status()]).toMatchObject([
+    { waiting: 0, inHand: 2 },
+    { waiting: 2, inHand: 0 },
+  ]);
+  // As the start will have it.
+  store.recover(NOW, lastWord("recovered", "", NOW));
+  expect(running.show(ID)).toEqual(stopped.show(ID));
   reader.close();
   store.close();
   fs.rmSync(folder, { recursive: true });

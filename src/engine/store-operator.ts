@@ -29,6 +29,7 @@ import { walk } from "./queue-walk.ts";
 export interface RelayFacts {
   readonly version: string;
   readonly startedAt: number;
+  readonly isStopping: boolean;
   readonly config: {
     readonly hostname: string;
     readonly listeners: readonly {
@@ -58,12 +59,13 @@ export class StoreOperator implements Operator {
   }
 
   status(): StatusReport {
-    const { version, startedAt, config } = this.#parts.facts();
+    const { version, startedAt, isStopping, config } = this.#parts.facts();
     const { waiting, inHand, oldest } = this.#queue.depth();
     const now = this.#parts.clock.now();
     return {
       version,
       startedAt,
+      state: isStopping ? "stopping" : "running",
       hostname: config.hostname,
       listeners: config.listeners.map(({ name, listen }) => `${name} ${listenText(listen)}`),
       waiting,

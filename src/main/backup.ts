@@ -1,6 +1,7 @@
 // A copy of a data folder, of a relay that runs or not, that another relay can be started on.
 import fs from "node:fs";
 import path from "node:path";
+import { getSystemErrorMessage } from "node:util";
 import { contentFile } from "../adapters/content-files/content-files.ts";
 import { syncFolderNow } from "../adapters/durable.ts";
 import { HistoryReader } from "../adapters/history-sqlite/history-reader.ts";
@@ -35,7 +36,7 @@ export interface BackupOptions {
  * Where it throws, nothing is left.
  */
 export function backUp({ data, folder, hasHistory, reached }: BackupOptions): BackupReport {
-  const unfinished = fs.mkdtempSync(`${folder}.unfinished-`);
+  const unfinished = makeUnfinished(folder);
   try {
     const counts: Counts = { messages: 0, deliveries: 0, files: 0, historyEntries: 0, ended: 0 };
     copyQueue(data, unfinished, counts, reached);
@@ -49,6 +50,17 @@ export function backUp({ data, folder, hasHistory, reached }: BackupOptions): Ba
   } catch (error) {
     fs.rmSync(unfinished, { recursive: true, force: true });
     throw error;
+  }
+}
+
+function makeUnfinished(folder: string): string {
+  try {
+    return fs.mkdtempSync(`${folder}.unfinished-`);
+  } catch (error) {
+    const { errno, code } = error as NodeJS.ErrnoException;
+    const reason = errno === undefined ? String(error) : getSystemErrorMessage(errno);
+    const text = `no folder can be made in ${path.dirname(folder)}: ${reason}`;
+    throw Object.assign(new Error(text, { cause: error }), { code }); // whoever looks whether the disk is full
   }
 }
 

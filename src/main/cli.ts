@@ -21,9 +21,11 @@ async function sendmail(of: readonly string[]): Promise<number> {
 }
 
 async function program(of: readonly string[]): Promise<number | undefined> {
-  const [{ runProgram }, { commands }] = await Promise.all([
+  const [{ runProgram }, { commands }, { bearOutput }] = await Promise.all([
     import("../surfaces/cli/program.ts"),
     import("./commands.ts"),
+    import("./output.ts"),
   ]);
+  bearOutput();
   return runProgram(commands, of);
 }

@@ -82,6 +82,8 @@ export type ThreadAnswer =
 /** What the main thread tells a thread. */
 export type ThreadOrder =
   | { readonly kind: "stop" }
+  /** The control thread: the relay stops, and what is under way ends first. */
+  | { readonly kind: "stopping" }
   /** A mail thread: be ready to go by another plan. Nothing changes yet. */
   | { readonly kind: "prepare"; readonly plan: RelayPlan; readonly listening: readonly ListeningPlace[] }
   /** Another thread cannot: what was prepared is dropped. */

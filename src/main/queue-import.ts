@@ -52,7 +52,7 @@ async function readSteps(
   for (;;) {
     const start = frames.position;
     const line = await frames.line();
-    if (line === undefined) return { broken: `it ends behind message ${messages}, without its last line` };
+    if (line === undefined) return { broken: `it ends ${behind(messages)}, without its last line` };
     const next: ReturnType<typeof readNext> = readNext(line);
     if (isWrong(next))
       return { broken: `message ${messages + 1} of the file, at octet ${start}: ${next.wrong}. Export the queue anew` };
@@ -69,6 +69,11 @@ async function readSteps(
     deliveries += next.deliveries.length;
     addTo(steps, start, frames.position);
   }
+}
+
+/** Where in the file. */
+function behind(messages: number): string {
+  return messages === 0 ? "behind its first line" : `behind message ${messages}`;
 }
 
 /** To the last step, unless that is large enough already. */

@@ -99,6 +99,7 @@ export class Relay {
    * Rejects with `StartError` where it asks for what is not to be had, and nothing is changed. One at a time.
    */
   async adopt(config: Config, changedHosts: readonly string[]): Promise<void> {
+    if (this.#isStopping) throw new StartError("the relay is stopping: it goes by its file when it is started again");
     const plan = withLogKey(planFor(config, this.#plan));
     const places = placesFor(config, this.#places);
     if (plan.mailThreads > 1) await this.#checkNew(places);
@@ -120,6 +121,7 @@ export class Relay {
     const started = performance.now();
     const { recorder } = this.#options;
     recorder.record({ event: "relay.stopping", because });
+    this.#control?.tell({ kind: "stopping" });
     await Promise.all(this.#named("mail").map((thread) => thread.stop()));
     await this.#control?.stop();
     for (const name of ["queue", "store"] as const) for (const thread of this.#named(name)) await thread.stop();

@@ -11,8 +11,8 @@ import { invariant } from "../core/base/invariant.ts";
 import { FREE_TERMS } from "../core/routing/site-terms.ts";
 import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import type { TryOptions } from "../surfaces/cli/relay-commands.ts";
-import { TRY_CONFIG } from "../surfaces/cli/options.ts";
-import { readConfig, faultsOfFiles } from "./commands/configuration.ts";
+import { TRY_CONFIG, TRY_PORT } from "../surfaces/cli/options.ts";
+import { faultsOfFiles, readConfig } from "./commands/configuration.ts";
 import { ProcessLog } from "./process-log.ts";
 import { run } from "./run.ts";
 import { sendTestMessage } from "./send.ts";
@@ -25,8 +25,6 @@ const SAMPLE = {
   to: ["you@example.net"],
   subject: "Hello from Waypost",
 } as const;
-/** Where `waypost send` sends to unless told. */
-const PLAIN_PORT = 2525;
 const SAMPLE_MS = 20_000;
 const USERNAME = "try";
 /** More than anybody tries, and few enough for the file descriptors of any machine. */
@@ -138,7 +136,7 @@ function guide({
 Send something yourself:
 
   swaks --server 127.0.0.1:${starttls} --tls --auth PLAIN --auth-user ${USERNAME} --auth-password ${password} --from me@example.com --to you@example.net
-  node bin/waypost.mjs send ${plain === PLAIN_PORT ? "" : `--server smtp://127.0.0.1:${plain} `}--to you@example.net
+  node bin/waypost.mjs send ${plain === TRY_PORT ? "" : `--server smtp://127.0.0.1:${plain} `}--to you@example.net
 
 Then look: node bin/waypost.mjs sink list, sink show ID, queue list, status
 

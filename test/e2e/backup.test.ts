@@ -1,6 +1,7 @@
-import { cpSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { SqliteQueueStore } from "../../src/adapters/store-sqlite/queue-store.ts";
 import { AccountingSink, NO_FAULTS } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
@@ -81,6 +82,8 @@ test("a backup of a relay that runs, under load, is restored elsewhere: everythi
       before = await send(port, 30);
       const held = ["queue", "hold", "--recipient", before[0]!.recipients[0]!, "--config", home.configFile];
       expect((await runCommand(held, { cwd: home.folder })).output).toContain("1 delivery");
+      // What was tried is in history a second later.
+      await expect.poll(() => readdirSync(path.join(home.data, "history"))).not.toEqual([]);
       const flowing = { isWanted: true };
       const flow = (async () => {
         while (flowing.isWanted) await send(port, 3);
@@ -162,5 +165,29 @@ test("what cannot be copied is said, and nothing is left", async () => {
     expect((await run("backup", "gone/backup", "--data", home.data)).code).toBe(64);
     expect((await run("backup", "backup", "--data", "nowhere")).code).toBe(69);
     expect(readdirSync(home.folder).filter((name) => name.startsWith("backup"))).toEqual([]);
+  });
+});
+
+test("a place where no backup can be is refused in a sentence that says what to do", async () => {
+  await place(async ({ home }) => {
+    mkdirSync(path.join(home.data, "content"), { recursive: true });
+    new SqliteQueueStore(home.queueFile, () => undefined).close();
+    symlinkSync(home.data, path.join(home.folder, "link"));
+    const refused = async (to: string): Promise<unknown> => {
+      const { code, output, errors } = await runCommand(["backup", to], { cwd: home.folder });
+      return [code, output, errors];
+    };
+    for (const inside of ["data/copy", "data/content/copy", "link/copy", "./data/../data/copy"])
+      expect(await refused(inside), inside).toEqual([64, "", expect.stringContaining("would be in the data folder")]);
+    for (const empty of ["", " "])
+      expect(await refused(empty)).toEqual([64, "", expect.stringContaining("takes the path of a new folder")]);
+    // No folder can be made there, whoever asks.
+    expect(await refused("/proc/copy")).toEqual([
+      69,
+      "",
+      expect.stringMatching(/no folder can be made in \/proc: [a-z ]+; nothing is left of it\. Name a place /),
+    ]);
+    expect(readdirSync(home.data).filter((name) => name.includes("copy"))).toEqual([]);
+    expect((await runCommand(["backup", "data-copy"], { cwd: home.folder })).code).toBe(0); // beside it
   });
 });

@@ -1,7 +1,11 @@
-import { mkdirSync, symlinkSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { RelayHome, runCommand } from "../support/relay.ts";
+import { SqliteQueueStore } from "../../src/adapters/store-sqlite/queue-store.ts";
+import { freePort } from "../support/free-port.ts";
+import { RelayHome, RelayProcess, TREE, runCommand } from "../support/relay.ts";
 import { configure } from "../support/scene.ts";
 
 async function inHome(play: (home: RelayHome) => Promise<void>): Promise<void> {
@@ -17,8 +21,18 @@ async function inHome(play: (home: RelayHome) => Promise<void>): Promise<void> {
 test.each([
   ["send -t a@b.test --tls-ca nope", 64, "--tls-ca: nope cannot be read: ENOENT"],
   ["send -t a@b.test --tls-ca file", 64, "--tls-ca: file holds no certificate in PEM"],
-  ["send -t a@b.test -s foo:bar", 64, "--server takes HOST:PORT, [IPV6]:PORT, smtp://HOST:PORT or smtps://HOST:PORT"],
+  [
+    "send -t a@b.test -s foo:bar",
+    64,
+    "--server foo:bar: the port has to be 1 to 65535; it takes HOST:PORT, [IPV6]:PORT, smtp:",
+  ],
+  ["send -t a@b.test -s 127.0.0.1:99999", 64, "--server 127.0.0.1:99999: the port has to be 1 to 65535"],
+  ["send -t a@b.test -s user:secret@h:99999", 64, "--server ...@h:99999: the port has to be 1 to 65535"],
   ["send -t nobody", 64, "nobody is no address"],
+  ["trace .", 1, ". cannot be read: it is a folder; trace takes a file, - for standard input, or an ID"],
+  ["trace nothing", 1, "nothing cannot be read: there is no such file; trace takes a file"],
+  ["sendmail -f", 64, "-f needs a value: the address of the sender"],
+  ["sendmail -f a@@b.test c@d.test", 64, "-f takes the address of the sender, and a@@b.test is none: the domain"],
   ["try -d file", 64, "file cannot be used: "],
   ["status -d file", 69, "file cannot be asked: "],
   ["queue list -d file", 69, "file cannot be asked: "],
@@ -58,6 +72,83 @@ test.each<[args: readonly string[], lines: number]>([
     expect(errors).toContain("\\x0awaypost: all is well\\x1b[2J");
     expect(errors.trimEnd().split("\n").length).toBeGreaterThanOrEqual(lines);
     if (lines === 1) expect(errors.trimEnd().split("\n")).toHaveLength(1);
+  });
+});
+
+test("a name with a line end or an escape sequence is shown as text on standard output, too", async () => {
+  await inHome(async (home) => {
+    configure(home, 1);
+    copyFileSync(home.configFile, path.join(home.folder, FORGED));
+    mkdirSync(home.data);
+    new SqliteQueueStore(home.queueFile, () => undefined).close();
+    for (const args of [
+      ["config", "check", "--config", FORGED],
+      ["backup", FORGED.replaceAll("no", "copy")],
+      ["queue", "export", FORGED.replaceAll("no", "queue")],
+    ]) {
+      const { code, output } = await runCommand(args, { cwd: home.folder });
+      expect(code, args.join(" ")).toBe(0);
+      expect(output).not.toMatch(/^waypost: all|[^\P{Cc}\n]/mu);
+      expect(output).toContain("\\x0awaypost: all is well\\x1b[2J");
+    }
+  });
+});
+
+/** Its standard output and standard error end where nobody reads. */
+async function unread(args: readonly string[], home: RelayHome): Promise<{ code: number | null; errors: string }> {
+  const child = spawn(process.execPath, [path.join(TREE, "bin/waypost.mjs"), ...args], {
+    cwd: home.folder,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  child.stdout.destroy();
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, errors };
+}
+
+test.each([
+  "--help",
+  "queue list --help",
+  "help send",
+  "--version",
+  "version --json",
+  "completion bash",
+  "config example",
+  "config schema",
+  "config describe",
+  "config check",
+  "queue list",
+  "queue list --json",
+  "sink list -d sunk",
+  "sink show 0VbfQUpNXUfJly -d sunk",
+])("a reader who is gone ends it quietly: %s", async (args) => {
+  await inHome(async (home) => {
+    configure(home, 1);
+    mkdirSync(home.data);
+    new SqliteQueueStore(home.queueFile, () => undefined).close();
+    const sink = path.join(home.folder, "sunk/sink");
+    mkdirSync(sink, { recursive: true });
+    const message = { id: "0VbfQUpNXUfJly", at: 0, from: "a@b.test", to: ["c@d.test"], octets: 6 };
+    home.write("sunk/sink/0VbfQUpNXUfJly.json", JSON.stringify(message));
+    home.write("sunk/sink/0VbfQUpNXUfJly.eml", "a: b\r\n");
+    expect(await unread(args.split(" "), home)).toEqual({ code: 0, errors: "" });
+  });
+});
+
+test("an output that cannot be written is said", async () => {
+  await inHome(async (home) => {
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, [path.join(TREE, "bin/waypost.mjs"), "config", "example"], {
+      cwd: home.folder,
+      stdio: ["ignore", full, "pipe"],
+    });
+    closeSync(full);
+    let errors = "";
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => (errors += text));
+    const [code] = (await once(child, "close")) as [number | null];
+    expect(code).toBe(75);
+    expect(errors).toMatch(/^waypost: standard output cannot be written: ENOSPC[^\n]*\n$/);
   });
 });
 
@@ -154,5 +245,68 @@ test("a data folder that is none, and an address that is not this machine's, are
       expect(await start({ listeners: [{ listen: "192.0.2.1:2525", tls: "none" }], threads })).toMatch(
         /192\.0\.2\.1 is no address of this machine; name one that is, or 0\.0\.0\.0 for all, in `listeners\[\]\.listen`/,
       );
+  });
+});
+
+test("what a killed relay had in hand is in nobody's: sendmail -bp and queue list say that it waits for the start", async () => {
+  await inHome(async (home) => {
+    configure(home, 1);
+    mkdirSync(home.data);
+    const store = new SqliteQueueStore(home.queueFile, () => undefined);
+    const delivery = { lane: "smarthost/sink", recipient: "r@b.test", options: "", due: 0, last: "" };
+    const deliveries = [{ ...delivery, priority: "normal" as const }];
+    const content = new Uint8Array(0);
+    const arrival = {
+      id: "0VbfQUpNXUfJly",
+      receivedAt: 0,
+      octets: 0,
+      envelope: '{"from":"a@b.test"}',
+      content,
+      deliveries,
+    };
+    store.commit([{ arrivals: [{ arrival, isInHand: true }], settlements: [] }]);
+    store.close();
+    for (const args of [
+      ["queue", "list"],
+      ["sendmail", "-bp"],
+    ]) {
+      const { code, output } = await runCommand(args, { cwd: home.folder });
+      expect(code).toBe(0);
+      expect(output).toMatch(/^ {4}smarthost\/sink: .*; recovered: it was in hand when the relay stopped/m);
+    }
+  });
+});
+
+test("send goes to the listener of the configuration that is for programs here; --server comes before it", async () => {
+  await inHome(async (home) => {
+    const [port, other] = [await freePort(), await freePort()];
+    const listeners = [
+      { listen: "127.0.0.1:0", tls: "implicit" },
+      { listen: `127.0.0.1:${other}`, tls: "starttls" },
+      { listen: `127.0.0.1:${port}`, tls: "none" },
+    ];
+    configure(home, 1, { listeners });
+    const send = async (...args: string[]): ReturnType<typeof runCommand> =>
+      await runCommand(["send", "-t", "a@b.test", ...args], { cwd: home.folder });
+    expect((await send()).output).toContain(`ECONNREFUSED 127.0.0.1:${port}`);
+    expect((await send("--server", `127.0.0.1:${other}`)).output).toContain(`ECONNREFUSED 127.0.0.1:${other}`);
+    const login = { cwd: home.folder, environment: { WAYPOST_SEND_PASSWORD: "x" } };
+    const withLogin = await runCommand(["send", "-t", "a@b.test", "-u", "app"], login);
+    expect(withLogin.output).toContain(`ECONNREFUSED 127.0.0.1:${other}`);
+    const named = home.write("other.yaml", readFileSync(home.configFile, "utf8").replaceAll(String(port), "2"));
+    expect((await send("--config", named)).output).toMatch(/ECONNREFUSED 127\.0\.0\.1:2$/m);
+    const relay = new RelayProcess(home);
+    try {
+      await relay.ports();
+      expect(await send()).toMatchObject({ code: 0, output: expect.stringMatching(/^<a@b\.test>: accepted: 250 /) });
+    } finally {
+      relay.kill("SIGKILL");
+      await relay.stop();
+    }
+    configure(home, 1, { listeners: listeners.slice(0, 1) });
+    expect(await send()).toMatchObject({ code: 64, errors: expect.stringContaining("name one with --server") });
+    configure(home, 1, { listner: [] });
+    const invalid = await send();
+    expect([invalid.code, invalid.errors]).toEqual([78, expect.stringMatching(/unknown key[^]*--server HOST:PORT/)]);
   });
 });

@@ -89,6 +89,17 @@ test("every command does its work in a second terminal, for people and for progr
     await expect.poll(sunk).toContain(sent);
     expect((await run("sink", "list")).output).toContain(sent);
     expect((await run("sink", "show", sent)).output).toContain("Subject: A test by waypost send");
+    const [{ id: sinkId } = { id: "" }] = ((await json("sink", "list")) as { id: string; relayId?: string }[]).filter(
+      ({ relayId }) => relayId === sent,
+    );
+    expect(await json("trace", sinkId)).toMatchObject({ message: { id: sent } });
+    expect((await run("trace", sinkId)).output).toContain(
+      `${sinkId} is the sink's ID; the relay's is ${sent}\n\n${sent}: `,
+    );
+    expect(await run("queue", "show", sinkId)).toMatchObject({
+      code: 1,
+      errors: expect.stringContaining(`it is the sink's ID, and the relay's is ${sent}`),
+    });
     expect(await json("trace", sent)).toBeTypeOf("object");
     expect((await run("trace", sent)).output).toContain(sent);
     expect(await json("history", "prune")).toMatchObject({ days: [], daysLeft: 1 });

@@ -297,6 +297,27 @@ test("a relay that is killed in the middle of an import gets each once from the 
   });
 });
 
+test("a stop in the middle of an import: the log names each message that was taken", async () => {
+  await places(async (place) => {
+    const { next, file } = place;
+    await leave(place, 600);
+    const relay = new RelayProcess(next);
+    await relay.ports();
+    await json(next, "pause", "outbound");
+    const importing = run(next, ["queue", "import", file]);
+    await relay.event("message.imported");
+    expect(await relay.stop()).toEqual({ code: 0, signal: null });
+    const { code, errors } = await importing;
+    expect([code === 69 || code === 75, errors]).toEqual([
+      true,
+      expect.stringContaining("import the whole file once more"),
+    ]);
+    const { messages } = await json(next, "queue", "list", "--count");
+    expect(messages).toBeLessThan(600); // else the stop came too late to show something
+    expect(relay.events("message.imported").length).toBe(messages);
+  });
+});
+
 test("planted: a relay that forgets what it took is found", async () => {
   const { tree, remove } = plantedTree("import-forgets");
   try {
@@ -344,6 +365,11 @@ test("of a file that is not whole nothing is taken, and its place is said", asyn
       await refused(changed, "its check sum is wrong");
       await refused(Buffer.concat([whole, Buffer.from("more")]), "");
       await refused("", "it is empty");
+      await refused(whole.subarray(0, whole.indexOf("\n") + 1), "it ends behind its first line, without its last line");
+      await refused(
+        whole.toString("latin1").replace('"receivedAt":', '"receivedAt":"x","was":'),
+        "behind its first line: this is no message: receivedAt",
+      );
       await refused('{"hello":1}\n', "no file of `waypost queue export`");
       await refused(whole.toString("latin1").replace('"version":1', '"version":9'), "use a newer Waypost");
       await refused(

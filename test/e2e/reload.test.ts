@@ -373,3 +373,19 @@ test.each(["reload-ends-sessions", "reload-forgets-revocation"])("planted: %s is
     patch === "reload-ends-sessions" ? { isDropped: 1, isRelayed: 0 } : { isDropped: 0, isRelayed: 1 },
   );
 });
+
+test("config diff looks at the data folder that its file names, where there is no other configuration", async () => {
+  const at = await home();
+  const next = await sink();
+  at.configure({
+    listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
+    smarthosts: { hop: hop(next.port) },
+    routes: [{ deliver: "hop" }],
+  });
+  await started(at).ports();
+  const elsewhere = await home();
+  const diff = await runCommand(["config", "diff", "-c", at.configFile], { cwd: elsewhere.folder });
+  expect(diff).toEqual({ code: 0, errors: "", output: expect.stringContaining("the relay goes by it already\n") });
+  const none = await runCommand(["config", "diff"], { cwd: elsewhere.folder });
+  expect([none.code, none.errors]).toEqual([78, expect.stringContaining("there is no configuration")]);
+});

@@ -184,7 +184,7 @@ test.each<[what: string, args: readonly string[], input: string, code: number, e
   ["a header that is no list", ["-t"], 'To: a@b.test, "x\n\nx', 65, /to: a@b\.test, "x: a quote has no end/],
   ["an address that is none", ["-t"], "To: a@b..test\n\nx", 65, /a@b\.\.test is no address: the domain is not valid/],
   ["an argument that is none", ["a@b..test"], "x", 64, /is no address/],
-  ["a sender that is none", ["-f", "a b", "c@d.test"], "x", 64, /the sender a b is no address/],
+  ["a sender that is none", ["-f", "a b", "c@d.test"], "x", 64, /-f takes the address of the sender, and a b is none/],
   ["NUL", ["a@b.test"], "x\0y", 65, /NUL/],
   ["a long line", ["a@b.test"], "x".repeat(999), 65, /line 1 has 999 octets/],
   ["no such option", ["-Z", "a@b.test"], "x", 64, /no option -Z/],

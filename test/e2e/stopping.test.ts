@@ -1,5 +1,6 @@
+import net from "node:net";
 import { expect, test } from "vitest";
-import { RelayHome, RelayProcess } from "../support/relay.ts";
+import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
 import { type Place, ScriptedHost } from "../support/scripted-host.ts";
 import { SourceSession } from "../support/source.ts";
 
@@ -47,3 +48,59 @@ test.each<Place>(["CONNECT", "MAIL"])(
     }
   },
 );
+
+test("while a relay stops, status says so, and what it would not go on with is refused", async () => {
+  const home = new RelayHome();
+  home.configure({
+    listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
+    access: { networks: ["127.0.0.0/8"] },
+    smarthosts: { hop: { url: "smtp://127.0.0.1:9", tls: "none" } },
+    routes: [{ deliver: "hop" }],
+  });
+  const run = async (...args: string[]): ReturnType<typeof runCommand> =>
+    await runCommand([...args, "--config", home.configFile], { cwd: home.folder });
+  const relay = new RelayProcess(home);
+  const [port = 0] = await relay.ports();
+  const file = `${home.folder}/queue.waypost`;
+  const client = net.connect(port, "127.0.0.1");
+  try {
+    await run("pause", "outbound");
+    const session = await SourceSession.connect({ port });
+    const content = Buffer.from("Subject: x\r\n\r\nbody\r\n");
+    await session.send({ id: "", from: "s@here.test", recipients: ["r@there.test"], content, hash: "" });
+    await session.quit();
+    expect((await run("queue", "export", file)).code).toBe(0);
+    for (const target of ["inbound", "outbound"]) expect((await run("resume", target)).code).toBe(0);
+    expect(JSON.parse((await run("status", "--json")).output)).toMatchObject({ state: "running" });
+    // A message whose end is not there yet is waited for.
+    let said = "";
+    client.setEncoding("utf8").on("data", (text: string) => (said += text));
+    for (const command of ["HELO client.test", "MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>", "DATA"]) {
+      const before = said.length;
+      client.write(`${command}\r\n`);
+      await expect.poll(() => said.slice(before)).toMatch(/^(250|354) /m);
+    }
+    client.write("Subject: x\r\n\r\n");
+    relay.kill("SIGTERM");
+    await relay.event("relay.stopping");
+    await expect.poll(async () => (await run("status")).output).toMatch(/^Stopping: no new mail is taken/m);
+    expect(JSON.parse((await run("status", "--json")).output)).toMatchObject({ state: "stopping" });
+    expect((await run("top", "--once")).output).toMatch(/ {3}stopping$/m);
+    for (const command of [["reload"], ["queue", "import", file]]) {
+      const { code, output, errors } = await run(...command);
+      expect([code, output, errors]).toEqual([75, "", expect.stringContaining("the relay is stopping")]);
+    }
+    relay.kill("SIGHUP");
+    expect(await relay.event("config.rejected")).toMatchObject({
+      errors: [expect.stringContaining("the relay is stopping")],
+    });
+    client.write("x\r\n.\r\n");
+    await expect.poll(() => said).toContain("\r\n250 2.0.0 ");
+    expect(await relay.exited).toEqual({ code: 0, signal: null });
+  } finally {
+    client.destroy();
+    relay.kill("SIGKILL");
+    await relay.stop();
+    home.remove();
+  }
+});

@@ -1,7 +1,10 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { PassThrough, Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { second } from "../../core/base/time.ts";
 import { ask } from "./client.ts";
 import { SocketServer } from "./server.ts";
 
@@ -51,7 +54,7 @@ test("answers come back; what is not there is null; what fails says so, and the 
     await expect(ask(file, `/queue/${ID}`)).rejects.toThrow("the disk has a hole");
     expect(await ask(file, "/status")).toEqual({ waiting: 1 });
   } finally {
-    server.close();
+    await server.close(0);
   }
 });
 
@@ -82,7 +85,7 @@ test("a folder with a path of any length has a socket, which goes when it is clo
     server.listen();
     await expect.poll(() => ask(there, "/status")).toEqual({ waiting: 1 });
     expect(fs.statSync(there).mode & 0o777).toBe(0o600);
-    server.close();
+    await server.close(0);
     await expect.poll(descriptors).toBeLessThanOrEqual(before);
     expect(fs.existsSync(there)).toBe(false);
   }
@@ -100,6 +103,60 @@ test("what is to be done goes with a body; a refusal is an answer; a body too lo
     await expect(ask(file, "/pauses", { target: "x".repeat(20_000) })).rejects.toThrow("too long");
     expect(await ask(file, "/queue/actions", [])).toEqual({ did: [] });
   } finally {
-    server.close();
+    await server.close(0);
   }
+});
+
+test("who is served when it closes gets the answer; what takes too long is cut off, and its end is waited for", async () => {
+  const asked = Promise.withResolvers<void>();
+  const taken = Promise.withResolvers<object>();
+  const server = new SocketServer(
+    file,
+    {
+      ...ANSWERS,
+      import: () => {
+        asked.resolve();
+        return taken.promise;
+      },
+    },
+    () => undefined,
+  );
+  server.listen();
+  await expect.poll(() => ask(file, "/status")).toEqual({ waiting: 1 });
+  const answer = ask(file, "/queue/imports", Readable.from(["x"], { objectMode: false }));
+  await asked.promise;
+  let isClosed = false;
+  const closing = server.close(10 * second).then(() => (isClosed = true));
+  expect(await ask(file, "/status")).toBeUndefined();
+  expect(isClosed).toBe(false);
+  taken.resolve({ messages: 1 });
+  expect(await answer).toEqual({ messages: 1 });
+  await closing;
+
+  let ended: unknown;
+  const slow = new SocketServer(
+    file,
+    {
+      ...ANSWERS,
+      import: async (body) => {
+        try {
+          for await (const piece of body) void piece;
+        } catch (error) {
+          await sleep(20); // as a commit that was under way
+          ended = error;
+        }
+        return {};
+      },
+    },
+    () => undefined,
+  );
+  slow.listen();
+  await expect.poll(() => ask(file, "/status")).toEqual({ waiting: 1 });
+  const endless = new PassThrough();
+  endless.write("x");
+  const cut = expect(ask(file, "/queue/imports", endless)).rejects.toThrow(/socket hang up|ECONNRESET|EPIPE/);
+  await expect.poll(() => endless.readableLength).toBe(0);
+  await slow.close(200);
+  expect(ended).toBeInstanceOf(Error);
+  await cut;
 });

@@ -1,6 +1,8 @@
 import fs from "node:fs";
 import http from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CONTROL, IMPORT } from "../../core/base/limits.ts";
+import type { Duration } from "../../core/base/time.ts";
 import { QUEUE_ACTIONS, type QueueAction } from "../../core/queue/action.ts";
 import { SELECTION_KEYS, type SelectionTexts } from "../../core/queue/selection.ts";
 import { type ShortPath, shortPath } from "./short-path.ts";
@@ -52,6 +54,7 @@ export class SocketServer {
   /** Held while it listens: to close removes the socket by it. */
   #place: ShortPath | undefined;
   readonly #failed: (error: Error) => void;
+  readonly #underWay = new Set<Promise<void>>();
 
   /** `failed` hears what is wrong with the socket; it is tried again. */
   constructor(file: string, answers: Answers, failed: (text: string) => void) {
@@ -59,7 +62,7 @@ export class SocketServer {
     this.#answers = answers;
     this.#server = http.createServer(
       { requestTimeout: IMPORT.request, headersTimeout: CONTROL.request },
-      (request, response) => void this.#serve(request, response),
+      (request, response) => this.#take(request, response),
     );
     const again = (error: Error): void => {
       failed(error.message);
@@ -86,9 +89,24 @@ export class SocketServer {
     this.#place = undefined;
   }
 
-  close(): void {
+  /**
+   * Nobody is let in any more. What is under way gets this long to be answered, and then its connection is closed; what ends
+   * by that gets as long once more. Resolves when all has ended, at the latest then.
+   */
+  async close(patience: Duration): Promise<void> {
     this.#server.close();
+    await this.#quiet(patience);
     this.#server.closeAllConnections();
+    await this.#quiet(patience);
+  }
+
+  async #quiet(patience: Duration): Promise<void> {
+    await Promise.race([Promise.all(this.#underWay), sleep(patience, undefined, { ref: false })]);
+  }
+
+  #take(request: http.IncomingMessage, response: http.ServerResponse): void {
+    const served = this.#serve(request, response).finally(() => this.#underWay.delete(served));
+    this.#underWay.add(served);
   }
 
   async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { INBOUND } from "../base/limits.ts";
-import { localTerms } from "./local-terms.ts";
+import { localServer, localTerms } from "./local-terms.ts";
 
 const NOTHING = {
   domain: undefined,
@@ -58,4 +58,17 @@ test.each([
   { listeners: [null, 7, { listen: 7 }] },
 ])("of %j nothing is known, and nothing is wrong", (input) => {
   expect(localTerms(input)).toEqual(NOTHING);
+});
+
+test("a program gets to the first listener that it can use, and only a login needs TLS", () => {
+  const implicit = { listen: { host: "127.0.0.1", port: 465 }, tls: "implicit" } as const;
+  const elsewhere = { listen: { host: "192.0.2.1", port: 25 }, tls: "none" } as const;
+  const free = { listen: { host: "127.0.0.1", port: 0 }, tls: "none" } as const;
+  const starttls = { listen: { host: "0.0.0.0", port: 587 }, tls: "starttls" } as const;
+  const plain = { listen: { host: "::1", port: 25 }, tls: "none" } as const;
+  expect(localServer([implicit, elsewhere, free, starttls, plain], false)).toEqual(plain.listen);
+  expect(localServer([plain, starttls], true)).toEqual({ host: "127.0.0.1", port: 587 });
+  expect(localServer([starttls], false)).toEqual({ host: "127.0.0.1", port: 587 });
+  expect(localServer([plain], true)).toBeUndefined();
+  expect(localServer([implicit, elsewhere, free], false)).toBeUndefined();
 });

@@ -3,7 +3,7 @@
 
 import { INBOUND } from "../base/limits.ts";
 import { parseDomain } from "../mail/domain.ts";
-import type { ListenAddress } from "./config.ts";
+import type { ListenAddress, Listener } from "./config.ts";
 import { parseListen } from "./values.ts";
 
 export interface LocalTerms {
@@ -31,6 +31,22 @@ function onThisMachine({ host, port }: ListenAddress): ListenAddress | undefined
   if (host === "0.0.0.0") return { host: "127.0.0.1", port };
   if (host === "::") return { host: "::1", port };
   return host.startsWith("127.") || host === "::1" ? { host, port } : undefined;
+}
+
+/**
+ * Where a program on this machine gets to the relay: the first listener without TLS, or where it `needsTls` with STARTTLS, comes
+ * before the others. Undefined where none is for it.
+ */
+export function localServer(
+  listeners: readonly Pick<Listener, "listen" | "tls">[],
+  needsTls: boolean,
+): ListenAddress | undefined {
+  const doors = listeners.flatMap(({ listen, tls }) => {
+    const address = onThisMachine(listen);
+    return address === undefined || tls === "implicit" || listen.port === 0 ? [] : [{ address, tls }];
+  });
+  const wanted = doors.find(({ tls }) => (tls === "starttls") === needsTls);
+  return (wanted ?? (needsTls ? undefined : doors[0]))?.address;
 }
 
 interface Door {

@@ -21,7 +21,7 @@ export const REASONS = {
   "no-connection":
     "the connection to its next hop failed before it could begin; it goes over another one, or waits with its lane",
   "no-memory": "the mail threads have enough in hand; it waits in the queue",
-  recovered: "it was in hand when the relay stopped; it is tried again at once",
+  recovered: "it was in hand when the relay stopped; it is tried again as soon as the relay runs",
   rerouted: "its next hop is gone from the configuration; the routes chose another",
   "rerouted-by-operator": "an operator had the routes choose its next hop anew; it goes as soon as its turn comes",
   held: "an operator holds it, until it is released",

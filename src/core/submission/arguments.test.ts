@@ -63,7 +63,7 @@ test.each([
   ["-Z", "usage", /^there is no option -Z$/],
   ["--help", "usage", /^there is no option --help$/],
   ["a@b.test -f c@d.test", "usage", /^-f stands behind an address/],
-  ["-f", "usage", /^-f needs a value$/],
+  ["-f", "usage", /^-f needs a value: the address of the sender$/],
   ["-N always x@y.test", "usage", /^-N takes/],
   ["-N success,never x@y.test", "usage", /^-N takes/],
   ["-R body x@y.test", "usage", /^-R takes/],

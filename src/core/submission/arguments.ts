@@ -50,6 +50,13 @@ const WITH_VALUE = new Set("ABCDFLNOQRVXfhopr");
 const WITH_REST = new Set("bdeq");
 const WITHOUT_VALUE = new Set("GIUcimnstvx");
 
+const VALUES: ReadonlyMap<string, string> = new Map([
+  ["f", ": the address of the sender"],
+  ["r", ": the address of the sender"],
+  ["F", ": the name of the sender"],
+  ["C", ": the file of the configuration"],
+]);
+
 type Values = ReadonlyMap<string, string>;
 
 function usage(why: string): Wrong {
@@ -82,7 +89,7 @@ function split(args: readonly string[]): Split | Wrong {
       else {
         const rest = arg.slice(i + 1);
         const isNext = rest === "" && WITH_VALUE.has(option);
-        if (isNext && at + 1 === args.length) return usage(`-${option} needs a value`);
+        if (isNext && at + 1 === args.length) return usage(`-${option} needs a value${VALUES.get(option) ?? ""}`);
         const value = isNext ? args[++at]! : rest;
         values.set(option === "o" ? `o${value}` : option, value);
         break;

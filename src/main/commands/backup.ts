@@ -13,16 +13,9 @@ import { progressOf } from "./terminal.ts";
 
 export async function backup(to: string, options: BackupCommandOptions): Promise<void> {
   const data = await dataFolder(options);
-  const folder = path.resolve(to);
   if (!fs.existsSync(dataPaths(data).queue))
     throw new CommandFailure(`there is no queue in ${data}; name the data folder with --data`, EXIT.unavailable);
-  if (fs.existsSync(folder))
-    throw new CommandFailure(`${folder} is there already; a backup is a new folder`, EXIT.usage);
-  if (!fs.existsSync(path.dirname(folder)))
-    throw new CommandFailure(
-      `${path.dirname(folder)} is not there; a backup is a new folder in one that is`,
-      EXIT.usage,
-    );
+  const folder = newFolder(to, data);
   const progress = progressOf("backup", options.json === true);
   try {
     const report = backUp({
@@ -37,6 +30,29 @@ export async function backup(to: string, options: BackupCommandOptions): Promise
   } catch (error) {
     progress.end();
     const code = isDiskFull(error) ? EXIT.temporary : EXIT.unavailable;
-    throw new CommandFailure(`no backup of ${data}: ${errorText(error)}; nothing is left in ${folder}`, code);
+    const text = `no backup of ${data}: ${errorText(error)}; nothing is left of it`;
+    throw new CommandFailure(`${text}. Name a place with room that this user may write to`, code);
   }
+}
+
+/** Where the backup is to be. Throws `CommandFailure` where none can be there. */
+function newFolder(to: string, data: string): string {
+  if (to.trim() === "")
+    throw new CommandFailure("a backup takes the path of a new folder, and this one is empty", EXIT.usage);
+  const folder = path.resolve(to);
+  const above = path.dirname(folder);
+  if (fs.existsSync(folder))
+    throw new CommandFailure(`${folder} is there already; a backup is a new folder`, EXIT.usage);
+  if (!fs.existsSync(above))
+    throw new CommandFailure(`${above} is not there; a backup is a new folder in one that is`, EXIT.usage);
+  if (isWithin(fs.realpathSync(above), fs.realpathSync(data)))
+    throw new CommandFailure(
+      `${folder} would be in the data folder ${data} itself, and be lost with it; name a place outside of it, best on another disk`,
+      EXIT.usage,
+    );
+  return folder;
+}
+
+function isWithin(folder: string, other: string): boolean {
+  return folder === other || folder.startsWith(other.endsWith(path.sep) ? other : `${other}${path.sep}`);
 }

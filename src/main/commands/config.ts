@@ -21,9 +21,11 @@ async function check(options: ConfigOptions & { readonly json?: boolean }): Prom
   const loaded = await loadToLookAt(options.config);
   const { errors, warnings } = await wholeVerdictOn(loaded);
   if (errors.length > 0) throw invalid(errors);
-  for (const warning of warnings) console.log(`warning: ${printable(warning)}`);
-  for (const note of notesOn(loaded.config)) console.log(`note: ${note}`);
-  console.log(`${printable(loaded.source)}: valid${warnings.length === 0 ? "" : `, ${warnings.length} to look at`}`);
+  print([
+    ...warnings.map((warning) => `warning: ${warning}`),
+    ...notesOn(loaded.config).map((note) => `note: ${note}`),
+    `${loaded.source}: valid${warnings.length === 0 ? "" : `, ${warnings.length} to look at`}`,
+  ]);
 }
 
 /** What is as it should be, and still good to know before it is missed. */

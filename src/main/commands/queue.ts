@@ -9,6 +9,7 @@ import { print } from "./print.ts";
 import { act } from "./queue-actions.ts";
 import { exportTo, importFrom } from "./queue-file.ts";
 import { countQueue, filterParameters } from "./queue-count.ts";
+import { relayIdOf } from "./sink.ts";
 import { accepted, dataFolder, query, tell } from "./relay-of.ts";
 
 function filterOf({ held, ...options }: FilterOptions & { readonly held?: boolean }): SelectionTexts {
@@ -54,8 +55,11 @@ export const queueCommands: QueueCommands = {
     const found = await query<MessageReport | undefined>(options, `/queue/${encodeURIComponent(id)}`, (operator) =>
       operator.show(id),
     );
-    if (found === null || found === undefined)
-      throw new CommandFailure(`no message ${id} in the queue or in history`, EXIT.failed);
+    if (found === null || found === undefined) {
+      const relayId = relayIdOf(await dataFolder(options), id);
+      const meant = relayId === undefined ? "" : `; it is the sink's ID, and the relay's is ${relayId}`;
+      throw new CommandFailure(`no message ${id} in the queue or in history${meant}`, EXIT.failed);
+    }
     if (options.json === true) console.log(JSON.stringify(found));
     else print(messageLines(found, Date.now(), options.transcript === true));
   },

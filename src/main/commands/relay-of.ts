@@ -8,19 +8,23 @@ import { SystemClock } from "../../adapters/system/clock.ts";
 import type { Duration } from "../../core/base/time.ts";
 import type { Refusal } from "../../engine/operator.ts";
 import { type RelayFacts, StoreOperator } from "../../engine/store-operator.ts";
+import { StoppedQueue } from "../../engine/stopped-queue.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import type { DataOptions } from "../../surfaces/cli/options.ts";
 import { dataPaths } from "../plan.ts";
 import { VERSION } from "../version.ts";
-import { findToLookAt, orFailure } from "./configuration.ts";
+import { findToLookAt, load, orFailure } from "./configuration.ts";
 
-/** The data folder: named, or try mode's where there is no configuration. */
-export async function dataFolder(options: DataOptions): Promise<string> {
+/**
+ * The data folder: named, or try mode's where there is no configuration. `last` is a file that names one where nothing else
+ * does.
+ */
+export async function dataFolder(options: DataOptions, last?: string): Promise<string> {
   if (options.data !== undefined) return path.resolve(options.data);
   const found = await findToLookAt(options.config);
   // A relay that variables configured is not known to a shell without them.
   if (found.kind === "nowhere" && fs.existsSync(dataPaths(DEFAULT_DATA).queue)) return path.resolve(DEFAULT_DATA);
-  return orFailure(found).config.data;
+  return (found.kind === "nowhere" && last !== undefined ? await load(last) : orFailure(found)).config.data;
 }
 
 /** As the variable WAYPOST_DATA has it that is not set. */
@@ -86,12 +90,19 @@ export function accepted<Answer extends object>(answer: Answer | Refusal): Answe
 }
 
 function readStopped<Answer>(paths: ReturnType<typeof dataPaths>, read: (operator: StoreOperator) => Answer): Answer {
-  const facts = (): RelayFacts => ({ version: VERSION, startedAt: 0, config: { hostname: "", listeners: [] } }); // for status only
+  const facts = (): RelayFacts => ({
+    version: VERSION,
+    startedAt: 0,
+    isStopping: false,
+    config: { hostname: "", listeners: [] },
+  }); // for status only
   const reader = new QueueReader(paths.queue);
   try {
     const history = new HistoryReader(paths.history);
     const space = (): { freeOctets: number; neededOctets: number } => ({ freeOctets: 0, neededOctets: 0 }); // for status only
-    return read(new StoreOperator({ facts, queue: reader, history, clock: new SystemClock(), space }));
+    const clock = new SystemClock();
+    const queue = new StoppedQueue(reader, clock.now());
+    return read(new StoreOperator({ facts, queue, history, clock, space }));
   } finally {
     reader.close();
   }

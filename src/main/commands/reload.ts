@@ -20,7 +20,8 @@ export async function reload(options: JsonOptions): Promise<void> {
 
 /** What a reload would change; with `--config`, what going by that file would. */
 export async function configDiff(options: JsonOptions): Promise<void> {
-  const folder = await dataFolder(options.data === undefined ? {} : { data: options.data });
+  // The relay is the one of the usual configuration: another file may name its own folder, or one for later.
+  const folder = await dataFolder(options.data === undefined ? {} : { data: options.data }, options.config);
   const file = options.config === undefined ? {} : { file: path.resolve(options.config) };
   const report = await ask(folder, { isDryRun: true, ...file });
   if (options.json === true) console.log(JSON.stringify(report));

@@ -81,7 +81,9 @@ async function messageFor(order: LetterOrder, terms: SendmailTerms, input: Uint8
   const sender = order.sender === undefined ? own : reversePathOf(order.sender, terms.domain);
   if (sender.kind === "malformed")
     throw new CommandFailure(
-      `the sender ${shown(order.sender ?? user.login)} is no address: ${sender.why}`,
+      order.sender === undefined
+        ? `the sender ${shown(user.login)} is no address: ${sender.why}; name one with -f`
+        : `-f takes the address of the sender, and ${shown(order.sender)} is none: ${sender.why}`,
       EXIT.usage,
     );
   const recipients = recipientsOf(order, read.letter, terms.domain);

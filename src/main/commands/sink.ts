@@ -17,6 +17,13 @@ function sinkFolder(data: string): SinkFolder {
   return new SinkFolder(folder);
 }
 
+/** The relay's id of what the sink in this data folder knows by another one; undefined where it knows none like that. */
+export function relayIdOf(data: string, sinkId: string): string | undefined {
+  const folder = path.join(data, "sink");
+  if (!fs.existsSync(folder)) return undefined;
+  return new SinkFolder(folder).list().find(({ id }) => id === sinkId)?.relayId;
+}
+
 export const sinkCommands: SinkCommands = {
   list(options) {
     const messages = sinkFolder(options.data).list();

@@ -1,7 +1,7 @@
 // `waypost trace`
 import fs from "node:fs";
 import type { Readable } from "node:stream";
-import { styleText } from "node:util";
+import { reasonOf } from "../../adapters/config-file/find.ts";
 import { TRACE } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
 import { reportIn } from "../../core/dsn/notice.ts";
@@ -13,13 +13,12 @@ import type { MessageReport } from "../../engine/operator.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import { type RouteNow, messageTraceLines } from "../../surfaces/cli/message-trace-page.ts";
 import type { JsonOptions } from "../../surfaces/cli/options.ts";
-import { type Paint, chainLines } from "../../surfaces/cli/trace-page.ts";
+import { styled } from "../../surfaces/cli/style.ts";
+import { chainLines } from "../../surfaces/cli/trace-page.ts";
 import { findToLookAt } from "./configuration.ts";
 import { print } from "./print.ts";
-import { dataFolder, errorText, query } from "./relay-of.ts";
-
-/** Only on a terminal, and where NO_COLOR does not forbid it. */
-const paint: Paint = (style, text) => styleText(style, text, { stream: process.stdout });
+import { dataFolder, query } from "./relay-of.ts";
+import { relayIdOf } from "./sink.ts";
 
 export async function trace(what: string, options: JsonOptions): Promise<void> {
   // A file with such a name is meant where it is written with its folder: ./0VbfQUpNXUfJly
@@ -28,12 +27,15 @@ export async function trace(what: string, options: JsonOptions): Promise<void> {
 }
 
 async function traceFile(file: string, options: JsonOptions): Promise<void> {
+  if (file === "") throw new CommandFailure(`a name that is empty is no file; ${TAKES}`, EXIT.usage);
   const name = file === "-" ? "standard input" : printable(file);
   const chain = readChain(await head(file, name));
   if (!chain.hasFields) throw new CommandFailure(`${name} is no message: no line of it is a header field`, EXIT.failed);
   if (options.json === true) console.log(JSON.stringify(chain));
-  else print(chainLines(chain, paint));
+  else print(chainLines(chain, styled));
 }
+
+const TAKES = "trace takes a file, - for standard input, or an ID of 14 letters and digits";
 
 /** As much of the file as a header may have, and an octet more, so that a longer one is seen to be longer. */
 async function head(file: string, name: string): Promise<Uint8Array> {
@@ -47,20 +49,13 @@ async function head(file: string, name: string): Promise<Uint8Array> {
       if (octets > TRACE.headerOctetsMax) break;
     }
   } catch (error) {
-    throw new CommandFailure(
-      `${name} cannot be read: ${errorText(error)}; trace takes a file, - for standard input, or an ID of 14 letters and digits`,
-      EXIT.failed,
-    );
+    throw new CommandFailure(`${name} cannot be read: ${reasonOf(error)}; ${TAKES}`, EXIT.failed);
   }
   return Buffer.concat(chunks);
 }
 
 async function traceMessage(id: string, options: JsonOptions): Promise<void> {
-  const message = await ask(id, options);
-  if (message === undefined) {
-    const file = fs.existsSync(id) ? `; the file of that name is ./${id}` : "";
-    throw new CommandFailure(`no message ${id} in the queue or in history${file}`, EXIT.failed);
-  }
+  const { message, note } = await find(id, options);
   const reports: MessageReport[] = [];
   for (const report of reportsOf(message).slice(0, TRACE.reportsMax)) {
     const found = await ask(report, options);
@@ -68,7 +63,21 @@ async function traceMessage(id: string, options: JsonOptions): Promise<void> {
   }
   const routes = await routesNow(message, options);
   if (options.json === true) console.log(JSON.stringify({ message, routes, reports }));
-  else print(messageTraceLines({ message, routes, reports }, paint));
+  else print([...note, ...messageTraceLines({ message, routes, reports }, styled)]);
+}
+
+/** By the relay's id, or by the one that the sink of try mode gave it. */
+async function find(
+  id: string,
+  options: JsonOptions,
+): Promise<{ readonly message: MessageReport; readonly note: readonly string[] }> {
+  const own = await ask(id, options);
+  if (own !== undefined) return { message: own, note: [] };
+  const relayId = relayIdOf(await dataFolder(options), id);
+  const sunk = relayId === undefined ? undefined : await ask(relayId, options);
+  if (sunk !== undefined) return { message: sunk, note: [`${id} is the sink's ID; the relay's is ${sunk.id}`, ""] };
+  const file = fs.existsSync(id) ? `; the file of that name is ./${id}` : "";
+  throw new CommandFailure(`no message ${id} in the queue or in history${file}`, EXIT.failed);
 }
 
 async function ask(id: string, options: JsonOptions): Promise<MessageReport | undefined> {

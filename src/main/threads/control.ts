@@ -17,7 +17,13 @@ import { CONTROL, TRAFFIC } from "../../core/base/limits.ts";
 import type { Config } from "../../core/config/config.ts";
 import type { ControlToQueue, ControlToStore, QueueToControl, StoreToControl } from "../../engine/messages.ts";
 import { Importer } from "../../engine/importer.ts";
-import { type PruneReport, type ReloadAnswer, pruneRequest, reloadRequest } from "../../engine/operator.ts";
+import {
+  type PruneReport,
+  type Refusal,
+  type ReloadAnswer,
+  pruneRequest,
+  reloadRequest,
+} from "../../engine/operator.ts";
 import { OperatorClient } from "../../engine/operator-client.ts";
 import { QueueView } from "../../engine/queue-view.ts";
 import { Questions } from "../../engine/questions.ts";
@@ -37,6 +43,7 @@ function spaceOfRelay({ data, listeners }: Config): { readonly freeOctets: numbe
 
 function main({ plan, sessions, store, queue: queueThread }: ControlThreadData): void {
   let { config } = plan;
+  let isStopping = false;
   const paths = dataPaths(config.data);
   const recorder = threadRecorder(plan);
   const clock = new SystemClock();
@@ -61,7 +68,7 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
   const client = new OperatorClient(toStore, clock);
   listenTo(store, plain<StoreToControl>(), (message) => client.fromStore(message));
   const operator = new StoreOperator({
-    facts: () => ({ ...plan, config }),
+    facts: () => ({ ...plan, config, isStopping }),
     queue,
     history: new HistoryReader(paths.history),
     clock,
@@ -109,10 +116,11 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
       recorder.record({ event: "history.pruned", days: pruned.days.length, octets: pruned.octets });
       return pruned;
     },
-    import: (body) => importer.take(mailsOf(body)),
+    import: async (body) => (isStopping ? NO_IMPORT : await importer.take(mailsOf(body))),
     reload: async (text) => {
       const request = reloadRequest(text);
       if ("refused" in request) return request;
+      if (isStopping && !request.isDryRun) return NO_RELOAD;
       return (await reloads.ask((number) => report({ kind: "asked", number, request }))) ?? NO_ANSWER;
     },
   };
@@ -123,10 +131,14 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
   historian.start();
   const looking = setInterval(() => traffic.look(queue.newestMessage(), clock.now()), TRAFFIC.lookEvery);
   onOrder({
-    stop: () => {
+    stopping: () => {
+      isStopping = true;
+    },
+    stop: async () => {
+      isStopping = true;
       clearInterval(looking);
+      await server.close(CONTROL.storePatience); // what was committed of an import is in the log, too
       historian.finish();
-      server.close();
       // The store is the last that has the queue open, so that a stop in order leaves a database without a log beside it.
       for (const store of [history, outbox, queue]) store.close();
       reportStopped();
@@ -143,6 +155,16 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
 const NO_ANSWER: ReloadAnswer = {
   kind: "failed",
   refused: "the relay did not answer in time: its log says what became of it",
+};
+
+const NO_IMPORT: Refusal = {
+  kind: "failed",
+  refused: "the relay is stopping, and takes no mail: import the file when it runs again",
+};
+
+const NO_RELOAD: Refusal = {
+  kind: "failed",
+  refused: "the relay is stopping: nothing was changed, and it goes by its file when it is started again",
 };
 
 main(workerData as ControlThreadData);

@@ -26,15 +26,15 @@ export function report(message: ThreadReport): void {
 /** What a thread does at the main thread's word; what is not there is not for it. */
 export type Orders = {
   readonly [Kind in ThreadOrder["kind"]]?: (order: Extract<ThreadOrder, { kind: Kind }>) => unknown;
-} & { readonly stop: () => void };
+} & { readonly stop: () => unknown };
 
 /** Orders are obeyed one after the other, so that their answers keep their order. */
 export function onOrder(orders: Orders): void {
   invariant(parentPort !== null, "a thread has a parent");
   let last: Promise<unknown> = Promise.resolve();
   parentPort.on("message", (order: ThreadOrder) => {
-    if (order.kind === "stop") return orders.stop();
-    last = last.then(() => obey(orders, order));
+    if (order.kind === "stop") void orders.stop();
+    else last = last.then(() => obey(orders, order));
   });
 }
 

@@ -143,7 +143,7 @@ test("a report of ours, without a session and without a configuration", () => {
     "  identity  we wrote it",
     "",
     "Recipients",
-    "  <a@b.test> waiting in smarthost/main, 0 attempts, next try 2026-11-21 23:05:39 UTC, no-host",
+    "  <a@b.test> waiting in smarthost/main, no attempt yet, next try 2026-11-21 23:05:39 UTC, no-host",
   ]);
 });
 

@@ -2,6 +2,7 @@ import { span } from "../../core/base/span.ts";
 import { second } from "../../core/base/time.ts";
 import { type Gap, longestGap, phasesOf } from "../../core/outbound/attempt-times.ts";
 import type { DeliveryReport, MessageReport } from "../../engine/operator.ts";
+import { attemptText, triesText } from "./attempts.ts";
 import { octetsText } from "./pages.ts";
 import { type Paint, shown, utcText, wrapped } from "./trace-page.ts";
 
@@ -141,7 +142,7 @@ function attemptLines({ at, lane, transcript, ends }: Attempt, paint: Paint): st
   const said = transcript === "" ? [] : transcript.split("\n");
   const gap = longestGap(transcript);
   return [
-    ...wrapped(`${utcText(at)}  ${shown(lane)}, attempt ${ends[0]!.attempts}`, INDENT),
+    ...wrapped(`${utcText(at)}  ${shown(lane)}, ${attemptText(ends[0]!)}`, INDENT),
     ...ends.flatMap(({ recipient, state, text, reason }) => {
       const because = reason === "" ? "" : `; ${shown(reason)}`;
       const line = `<${shown(recipient)}> ${state}${text === "" ? "" : `: ${shown(text)}`}${because}`;
@@ -175,8 +176,8 @@ function gapText({ took, after, before }: Gap): string {
   return `waited longest (${span(took)}) between "${shown(after)}" and "${shown(before)}"`;
 }
 
-function recipientLines({ recipient, state, at, attempts, reason, text, lane }: DeliveryReport): string[] {
-  const tried = `${attempts} ${attempts === 1 ? "attempt" : "attempts"}`;
+function recipientLines(delivery: DeliveryReport): string[] {
+  const { recipient, state, at, reason, text, lane } = delivery;
   const when = state === "waiting" ? `next try ${utcText(at)}` : ENDS.has(state) ? utcText(at) : "";
   const why = ENDS.has(state)
     ? ""
@@ -184,7 +185,7 @@ function recipientLines({ recipient, state, at, attempts, reason, text, lane }: 
         .filter((part) => part !== "")
         .map(shown)
         .join(": ");
-  const parts = [`${state} in ${shown(lane)}`, tried, when, why].filter((part) => part !== "");
+  const parts = [`${state} in ${shown(lane)}`, triesText(delivery), when, why].filter((part) => part !== "");
   return wrapped(`<${shown(recipient)}> ${parts.join(", ")}`, INDENT);
 }
 

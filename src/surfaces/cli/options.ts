@@ -5,6 +5,9 @@ import { InvalidArgumentError, Option } from "commander";
 /** Where try mode keeps its things, unless told. */
 export const TRY_DATA = "waypost-data/try";
 
+/** Its listener for programs on this machine, unless told. */
+export const TRY_PORT = 2525;
+
 /** The configuration of try mode, in that folder. */
 export const TRY_CONFIG = "waypost.yaml";
 

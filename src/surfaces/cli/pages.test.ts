@@ -8,6 +8,7 @@ test("status says which lanes it leaves out", () => {
     version: "1.2.3",
     hostname: "relay.test",
     startedAt: 0,
+    state: "running" as const,
     listeners: [],
     waiting: 3,
     inHand: 0,
@@ -37,6 +38,11 @@ test("status says which lanes it leaves out", () => {
     "1,000 files or more",
   );
   expect(statusLines({ ...status, lanesLeftOut: 0, dead: { ...dead, files: 0 } }, 1000).join()).not.toContain("Spool");
+  const listeners = ["submission 0.0.0.0:587", "127.0.0.1:25 127.0.0.1:25"];
+  expect(statusLines({ ...status, lanesLeftOut: 0, listeners }, 1000).slice(1, 3)).toEqual([
+    "  listens on submission 0.0.0.0:587",
+    "  listens on 127.0.0.1:25",
+  ]);
   const paused = [{ target: "smarthost/a", since: 1000 }];
   const due = { ...lane, blockedUntil: undefined, wakeAt: 0 }; // as `expire` leaves it
   const dueLine = (change: object): string | undefined =>
@@ -50,8 +56,10 @@ test("status says which lanes it leaves out", () => {
     );
   expect(statusLines({ ...status, lanesLeftOut: 0, held: 2, paused }, 61_000).slice(1, 3)).toEqual([
     "Queue: 3 waiting, 0 in hand, 2 held",
-    "Paused: smarthost/a, since 1 min ago: waypost resume smarthost/a",
+    "Paused: smarthost/a, for 1 min: waypost resume smarthost/a",
   ]);
+  expect(statusLines({ ...status, lanesLeftOut: 0, paused }, 1999)[2]).toMatch(/^Paused: smarthost\/a, just now: /);
+  expect(statusLines({ ...status, lanesLeftOut: 0, state: "stopping" }, 0)[1]).toMatch(/^Stopping: no new mail /);
 });
 
 test("status says what mail in hand waits for, and where that is not known; what a DNS server said is escaped", () => {
@@ -62,6 +70,7 @@ test("status says what mail in hand waits for, and where that is not known; what
     version: "1.2.3",
     hostname: "relay.test",
     startedAt: 0,
+    state: "running" as const,
     listeners: [],
     waiting: 0,
     inHand: 3,
@@ -136,7 +145,7 @@ test("what is held says since when; a page that looked through a lot says where 
     transcript: "",
   };
   expect(queueLines({ deliveries: [held], after: undefined }, 2000)[1]).toBe(
-    "    smarthost/a: since 1 s ago; held: an operator holds it: 450 not now",
+    "    smarthost/a: for 1 s; held: an operator holds it: 450 not now",
   );
   const lineOf = (change: Partial<DeliveryReport>): string | undefined =>
     queueLines(

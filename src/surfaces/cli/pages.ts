@@ -1,7 +1,7 @@
-import { CONTROL, MiB, SPOOL } from "../../core/base/limits.ts";
+import { CONTROL, MiB, SPOOL, STOP } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
 import { span } from "../../core/base/span.ts";
-import type { Instant } from "../../core/base/time.ts";
+import { type Instant, second } from "../../core/base/time.ts";
 import type { QueueAction } from "../../core/queue/action.ts";
 import type { Outcome } from "../../core/outbound/outcome.ts";
 import { limitsMet } from "../../core/queue/site-standing.ts";
@@ -15,14 +15,23 @@ import type {
   QueuePage,
   StatusReport,
 } from "../../engine/operator.ts";
+import { attemptText, attemptsText, triesText } from "./attempts.ts";
 import { styled } from "./style.ts";
 import { counted, grouped, tableLines } from "./table.ts";
 
 // What the commands print for people. Everything that a peer may have said goes through `printable`.
 
 function when(at: Instant, now: Instant): string {
-  return at > now ? `in ${span(at - now)}` : `${span(now - at)} ago`;
+  if (at > now) return `in ${span(at - now)}`;
+  return now - at < second ? JUST_NOW : `${span(now - at)} ago`;
 }
+
+/** How long it has been so. */
+function lasts(since: Instant, now: Instant): string {
+  return now - since < second ? JUST_NOW : `for ${span(now - since)}`;
+}
+
+const JUST_NOW = "just now";
 
 export function octetsText(octets: number): string {
   if (octets < 1024) return `${octets} B`;
@@ -50,13 +59,12 @@ function standing(delivery: DeliveryReport, now: Instant): string {
   const text = delivery.text === "" ? "" : `: ${printable(delivery.text)}`;
   if (delivery.state === "in hand") return `${lane}: ${styled("cyan", printable(delivery.reason))}`; // may name servers
   if (delivery.state === "held")
-    return `${lane}: since ${when(delivery.at, now)}; ${styled("yellow", delivery.reason)}${text}`;
+    return `${lane}: ${lasts(delivery.at, now)}; ${styled("yellow", delivery.reason)}${text}`;
   if (delivery.state === "cancelled") return `${lane}: ${CANCELLED} ${when(delivery.at, now)}`;
   if (delivery.state !== "waiting") return `${lane}: ${delivery.state} ${when(delivery.at, now)}${text}`;
-  const attempts = attemptsText(delivery.attempts);
   const next = dueText(delivery.at, now, delivery.isPaused === true);
   const reason = delivery.reason === "" ? "" : `; ${delivery.reason}`;
-  return `${lane}: ${attempts}, ${next}${reason}${text}`;
+  return `${lane}: ${triesText(delivery)}, ${next}${reason}${text}`;
 }
 
 const CANCELLED = "taken out of the queue by the operator";
@@ -84,17 +92,13 @@ export function messageLines(message: MessageReport, now: Instant, hasTranscript
   ];
 }
 
-function attemptsText(attempts: number): string {
-  return attempts === 1 ? "1 attempt" : `${attempts} attempts`;
-}
-
 function attemptLines(attempt: DeliveryReport, hasTranscripts: boolean): string[] {
   const { at, recipient, state, attempts, text, reason, transcript, transcriptOf } = attempt;
   const because = reason === "" ? "" : `; ${printable(reason)}`;
   const what =
     state === "cancelled"
       ? `${CANCELLED} after ${attemptsText(attempts)}; its sender was not told`
-      : `${state} (attempt ${attempts}): ${printable(text)}${because}`;
+      : `${state} (${attemptText(attempt)}): ${printable(text)}${because}`;
   const elsewhere = transcriptOf === undefined ? [] : [`same attempt as <${transcriptOf}>`];
   const said = !hasTranscripts ? [] : transcript === "" ? elsewhere : transcript.split("\n");
   return [
@@ -107,11 +111,12 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
   const oldest = status.oldest === undefined ? "" : `, the oldest received ${when(status.oldest, now)}`;
   return [
     styled("bold", `waypost ${status.version} on ${status.hostname}, up ${span(now - status.startedAt)}`),
-    ...status.listeners.map((listener) => `  listens on ${listener}`),
+    ...(status.state === "stopping" ? [`${styled("yellow", "Stopping")}: ${STOPPING}`] : []),
+    ...status.listeners.map((listener) => `  listens on ${listenerText(listener)}`),
     `Queue: ${status.waiting} waiting, ${status.inHand} in hand${status.held === 0 ? "" : `, ${status.held} held`}${oldest}`,
     ...status.paused.map(
       ({ target, since }) =>
-        `${styled("yellow", "Paused")}: ${printable(target)}, since ${when(since, now)}: waypost resume ${printable(target)}`,
+        `${styled("yellow", "Paused")}: ${printable(target)}, ${lasts(since, now)}: waypost resume ${printable(target)}`,
     ),
     ...spaceLines(status),
     ...deadLines(status, now),
@@ -128,6 +133,14 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
     ...siteLines(status, now),
   ];
 }
+
+/** One without a name is called by its address. */
+function listenerText(listener: string): string {
+  const [name, address] = listener.split(" ");
+  return name === address ? name! : listener;
+}
+
+const STOPPING = `no new mail is taken, and the relay ends as soon as what is under way has ended, after ${span(STOP.drain)} at the latest`;
 
 function siteLines({ sites, sitesLeftOut = 0 }: StatusReport, now: Instant): string[] {
   if (sites === undefined)

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { addExample } from "./help.ts";
-import { jsonOption } from "./options.ts";
+import { configOption, jsonOption } from "./options.ts";
 
 export interface SendOptions {
-  readonly server: string;
+  readonly config?: string;
+  /** Without it the configuration says where the relay is. */
+  readonly server?: string;
   readonly from: string;
   readonly to: string[];
   readonly subject: string;
@@ -17,11 +19,15 @@ export interface SendCommands {
 }
 
 export function addSendCommands(program: Command, commands: SendCommands): void {
-  addExample(program.command("send"), "send --to ann@example.com --server smtp://127.0.0.1:2525")
+  addExample(program.command("send"), "send --to ann@example.com")
     .description("send a test message through a relay, and print what it says")
     .requiredOption("-t, --to <address...>", "recipients")
     .option("-f, --from <address>", "envelope sender", "waypost@localhost.localdomain")
-    .option("-s, --server <url>", "HOST:PORT, smtp://HOST:PORT or smtps://HOST:PORT", "smtp://127.0.0.1:2525")
+    .option(
+      "-s, --server <url>",
+      "HOST:PORT, smtp://HOST:PORT or smtps://HOST:PORT; without it the first listener of the configuration that is for programs on this machine, and 127.0.0.1:2525 where there is no configuration",
+    )
+    .addOption(configOption())
     .option("--subject <text>", "subject of the message", "A test by waypost send")
     .option("-u, --username <name>", "log in; the password is read from WAYPOST_SEND_PASSWORD")
     .option("--tls-ca <file>", "PEM certificate of an authority to trust besides the system's")

@@ -19,6 +19,7 @@ const STATUS: StatusReport = {
   version: "1.2.3",
   hostname: "relay.test",
   startedAt: NOW - 60_000,
+  state: "running" as const,
   listeners: [],
   waiting: 1234,
   inHand: 5,

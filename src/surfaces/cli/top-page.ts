@@ -50,7 +50,7 @@ function headLines(status: StatusReport, now: Instant): Line[] {
   const age = oldest === undefined ? "" : `   oldest ${span(now - oldest)}`;
   return [
     {
-      text: `waypost ${status.version} on ${status.hostname}   up ${span(now - status.startedAt)}   ${time} UTC`,
+      text: `waypost ${status.version} on ${status.hostname}   up ${span(now - status.startedAt)}   ${time} UTC${status.state === "stopping" ? "   stopping" : ""}`,
       style: "bold",
     },
     { text: `Queue    ${grouped(waiting)} waiting   ${grouped(inHand)} in hand   ${grouped(held)} held${age}` },

@@ -9,9 +9,10 @@ import type { Mark } from "../../core/hops/filters.ts";
 import { serverName } from "../../core/hops/host-names.ts";
 import type { Peer } from "../../core/hops/peer.ts";
 import type { Stamp } from "../../core/hops/received.ts";
+import type { Style } from "./style.ts";
 
 /** How a text looks on a terminal; elsewhere it stays as it is. */
-export type Paint = (style: "bold" | "dim" | "yellow" | "red" | "green", text: string) => string;
+export type Paint = (style: Style, text: string) => string;
 
 const COLUMNS = 100;
 const INDENT = "     ";
