@@ -368,7 +368,7 @@ test("of a file that is not whole nothing is taken, and its place is said", asyn
       await refused(whole.subarray(0, whole.indexOf("\n") + 1), "it ends behind its first line, without its last line");
       await refused(
         whole.toString("latin1").replace('"receivedAt":', '"receivedAt":"x","was":'),
-        "behind its first line: this is no message: receivedAt",
+        "message 1 of the file, at octet 90: this is no message: receivedAt",
       );
       await refused('{"hello":1}\n', "no file of `waypost queue export`");
       await refused(whole.toString("latin1").replace('"version":1', '"version":9'), "use a newer Waypost");
