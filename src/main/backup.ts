@@ -42,6 +42,7 @@ export function backUp({ data, folder, hasHistory, reached }: BackupOptions): Ba
     copyQueue(data, unfinished, counts, reached);
     // The outbox was copied before: what has left it since is in history by now.
     if (hasHistory) counts.historyEntries = copyHistory(dataPaths(data).history, dataPaths(unfinished).history);
+    copyLogKey(dataPaths(data).logKey, dataPaths(unfinished).logKey);
     makeDurable(unfinished);
     if (fs.existsSync(folder)) throw new Error(`${folder} is there already`);
     fs.renameSync(unfinished, folder);
@@ -62,6 +63,11 @@ function makeUnfinished(folder: string): string {
     const text = `no folder can be made in ${path.dirname(folder)}: ${reason}`;
     throw Object.assign(new Error(text, { cause: error }), { code }); // whoever looks whether the disk is full
   }
+}
+
+/** So that an address has the hash that it had; there is none where addresses are not hashed. */
+function copyLogKey(from: string, to: string): void {
+  if (fs.existsSync(from)) fs.copyFileSync(from, to, fs.constants.COPYFILE_EXCL);
 }
 
 function copyQueue(data: string, unfinished: string, counts: Counts, reached: BackupOptions["reached"]): void {

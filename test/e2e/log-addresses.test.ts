@@ -98,7 +98,7 @@ test.each([
   expect(JSON.stringify(relay.events("delivery.failed"))).toContain("@c.test");
 });
 
-test("one address has one hash, in every thread and after a restart, and queue commands have the whole", async () => {
+test("one address has one hash, in every thread, after a restart and in a backup, and queue commands have the whole", async () => {
   const { home, relay } = await scene("hashed");
   const key = path.join(home.data, "log.key");
   await talk(relay);
@@ -108,7 +108,12 @@ test("one address has one hash, in every thread and after a restart, and queue c
   const shown = await runCommand(["queue", "list", "--config", home.configFile], { cwd: home.folder });
   expect(shown.output).toContain("canary-later@c.test");
   expect(fs.statSync(key).mode & 0o777).toBe(0o600);
+  const copy = path.join(home.folder, "copy");
+  await runCommand(["backup", copy, "--config", home.configFile], { cwd: home.folder });
+  expect(fs.statSync(path.join(copy, "log.key")).mode & 0o777).toBe(0o600);
   await relay.stop();
+  fs.rmSync(home.data, { recursive: true });
+  fs.renameSync(copy, home.data);
   const next = start(home);
   await talk(next);
   const known = new Set(next.events("delivery.deferred").map(({ recipient }) => recipient));
