@@ -66,8 +66,8 @@ function scene({ expire } = { expire: 5000 }): {
       return { changed: rows.length, inHand: 1, lanes: ["a"] };
     },
     wakeOverdue: (before, senders, after, now) => {
-      asked.push(`overdue since ${now - before} behind ${after} of ${senders}`);
-      return after < 300 ? after + 100 : undefined;
+      asked.push(`overdue since ${now - before} behind ${after.row} of ${senders}`);
+      return after.row < 300 ? { receivedAt: undefined, row: after.row + 100 } : undefined;
     },
     import: (arrivals) => {
       asked.push(`import ${arrivals.length}`);

@@ -8,7 +8,17 @@ import { lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
-import type { Commit, DeliveryRow, LaneClaim, MessageRow, QueueStore, Senders, SpaceReport } from "../ports/store.ts";
+import {
+  type Commit,
+  type DeliveryRow,
+  FROM_THE_OLDEST,
+  type LaneClaim,
+  type MessageRow,
+  type OverduePlace,
+  type QueueStore,
+  type Senders,
+  type SpaceReport,
+} from "../ports/store.ts";
 import type {
   ControlToStore,
   MailToStore,
@@ -44,8 +54,8 @@ interface Look {
   readonly senders: Senders;
   /** The life of their messages. */
   readonly age: Duration;
-  /** The message behind which the next step begins. */
-  after: MessageRow;
+  /** Behind it the next step begins. */
+  after: OverduePlace;
   isUnderWay: boolean;
 }
 
@@ -62,7 +72,7 @@ type Brought =
   | { readonly kind: "pauses"; readonly answer: StoreToControl; readonly pauses: Pauses }
   | { readonly kind: "unblocked"; readonly lanes: readonly Lane[] }
   /** Where the look is now; undefined at its end. */
-  | { readonly kind: "overdue"; readonly look: Look; readonly left: number; readonly after: MessageRow | undefined };
+  | { readonly kind: "overdue"; readonly look: Look; readonly left: number; readonly after: OverduePlace | undefined };
 
 export interface KeeperParts {
   readonly store: QueueStore;
@@ -159,7 +169,7 @@ export class Keeper {
 
   /** A step is done: only now, for what is not durable is done again. */
   #lookOn({ look, left, after }: Extract<Brought, { kind: "overdue" }>): void {
-    look.after = after ?? 0;
+    look.after = after ?? FROM_THE_OLDEST;
     look.isUnderWay = after !== undefined && left > QUEUE.overduePerStep;
     if (!look.isUnderWay) return;
     this.#orders.push({ kind: "overdue", look, left: left - QUEUE.overduePerStep });
@@ -364,8 +374,10 @@ export class Keeper {
 function looksFor(expire: Duration): readonly Look[] {
   const ofNobody = expiresAt(0, expire, "");
   return [
-    { senders: "all", age: expire, after: 0, isUnderWay: false },
-    ...(ofNobody < expire ? [{ senders: "null" as const, age: ofNobody, after: 0, isUnderWay: false }] : []),
+    { senders: "all", age: expire, after: FROM_THE_OLDEST, isUnderWay: false },
+    ...(ofNobody < expire
+      ? [{ senders: "null" as const, age: ofNobody, after: FROM_THE_OLDEST, isUnderWay: false }]
+      : []),
   ];
 }
 
