@@ -66,8 +66,8 @@ function scene({ expire } = { expire: 5000 }): {
       return { changed: rows.length, inHand: 1, lanes: ["a"] };
     },
     wakeOverdue: (before, senders, after, now) => {
-      asked.push(`overdue since ${now - before} behind ${after} of ${senders}`);
-      return after < 300 ? after + 100 : undefined;
+      asked.push(`overdue since ${now - before} behind ${after.row} of ${senders}`);
+      return after.row < 300 ? { receivedAt: undefined, row: after.row + 100 } : undefined;
     },
     import: (arrivals) => {
       asked.push(`import ${arrivals.length}`);
@@ -206,6 +206,26 @@ test("what is paused is told to all threads, at the start and at each change", (
     { kind: "paused", number: 1, isChange: true },
     { kind: "paused", number: 2, isChange: true },
   ]);
+});
+
+test("a pause of new mail is answered when what each mail thread had taken is in the store, and all other pauses at once", () => {
+  const s = scene();
+  const inbound = { kind: "inbound" } as const;
+  s.keeper.fromControl({ kind: "pause", number: 7, target: inbound, isPaused: true });
+  s.keeper.fromControl({ kind: "pause", number: 2, target: { kind: "outbound" }, isPaused: true });
+  s.clock.runSoon();
+  const paused = (number: number) => ({ kind: "paused", number, isChange: true });
+  expect(s.control).toEqual([paused(2)]);
+  for (const said of s.mails) expect(said.map(({ kind }) => kind)).toEqual(["pauses", "hear", "pauses"]);
+  s.keeper.fromMail(0, { kind: "heard", number: 1 });
+  s.keeper.fromMail(1, commit(1)); // it had taken that before it heard
+  s.clock.runSoon();
+  expect(s.control).toEqual([paused(2)]);
+  s.keeper.fromMail(1, { kind: "heard", number: 1 });
+  expect(s.control).toEqual([paused(2), paused(7)]);
+  s.keeper.fromControl({ kind: "pause", number: 3, target: inbound, isPaused: false });
+  s.clock.runSoon();
+  expect(s.control.at(-1)).toEqual(paused(3));
 });
 
 test("an operator hears that the store failed, and nothing is done later", () => {

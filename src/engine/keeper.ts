@@ -1,4 +1,4 @@
-import { unreachable } from "../core/base/invariant.ts";
+import { invariant, unreachable } from "../core/base/invariant.ts";
 import { QUEUE, STORE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
 import { type Duration, type Instant, second } from "../core/base/time.ts";
@@ -8,7 +8,17 @@ import { lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
-import type { Commit, DeliveryRow, LaneClaim, MessageRow, QueueStore, Senders, SpaceReport } from "../ports/store.ts";
+import {
+  type Commit,
+  type DeliveryRow,
+  FROM_THE_OLDEST,
+  type LaneClaim,
+  type MessageRow,
+  type OverduePlace,
+  type QueueStore,
+  type Senders,
+  type SpaceReport,
+} from "../ports/store.ts";
 import type {
   ControlToStore,
   MailToStore,
@@ -44,8 +54,8 @@ interface Look {
   readonly senders: Senders;
   /** The life of their messages. */
   readonly age: Duration;
-  /** The message behind which the next step begins. */
-  after: MessageRow;
+  /** Behind it the next step begins. */
+  after: OverduePlace;
   isUnderWay: boolean;
 }
 
@@ -59,10 +69,16 @@ type Brought =
       /** Of these some are in mail threads' hands. */
       readonly wanted: readonly DeliveryRow[];
     }
-  | { readonly kind: "pauses"; readonly answer: StoreToControl; readonly pauses: Pauses }
+  | {
+      readonly kind: "pauses";
+      readonly answer: Extract<StoreToControl, { kind: "paused" }>;
+      readonly pauses: Pauses;
+      /** New mail is paused: it is answered once what was taken before is in the store. */
+      readonly shutsDoor: boolean;
+    }
   | { readonly kind: "unblocked"; readonly lanes: readonly Lane[] }
   /** Where the look is now; undefined at its end. */
-  | { readonly kind: "overdue"; readonly look: Look; readonly left: number; readonly after: MessageRow | undefined };
+  | { readonly kind: "overdue"; readonly look: Look; readonly left: number; readonly after: OverduePlace | undefined };
 
 export interface KeeperParts {
   readonly store: QueueStore;
@@ -98,6 +114,9 @@ export class Keeper {
   readonly #unblockedAt = new RecentMap<Lane, number>(QUEUE.blockedSitesMax);
   readonly #waiting: Waiting[] = [];
   readonly #orders: Order[] = [];
+  /** Questions to all mail threads, by their numbers, and how many have yet to answer. */
+  readonly #unheard = new Map<number, { readonly answer: StoreToControl; left: number }>();
+  #asked = 0;
   #isFailing = false; // the orders failed, until they are tried again
   #isScheduled = false;
   #wake: Instant | undefined;
@@ -159,7 +178,7 @@ export class Keeper {
 
   /** A step is done: only now, for what is not durable is done again. */
   #lookOn({ look, left, after }: Extract<Brought, { kind: "overdue" }>): void {
-    look.after = after ?? 0;
+    look.after = after ?? FROM_THE_OLDEST;
     look.isUnderWay = after !== undefined && left > QUEUE.overduePerStep;
     if (!look.isUnderWay) return;
     this.#orders.push({ kind: "overdue", look, left: left - QUEUE.overduePerStep });
@@ -167,6 +186,7 @@ export class Keeper {
   }
 
   fromMail(mailThread: number, message: MailToStore): void {
+    if (message.kind === "heard") return this.#heard(message.number);
     this.#waiting.push({ mailThread, commit: message.commit });
     this.#schedule();
   }
@@ -299,17 +319,35 @@ export class Keeper {
   #pause({ number, target, isPaused }: Extract<Order, { kind: "pause" }>): Brought {
     const isChange = this.#store.pause(target, isPaused ? this.#clock.now() : undefined);
     const pauses = pausesOf(this.#store.pauses());
-    return { kind: "pauses", answer: { kind: "paused", number, isChange }, pauses };
+    const shutsDoor = isPaused && target.kind === "inbound";
+    return { kind: "pauses", answer: { kind: "paused", number, isChange }, pauses, shutsDoor };
   }
 
   /** The threads hear before the lanes wake. */
   #tellOperator(brought: Extract<Brought, { kind: "answer" | "pauses" }>): void {
-    if (brought.kind === "pauses") this.#tellPauses(brought.pauses);
-    else {
+    if (brought.kind === "pauses") {
+      this.#tellPauses(brought.pauses);
+      if (brought.shutsDoor) return this.#askMails(brought.answer);
+    } else {
       for (const lane of brought.unblocked) this.#tellAll({ kind: "unblock", lane });
       if (brought.wanted.length > 0) for (const mail of this.#mails) mail.say({ kind: "wanted", rows: brought.wanted });
     }
     this.#control.say(brought.answer);
+  }
+
+  /** Each mail thread refuses mail from here on. What it had taken before may be on its way to here. */
+  #askMails(answer: Extract<StoreToControl, { kind: "paused" }>): void {
+    const number = ++this.#asked; // a control thread that is started again counts from the beginning
+    this.#unheard.set(number, { answer, left: this.#mails.length });
+    for (const mail of this.#mails) mail.say({ kind: "hear", number });
+  }
+
+  #heard(number: number): void {
+    const asked = this.#unheard.get(number);
+    invariant(asked !== undefined, "who answers was asked");
+    if (--asked.left > 0) return;
+    this.#unheard.delete(number);
+    this.#control.say(asked.answer);
   }
 
   #tellPauses(pauses: Pauses): void {
@@ -364,8 +402,10 @@ export class Keeper {
 function looksFor(expire: Duration): readonly Look[] {
   const ofNobody = expiresAt(0, expire, "");
   return [
-    { senders: "all", age: expire, after: 0, isUnderWay: false },
-    ...(ofNobody < expire ? [{ senders: "null" as const, age: ofNobody, after: 0, isUnderWay: false }] : []),
+    { senders: "all", age: expire, after: FROM_THE_OLDEST, isUnderWay: false },
+    ...(ofNobody < expire
+      ? [{ senders: "null" as const, age: ofNobody, after: FROM_THE_OLDEST, isUnderWay: false }]
+      : []),
   ];
 }
 

@@ -9,7 +9,10 @@ import type { Claimed, Commit, DeliveryRow, ImportedArrival, MessageRow, SpaceRe
 // What the threads say to each other. Commits of a mail thread are answered in their order, so that an answer needs no
 // number.
 
-export type MailToStore = { readonly kind: "commit"; readonly commit: Commit };
+export type MailToStore =
+  | { readonly kind: "commit"; readonly commit: Commit }
+  /** The answer to `hear`. */
+  | { readonly kind: "heard"; readonly number: number };
 
 export type StoreToMail =
   | { readonly kind: "committed"; readonly rows: readonly MessageRow[] }
@@ -17,6 +20,8 @@ export type StoreToMail =
   | { readonly kind: "claimed"; readonly claimed: readonly Claimed[] }
   | { readonly kind: "space"; readonly report: SpaceReport }
   | PausesMessage
+  /** To be answered once all is in the store, or refused, that was taken before this was heard. */
+  | { readonly kind: "hear"; readonly number: number }
   | UnblockMessage
   /** An operator wants something of these, which this thread may have in hand. */
   | { readonly kind: "wanted"; readonly rows: readonly DeliveryRow[] };
@@ -87,7 +92,7 @@ export type ControlToStore =
 
 export type StoreToControl =
   | { readonly kind: "acted"; readonly number: number; readonly changed: number; readonly inHand: number }
-  /** `isChange` is false where it was so already. */
+  /** `isChange` is false where it was so already. Where new mail is paused nothing more comes into the store. */
   | { readonly kind: "paused"; readonly number: number; readonly isChange: boolean }
   /** Whether each is new here. */
   | { readonly kind: "imported"; readonly number: number; readonly isNew: readonly boolean[] }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { EMPTY_ARRIVAL as arrival } from "../../test/support/arrival.ts";
 import { StorageError } from "../ports/content.ts";
@@ -5,8 +6,11 @@ import type { Settlement } from "../ports/store.ts";
 import type { MailToStore } from "./messages.ts";
 import { QueueClient } from "./queue-client.ts";
 
-function scene(): { client: QueueClient; said: MailToStore[]; turn(): void; pass(): void } {
-  const said: MailToStore[] = [];
+type CommitMessage = Extract<MailToStore, { kind: "commit" }>;
+
+function scene(): { client: QueueClient; said: CommitMessage[]; heard: number[]; turn(): void; pass(): void } {
+  const said: CommitMessage[] = [];
+  const heard: number[] = [];
   const soon: (() => void)[] = [];
   const timers: (() => void)[] = [];
   const clock = {
@@ -15,11 +19,13 @@ function scene(): { client: QueueClient; said: MailToStore[]; turn(): void; pass
     soon: (call: () => void) => void soon.push(call),
     after: (_: number, call: () => void) => ({ cancel: () => undefined, at: timers.push(call) }),
   };
-  const client = new QueueClient(clock, { say: (message) => void said.push(message) }, { say: () => undefined });
+  const say = (message: MailToStore): void =>
+    void (message.kind === "heard" ? heard.push(message.number) : said.push(message));
+  const client = new QueueClient(clock, { say }, { say: () => undefined });
   const run = (calls: (() => void)[]) => (): void => {
     for (const call of calls.splice(0)) call();
   };
-  return { client, said, turn: run(soon), pass: run(timers) };
+  return { client, said, heard, turn: run(soon), pass: run(timers) };
 }
 
 const end = (row: number): Settlement => ({ kind: "finish", row, entry: "" });
@@ -146,4 +152,27 @@ test("settled waits for the commit that is under way", async () => {
   client.fromStore({ kind: "committed", rows: [] });
   await settled;
   expect(isSettled).toBe(true);
+});
+
+test("that a pause was heard is said when all that was submitted before is in the store or refused, and waits for nothing after", async () => {
+  const { client, heard, turn, pass } = scene();
+  client.hear(1);
+  await nextTurn();
+  expect(heard).toEqual([1]);
+  const first = client.submit(arrival, true);
+  turn();
+  const second = client.submit(arrival, true); // not said yet: it waits for the first
+  client.hear(2);
+  const refused = expect(first).rejects.toThrow(StorageError);
+  client.fromStore({ kind: "not-committed", reason: "full", text: "no" });
+  await refused;
+  await nextTurn();
+  expect(heard).toEqual([1]);
+  pass();
+  turn();
+  void client.submit(arrival, true);
+  client.fromStore({ kind: "committed", rows: [8] });
+  expect(await second).toBe(8);
+  await nextTurn();
+  expect(heard).toEqual([1, 2]);
 });

@@ -59,6 +59,8 @@ export class QueueClient implements QueuePort {
   #isScheduled = false;
   #isWaiting = false; // after a failed commit, until it is tried again
   #whenSettled: (() => void)[] = [];
+  /** Resolves with the answer to the newest of the submissions, which are answered in their order. */
+  #submitted: Promise<unknown> = Promise.resolve();
 
   constructor(clock: Clock, store: Outlet<MailToStore>, queue: Outlet<MailToQueue>) {
     this.#clock = clock;
@@ -67,10 +69,17 @@ export class QueueClient implements QueuePort {
   }
 
   submit(arrival: Arrival, isInHand: boolean): Promise<MessageRow> {
-    return new Promise((resolve, reject) => {
+    const row = new Promise<MessageRow>((resolve, reject) => {
       this.#submissions.push({ arrival, isInHand, resolve, reject });
       this.#schedule();
     });
+    this.#submitted = row.catch(() => undefined); // whoever submitted it hears of that
+    return row;
+  }
+
+  /** Says so once all that was submitted by now is in the store, or refused. */
+  hear(number: number): void {
+    void this.#submitted.then(() => this.#store.say({ kind: "heard", number }));
   }
 
   settle(settlement: Settlement): void {

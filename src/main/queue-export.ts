@@ -2,13 +2,11 @@
 import { createHash, type Hash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { contentFile } from "../adapters/content-files/content-files.ts";
 import { headLine, readMessage } from "../adapters/queue-file/lines.ts";
 import { syncFolderNow } from "../adapters/durable.ts";
 import { type ExportableMessage, QueueExport } from "../adapters/store-sqlite/queue-export.ts";
-import { IMPORT, KiB } from "../core/base/limits.ts";
-import type { Duration } from "../core/base/time.ts";
+import { KiB } from "../core/base/limits.ts";
 import type { ExportEnd } from "../core/queue/exported.ts";
 import { dataPaths } from "./plan.ts";
 
@@ -25,17 +23,14 @@ export interface ExportOptions {
   readonly data: string;
   readonly file: string;
   readonly hostname: string;
-  /** 0 where no relay runs. */
-  readonly settled: Duration;
   readonly reached: (messages: number, total: number) => void;
 }
 
 const PIECE_OCTETS = 256 * KiB;
 
 /**
- * The queue of a relay that takes and delivers nothing. What its threads had on its way to the store when it was paused comes
- * within moments: the end is where nothing came for `settled`. Whole and on stable storage when it resolves. Where it rejects,
- * nothing is left.
+ * The queue of a relay that takes and delivers nothing, and whose threads have nothing on the way to the store: a pause of new
+ * mail is answered then. Whole and on stable storage when it resolves. Where it rejects, nothing is left.
  */
 export async function exportQueue(options: ExportOptions): Promise<ExportReport> {
   const { data, file, hostname } = options;
@@ -45,7 +40,7 @@ export async function exportQueue(options: ExportOptions): Promise<ExportReport>
   try {
     const out = new ExportFile(unfinished, paths.content, headLine({ hostname, exportedAt: Date.now() }));
     try {
-      const unreadable = await addAll(queue, out, options);
+      const unreadable = addAll(queue, out, options);
       const octets = out.finish();
       if (fs.existsSync(file)) throw new Error(`${file} is there already`);
       fs.renameSync(unfinished, file);
@@ -60,25 +55,17 @@ export async function exportQueue(options: ExportOptions): Promise<ExportReport>
   }
 }
 
-async function addAll(
-  queue: QueueExport,
-  out: ExportFile,
-  { settled, reached }: ExportOptions,
-): Promise<ExportReport["unreadable"]> {
+function addAll(queue: QueueExport, out: ExportFile, { reached }: ExportOptions): ExportReport["unreadable"] {
   const unreadable: { id: string; why: string }[] = [];
   const total = queue.total();
-  for (let cameAt = performance.now(); ;) {
-    const step = queue.step();
+  for (let step = queue.step(); step.length > 0; step = queue.step()) {
     for (const message of step) {
       const why = out.add(message);
       if (why !== undefined && queue.isQueued(message.row)) unreadable.push({ id: message.id, why });
     }
     reached(out.messages, total);
-    const now = performance.now();
-    if (step.length > 0) cameAt = now;
-    else if (now - cameAt >= settled) return unreadable;
-    else await sleep(IMPORT.lookEvery);
   }
+  return unreadable;
 }
 
 /** The file as it is written. */

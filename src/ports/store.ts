@@ -152,6 +152,18 @@ export interface Acted {
   readonly lanes: readonly Lane[];
 }
 
+/**
+ * Where a look for what is too old goes on. First comes what was imported, by when it was received: it may stand behind what is
+ * younger. Then all messages by their rows, which stand in the order in which they were received.
+ */
+export interface OverduePlace {
+  /** Of the last that was imported; undefined where those are done with. */
+  readonly receivedAt: Instant | undefined;
+  readonly row: MessageRow;
+}
+
+export const FROM_THE_OLDEST: OverduePlace = { receivedAt: Number.MIN_SAFE_INTEGER, row: 0 };
+
 /** The null sender's mail has a shorter life than that of others. */
 export type Senders = "all" | "null";
 
@@ -173,11 +185,11 @@ export interface QueueStore {
   /** Gives a lane back: it wakes when its next delivery is due, but not before `blockedUntil`. */
   rest(lane: Lane, blockedUntil: Instant): void;
   /**
-   * Some of the messages behind row `after` that were received at `before` or earlier, of these senders: lanes in which
+   * Some of the messages behind `after` that were received at `before` or earlier, of these senders: lanes in which
    * something of them is due wake now, blocked or not, for a mail thread to end it: a retry is never planned beyond an end.
-   * Answers the row to go on behind; undefined where nothing more is so old.
+   * Answers the place to go on behind; undefined where nothing more is so old.
    */
-  wakeOverdue(before: Instant, senders: Senders, after: MessageRow, now: Instant): MessageRow | undefined;
+  wakeOverdue(before: Instant, senders: Senders, after: OverduePlace, now: Instant): OverduePlace | undefined;
   /** History has these: everything in the outbox up to and including `row`. */
   forget(row: number): void;
   /** When the first lane wakes; undefined where none will. */

@@ -36,6 +36,16 @@ test("what nobody finished is removed when it is old, and not while somebody may
   expect(fs.readdirSync(folder)).toEqual([path.basename(draft("b"))]);
 });
 
+test("when a file was left is what the system says, and not what its owner makes of it", async () => {
+  const before = Date.now();
+  await leaveInSpool(folder, [[new Uint8Array([1])]]);
+  const [left] = await look();
+  fs.utimesSync(path.join(folder, left!), 0, 0);
+  const spool = new SpoolFolder(folder, String);
+  expect(Math.abs((await spool.leftAt(left!))! - before)).toBeLessThan(10_000);
+  expect(await spool.leftAt(name("f"))).toBeUndefined();
+});
+
 test("what is dead is counted, up to a bound, with when the oldest came there; where there is none, or no folder, it is none", async () => {
   const dead = path.join(folder, "dead");
   expect(deadFiles(folder)).toEqual({ folder: dead, files: 0, oldest: undefined });

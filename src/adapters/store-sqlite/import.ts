@@ -27,9 +27,14 @@ function prepare(database: DatabaseSync): Statements {
 /** What comes from other relays' queues, and what came from there before. */
 export class Imports {
   readonly #do: Statements;
+  /** As of any message; it may have been received before those that stand before it. */
+  readonly insertMessage: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#do = prepare(database);
+    this.insertMessage = database.prepare(
+      "INSERT INTO message (row, id, received_at, octets, envelope, content, imported) VALUES (?, ?, ?, ?, ?, ?, 1)",
+    );
   }
 
   /** What came so long ago is not known any more. */

@@ -10,6 +10,7 @@ import {
   type DeliveryRow,
   type LaneClaim,
   type MessageRow,
+  type OverduePlace,
   type Senders,
   DELIVERY_SPAN,
   deliveryRow,
@@ -42,6 +43,7 @@ interface Statements {
   readonly nextWake: StatementSync;
   readonly oldest: StatementSync;
   readonly oldestOfNobody: StatementSync;
+  readonly oldestImported: StatementSync;
   readonly dueLanesOf: StatementSync;
   readonly hastenLane: StatementSync;
 }
@@ -89,12 +91,23 @@ function prepare(database: DatabaseSync): Statements {
     oldestOfNobody: database.prepare(
       "SELECT row, received_at, envelope ->> '$.from' <> '' AS is_other FROM message WHERE row > ? ORDER BY row LIMIT ?",
     ),
+    oldestImported: database.prepare(
+      `SELECT row, received_at, envelope ->> '$.from' <> '' AS is_other FROM message
+       WHERE imported = 1 AND received_at <= ?1 AND (received_at, row) > (?2, ?3) ORDER BY received_at, row LIMIT ?4`,
+    ),
     dueLanesOf: database.prepare(
       `SELECT DISTINCT lane FROM delivery WHERE row BETWEEN ? AND ? AND state = ${PARKED} AND due <= ?`,
     ),
     // One that is served, or paused, has a wake time that never comes, and keeps it.
     hastenLane: database.prepare(`UPDATE lane SET wake_at = min(wake_at, ?) WHERE name = ? AND wake_at <> ${SERVED}`),
   };
+}
+
+interface Overdue {
+  readonly row: MessageRow;
+  readonly receivedAt: Instant;
+  /** Of the null sender, where that was asked. */
+  readonly isOfNobody: boolean;
 }
 
 /** The schedule of the queue store: which lanes are due, and what of them is handed out. Each call is part of a transaction. */
@@ -131,19 +144,34 @@ export class Lanes {
     if (this.#isPaused(lane)) this.#do.freezeLane.run(lane);
   }
 
-  wakeOverdue(before: Instant, senders: Senders, after: MessageRow, now: Instant): MessageRow | undefined {
-    const { oldest, oldestOfNobody } = this.#do;
+  wakeOverdue(before: Instant, senders: Senders, after: OverduePlace, now: Instant): OverduePlace | undefined {
+    const found = this.#overdue(before, senders, after);
     const lanes = new Set<Lane>();
-    let last: MessageRow | undefined;
-    for (const found of (senders === "all" ? oldest : oldestOfNobody).all(after, QUEUE.overduePerStep)) {
-      if ((found["received_at"] as Instant) > before) continue; // clocks jump: the next one may be older
-      last = found["row"] as MessageRow;
-      if (found["is_other"] === 1) continue;
-      const first = deliveryRow(last, 0);
+    for (const { row, isOfNobody } of found) {
+      if (senders === "null" && !isOfNobody) continue;
+      const first = deliveryRow(row, 0);
       for (const { lane } of this.#do.dueLanesOf.all(first, first + DELIVERY_SPAN - 1, now)) lanes.add(lane as Lane);
     }
     for (const lane of lanes) this.#do.hastenLane.run(now, lane);
-    return last;
+    const last = found.at(-1);
+    if (after.receivedAt === undefined) return last && { receivedAt: undefined, row: last.row };
+    return found.length === QUEUE.overduePerStep && last !== undefined ? last : { receivedAt: undefined, row: 0 };
+  }
+
+  /** Of the messages of one step those that are so old. */
+  #overdue(before: Instant, senders: Senders, { receivedAt, row }: OverduePlace): Overdue[] {
+    const { oldest, oldestOfNobody, oldestImported } = this.#do;
+    const found =
+      receivedAt === undefined
+        ? (senders === "all" ? oldest : oldestOfNobody).all(row, QUEUE.overduePerStep)
+        : oldestImported.all(before, receivedAt, row, QUEUE.overduePerStep);
+    return found
+      .map((each) => ({
+        row: each["row"] as MessageRow,
+        receivedAt: each["received_at"] as Instant,
+        isOfNobody: each["is_other"] === 0,
+      }))
+      .filter((each) => each.receivedAt <= before); // clocks jump: behind a younger one an older one may stand
   }
 
   unblock(lane: Lane, now: Instant): boolean {

@@ -45,6 +45,8 @@ export class QueueReader implements QueueRecords {
   readonly #origin: StatementSync;
   /** Undefined in the store of an older version. */
   readonly #imported: StatementSync | undefined;
+  /** It knows which messages do not stand in the order in which they were received; not in an older version's. */
+  readonly #hasOrder: boolean;
 
   constructor(file: string) {
     this.#database = new DatabaseSync(file, { readOnly: true });
@@ -53,6 +55,7 @@ export class QueueReader implements QueueRecords {
     this.#origin = this.#database.prepare(
       "SELECT received_at AS at, envelope ->> '$.from' AS sender FROM message WHERE row = ?",
     );
+    this.#hasOrder = this.#number("SELECT 1 AS n FROM sqlite_master WHERE name = 'message_imported'") !== undefined;
     const hasImports = this.#number("SELECT 1 AS n FROM sqlite_master WHERE name = 'imported'") !== undefined;
     if (hasImports) this.#imported = this.#database.prepare("SELECT id FROM imported WHERE was = ?");
   }
@@ -151,8 +154,11 @@ export class QueueReader implements QueueRecords {
   depth(): { readonly waiting: number; readonly inHand: number; readonly oldest: number | undefined } {
     const waiting = this.#number("SELECT coalesce(sum(backlog), 0) AS n FROM lane") ?? 0;
     const inHand = this.#number(`SELECT count(*) AS n FROM delivery WHERE state = ${IN_HAND}`) ?? 0;
-    const oldest = this.#number("SELECT received_at AS n FROM message ORDER BY row LIMIT 1");
-    return { waiting, inHand, oldest };
+    const first = this.#number("SELECT received_at AS n FROM message ORDER BY row LIMIT 1");
+    const imported = this.#hasOrder
+      ? this.#number("SELECT min(received_at) AS n FROM message WHERE imported = 1")
+      : undefined;
+    return { waiting, inHand, oldest: first === undefined ? undefined : Math.min(first, imported ?? first) };
   }
 
   #number(sql: string, ...values: readonly (number | string)[]): number | undefined {

@@ -3,9 +3,18 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, onTestFinished, test } from "vitest";
 import { messageId } from "../../core/mail/message-id.ts";
-import { type Arrival, type Claimed, KNOWN, type Settlement, deliveryRow } from "../../ports/store.ts";
+import {
+  type Arrival,
+  type Claimed,
+  FROM_THE_OLDEST,
+  type ImportedArrival,
+  KNOWN,
+  type OverduePlace,
+  type Settlement,
+  deliveryRow,
+} from "../../ports/store.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { QueueReader } from "./queue-reader.ts";
 import { PRIORITIES, type Priority } from "../../core/queue/priority.ts";
@@ -349,6 +358,14 @@ test("any order of arrivals, claims, ends, retries and restarts: nothing is lost
   );
 });
 
+/** A look for what was received at 2000 or earlier, to its end; answers the rows behind which it went on. */
+function placesOf(store: SqliteQueueStore, senders: "all" | "null"): number[] {
+  const rows: number[] = [];
+  let after = store.wakeOverdue(2000, senders, FROM_THE_OLDEST, 10_000);
+  for (; after !== undefined; after = store.wakeOverdue(2000, senders, after, 10_000)) rows.push(after.row);
+  return rows;
+}
+
 test("a lane in which mail is too old wakes although it is blocked, as often as it takes; one that is paused does not", () => {
   const { store } = open();
   const far = 1e12;
@@ -358,15 +375,10 @@ test("a lane in which mail is too old wakes although it is blocked, as often as 
   store.commit([{ arrivals: [...old, young, paused], settlements: [] }]);
   store.rest("mx/dead.example", far);
   store.pause({ kind: "lane", lane: "smarthost/paused" }, 5000);
-  const places: (number | undefined)[] = [];
-  for (let after: number | undefined = 0; after !== undefined;) {
-    after = store.wakeOverdue(2000, "all", after, 10_000);
-    places.push(after);
-  }
-  expect(places).toEqual([100, 200, 252, undefined]);
+  expect(placesOf(store, "all")).toEqual([0, 100, 200, 252]);
   const taken: string[] = [];
   for (let look = 0; look < 4; look++) {
-    for (let after: number | undefined = 0; after !== undefined;) after = store.wakeOverdue(2000, "all", after, 10_000);
+    placesOf(store, "all");
     for (const { lane, count } of store.claimDue(10_000, 50, 100)) {
       taken.push(`${lane} ${count}`);
       store.rest(lane, far); // its site is still blocked
@@ -374,6 +386,63 @@ test("a lane in which mail is too old wakes although it is blocked, as often as 
   }
   expect(taken).toEqual(["mx/dead.example 100", "mx/dead.example 100", "mx/dead.example 50"]);
   expect(store.nextWake()).toBe(far);
+});
+
+/** As another relay's queue has it. */
+function imported(lane: string, receivedAt: number, envelope = '{"from":"a@b.example"}'): ImportedArrival {
+  const { id, octets, content, deliveries } = arrival([lane], { at: receivedAt });
+  const states = { attempts: 3, isHeld: false, isExpiring: false, isTold: false };
+  const { recipient, options, priority, last } = deliveries[0]!;
+  return {
+    id,
+    was: id,
+    receivedAt,
+    octets,
+    envelope,
+    content,
+    deliveries: [{ lane, recipient, options, priority, last, ...states }],
+  };
+}
+
+test("what was imported is too old in its time, however much younger mail stands before it; the oldest is the oldest", () => {
+  const { store, file } = open();
+  const far = 1e12;
+  const young = Array.from({ length: 3000 }, () => parked(arrival(["mx/dead.example"], { at: 9000, due: 5000 })));
+  store.commit([{ arrivals: young, settlements: [] }]);
+  store.import([imported("mx/old.example", 1000), imported("mx/young.example", 8000)], 5000);
+  store.import([imported("mx/nobody.example", 1500, '{"from":""}')], 5000);
+  const reader = new QueueReader(file);
+  onTestFinished(() => reader.close());
+  expect(reader.depth().oldest).toBe(1000);
+  const lanes = ["mx/dead.example", "mx/old.example", "mx/young.example", "mx/nobody.example"];
+  const woken = (senders: "all" | "null"): unknown => {
+    for (const lane of lanes) store.rest(lane, far);
+    expect(placesOf(store, senders)).toEqual([0]); // one step of what was imported, one of the others
+    return store.claimDue(10_000, 50, 100).map(({ lane, count }) => [lane, count]);
+  };
+  expect(woken("null")).toEqual([["mx/nobody.example", 1]]);
+  expect(woken("all")).toEqual([["mx/old.example", 1]]); // the other one is in hand
+  store.commit([{ arrivals: [], settlements: [3001, 3003].map((row) => finish(deliveryRow(row, 0))) }]);
+  expect(reader.depth().oldest).toBe(8000);
+});
+
+test("a look for what is too old among what was imported goes on step by step, each of so many messages", () => {
+  const { store } = open();
+  const old = Array.from({ length: 250 }, (_, n) => imported("mx/old.example", 1000 + (n % 7)));
+  store.import(old.toReversed(), 5000);
+  const far = 1e12;
+  const seen = new Set<string>();
+  let steps = 0;
+  let after: OverduePlace | undefined = FROM_THE_OLDEST;
+  while (after?.receivedAt !== undefined) {
+    store.rest("mx/old.example", far);
+    after = store.wakeOverdue(2000, "all", after, 10_000);
+    expect(store.nextWake()).toBe(10_000);
+    if (after?.receivedAt !== undefined) seen.add(`${after.receivedAt} ${after.row}`);
+    steps++;
+  }
+  expect([steps, seen.size]).toEqual([3, 2]);
+  expect(after).toEqual({ receivedAt: undefined, row: 0 });
 });
 
 test("where only the null sender's mail is too old, only its lanes wake", () => {
@@ -385,12 +454,7 @@ test("where only the null sender's mail is too old, only its lanes wake", () => 
   const young = { ...arrival(["smarthost/other"], { at: 9000, due: 5000 }), envelope: '{"from":""}' };
   store.commit([{ arrivals: [...others, parked(report), parked(young)], settlements: [] }]);
   for (const lane of ["mx/dead.example", "smarthost/away", "smarthost/other"]) store.rest(lane, far);
-  const places: (number | undefined)[] = [];
-  for (let after: number | undefined = 0; after !== undefined;) {
-    after = store.wakeOverdue(2000, "null", after, 10_000);
-    places.push(after);
-  }
-  expect(places).toEqual([100, 200, 251, undefined]);
+  expect(placesOf(store, "null")).toEqual([0, 100, 200, 251]);
   expect(store.claimDue(10_000, 50, 100).map(({ lane, count }) => [lane, count])).toEqual([["smarthost/away", 1]]);
 });
 

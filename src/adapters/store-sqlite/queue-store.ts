@@ -15,6 +15,7 @@ import {
   type ImportedArrival,
   type LaneClaim,
   type MessageRow,
+  type OverduePlace,
   type QueueStore,
   type Senders,
   type Settlement,
@@ -148,7 +149,8 @@ export class SqliteQueueStore implements QueueStore {
       const isNew = arrivals.map((arrival) => {
         if (!this.#imports.isNew(arrival, now)) return false;
         checkCount(arrival.deliveries.length);
-        this.#imports.insert(this.#insertMessage(arrival), arrival, now, (lane) => park(parking, lane, now));
+        const message = this.#insertMessage(arrival, this.#imports.insertMessage);
+        this.#imports.insert(message, arrival, now, (lane) => park(parking, lane, now));
         return true;
       });
       for (const [lane, { due, count }] of parking) this.#lanes.wake(lane, due, count);
@@ -172,7 +174,7 @@ export class SqliteQueueStore implements QueueStore {
     return this.#transaction(() => this.#actions.act(action, rows, now));
   }
 
-  wakeOverdue(before: Instant, senders: Senders, after: MessageRow, now: Instant): MessageRow | undefined {
+  wakeOverdue(before: Instant, senders: Senders, after: OverduePlace, now: Instant): OverduePlace | undefined {
     return this.#transaction(() => this.#lanes.wakeOverdue(before, senders, after, now));
   }
 
@@ -293,9 +295,12 @@ export class SqliteQueueStore implements QueueStore {
     return message;
   }
 
-  #insertMessage({ id, receivedAt, octets, envelope, content }: Omit<Arrival, "deliveries">): MessageRow {
+  #insertMessage(
+    { id, receivedAt, octets, envelope, content }: Omit<Arrival, "deliveries">,
+    insert = this.#do.insertMessage,
+  ): MessageRow {
     const message = this.#nextMessage++;
-    this.#do.insertMessage.run(message, id, receivedAt, octets, envelope, content ?? null);
+    insert.run(message, id, receivedAt, octets, envelope, content ?? null);
     if (content === undefined) this.#do.insertUpload.run(id, message);
     return message;
   }

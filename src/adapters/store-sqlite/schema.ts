@@ -49,6 +49,9 @@ const MIGRATIONS: readonly string[] = [
   // What came from other relays' queues: its id there, and its id here.
   `CREATE TABLE imported (was TEXT PRIMARY KEY, id TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
    CREATE INDEX imported_at ON imported (at);`,
+  // Rows of messages stand in the order in which they were received, but for those that were imported, which are found here.
+  `ALTER TABLE message ADD COLUMN imported INTEGER NOT NULL DEFAULT 0; -- 1: from another relay's queue
+   CREATE INDEX message_imported ON message (received_at) WHERE imported = 1;`,
 ];
 
 export const PARKED = 0;

@@ -9,6 +9,12 @@ interface CommitMessage {
   readonly commit: Commit;
 }
 
+/** Has no contents, and crosses as it is. */
+interface HeardMessage {
+  readonly kind: "heard";
+  readonly number: number;
+}
+
 /** An arrival without its content; `length` is the octets that it has in `contents`, -1 where the content is a file. */
 interface PackedArrival {
   readonly arrival: Omit<Arrival, "content">;
@@ -36,8 +42,11 @@ function packedContents(arrivals: Commit["arrivals"]): Uint8Array<ArrayBuffer> {
   return contents;
 }
 
-export const COMMIT: Crossing<CommitMessage, CommitParcel> = {
-  wrap({ commit }, moved) {
+/** What a mail thread says to the store. */
+export const COMMIT: Crossing<CommitMessage | HeardMessage, CommitParcel | HeardMessage> = {
+  wrap(message, moved) {
+    if (message.kind === "heard") return message;
+    const { commit } = message;
     const contents = packedContents(commit.arrivals);
     moved.push(contents.buffer);
     const arrivals = commit.arrivals.map(({ arrival, isInHand }): PackedArrival => {
@@ -46,7 +55,9 @@ export const COMMIT: Crossing<CommitMessage, CommitParcel> = {
     });
     return { text: JSON.stringify({ arrivals, settlements: commit.settlements }), contents };
   },
-  unwrap({ text, contents }) {
+  unwrap(parcel) {
+    if ("kind" in parcel) return parcel;
+    const { text, contents } = parcel;
     const { arrivals, settlements } = JSON.parse(text) as { arrivals: PackedArrival[]; settlements: Settlement[] };
     let at = 0;
     const unpacked = arrivals.map(({ arrival, isInHand, length }) => {

@@ -460,8 +460,6 @@ export const IMPORT = {
   lineOctetsMax: 64 * MiB,
   /** What is in hand when deliveries are paused ends within the time that a session may take for a message. */
   inHandPatience: 15 * minute,
-  /** A commit that was under way when mail was paused is done within this, and the message in the store. */
-  settled: 1 * second,
   lookEvery: second / 10,
 } as const;
 

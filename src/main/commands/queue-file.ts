@@ -42,7 +42,6 @@ export async function exportTo(to: string, options: JsonOptions): Promise<void> 
       data,
       file,
       hostname: status?.hostname ?? os.hostname(),
-      settled: status ? IMPORT.settled : 0,
       reached: (done, of) => progress.reached(done, of),
     });
   } catch (error) {

@@ -158,6 +158,8 @@ class MailThread {
       case "pauses":
         this.#isPaused = message.inbound;
         return this.#dispatcher.pauses(message);
+      case "hear":
+        return this.#client.hear(message.number);
       case "not-committed":
         this.#recorder.record({ event: "store.failed", reason: message.reason, text: message.text });
         return this.#client.fromStore(message);
