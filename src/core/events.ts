@@ -468,7 +468,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       id: "Of the message.",
       recipient: "The forward-path.",
       lane: "Where it is now.",
-      reason: "`rerouted`, `rerouted-by-operator`, or `no-route` where no route takes it.",
+      reason: "`rerouted`, `rerouted-by-operator`, `imported`, or `no-route` where no route takes it.",
     },
   },
   "dsn.queued": {

@@ -343,8 +343,8 @@ export class Dispatcher implements CourierHandler, QueueListener {
   }
 
   #fulfil(load: Load, wish: Exclude<WishInHand, "none">): void {
-    if (wish === "reroute") this.#aftermath.reroute(load);
-    else this.#aftermath.expire(load);
+    if (wish === "expire") this.#aftermath.expire(load);
+    else this.#aftermath.reroute(load);
   }
 
   /** Puts the wanted ones of its deliveries back; answers with the rest, if there is one. */

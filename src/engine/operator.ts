@@ -81,6 +81,8 @@ export interface DeliveryReport {
   readonly transcript: string;
   /** Of an attempt without one: the recipient of the same attempt whose entry has it. */
   readonly transcriptOf?: string;
+  /** It was imported: `lane` is of the relay that it came from, and the routes here choose one when it goes. */
+  readonly isUnrouted?: true;
   /** It waits, and goes when its lane, or all deliveries, are resumed. */
   readonly isPaused?: true;
 }

@@ -62,6 +62,10 @@ const MET_NO_ROUTE: Met = { remoteHost: "", diagnostic: "this relay has no way t
 const EXPIRED = "4.4.7";
 /** It waits without having been tried: RFC 3463 has no code for why, and its time is not over. */
 const WAITS = "4.4.0";
+const REROUTED: { readonly [Wish in DeliveryInHand["wish"]]?: "rerouted-by-operator" | "imported" } = {
+  reroute: "rerouted-by-operator",
+  route: "imported",
+};
 const DELIVERED: Decision = { kind: "delivered" };
 
 /**
@@ -166,7 +170,7 @@ export class Settler {
   }
 
   /**
-   * Its next hop is gone from the configuration, or an operator wants it: the routes decide anew; without one it waits
+   * Its next hop is gone from the configuration, an operator wants it, or it was imported: the routes decide anew; without one it waits
    * where it is.
    */
   reroute(load: Load, delivery: DeliveryInHand): Promise<void> | undefined {
@@ -175,8 +179,8 @@ export class Settler {
     const { clock, queue, recorder } = this.#parts;
     const [found] = this.#parts.lanesOf(envelope.from, recipient);
     const now = clock.now();
-    if (found !== undefined && (found !== load.lane || delivery.wish === "reroute")) {
-      const reason = delivery.wish === "reroute" ? "rerouted-by-operator" : "rerouted";
+    if (found !== undefined && (found !== load.lane || delivery.wish !== "none")) {
+      const reason = REROUTED[delivery.wish] ?? "rerouted";
       queue.settle(this.#settlements.set(delivery, found, now, reason));
       recorder.record({ event: "delivery.rerouted", id, recipient, lane: found, reason });
       return undefined;

@@ -170,13 +170,15 @@ test("what an operator wants of a claimed delivery: its end, told to its sender,
       deliveries: [
         { ...one, row: 4096, wish: "expire" },
         { ...one, row: 4097, wish: "reroute" },
+        { ...one, row: 4098, wish: "route" },
       ],
     },
   ]);
   s.clock.advance(DSN.gatherFor);
   await settle();
   expect(s.settlements).toMatchObject([
-    { kind: "park", row: 4097, lane: backup, attempts: 3, due: message.receivedAt },
+    { kind: "park", row: 4097, lane: backup, attempts: 3, last: expect.stringContaining('"rerouted-by-operator"') },
+    { kind: "park", row: 4098, lane: backup, attempts: 3, last: expect.stringContaining('"imported"') },
     { kind: "finish", row: 4096 },
   ]);
   expect(s.arrived).toHaveLength(1);

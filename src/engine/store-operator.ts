@@ -157,6 +157,7 @@ function queued(message: QueuedMessage, delivery: QueuedDelivery, paused: Pauses
     reason: reasonText(reason),
     text: last?.text ?? "",
     transcript: "",
+    ...(delivery.isUnrouted ? { isUnrouted: true } : {}),
     ...(isPaused ? { isPaused } : {}),
   };
 }

@@ -11,6 +11,8 @@ export interface QueuedDelivery {
   readonly attempts: number;
   readonly recipient: string;
   readonly last: string;
+  /** It was imported, and is in a lane of the relay that it came from until its routes here are looked up. */
+  readonly isUnrouted: boolean;
 }
 
 export interface QueuedMessage {

@@ -4,7 +4,6 @@ import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, symlinkSync
 import path from "node:path";
 import { expect, test } from "vitest";
 import { SqliteQueueStore } from "../../src/adapters/store-sqlite/queue-store.ts";
-import { freePort } from "../support/free-port.ts";
 import { RelayHome, RelayProcess, TREE, runCommand } from "../support/relay.ts";
 import { configure } from "../support/scene.ts";
 
@@ -279,31 +278,33 @@ test("what a killed relay had in hand is in nobody's: sendmail -bp and queue lis
 
 test("send goes to the listener of the configuration that is for programs here; --server comes before it", async () => {
   await inHome(async (home) => {
-    const [port, other] = [await freePort(), await freePort()];
-    const listeners = [
-      { listen: "127.0.0.1:0", tls: "implicit" },
-      { listen: `127.0.0.1:${other}`, tls: "starttls" },
-      { listen: `127.0.0.1:${port}`, tls: "none" },
-    ];
+    // Nobody listens on these.
+    const implicit = { listen: "127.0.0.1:0", tls: "implicit" };
+    const listeners = [implicit, { listen: "127.0.0.1:2", tls: "starttls" }, { listen: "127.0.0.1:3", tls: "none" }];
     configure(home, 1, { listeners });
     const send = async (...args: string[]): ReturnType<typeof runCommand> =>
       await runCommand(["send", "-t", "a@b.test", ...args], { cwd: home.folder });
-    expect((await send()).output).toContain(`ECONNREFUSED 127.0.0.1:${port}`);
-    expect((await send("--server", `127.0.0.1:${other}`)).output).toContain(`ECONNREFUSED 127.0.0.1:${other}`);
+    expect((await send()).output).toMatch(/ECONNREFUSED 127\.0\.0\.1:3$/m);
+    expect((await send("--server", "127.0.0.1:4")).output).toMatch(/ECONNREFUSED 127\.0\.0\.1:4$/m);
     const login = { cwd: home.folder, environment: { WAYPOST_SEND_PASSWORD: "x" } };
     const withLogin = await runCommand(["send", "-t", "a@b.test", "-u", "app"], login);
-    expect(withLogin.output).toContain(`ECONNREFUSED 127.0.0.1:${other}`);
-    const named = home.write("other.yaml", readFileSync(home.configFile, "utf8").replaceAll(String(port), "2"));
-    expect((await send("--config", named)).output).toMatch(/ECONNREFUSED 127\.0\.0\.1:2$/m);
+    expect(withLogin.output).toMatch(/ECONNREFUSED 127\.0\.0\.1:2$/m);
+    const named = home.write(
+      "other.yaml",
+      readFileSync(home.configFile, "utf8").replaceAll("127.0.0.1:3", "127.0.0.1:5"),
+    );
+    expect((await send("--config", named)).output).toMatch(/ECONNREFUSED 127\.0\.0\.1:5$/m);
+    configure(home, 1, { listeners: [{ listen: "127.0.0.1:0", tls: "none" }] });
     const relay = new RelayProcess(home);
     try {
-      await relay.ports();
+      const [port = 0] = await relay.ports();
+      configure(home, 1, { listeners: [{ listen: `0.0.0.0:${port}`, tls: "none" }] });
       expect(await send()).toMatchObject({ code: 0, output: expect.stringMatching(/^<a@b\.test>: accepted: 250 /) });
     } finally {
       relay.kill("SIGKILL");
       await relay.stop();
     }
-    configure(home, 1, { listeners: listeners.slice(0, 1) });
+    configure(home, 1, { listeners: [implicit] });
     expect(await send()).toMatchObject({ code: 64, errors: expect.stringContaining("name one with --server") });
     configure(home, 1, { listner: [] });
     const invalid = await send();

@@ -145,6 +145,9 @@ test("the queue of a relay under load goes to another machine: each once, held o
         from: one.from,
         deliveries: one.recipients.map((recipient): unknown => expect.objectContaining({ recipient, state: "held" })),
       });
+      // Its lane is one of the other machine, which nobody here knows.
+      const held = await run(next, ["queue", "show", one.relayId]);
+      expect(held.output).toMatch(/> {2}not routed here yet \(smarthost\/before where it came from\): .*; held: /);
       expect(await json(next, "queue", "release", one.relayId)).toMatchObject({ changed: one.recipients.length });
       await sink.until((taken) => taken.recipients().length >= recipients(sent));
       await other.event("delivery.delivered", (event) => event["recipient"] === one.recipients[0]);
@@ -157,6 +160,8 @@ test("the queue of a relay under load goes to another machine: each once, held o
       expect(shown["receivedAt"]).toBeLessThan(statSync(file).mtimeMs);
       const trace = await run(next, ["trace", last.relayId]);
       expect(trace.output).toContain(`it was taken by another relay, as ${last.relayId}`);
+      const reasons = other.events("delivery.rerouted").map(({ reason }) => reason);
+      expect([...new Set(reasons)]).toEqual(["imported"]);
       expect(
         other
           .events("message.imported")

@@ -165,7 +165,9 @@ test("what is traced is a file where it is written as one, and standard input", 
     });
     expect(await run("nowhere.eml")).toMatchObject({
       code: 1,
-      errors: expect.stringMatching(/^waypost: nowhere\.eml cannot be read: ENOENT.*standard input/) as string,
+      errors: expect.stringMatching(
+        /^waypost: nowhere\.eml cannot be read: there is no such file; .*standard input/,
+      ) as string,
     });
   } finally {
     home.remove();

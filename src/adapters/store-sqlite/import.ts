@@ -51,7 +51,7 @@ export class Imports {
   insert(message: MessageRow, { deliveries }: ImportedArrival, now: Instant, parked: (lane: Lane) => void): void {
     let row = deliveryRow(message, 0);
     for (const { lane, attempts, recipient, options, last, priority, isHeld, isExpiring, isTold } of deliveries) {
-      const wish = isHeld ? "none" : isExpiring ? "expire" : "reroute";
+      const wish = isExpiring && !isHeld ? "expire" : "route";
       this.#do.delivery.run(
         row++,
         isHeld ? HELD : PARKED,

@@ -5,11 +5,20 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { messageId } from "../../core/mail/message-id.ts";
-import { QUEUE_ACTIONS, type QueueAction, type Standing, type Wish, effectOf } from "../../core/queue/action.ts";
+import {
+  type Effect,
+  QUEUE_ACTIONS,
+  type QueueAction,
+  type Standing,
+  type Wish,
+  effectOf,
+  effectOfWish,
+} from "../../core/queue/action.ts";
 import type { LastWord, Reason } from "../../core/queue/reason.ts";
 import type { HistoryEntry } from "../../ports/history.ts";
 import { type ClaimedDelivery, type Settlement, deliveryRow, messageRow } from "../../ports/store.ts";
 import { STANDINGS, migrate, schemaVersion } from "./schema.ts";
+import { QueueReader } from "./queue-reader.ts";
 import { SqliteQueueStore } from "./queue-store.ts";
 
 const NOW = 10_000;
@@ -273,11 +282,14 @@ test("any order of arrivals, claims, ends, parks, actions and restarts: the stor
       const rows = (...standings: Standing[]): number[] =>
         [...model].filter(([, { standing }]) => standings.includes(standing)).map(([row]) => row);
       const pick = (from: readonly number[], n: number): number | undefined => from[n % Math.max(1, from.length)];
-      const apply = (row: number, action: QueueAction): void => {
+      const act = (row: number, action: QueueAction): void => {
+        const { standing, wish } = model.get(row)!;
+        apply(row, effectOf(action, standing, wish));
+      };
+      const apply = (row: number, effect: Effect): void => {
         const found = model.get(row)!;
-        const effect = effectOf(action, found.standing, found.wish);
         if (effect.kind === "end") model.delete(row);
-        else if (effect.kind === "hold") Object.assign(found, { standing: "held", wish: "none" });
+        else if (effect.kind === "hold") Object.assign(found, { standing: "held", wish: effect.wish });
         else if (effect.kind === "wake") Object.assign(found, { standing: "parked", wish: effect.wish });
         else if (effect.kind === "note") Object.assign(found, { wish: effect.wish, isOut: false });
       };
@@ -285,7 +297,7 @@ test("any order of arrivals, claims, ends, parks, actions and restarts: the stor
         const found = model.get(row)!;
         const { wish, isOut } = found;
         Object.assign(found, { standing: "parked", wish: "none", isOut: false });
-        if (wish !== "none" && !(isOut && isFulfilled)) apply(row, wish);
+        if (wish !== "none" && !(isOut && isFulfilled)) apply(row, effectOfWish(wish));
       };
       for (const s of steps) {
         if (s.kind === "arrive") {
@@ -306,7 +318,7 @@ test("any order of arrivals, claims, ends, parks, actions and restarts: the stor
           const row = pick(rows("parked", "in-hand", "held"), s.pick);
           if (row === undefined) continue;
           store.act(s.action, [row], NOW);
-          apply(row, s.action);
+          act(row, s.action);
         } else {
           const row = pick(rows("in-hand"), s.pick);
           if (row === undefined) continue;
@@ -350,4 +362,56 @@ test("a store of schema 1 keeps its mail, none of it held and nobody told", () =
     { row: 4097, attempts: 2, isTold: false, wish: "none" },
   ]);
   expect(store.pauses()).toEqual([]);
+});
+
+/** Rows of an imported message's deliveries, the second of which is held. */
+function arriveFromElsewhere(): [parked: number, held: number] {
+  const delivery = { lane: "elsewhere", options: "", attempts: 2, last: "", isExpiring: false, isTold: false } as const;
+  const deliveries = [false, true].map((isHeld, n) => ({
+    ...delivery,
+    recipient: `r${n}@c.example`,
+    priority: "normal" as const,
+    isHeld,
+  }));
+  const id = messageId(1000, new Uint8Array([0, 0, 0, 0, 9]));
+  const was = messageId(900, new Uint8Array([0, 0, 0, 0, 9]));
+  const arrival = {
+    id,
+    was,
+    receivedAt: 900,
+    octets: 3,
+    envelope: '{"from":"a@b.example"}',
+    content: new Uint8Array(3),
+  };
+  expect(store.import([{ ...arrival, deliveries }], NOW)).toEqual([true]);
+  const rows = look<{ row: number }>("SELECT row FROM delivery ORDER BY row").map(({ row }) => row);
+  return [rows[0]!, rows[1]!];
+}
+
+test("what was imported has its routes looked up whatever an operator does before, and is told apart until then", () => {
+  const [parked, held] = arriveFromElsewhere();
+  const reader = new QueueReader(file);
+  const unrouted = (): number[] => reader.deliveries(0, 9).flatMap(({ row, isUnrouted }) => (isUnrouted ? [row] : []));
+  expect(unrouted()).toEqual([parked, held]);
+  store.act("retry", [parked], NOW);
+  store.act("hold", [parked], NOW);
+  store.act("release", [parked, held], NOW);
+  expect(unrouted()).toEqual([parked, held]);
+  expect(claim().map(({ row, wish }) => [row, wish])).toEqual([
+    [parked, "route"],
+    [held, "route"],
+  ]);
+  expect(unrouted()).toEqual([]); // a mail thread does it
+  store.close(); // and is killed
+  store = new SqliteQueueStore(file, () => undefined);
+  store.recover(NOW, "");
+  expect(unrouted()).toEqual([parked, held]);
+  expect(claim().map(({ wish }) => wish)).toEqual(["route", "route"]);
+  settle(park(parked, "here", 0), park(held, "here", 0));
+  expect(unrouted()).toEqual([]);
+  expect(claim(20_000).map(({ row, wish }) => [row, wish])).toEqual([
+    [parked, "none"],
+    [held, "none"],
+  ]);
+  reader.close();
 });

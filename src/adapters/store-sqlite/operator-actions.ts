@@ -3,7 +3,14 @@ import { invariant } from "../../core/base/invariant.ts";
 import { QUEUE } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
 import { type StoredEnvelope, storeArrival } from "../../core/mail/stored.ts";
-import { type Effect, type QueueAction, type Standing, type Wish, effectOf } from "../../core/queue/action.ts";
+import {
+  type Effect,
+  type QueueAction,
+  type Standing,
+  type Wish,
+  effectOf,
+  effectOfWish,
+} from "../../core/queue/action.ts";
 import { type LastWord, lastWord } from "../../core/queue/reason.ts";
 import type { Lane } from "../../core/routing/lane.ts";
 import type { HistoryEntry } from "../../ports/history.ts";
@@ -19,7 +26,7 @@ import {
 import { HELD, IN_HAND, PARKED, SERVED, STANDINGS } from "./schema.ts";
 
 /** `delivery.wish`, by its place. */
-const WISHES: readonly Wish[] = ["none", "hold", "cancel", "expire", "reroute"];
+const WISHES: readonly Wish[] = ["none", "hold", "cancel", "expire", "reroute", "route"];
 /** Added to a wish that a claim handed out: it is fulfilled when the delivery is parked, and stands after a crash. */
 const HANDED_OUT = 10;
 
@@ -45,7 +52,7 @@ export function wishToHandOut(code: number): WishInHand {
 
 export function wishOf(code: number): Wish {
   const wish = WISHES[code % HANDED_OUT];
-  invariant(wish !== undefined, "a wish is one of five");
+  invariant(wish !== undefined, "a wish is one of six");
   return wish;
 }
 
@@ -158,7 +165,7 @@ export class OperatorActions {
     const delivery = this.#find(row);
     if (delivery === undefined || delivery.wish === "none") return;
     const lanes = new Map<Lane, LaneChange>();
-    this.#apply(effectOf(delivery.wish, "parked", "none"), delivery, now, lanes);
+    this.#apply(effectOfWish(delivery.wish), delivery, now, lanes);
     this.#settleLanes(lanes, now);
   }
 
@@ -173,7 +180,7 @@ export class OperatorActions {
     if (effect.kind === "end") return this.#end(delivery, now);
     const text = wordOf(last)?.text ?? "";
     if (effect.kind === "hold") {
-      this.#do.move.run(HELD, 0, now, lastWord(effect.because, text, now), row);
+      this.#do.move.run(HELD, WISHES.indexOf(effect.wish), now, lastWord(effect.because, text, now), row);
     } else if (effect.kind === "wake") {
       const due = effect.isFirst ? 0 : now;
       this.#do.move.run(PARKED, WISHES.indexOf(effect.wish), due, lastWord(effect.because, text, now), row);

@@ -5,10 +5,11 @@ import type { Pause } from "../../core/queue/pause.ts";
 import type { Origin } from "../../core/queue/selection.ts";
 import type { QueuedDelivery, QueuedLane, QueuedMessage, QueueRecords } from "../../ports/queue-records.ts";
 import { DELIVERY_SPAN, deliveryRow } from "../../ports/store.ts";
+import { wishOf } from "./operator-actions.ts";
 import { readPauses } from "./pauses.ts";
 import { HELD, IN_HAND, SERVED, STANDINGS } from "./schema.ts";
 
-const DELIVERY = "SELECT row, state, lane, due, attempts, recipient, last FROM delivery";
+const DELIVERY_COLUMNS = "row, state, lane, due, attempts, recipient, last";
 const MESSAGE = "SELECT row, id, received_at, octets, envelope FROM message";
 
 // Rows from a place on, or backwards from it, and so many at most.
@@ -25,6 +26,7 @@ function delivery(found: Record<string, unknown>): QueuedDelivery {
     attempts: found["attempts"] as number,
     recipient: found["recipient"] as string,
     last: found["last"] as string,
+    isUnrouted: found["state"] !== IN_HAND && wishOf((found["wish"] as number | undefined) ?? 0) === "route",
   };
 }
 
@@ -43,6 +45,7 @@ export class QueueReader implements QueueRecords {
   readonly #database: DatabaseSync;
   readonly #message: StatementSync;
   readonly #origin: StatementSync;
+  readonly #deliveries: string;
   /** Undefined in the store of an older version. */
   readonly #imported: StatementSync | undefined;
   /** It knows which messages do not stand in the order in which they were received; not in an older version's. */
@@ -57,6 +60,7 @@ export class QueueReader implements QueueRecords {
     );
     this.#hasOrder = this.#number("SELECT 1 AS n FROM sqlite_master WHERE name = 'message_imported'") !== undefined;
     const hasImports = this.#number("SELECT 1 AS n FROM sqlite_master WHERE name = 'imported'") !== undefined;
+    this.#deliveries = `SELECT ${DELIVERY_COLUMNS}${hasImports ? ", wish" : ""} FROM delivery`;
     if (hasImports) this.#imported = this.#database.prepare("SELECT id FROM imported WHERE was = ?");
   }
 
@@ -65,12 +69,17 @@ export class QueueReader implements QueueRecords {
   }
 
   deliveries(row: number, limit: number): QueuedDelivery[] {
-    return this.#database.prepare(`${DELIVERY} WHERE row > ? ORDER BY row LIMIT ?`).all(row, limit).map(delivery);
+    return this.#database
+      .prepare(`${this.#deliveries} WHERE row > ? ORDER BY row LIMIT ?`)
+      .all(row, limit)
+      .map(delivery);
   }
 
   standingDeliveries(standing: "held" | "in-hand", row: number, limit: number): QueuedDelivery[] {
     return this.#database
-      .prepare(`${DELIVERY} WHERE state = ${standing === "held" ? HELD : IN_HAND} AND row > ? ORDER BY row LIMIT ?`)
+      .prepare(
+        `${this.#deliveries} WHERE state = ${standing === "held" ? HELD : IN_HAND} AND row > ? ORDER BY row LIMIT ?`,
+      )
       .all(row, limit)
       .map(delivery);
   }
@@ -78,7 +87,7 @@ export class QueueReader implements QueueRecords {
   deliveriesOf(row: number): QueuedDelivery[] {
     const first = deliveryRow(row, 0);
     return this.#database
-      .prepare(`${DELIVERY} WHERE row BETWEEN ? AND ? ORDER BY row`)
+      .prepare(`${this.#deliveries} WHERE row BETWEEN ? AND ? ORDER BY row`)
       .all(first, first + DELIVERY_SPAN - 1)
       .map(delivery);
   }

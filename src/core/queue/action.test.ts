@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { QUEUE_ACTIONS, type Standing, type Wish, effectOf } from "./action.ts";
+import { QUEUE_ACTIONS, type Standing, type Wish, effectOf, effectOfWish } from "./action.ts";
 
 const STANDINGS: readonly Standing[] = ["parked", "held", "in-hand"];
 
@@ -13,7 +13,7 @@ test("every action on every standing", () => {
     }),
   ]);
   expect(table).toEqual([
-    ["hold", "hold", "none", "note hold"],
+    ["hold", "hold none", "none", "note hold"],
     ["release", "none", "wake none", "none"],
     ["retry", "wake none", "none", "under-way"],
     ["cancel", "end", "end", "note cancel"],
@@ -23,12 +23,32 @@ test("every action on every standing", () => {
 });
 
 test("a release takes back the wish to hold, and no other", () => {
-  const wishes: readonly Wish[] = ["none", "hold", "cancel", "expire", "reroute"];
+  const wishes: readonly Wish[] = ["none", "hold", "cancel", "expire", "reroute", "route"];
   expect(wishes.map((wish) => effectOf("release", "in-hand", wish).kind)).toEqual([
     "none",
     "note",
     "none",
     "none",
     "none",
+    "none",
   ]);
+});
+
+test("what is not routed yet stays so when it is held, released or tried; its end, or another routing, is another matter", () => {
+  const wishes = QUEUE_ACTIONS.flatMap((action) =>
+    (["parked", "held"] as const).map((standing) => {
+      const effect = effectOf(action, standing, "route");
+      return "wish" in effect ? `${action} ${standing}: ${effect.wish}` : "";
+    }),
+  );
+  expect(wishes.filter((text) => text !== "")).toEqual([
+    "hold parked: route",
+    "release held: route",
+    "retry parked: route",
+    "expire parked: expire",
+    "expire held: expire",
+    "reroute parked: reroute",
+    "reroute held: reroute",
+  ]);
+  expect(effectOfWish("route")).toMatchObject({ kind: "wake", because: "imported", wish: "route" });
 });

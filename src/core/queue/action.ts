@@ -10,9 +10,10 @@ export type Standing = "parked" | "in-hand" | "held";
 
 /**
  * What an operator asked for and what has not happened yet. `hold` and `cancel` wait for a delivery to come out of the
- * hands of a mail thread; `expire` and `reroute` are for a mail thread to do.
+ * hands of a mail thread; `expire` and `reroute` are for a mail thread to do. So is `route`: what was imported is in a lane of
+ * the relay that it came from, until the routes here chose one.
  */
-export type Wish = "none" | "hold" | "cancel" | "expire" | "reroute";
+export type Wish = "none" | "hold" | "cancel" | "expire" | "reroute" | "route";
 
 /** What an action does to one delivery. */
 export type Effect =
@@ -23,22 +24,23 @@ export type Effect =
   | { readonly kind: "under-way" }
   /** It ends, and nobody is told. */
   | { readonly kind: "end" }
-  | { readonly kind: "hold"; readonly because: Reason }
+  | { readonly kind: "hold"; readonly because: Reason; readonly wish: Wish }
   /** It is due at once, `isFirst` before all else in its lane. */
   | { readonly kind: "wake"; readonly because: Reason; readonly wish: Wish; readonly isFirst: boolean };
 
 const NOTHING: Effect = { kind: "none" };
 
-/** The last that an operator asked for counts: a wish from before is gone. */
+/** The last that an operator asked for counts: a wish from before is gone, but for `route`, which is nobody's change of mind. */
 export function effectOf(action: QueueAction, standing: Standing, wish: Wish): Effect {
   if (standing === "in-hand") return effectInHand(action, wish);
+  const kept = wish === "route" ? wish : "none";
   switch (action) {
     case "hold":
-      return standing === "held" ? NOTHING : { kind: "hold", because: "held" };
+      return standing === "held" ? NOTHING : { kind: "hold", because: "held", wish: kept };
     case "release":
-      return standing === "held" ? { kind: "wake", because: "released", wish: "none", isFirst: false } : NOTHING;
+      return standing === "held" ? { kind: "wake", because: "released", wish: kept, isFirst: false } : NOTHING;
     case "retry":
-      return standing === "held" ? NOTHING : { kind: "wake", because: "retried", wish: "none", isFirst: false };
+      return standing === "held" ? NOTHING : { kind: "wake", because: "retried", wish: kept, isFirst: false };
     case "cancel":
       return { kind: "end" };
     case "expire":
@@ -48,6 +50,12 @@ export function effectOf(action: QueueAction, standing: Standing, wish: Wish): E
     default:
       return unreachable(action);
   }
+}
+
+/** What becomes of a delivery that comes out of a mail thread's hands with it. */
+export function effectOfWish(wish: Exclude<Wish, "none">): Effect {
+  if (wish === "route") return { kind: "wake", because: "imported", wish, isFirst: false };
+  return effectOf(wish, "parked", "none");
 }
 
 function effectInHand(action: QueueAction, wish: Wish): Effect {

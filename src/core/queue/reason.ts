@@ -28,7 +28,8 @@ export const REASONS = {
   released: "an operator released it; it goes as soon as its turn in the queue comes",
   retried: "an operator wants it tried again now",
   expiring: "an operator ends its wait: it fails, and its sender is told",
-  imported: "it came from another relay's queue with `waypost queue import`; the routes choose its next hop",
+  imported:
+    "it came from another relay's queue with `waypost queue import`; the routes choose its next hop, and it goes as soon as its turn comes",
   rerouting: "an operator wants the routes to choose its next hop anew",
   paused: "an operator paused its lane or all deliveries; it goes as soon as they are resumed",
   "no-route": "its next hop is gone from the configuration, and no route takes it",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { hour } from "../base/time.ts";
+import { literalLane } from "../routing/lane.ts";
 import { lastWord } from "./reason.ts";
 import {
   type Candidate,
@@ -131,16 +132,20 @@ test("a lane is named as it is shown, and a domain as it is written anywhere", (
     "smarthost/A",
     laneNamed("mx/b.example."),
     "mx/xn--bcher-kva.example",
-    "mx/[ipv6:2001:db8::1]",
+    "mx/[2001:db8::1]",
     "mx/[192.0.2.1]",
   ]);
   expect(laneNamed("mx/B.Example")).toBe("mx/b.example");
   expect(["mx/B.Example@bulk", "mx/[IPv6:2001:DB8::1]@B", "smarthost/A@bulk"].map(laneNamed)).toEqual([
     "mx/b.example@bulk",
-    "mx/[ipv6:2001:db8::1]@B",
+    "mx/[2001:db8::1]@B",
     "smarthost/A@bulk",
   ]);
   for (const text of ["a", "smarthost/", "mx/", "mx/a b", "mx/a..b", "lmtp/a", "mx/u@b.example", "mx/a@"])
+    expect(laneNamed(text)).toBeUndefined();
+  // Those that the routes make, and no others.
+  expect(laneNamed("mx/[2001:db8::1]")).toBe(literalLane("2001:DB8::1"));
+  for (const text of ["mx/[a.test]", "mx/[192.0.2]", "mx/[x\u001b[2J]", "mx/[]"])
     expect(laneNamed(text)).toBeUndefined();
 });
 

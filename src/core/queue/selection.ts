@@ -1,7 +1,7 @@
 import { nearest } from "../base/nearest.ts";
 import { type Instant, day } from "../base/time.ts";
 import { parseDuration } from "../config/values.ts";
-import { parseDomain } from "../mail/domain.ts";
+import { parseAddressLiteral, parseDomain } from "../mail/domain.ts";
 import { isMessageId, type MessageId } from "../mail/message-id.ts";
 import { parseForwardPath, parseReversePath } from "../mail/path.ts";
 import { type AddressPattern, matches, parseAddressPattern, subjectOf } from "../policy/address-pattern.ts";
@@ -86,7 +86,11 @@ export const LANE_FORMS = "smarthost/NAME or mx/DOMAIN, with @EGRESS where its r
 export function laneNamed(text: string): Lane | undefined {
   const hop = parseLane(text);
   if (hop?.kind !== "mx") return hop === undefined ? undefined : text;
-  if (withoutEgress(text).endsWith("]")) return through(hop.egress, literalLane(hop.domain));
+  if (withoutEgress(text).endsWith("]")) {
+    // As in an address, [IPv6:2001:db8::1], or as the lane is shown.
+    const literal = parseAddressLiteral(`[${hop.domain}]`) ?? parseAddressLiteral(`[IPv6:${hop.domain}]`);
+    return literal && through(hop.egress, literalLane(literal.address));
+  }
   const domain = parseDomain(hop.domain);
   return domain === undefined ? undefined : through(hop.egress, domainLane(domain.ascii));
 }

@@ -2,10 +2,9 @@
 // here never touches mail: the main thread starts it again.
 import { workerData } from "node:worker_threads";
 import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
-import { type Answers, SocketServer } from "../../adapters/control-socket/server.ts";
+import { SocketServer } from "../../adapters/control-socket/server.ts";
 import { HistoryReader } from "../../adapters/history-sqlite/history-reader.ts";
 import { HistoryStore } from "../../adapters/history-sqlite/history-store.ts";
-import { mailsOf } from "../../adapters/queue-file/mails.ts";
 import { deadFiles } from "../../adapters/spool/dead-files.ts";
 import { OutboxReader } from "../../adapters/store-sqlite/outbox-reader.ts";
 import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
@@ -17,13 +16,7 @@ import { CONTROL, TRAFFIC } from "../../core/base/limits.ts";
 import type { Config } from "../../core/config/config.ts";
 import type { ControlToQueue, ControlToStore, QueueToControl, StoreToControl } from "../../engine/messages.ts";
 import { Importer } from "../../engine/importer.ts";
-import {
-  type PruneReport,
-  type Refusal,
-  type ReloadAnswer,
-  pruneRequest,
-  reloadRequest,
-} from "../../engine/operator.ts";
+import type { PruneReport, ReloadAnswer } from "../../engine/operator.ts";
 import { OperatorClient } from "../../engine/operator-client.ts";
 import { QueueView } from "../../engine/queue-view.ts";
 import { Questions } from "../../engine/questions.ts";
@@ -33,6 +26,7 @@ import { Traffic } from "../../engine/traffic.ts";
 import { Historian } from "../historian.ts";
 import { type ControlThreadData, dataPaths } from "../plan.ts";
 import { sessionsNow } from "../session-count.ts";
+import { controlAnswers } from "./control-answers.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function spaceOfRelay({ data, listeners }: Config): { readonly freeOctets: number; readonly neededOctets: number } {
@@ -98,32 +92,20 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
     space: () => spaceOfRelay(config),
   });
   const reloads = new Questions<ReloadAnswer>(clock, CONTROL.reloadPatience);
-  const answers: Answers = {
-    status: ({ hasActiveSites }) => view.status(hasActiveSites),
-    list: (query) => view.list(query),
-    count: (query) => view.count(query),
-    show: (id) => {
-      historian.catchUp();
-      return view.show(id);
-    },
-    act: (request) => changes.act(request),
-    pause: (request) => changes.pause(request),
-    prune: (text) => {
-      const request = pruneRequest(text);
-      if ("refused" in request) return request;
+  const answers = controlAnswers({
+    view,
+    changes,
+    importer,
+    catchUp: () => historian.catchUp(),
+    prune: ({ olderThan }) => {
       const { octetsMax, keptFor } = config.history;
-      const pruned: PruneReport = history.retire(clock.now(), { octetsMax, keptFor: request.olderThan ?? keptFor });
+      const pruned: PruneReport = history.retire(clock.now(), { octetsMax, keptFor: olderThan ?? keptFor });
       recorder.record({ event: "history.pruned", days: pruned.days.length, octets: pruned.octets });
       return pruned;
     },
-    import: async (body) => (isStopping ? NO_IMPORT : await importer.take(mailsOf(body))),
-    reload: async (text) => {
-      const request = reloadRequest(text);
-      if ("refused" in request) return request;
-      if (isStopping && !request.isDryRun) return NO_RELOAD;
-      return (await reloads.ask((number) => report({ kind: "asked", number, request }))) ?? NO_ANSWER;
-    },
-  };
+    reload: (request) => reloads.ask((number) => report({ kind: "asked", number, request })),
+    isStopping: () => isStopping,
+  });
   const server = new SocketServer(paths.socket, answers, (text) =>
     recorder.record({ event: "listener.failed", listener: "control.sock", text }),
   );
@@ -151,20 +133,5 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
   });
   report({ kind: "ready" });
 }
-
-const NO_ANSWER: ReloadAnswer = {
-  kind: "failed",
-  refused: "the relay did not answer in time: its log says what became of it",
-};
-
-const NO_IMPORT: Refusal = {
-  kind: "failed",
-  refused: "the relay is stopping, and takes no mail: import the file when it runs again",
-};
-
-const NO_RELOAD: Refusal = {
-  kind: "failed",
-  refused: "the relay is stopping: nothing was changed, and it goes by its file when it is started again",
-};
 
 main(workerData as ControlThreadData);

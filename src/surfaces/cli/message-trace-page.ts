@@ -3,7 +3,7 @@ import { second } from "../../core/base/time.ts";
 import { type Gap, longestGap, phasesOf } from "../../core/outbound/attempt-times.ts";
 import type { DeliveryReport, MessageReport } from "../../engine/operator.ts";
 import { attemptText, triesText } from "./attempts.ts";
-import { octetsText } from "./pages.ts";
+import { laneText, octetsText } from "./pages.ts";
 import { type Paint, shown, utcText, wrapped } from "./trace-page.ts";
 
 /** Which route a recipient's mail would take by the configuration as it is now. */
@@ -177,7 +177,7 @@ function gapText({ took, after, before }: Gap): string {
 }
 
 function recipientLines(delivery: DeliveryReport): string[] {
-  const { recipient, state, at, reason, text, lane } = delivery;
+  const { recipient, state, at, reason, text, isUnrouted } = delivery;
   const when = state === "waiting" ? `next try ${utcText(at)}` : ENDS.has(state) ? utcText(at) : "";
   const why = ENDS.has(state)
     ? ""
@@ -185,7 +185,12 @@ function recipientLines(delivery: DeliveryReport): string[] {
         .filter((part) => part !== "")
         .map(shown)
         .join(": ");
-  const parts = [`${state} in ${shown(lane)}`, triesText(delivery), when, why].filter((part) => part !== "");
+  const parts = [
+    `${state}${isUnrouted === true ? "," : " in"} ${laneText(delivery)}`,
+    triesText(delivery),
+    when,
+    why,
+  ].filter((part) => part !== "");
   return wrapped(`<${shown(recipient)}> ${parts.join(", ")}`, INDENT);
 }
 

@@ -54,8 +54,13 @@ export function queueLines(page: QueuePage, now: Instant, isFiltered = false): s
   return page.after === undefined ? lines : [...lines, `There is more: --after ${page.after}`];
 }
 
+/** What was imported is in a lane of another relay until it goes. */
+export function laneText({ lane, isUnrouted }: Pick<DeliveryReport, "lane" | "isUnrouted">): string {
+  return isUnrouted === true ? `not routed here yet (${printable(lane)} where it came from)` : printable(lane);
+}
+
 function standing(delivery: DeliveryReport, now: Instant): string {
-  const lane = printable(delivery.lane);
+  const lane = laneText(delivery);
   const text = delivery.text === "" ? "" : `: ${printable(delivery.text)}`;
   if (delivery.state === "in hand") return `${lane}: ${styled("cyan", printable(delivery.reason))}`; // may name servers
   if (delivery.state === "held")
