@@ -1,4 +1,4 @@
-import { invariant, unreachable } from "../core/base/invariant.ts";
+import { unreachable } from "../core/base/invariant.ts";
 import { QUEUE, STORE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
 import { type Duration, type Instant, second } from "../core/base/time.ts";
@@ -28,6 +28,7 @@ import type {
   StoreToMail,
   StoreToQueue,
 } from "./messages.ts";
+import { RollCall } from "./roll-call.ts";
 
 interface Waiting {
   readonly mailThread: number;
@@ -71,7 +72,7 @@ type Brought =
     }
   | {
       readonly kind: "pauses";
-      readonly answer: Extract<StoreToControl, { kind: "paused" }>;
+      readonly answer: StoreToControl;
       readonly pauses: Pauses;
       /** New mail is paused: it is answered once what was taken before is in the store. */
       readonly shutsDoor: boolean;
@@ -111,12 +112,10 @@ export class Keeper {
   readonly #queue: Outlet<StoreToQueue>;
   readonly #control: Outlet<StoreToControl>;
   readonly #full: () => void;
+  readonly #rollCall: RollCall;
   readonly #unblockedAt = new RecentMap<Lane, number>(QUEUE.blockedSitesMax);
   readonly #waiting: Waiting[] = [];
   readonly #orders: Order[] = [];
-  /** Questions to all mail threads, by their numbers, and how many have yet to answer. */
-  readonly #unheard = new Map<number, { readonly answer: StoreToControl; left: number }>();
-  #asked = 0;
   #isFailing = false; // the orders failed, until they are tried again
   #isScheduled = false;
   #wake: Instant | undefined;
@@ -127,6 +126,7 @@ export class Keeper {
     this.#store = store;
     this.#clock = clock;
     this.#mails = mails;
+    this.#rollCall = new RollCall(mails);
     this.#queue = queue;
     this.#control = control;
     this.#full = full;
@@ -186,7 +186,7 @@ export class Keeper {
   }
 
   fromMail(mailThread: number, message: MailToStore): void {
-    if (message.kind === "heard") return this.#heard(message.number);
+    if (message.kind === "heard") return this.#rollCall.heard(message.number);
     this.#waiting.push({ mailThread, commit: message.commit });
     this.#schedule();
   }
@@ -327,27 +327,12 @@ export class Keeper {
   #tellOperator(brought: Extract<Brought, { kind: "answer" | "pauses" }>): void {
     if (brought.kind === "pauses") {
       this.#tellPauses(brought.pauses);
-      if (brought.shutsDoor) return this.#askMails(brought.answer);
+      if (brought.shutsDoor) return this.#rollCall.ask(() => this.#control.say(brought.answer));
     } else {
       for (const lane of brought.unblocked) this.#tellAll({ kind: "unblock", lane });
       if (brought.wanted.length > 0) for (const mail of this.#mails) mail.say({ kind: "wanted", rows: brought.wanted });
     }
     this.#control.say(brought.answer);
-  }
-
-  /** Each mail thread refuses mail from here on. What it had taken before may be on its way to here. */
-  #askMails(answer: Extract<StoreToControl, { kind: "paused" }>): void {
-    const number = ++this.#asked; // a control thread that is started again counts from the beginning
-    this.#unheard.set(number, { answer, left: this.#mails.length });
-    for (const mail of this.#mails) mail.say({ kind: "hear", number });
-  }
-
-  #heard(number: number): void {
-    const asked = this.#unheard.get(number);
-    invariant(asked !== undefined, "who answers was asked");
-    if (--asked.left > 0) return;
-    this.#unheard.delete(number);
-    this.#control.say(asked.answer);
   }
 
   #tellPauses(pauses: Pauses): void {
