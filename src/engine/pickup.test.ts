@@ -23,10 +23,13 @@ class MemorySpool implements Spool {
   failure: Error | undefined;
   unreadable: string | undefined;
   leftAllAt: Instant = START;
+  /** What the folder itself fails with. */
+  trouble: string | undefined;
   /** What the owner does to a file while it is read: what stands behind its first piece then. */
   change: ((octets: Uint8Array) => Uint8Array) | undefined;
 
   list(): Promise<string[]> {
+    if (this.trouble !== undefined) return Promise.reject(new Error(this.trouble));
     return Promise.resolve([...this.files.keys()].toSorted());
   }
 
@@ -242,6 +245,15 @@ test("while the relay takes no mail, or its disk is full, no file gets too old",
   [world.engine.obstacle, world.engine.queue.failure] = [undefined, undefined];
   await world.lookAgain();
   expect([world.engine.queue.arrivals.length, world.spool.files.size]).toEqual([1, 0]);
+});
+
+test("a spool that cannot be read is told once, and again when it is another trouble or comes back", async () => {
+  const world = new World();
+  for (const trouble of ["gone", "gone", "EIO", undefined, "EIO"]) {
+    world.spool.trouble = trouble;
+    await world.lookAgain();
+  }
+  expect(world.events("spool.failed").map((event) => (event as { text: string }).text)).toEqual(["gone", "EIO", "EIO"]);
 });
 
 test("what is refused for good is told, or kept for an operator and said; never silent", async () => {

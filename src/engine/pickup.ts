@@ -44,6 +44,8 @@ export class Pickup {
   readonly #parts: PickupParts;
   readonly #reporter: SpoolReporter;
   readonly #retries = new SpoolRetries();
+  /** What kept the last look from being one. */
+  #trouble: string | undefined;
   #isStale = true; // names in the store may be of files that are gone
   #timer: Timer | undefined;
   #round: Promise<void> = Promise.resolve();
@@ -71,9 +73,12 @@ export class Pickup {
   async look(): Promise<void> {
     try {
       await this.#takeAll(await this.#parts.spool.list());
+      this.#trouble = undefined;
     } catch (error) {
-      // The disk, or somebody removed the folder: later it may be well again.
-      this.#parts.recorder.record({ event: "spool.failed", file: undefined, text: textOf(error) });
+      // The disk, or somebody removed the folder: later it may be well again. It is looked at every second, and said once.
+      const text = textOf(error);
+      if (text !== this.#trouble) this.#parts.recorder.record({ event: "spool.failed", file: undefined, text });
+      this.#trouble = text;
     }
   }
 

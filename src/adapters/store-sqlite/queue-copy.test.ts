@@ -86,6 +86,27 @@ test("a copy has everything, in steps that leave the log of the store free betwe
   expect(fs.statSync(target).mode & 0o777).toBe(0o600);
 });
 
+const SPOOLED = `${"1".padStart(40, "0")}s`;
+
+test("files of the spool and mail of other queues that were taken are known to the copy, those alone whose messages it has", () => {
+  const { deliveries, ...message } = arrival(1);
+  const states = { attempts: 0, isHeld: false, isExpiring: false, isTold: false };
+  const brought = { ...message, was: "old", deliveries: deliveries.map((one) => ({ ...one, ...states })) };
+  store.import([brought], 5);
+  commit([{ ...arrival(2), spooled: SPOOLED }]);
+  const copy = new QueueCopy(source, target);
+  commit([{ ...arrival(3), spooled: SPOOLED.replace("1", "2") }]);
+  while (!copy.step().isLast);
+  commit([{ ...arrival(4), spooled: SPOOLED.replace("1", "3") }]); // it is not in the copy: its file is still to be taken
+  copy.finish();
+  copy.close();
+  expect(rowsOf(target, "imported")).toEqual([{ was: "old", id: message.id, at: 5 }]);
+  expect(rowsOf(target, "spooled")).toMatchObject([{ name: SPOOLED }]);
+  const restored = new SqliteQueueStore(target, () => undefined);
+  expect(restored.import([{ ...brought, id: arrival(9).id }], 6)).toEqual([false]);
+  restored.close();
+});
+
 test("what a copy has can be started on: in hand is waiting again, pauses hold, nothing else is changed", () => {
   const [row = 0] = commit([arrival(1, 2)], true);
   store.pause({ kind: "lane", lane: "mx/b.test" }, 1);

@@ -43,8 +43,25 @@ export class QueueCopy {
     setUp(this.#target);
     migrate(this.#target, schemaVersion(this.#source));
     this.#target.exec("PRAGMA synchronous = OFF"); // whoever asked makes the file durable when it is whole
+    this.#copyNames();
     this.#deliveries = this.#source.prepare("SELECT * FROM delivery WHERE row BETWEEN ? AND ?");
     this.#uploads = this.#source.prepare("SELECT * FROM upload WHERE id = ?");
+  }
+
+  /**
+   * Files of the spool and messages of other queues that were taken, so that they are not taken again. Before the messages: a name
+   * whose message came behind the last one that is copied would keep its file from being taken at all.
+   */
+  #copyNames(): void {
+    const version = schemaVersion(this.#target);
+    this.#target.exec("BEGIN IMMEDIATE");
+    if (version > 2) this.#copyTable("spooled", "name");
+    if (version > 3) this.#copyTable("imported", "*");
+    this.#target.exec("COMMIT");
+  }
+
+  #copyTable(table: string, columns: string): void {
+    for (const row of this.#source.prepare(`SELECT ${columns} FROM ${table}`).iterate()) this.#insert(table, row);
   }
 
   /** How many messages there are now. */
@@ -110,9 +127,8 @@ export class QueueCopy {
   /** What is not a message's: ends on their way to history, pauses; and the lanes, by what waits in them. */
   finish(): void {
     this.#target.exec("BEGIN IMMEDIATE");
-    const hasSettings = schemaVersion(this.#target) > 1;
-    for (const table of hasSettings ? ["outbox", "setting"] : ["outbox"])
-      for (const row of this.#source.prepare(`SELECT * FROM ${table}`).iterate()) this.#insert(table, row);
+    this.#copyTable("outbox", "*");
+    if (schemaVersion(this.#target) > 1) this.#copyTable("setting", "*");
     this.#target.exec(
       `INSERT INTO lane (name, wake_at, blocked_until, backlog)
          SELECT lane, min(due), 0, count(*) FROM delivery WHERE state = ${PARKED} GROUP BY lane;
