@@ -77,8 +77,8 @@ async function afterKills(count: number, rounds: number, options: SpawnOptions =
     ]);
   let killedWithin = 0;
   for (let round = 0; round < rounds && waiting(spool).length > 0; round++) {
-    const relay = await start(options);
     const before = waiting(spool).length;
+    const relay = await start(options); // by which some may be taken
     const deadline = performance.now() + PATIENCE_MS;
     while (waiting(spool).length === before && performance.now() < deadline) await turn();
     relay.kill("SIGKILL");
@@ -111,7 +111,7 @@ test("killed again and again while it takes what is in the spool, the relay take
 test("planted: a relay that forgets the names of the files that it took is found", async () => {
   const { tree, remove } = plantedTree("pickup-forgets");
   try {
-    const { sent, came } = await afterKills(500, 3, { tree });
+    const { sent, came } = await afterKills(1500, 15, { tree }); // on a machine that is busy most kills come too late
     expect(came.length).toBeGreaterThan(sent.length);
   } finally {
     remove();
