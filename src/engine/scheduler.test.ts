@@ -839,6 +839,24 @@ test("bounds that are raised, or fall away, let more begin at once", () => {
   expect(permitted()).toBe(5);
 });
 
+test("where other servers stand, what was begun at a site that is at rest still counts", () => {
+  const s = scene(1, () => [], { messagesPerMinute: 2 });
+  const ask = (): void => {
+    s.fromMail({ kind: "demand", site: lane, connections: 1 });
+    for (let n = 0; n < 2; n++) s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: n === 0 });
+  };
+  const permitted = (): number => s.mails[0]!.filter(({ kind }) => kind === "permitted").length;
+  ask();
+  s.fromMail({ kind: "demand", site: lane, connections: 0 });
+  s.fromMail({ kind: "release", site: lane, report: { deliveries: 2, failure: undefined } });
+  expect(permitted()).toBe(2);
+  s.limitsChanged([lane]);
+  ask();
+  expect(permitted()).toBe(2);
+  s.pass(70_000);
+  expect(permitted()).toBe(4);
+});
+
 test("where other servers stand, the failures of those before them count no more, in use or at rest", () => {
   const blockedFor = (s: ReturnType<typeof scene>): number => {
     const { block } = s.mails[0]!.findLast((message) => message.kind === "blocked")!;

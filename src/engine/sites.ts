@@ -181,11 +181,8 @@ export class Sites {
 
   /** Other servers stand there now: how those before them fared says nothing of them. What was begun still counts. */
   renewed(name: Site): void {
-    const site = this.#sites.get(name);
-    if (site === undefined) {
-      this.#resting.delete(name);
-      return;
-    }
+    if (!this.#sites.has(name) && this.#resting.get(name) === undefined) return; // nothing is known of it
+    const site = this.#site(name);
     if (site.failures > 0) this.#failingSlots -= sum(site.slots);
     const { failures, block, isProven, window } = freshRecord(site.limits);
     Object.assign(site, { failures, block, isProven, window });
