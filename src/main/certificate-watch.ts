@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { RELOAD } from "../core/base/limits.ts";
 import type { Config } from "../core/config/config.ts";
 
@@ -39,6 +40,11 @@ export class CertificateWatch {
     this.#lookLater();
   }
 
+  /** What the relay goes by was read by root, and another user looks from now on: it may see less. */
+  async lookAnew(config: Config): Promise<void> {
+    this.#seen = await marksOf(config);
+  }
+
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -63,16 +69,20 @@ async function marksOf({ listeners, smartHosts }: Config): Promise<string> {
     certificates.flatMap(({ certificate, key }) => [certificate, key]),
   );
   const authorities = smartHosts.flatMap(({ authorityFile }) => authorityFile ?? []);
-  const marks = await Promise.all([...new Set([...pairs, ...authorities])].map(markOf));
-  return marks.join("\n");
+  const marks = Promise.all([...new Set([...pairs, ...authorities])].map(markOf));
+  return await Promise.race([marks.then((found) => found.join("\n")), sleep(RELOAD.patience, HANGS, { ref: false })]);
 }
+
+/** The disk does not answer: a look later tells. */
+const HANGS = "the disk hangs";
 
 /** Different for every version of a file. */
 async function markOf(file: string): Promise<string> {
   try {
     const { ino, size, mtimeMs, ctimeMs } = await stat(file);
     return [file, ino, size, mtimeMs, ctimeMs].join(" ");
-  } catch {
-    return `${file} is not there`; // while it is being replaced; what is read then says so
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    return `${file} ${code}`; // while it is being replaced; what is read then says so
   }
 }

@@ -4,7 +4,7 @@ import type { ProcessUser } from "../adapters/system/process-user.ts";
 import { readOrMakeLogKey } from "../adapters/log/address-hash.ts";
 import { isDiskFull } from "../adapters/store-sqlite/disk-full.ts";
 import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
-import { makeSpool } from "../adapters/spool/make-spool.ts";
+import { giveSpool, makeSpool } from "../adapters/spool/make-spool.ts";
 import { makeFolder } from "../adapters/system/folder.ts";
 import { networkFileSystem } from "../adapters/system/space.ts";
 import { CONTROL } from "../core/base/limits.ts";
@@ -14,11 +14,7 @@ import { DiskFullError, FolderTakenError, StartError } from "./start-error.ts";
 /** Makes the data folder where it is not there, the user's if there is one. Throws `StartError` where it cannot be. */
 export function makeDataFolder(data: string, user: ProcessUser | undefined): void {
   checkSocketPath(data);
-  const isNew = !fs.existsSync(data);
-  inFolder(data, () => {
-    makeFolder(data);
-    if (user !== undefined && isNew) fs.chownSync(data, user.uid, user.gid);
-  });
+  inFolder(data, () => makeFolder(data, user));
   const owner = inFolder(data, () => fs.statSync(data).uid);
   // Not changed here: root that follows what stands in another user's folder can be led astray.
   if (user !== undefined && owner !== user.uid)
@@ -27,11 +23,28 @@ export function makeDataFolder(data: string, user: ProcessUser | undefined): voi
     );
 }
 
+/**
+ * Makes a spool that stands outside the data folder where it is not there: only root may make one there for another user. Throws
+ * `StartError` where it cannot be.
+ */
+export function makeSpoolFor(user: ProcessUser, spool: string, data: string): void {
+  if (!isWithin(spool, data)) inSpool(spool, () => giveSpool(spool, user));
+}
+
 /** Makes the spool of sendmail where it is not there. Throws `StartError` where it cannot be, or is not safe. */
-export function makeSpoolFolder(spool: string, data: string, user: ProcessUser | undefined): void {
+export function makeSpoolFolder(spool: string, data: string): void {
+  inSpool(spool, () => makeSpool(spool, !isWithin(spool, data)));
+}
+
+function isWithin(spool: string, data: string): boolean {
+  return spool.startsWith(`${data}/`);
+}
+
+/** `work` answers what is wrong with it. */
+function inSpool(spool: string, work: () => string | undefined): void {
   let wrong: string | undefined;
   try {
-    wrong = makeSpool(spool, user, !spool.startsWith(`${data}/`));
+    wrong = work();
   } catch (error) {
     if (isDiskFull(error)) throw new DiskFullError(spool);
     wrong = error instanceof Error ? error.message : String(error);

@@ -10,20 +10,37 @@ import { logKeyOf } from "./data-folder.ts";
 import type { ListeningPlace, RelayPlan } from "./plan.ts";
 import { StartError } from "./start-error.ts";
 
-/** Reads the files that the configuration names. Throws `StartError` where one cannot be read. */
+/**
+ * Reads the files that the configuration names. Throws `StartError` where one cannot be read; a pair that root has read, and that
+ * the relay's user may not read, is the one that `before` has.
+ */
 export function planFor(
   config: Config,
   facts: Pick<RelayPlan, "version" | "startedAt" | "isTerminal"> & { readonly mailThreads?: number },
+  before?: RelayPlan,
 ): RelayPlan {
+  const known = new Map(
+    before?.config.listeners.flatMap((listener, at) => pairsOf(listener, before.certificates[at]!)),
+  );
   return {
     ...facts,
     config,
     mailThreads: facts.mailThreads ?? mailThreadsOf(config),
-    certificates: config.listeners.map(({ certificates }) => certificates.map(readPair)),
+    certificates: config.listeners.map(({ certificates }) =>
+      certificates.map((files) => readPair(files, known.get(nameOf(files)))),
+    ),
     authorities: readAuthorities(config),
-    ticketSecret: randomBytes(32),
+    ticketSecret: newTicketSecret(),
     logKey: undefined,
   };
+}
+
+export function withNewTickets(plan: RelayPlan): RelayPlan {
+  return { ...plan, ticketSecret: newTicketSecret() };
+}
+
+function newTicketSecret(): Uint8Array {
+  return randomBytes(32);
 }
 
 /** With the key of the log, where the configuration wants one. The data folder is there, and is ours. */
@@ -45,8 +62,29 @@ function readPem(file: string, what: string): string {
   }
 }
 
-function readPair(files: Listener["certificates"][number]): PemPair {
+type Files = Listener["certificates"][number];
+
+function nameOf({ certificate, key }: Files): string {
+  return JSON.stringify([certificate, key]);
+}
+
+function pairsOf({ certificates }: Listener, read: readonly PemPair[]): (readonly [string, PemPair])[] {
+  return certificates.map((files, at) => [nameOf(files), read[at]!]);
+}
+
+function readPair(files: Files, before: PemPair | undefined): PemPair {
+  if (before !== undefined && !(isOurs(files.certificate) && isOurs(files.key))) return before;
   return { certificate: readPem(files.certificate, "the certificate"), key: readPem(files.key, "the key") };
+}
+
+/** Whether this user may read it, or there is another reason why not. */
+function isOurs(file: string): boolean {
+  try {
+    fs.accessSync(file, fs.constants.R_OK);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "EACCES";
+  }
 }
 
 function readAuthorities(config: Config): Record<string, readonly string[]> {
@@ -87,11 +125,35 @@ export function placesFor(
       return place;
     }
   };
+  const sockets = socketsFor(listeners, handed);
   return keysOf(listeners).map((key, at) => {
-    const address = listeners[at]!.listen;
-    const socket = handed.find((found) => isAt(found.address, address));
+    const { listen: address } = listeners[at]!;
+    const socket = sockets[at];
     return before.get(key) ?? { address, place: free(), ...(socket && { descriptor: socket.descriptor }) };
   });
+}
+
+/** Of each listener the socket that was handed over for it: one of its very address before one that has it among others. */
+function socketsFor(
+  listeners: readonly Listener[],
+  handed: readonly HandedSocket[],
+): readonly (HandedSocket | undefined)[] {
+  const exact = listeners.map(({ listen }) =>
+    handed.find(({ address }) => address?.port === listen.port && address.host === listen.host),
+  );
+  const left = handed.filter((socket) => !exact.includes(socket));
+  return exact.map((socket, at) => socket ?? left.find(({ address }) => isAt(address, listeners[at]!.listen)));
+}
+
+/** Nobody would serve a socket that was handed over and has no listener any more: clients would wait there for a greeting. */
+export function checkHanded(before: Places, now: readonly ListeningPlace[]): void {
+  const kept = new Set(now.map(({ descriptor }) => descriptor));
+  const gone = [...before.values()].find(({ descriptor }) => descriptor !== undefined && !kept.has(descriptor));
+  if (gone === undefined) return;
+  const text = listenText(gone.address);
+  throw new StartError(
+    `the socket for ${text} was handed over (LISTEN_FDS), and no listener has that address any more: keep the listener, or take the socket out of the socket unit and restart the relay`,
+  );
 }
 
 /** `[::]` has the IPv4 addresses too, and service managers have nothing else. */

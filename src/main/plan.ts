@@ -65,8 +65,8 @@ export interface ControlThreadData {
 /** What a thread tells the main thread. */
 export type ThreadReport =
   | { readonly kind: "log"; readonly lines: string }
-  /** A mail thread: the ports it listens on; the store thread: deliveries that were in hand. */
-  | { readonly kind: "ready"; readonly ports?: readonly number[]; readonly recovered?: number }
+  /** The store thread: deliveries that were in hand. A mail thread listens at the first `prepare`. */
+  | { readonly kind: "ready"; readonly recovered?: number }
   | { readonly kind: "failed"; readonly text: string; readonly isDiskFull?: boolean }
   | { readonly kind: "stopped" }
   | ThreadAnswer

@@ -8,7 +8,7 @@ import type { ReloadAnswer, ReloadRequest } from "../engine/operator.ts";
 import type { HandedSocket } from "../adapters/system/handed-sockets.ts";
 import { Privileges, type ProcessUser, findUser, isRoot, isUser } from "../adapters/system/process-user.ts";
 import type { Recorder } from "../ports/recorder.ts";
-import { makeDataFolder, makeSpoolFolder, takeDataFolder } from "./data-folder.ts";
+import { makeDataFolder, makeSpoolFolder, makeSpoolFor, takeDataFolder } from "./data-folder.ts";
 import type {
   ControlThreadData,
   ListeningPlace,
@@ -18,7 +18,7 @@ import type {
   StoreThreadData,
   ThreadOrder,
 } from "./plan.ts";
-import { type Places, placesBy, placesFor, planFor, withLogKey } from "./plan-of.ts";
+import { type Places, checkHanded, placesBy, placesFor, planFor, withLogKey, withNewTickets } from "./plan-of.ts";
 import { type SharedSessions, sharedSessions } from "./session-count.ts";
 import { checkFree, listenFault } from "./ports.ts";
 import { DiskFullError, StartError } from "./start-error.ts";
@@ -30,6 +30,8 @@ export interface RelayOptions {
   readonly version: string;
   readonly isTerminal: boolean;
   readonly recorder: Recorder;
+  /** Called before the first session begins: from then on there is something to finish. */
+  readonly flows: (relay: Relay) => void;
   /** Takes whole log lines. */
   readonly log: (lines: string) => void;
   /** What the log of the main thread goes by from now on. */
@@ -61,9 +63,10 @@ export class Relay {
     const user = userToBecome(config);
     const plan = planFor(config, { version, isTerminal, startedAt: Date.now() }); // as root, who may read the keys
     makeDataFolder(config.data, user);
-    makeSpoolFolder(config.sendmail.spool, config.data, user);
+    if (user !== undefined) makeSpoolFor(user, config.sendmail.spool, config.data);
     const privileges = user && new Privileges(user);
-    privileges?.asUser();
+    privileges?.asUser(); // what stands in the user's folders is the user's to make: root could be led astray there
+    makeSpoolFolder(config.sendmail.spool, config.data);
     const lock = takeDataFolder(config.data);
     const relay = new Relay(options, withLogKey(plan), lock, privileges);
     options.logBy(relay.#plan);
@@ -99,9 +102,19 @@ export class Relay {
    * Rejects with `StartError` where it asks for what is not to be had, and nothing is changed. One at a time.
    */
   async adopt(config: Config, changedHosts: readonly string[]): Promise<void> {
+    await this.#adopt(withLogKey(planFor(config, this.#plan, this.#plan)), changedHosts);
+  }
+
+  /** New keys for TLS tickets, which every plan brings. No file is read. */
+  async rotateTickets(): Promise<void> {
+    await this.#adopt(withNewTickets(this.#plan), []);
+  }
+
+  async #adopt(plan: RelayPlan, changedHosts: readonly string[]): Promise<void> {
     if (this.#isStopping) throw new StartError("the relay is stopping: it goes by its file when it is started again");
-    const plan = withLogKey(planFor(config, this.#plan));
+    const { config } = plan;
     const places = placesFor(config, this.#places);
+    checkHanded(this.#places, places);
     if (plan.mailThreads > 1) await this.#checkNew(places);
     const ready = await this.#prepare(plan, places);
     this.#plan = plan;
@@ -135,7 +148,8 @@ export class Relay {
 
   async #checkNew(places: readonly ListeningPlace[]): Promise<void> {
     const known = new Set([...this.#places.values()].map(({ place }) => place));
-    for (const { address, place } of places) if (!known.has(place)) await checkFree(address);
+    for (const { address, place, descriptor } of places)
+      if (!known.has(place) && descriptor === undefined) await checkFree(address);
   }
 
   /** Answers the places with their ports. Where one thread cannot, none does. */
@@ -193,29 +207,28 @@ export class Relay {
       control: controlQueue.port2,
     } satisfies QueueThreadData);
     const sessions = sharedSessions();
-    this.#privileges?.asRoot(); // whose ports below 1024 are; nothing is written meanwhile, for no session begins
-    let listening = placesFor(config, undefined, this.#options.handed);
-    if (mailThreads > 1)
-      for (const { address, descriptor } of listening) if (descriptor === undefined) await checkFree(address);
+    const places = placesFor(config, undefined, this.#options.handed);
     for (let index = 0; index < mailThreads; index++) {
       const data: MailThreadData = {
         plan,
         sessions,
         index,
-        listening,
+        listening: places,
         store: mailStore[index]!.port1,
         queue: mailQueue[index]!.port1,
       };
-      const { ports = [] } = await this.#thread("mail", data);
-      listening = withPorts(listening, ports);
+      await this.#thread("mail", data);
     }
-    this.#privileges?.drop();
+    const listening = await this.#listenFirst(plan, places);
     this.#places = placesBy(config, listening);
     this.#ports = listening.map(({ address }) => address.port);
+    this.#options.flows(this);
     await this.#tellAll("mail", { kind: "adopt", plan: this.#planShown(), changedHosts: [] });
+    if (this.#isStopping) return;
     this.#startControl({ store: controlStore.port1, queue: controlQueue.port1, sessions });
     // Mail flows by now; who reads that the relay started may give it a command at once.
     await Promise.race([this.#control?.started, sleep(CONTROL.startPatience, undefined, { ref: false })]);
+    if (this.#isStopping) return;
     this.#options.recorder.record({
       event: "relay.started",
       version,
@@ -225,6 +238,15 @@ export class Relay {
       mailThreads,
       recovered,
     });
+  }
+
+  /** Ports below 1024 are root's. All threads are up, and no session begins: nothing is written meanwhile. */
+  async #listenFirst(plan: RelayPlan, places: readonly ListeningPlace[]): Promise<readonly ListeningPlace[]> {
+    this.#privileges?.asRoot();
+    if (plan.mailThreads > 1) await this.#checkNew(places);
+    const listening = await this.#prepare(plan, places);
+    this.#privileges?.drop();
+    return listening;
   }
 
   /** The one thread that mail can do without: started again whenever it ends, later and later. */

@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { RELOAD } from "../core/base/limits.ts";
 import type { Config } from "../core/config/config.ts";
 import { parseConfig } from "../core/config/parse.ts";
 import type { Event } from "../core/events.ts";
@@ -26,10 +27,16 @@ interface Scene {
   file: ReadConfig;
   /** Of the files that it names. */
   faults: readonly string[];
+  /** In place of an answer about them. */
+  hangs: Promise<never> | undefined;
+  rotated: number;
   readonly reloader: Reloader;
 }
 
-function scene(adopt: (config: Config) => Promise<void> = () => Promise.resolve()): Scene {
+function scene(
+  adopt: (config: Config) => Promise<void> = () => Promise.resolve(),
+  values: Record<string, unknown> = VALUES,
+): Scene {
   const events: Event[] = [];
   const adopted: Scene["adopted"] = [];
   const s: Scene = {
@@ -37,11 +44,17 @@ function scene(adopt: (config: Config) => Promise<void> = () => Promise.resolve(
     adopted,
     file: good(VALUES),
     faults: [],
+    hangs: undefined,
+    rotated: 0,
     reloader: new Reloader({
       recorder: { record: (event) => void events.push(event) },
-      running: good(VALUES),
+      running: good(values),
       read: () => Promise.resolve(s.file),
-      faultsOfFiles: () => Promise.resolve(s.faults),
+      faultsOfFiles: () => s.hangs ?? Promise.resolve(s.faults),
+      rotateTickets: () => {
+        s.rotated++;
+        return Promise.resolve();
+      },
       adopt: async (config, changedHosts) => {
         await adopt(config);
         adopted.push({ config, changedHosts });
@@ -148,9 +161,41 @@ test("files that cannot be used are not gone by, and told by their place", async
   expect(s.adopted).toHaveLength(1);
 });
 
-test("new keys for tickets are no change that anybody has to hear of", async () => {
+test("new keys for tickets are no change that anybody has to hear of, and take no file", async () => {
   const s = scene();
+  s.hangs = new Promise<never>(() => undefined);
   expect(await s.reloader.rotateTickets()).toMatchObject({ changes: [] });
-  expect(s.adopted).toMatchObject([{ changedHosts: [] }]);
-  expect(s.events).toEqual([]);
+  expect([s.rotated, s.adopted, s.events]).toEqual([1, [], []]);
+});
+
+test("a disk that hangs under the certificates keeps no reload from being heard", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const s = scene();
+  s.hangs = new Promise<never>(() => undefined);
+  const renewal = s.reloader.renew(true);
+  const reload = s.reloader.reload({ isDryRun: false });
+  await vi.advanceTimersByTimeAsync(RELOAD.patience);
+  expect(await renewal).toMatchObject({ kind: "invalid" });
+  expect(await reload).toMatchObject({ changes: [] });
+});
+
+test("ports below 1024 need a restart where the relay was root and is not any more", async () => {
+  const listeners = [
+    ...VALUES.listeners,
+    { listen: "127.0.0.1:587", tls: "none" },
+    { listen: "127.0.0.1:1024", tls: "none" },
+  ];
+  const changesOf = async (user: object): Promise<unknown> => {
+    const s = scene(undefined, { ...VALUES, ...user });
+    s.file = good({ ...VALUES, ...user, listeners });
+    const answer = await s.reloader.reload({ isDryRun: true });
+    return "changes" in answer ? answer.changes.map(({ key, needsRestart }) => [key, needsRestart]) : answer;
+  };
+  const changes = (isRestart: boolean) => [
+    ["listeners[127.0.0.1:587]", isRestart],
+    ["listeners[127.0.0.1:1024]", false],
+  ];
+  expect(await changesOf({ user: "10001:10001" })).toEqual(changes(true));
+  expect(await changesOf({})).toEqual(changes(false));
 });

@@ -1,8 +1,7 @@
 import { printableLine } from "../core/base/printable.ts";
-import { setTimeout as sleep } from "node:timers/promises";
 import { RELOAD } from "../core/base/limits.ts";
 import { span } from "../core/base/span.ts";
-import { type Config, type SmartHost, listenText } from "../core/config/config.ts";
+import { type Config, type SmartHost, type TlsFiles, listenText } from "../core/config/config.ts";
 import { RESTART_KEYS, diffConfig } from "../core/config/diff.ts";
 import type { ReloadAnswer, ReloadRequest } from "../engine/operator.ts";
 import type { Recorder } from "../ports/recorder.ts";
@@ -25,9 +24,11 @@ export interface ReloaderParts {
   /** What the relay was started with. */
   readonly running: GoodConfig;
   /** Reads the configuration anew: the relay's own, or another file. */
-  readonly read: (file: string | undefined) => Promise<ReadConfig>;
-  /** What is wrong with the files that a configuration names. */
-  readonly faultsOfFiles: (config: Config) => Promise<readonly string[]>;
+  readonly read: (file: string | undefined, running: Config) => Promise<ReadConfig>;
+  /** Brings new keys for TLS tickets. */
+  rotateTickets(): Promise<void>;
+  /** What is wrong with the files that a configuration names. Of the pairs that it `holds` the relay need not read any. */
+  readonly faultsOfFiles: (config: Config, holds: readonly TlsFiles[]) => Promise<readonly string[]>;
   /** Has the relay go by it; rejects with `StartError` where that cannot be, and nothing is changed. */
   adopt(config: Config, changedHosts: readonly string[]): Promise<void>;
 }
@@ -57,11 +58,11 @@ export class Reloader {
     return this.#inTurn(() => this.#renew(isFirstTry));
   }
 
-  /** New keys for TLS tickets, which every plan brings. */
+  /** New keys for TLS tickets. */
   rotateTickets(): Promise<ReloadAnswer> {
     return this.#inTurn(async () => {
-      const error = await this.#adopt(this.#running.config);
-      return error === undefined ? this.#reportOn(this.#running) : this.#rejected([error]);
+      const error = await this.#done(() => this.#parts.rotateTickets());
+      return error === undefined ? this.#reportOn(this.#running) : invalid([error]);
     });
   }
 
@@ -82,15 +83,13 @@ export class Reloader {
     return await this.#goBy(found);
   }
 
-  /** A disk that hangs keeps no later reload from being heard. */
   async #read(file: string | undefined): Promise<ReadConfig> {
-    const late = sleep(RELOAD.patience, LATE, { ref: false });
-    return await Promise.race([this.#parts.read(file), late]);
+    return await inTime(this.#parts.read(file, this.#running.config), LATE);
   }
 
   async #renew(isFirstTry: boolean): Promise<ReloadAnswer> {
     const { config } = this.#running;
-    const faults = await this.#parts.faultsOfFiles(config);
+    const faults = await inTime(this.#parts.faultsOfFiles(config, pairsOf(config)), LATE.errors);
     const error = faults.length > 0 ? undefined : await this.#adopt(config);
     const errors = error === undefined ? faults : [error];
     const { recorder } = this.#parts;
@@ -103,7 +102,8 @@ export class Reloader {
   }
 
   #reportOn({ values, source, warnings }: GoodConfig): Exclude<ReloadAnswer, { refused: string }> {
-    return { source, warnings, changes: diffConfig(this.#running.values, values) };
+    const { config, values: before } = this.#running;
+    return { source, warnings, changes: diffConfig(before, values, { hasDroppedRoot: config.user !== undefined }) };
   }
 
   async #goBy(found: GoodConfig): Promise<ReloadAnswer> {
@@ -124,10 +124,14 @@ export class Reloader {
     return report;
   }
 
+  #adopt(config: Config): Promise<string | undefined> {
+    return this.#done(() => this.#parts.adopt(config, changedHosts(this.#running.config, config)));
+  }
+
   /** Why it cannot be. */
-  async #adopt(config: Config): Promise<string | undefined> {
+  async #done(work: () => Promise<void>): Promise<string | undefined> {
     try {
-      await this.#parts.adopt(config, changedHosts(this.#running.config, config));
+      await work();
       return undefined;
     } catch (error) {
       if (error instanceof StartError) return error.message;
@@ -141,10 +145,21 @@ export class Reloader {
   }
 }
 
-const LATE: ReadConfig = { errors: [`the configuration could not be read within ${span(RELOAD.patience)}`] };
+const LATE = { errors: [`the configuration could not be read within ${span(RELOAD.patience)}`] };
+
+/** A disk that hangs keeps no later reload from being heard. */
+async function inTime<Answer>(work: Promise<Answer>, late: Answer): Promise<Answer> {
+  const timeout = new Promise<Answer>((resolve) => void setTimeout(() => resolve(late), RELOAD.patience).unref());
+  return await Promise.race([work, timeout]);
+}
 
 function invalid(errors: readonly string[]): ReloadAnswer {
   return { kind: "invalid", refused: errors.map(printableLine).join("\n") };
+}
+
+/** What a relay that goes by this configuration has read. */
+export function pairsOf({ listeners }: Config): readonly TlsFiles[] {
+  return listeners.flatMap(({ certificates }) => certificates);
 }
 
 function tlsListeners({ listeners }: Config): string[] {

@@ -44,6 +44,7 @@ export async function run(
     adopt: async (config, changedHosts) => {
       await watch.during(config, () => relay!.adopt(config, changedHosts));
     },
+    rotateTickets: () => relay!.rotateTickets(),
   });
   const watch = new CertificateWatch({
     config: () => reloader.config,
@@ -55,8 +56,9 @@ export async function run(
       .then(() => log.flush())
       .finally(() => process.exit(0));
   });
-  // Before it runs there is nothing to reload, and the signal must not end it.
-  process.on("SIGHUP", () => void (relay && reloader.reload({ isDryRun: false })));
+  // It must not end a start; what was written since the configuration was read holds once that is done.
+  const started = Promise.withResolvers<void>();
+  process.on("SIGHUP", () => void started.promise.then(() => reloader.reload({ isDryRun: false })));
   try {
     const handed = handedSockets(process.env, launcher === 0 ? undefined : launcher);
     relay = await watch.during(running.config, () =>
@@ -64,6 +66,7 @@ export async function run(
         config: running.config,
         version: VERSION,
         isTerminal: log.isTerminal,
+        flows: (begun) => (relay = begun),
         recorder: log.recorder,
         log: (lines) => log.write(lines),
         logBy: ({ config, logKey }) => log.goBy({ level: config.logs.level, logKey }),
@@ -75,7 +78,13 @@ export async function run(
   } catch (error) {
     throw failureOf(error, advice);
   }
+  if (running.config.user !== undefined) {
+    await watch.lookAnew(running.config);
+    const errors = await reading.faultsOfFiles(running.config, []);
+    if (errors.length > 0) log.recorder.record({ event: "certificates.rejected", errors });
+  }
   watch.start();
+  started.resolve();
   setInterval(() => void reloader.rotateTickets(), RELOAD.ticketLife).unref();
   flushCompileCache(); // a process that is killed leaves it unwritten
   return { relay, log };
@@ -92,7 +101,7 @@ function failureOf(error: unknown, advice: StartAdvice): unknown {
 }
 
 /**
- * From the start on: who reads `relay.started` may stop the relay at once. Before it there is nothing to finish. One
+ * From the start on: what has begun is finished, and before the first session there is nothing. One
  * Ctrl-C may come twice, from the terminal and from the launcher; no signal after the first cuts the finishing short.
  */
 function onFirstStopSignal(stop: (signal: string) => void): void {

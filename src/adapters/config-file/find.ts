@@ -10,6 +10,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface Surroundings {
   /** What `--config` names. */
   readonly explicit?: string | undefined;
+  /** No file is looked for: the variables are the configuration. */
+  readonly isVariables?: boolean;
   readonly environment: Environment;
   /** Relative paths start here. */
   readonly folder: string;
@@ -39,10 +41,12 @@ interface Place {
 
 const USUAL_PLACES = ["waypost.yaml", "/etc/waypost/waypost.yaml"];
 
-function placesOf({ explicit, environment }: Surroundings): readonly Place[] {
+function placesOf({ explicit, isVariables, environment }: Surroundings): readonly Place[] {
+  if (isVariables === true) return [];
   if (explicit !== undefined) return [{ name: explicit, askedBy: "--config" }];
   const fromEnvironment = environment["WAYPOST_CONFIG"];
-  if (fromEnvironment !== undefined) return [{ name: fromEnvironment, askedBy: "WAYPOST_CONFIG" }];
+  if (fromEnvironment !== undefined && fromEnvironment !== "")
+    return [{ name: fromEnvironment, askedBy: "WAYPOST_CONFIG" }];
   return USUAL_PLACES.map((name) => ({ name, askedBy: undefined }));
 }
 

@@ -131,7 +131,7 @@ export function configFromEnvironment(environment: EnvironmentValues, systemName
       credentials: tls === undefined ? [] : credentials(text, senders),
       smarthosts: { relayhost: smartHost(text) },
       routes: [{ deliver: "relayhost" }],
-      sendmail: given("spool", text("WAYPOST_SPOOL")),
+      ...(text("WAYPOST_SPOOL") === undefined ? {} : { sendmail: { spool: text("WAYPOST_SPOOL") } }),
     },
     errors: [...halfPairs(environment), ...loginTwice(text), ...loginWithoutTls(text)],
     warnings: warnOfHostname(text, systemName),

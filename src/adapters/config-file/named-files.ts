@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { utf8Text } from "../../core/base/bytes.ts";
 import { CONFIG_FILES } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
-import type { TlsFiles } from "../../core/config/config.ts";
+import type { PemFiles, TlsFiles } from "../../core/config/config.ts";
 import { type ConfigIssue, issue } from "../../core/config/issue.ts";
 import type { NamedFiles } from "../../core/config/named-files.ts";
 import { readBounded, reasonOf } from "./find.ts";
@@ -23,13 +23,15 @@ export interface Looking {
   readonly now?: Instant;
   /** Who is to use the files, where that is known: the number of its user. */
   readonly user?: number | undefined;
+  /** What a relay that runs has read, maybe as another user: it goes on with that. */
+  readonly holds?: readonly PemFiles[] | undefined;
 }
 
 /** Looks at the files that a configuration names, so that its check finds what would stop the start. Paths are absolute. */
 export async function checkNamedFiles(files: NamedFiles, looking: Looking = {}): Promise<Findings> {
   const errors: ConfigIssue[] = [];
   const warnings: ConfigIssue[] = [];
-  const pairs = files.pairs.map((pair) => checkPair(pair, looking.now));
+  const pairs = files.pairs.map((pair) => checkPair(pair, looking));
   for (const { errors: wrong, warnings: odd } of [
     await checkData(files.data, looking.user),
     ...(await Promise.all(pairs)),
@@ -68,10 +70,16 @@ function exposure(data: string, { uid, mode }: Stats, user: number | undefined):
   return `${data} belongs to user ${uid}, who may read, change and forge all mail: run chown ${user} ${data}`;
 }
 
-async function checkPair(files: TlsFiles, now: Instant | undefined): Promise<Findings> {
+async function checkPair(files: TlsFiles, { now, holds = [] }: Looking): Promise<Findings> {
   const certificate = await read(files.certificate, parseCertificate, "no certificate in PEM");
   const key = await read(files.key, createPrivateKey, "no private key in PEM, or has a passphrase");
   const at = (name: string, why: string): ConfigIssue => issue([...files.at, name], why);
+  const isHeld = holds.some((pair) => pair.certificate === files.certificate && pair.key === files.key);
+  if (isHeld && (isClosed(certificate) || isClosed(key))) {
+    const shown = `the relay's user may not read ${isClosed(key) ? files.key : files.certificate}`;
+    const odd = `${shown}: it keeps the pair that it has, and one that was renewed needs a restart`;
+    return { errors: [], warnings: [at(isClosed(key) ? "key" : "certificate", odd)] };
+  }
   const errors = [
     ...(certificate.kind === "failed" ? [at("certificate", certificate.why)] : []),
     ...(key.kind === "failed" ? [at("key", key.why)] : []),
@@ -107,7 +115,14 @@ function termProblem({ validFromDate, validToDate }: X509Certificate, now: Insta
   return undefined;
 }
 
-type Read<Value> = { readonly kind: "read"; readonly value: Value } | { readonly kind: "failed"; readonly why: string };
+type Read<Value> =
+  | { readonly kind: "read"; readonly value: Value }
+  /** `isClosed`: this user may not read it. */
+  | { readonly kind: "failed"; readonly why: string; readonly isClosed?: boolean };
+
+function isClosed(read: Read<unknown>): boolean {
+  return read.kind === "failed" && read.isClosed === true;
+}
 
 /** A file, and what `parse` makes of it; `otherwise` is what it is where that throws. */
 async function read<Value extends X509Certificate | KeyObject>(
@@ -131,7 +146,8 @@ async function readText(file: string): Promise<Read<string>> {
     const value = octets === undefined ? undefined : utf8Text(octets);
     return value === undefined ? { kind: "failed", why: `${file} is no PEM file` } : { kind: "read", value };
   } catch (error) {
-    return { kind: "failed", why: `${file} cannot be read: ${reasonOf(error)}` };
+    const isClosed = (error as NodeJS.ErrnoException).code === "EACCES";
+    return { kind: "failed", why: `${file} cannot be read: ${reasonOf(error)}`, isClosed };
   }
 }
 

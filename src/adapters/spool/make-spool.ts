@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { syncFolderNow } from "../durable.ts";
+import { type Owner, giveFolder, placeOf } from "../given-folder.ts";
 import { DEAD } from "./names.ts";
 
 /**
@@ -11,22 +12,17 @@ const EVERYBODY_PUTS = 0o3733;
 const STICKY = 0o1000;
 const OTHERS_WRITE = 0o022;
 
-interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
-
 /**
- * Makes the spool where it is not there, `owner`'s if that is another user; for everybody, or where it lies in a folder that
- * is closed to others, for its owner. Answers what is wrong with one that is there.
+ * Makes the spool where it is not there, for everybody, or where it lies in a folder that is closed to others, for its owner.
+ * Answers what is wrong with one that is there.
  */
-export function makeSpool(folder: string, owner: Owner | undefined, isForEverybody: boolean): string | undefined {
+export function makeSpool(folder: string, isForEverybody: boolean): string | undefined {
   if (fs.lstatSync(folder, { throwIfNoEntry: false }) === undefined) {
-    const why = create(folder, owner, isForEverybody);
+    const why = create(folder, undefined, isForEverybody);
     if (why !== undefined) return why;
   }
   const facts = fs.lstatSync(folder);
-  const uid = owner?.uid ?? process.geteuid?.() ?? facts.uid;
+  const uid = process.geteuid?.() ?? facts.uid;
   if (!facts.isDirectory()) return "it is no folder";
   if (facts.uid !== uid)
     return `it belongs to user ${facts.uid}, and the relay runs as ${uid}: run chown ${uid} ${folder}`;
@@ -34,31 +30,46 @@ export function makeSpool(folder: string, owner: Owner | undefined, isForEverybo
     return `its users could remove each other's files: run chmod 3733 ${folder}`;
   const dead = path.join(folder, DEAD);
   const grave = fs.lstatSync(dead, { throwIfNoEntry: false });
-  if (grave === undefined) makeDead(dead, owner);
+  if (grave === undefined) fs.mkdirSync(dead, { mode: 0o700 });
   else if (!grave.isDirectory() || grave.uid !== uid) return `${dead} is there and not the relay's: remove it`;
   return undefined;
+}
+
+/** The same by root for another user, where none is there. */
+export function giveSpool(folder: string, owner: Owner): string | undefined {
+  return fs.lstatSync(folder, { throwIfNoEntry: false }) === undefined ? create(folder, owner, true) : undefined;
 }
 
 /** Open to others last: nobody has put anything there before. One that is half made is not left to look like a whole one. */
 function create(folder: string, owner: Owner | undefined, isForEverybody: boolean): string | undefined {
   fs.mkdirSync(folder, { mode: 0o700 });
   try {
-    makeDead(path.join(folder, DEAD), owner);
-    if (owner !== undefined) fs.chownSync(folder, owner.uid, owner.gid);
-    if (isForEverybody) fs.chmodSync(folder, EVERYBODY_PUTS);
+    if (owner === undefined) {
+      fs.mkdirSync(path.join(folder, DEAD), { mode: 0o700 });
+      if (isForEverybody) fs.chmodSync(folder, EVERYBODY_PUTS);
+    } else giveFolder(folder, owner, { fill: (descriptor) => makeDead(descriptor, owner), mode: EVERYBODY_PUTS });
     syncFolderNow(folder);
     syncFolderNow(path.dirname(folder));
     return undefined;
   } catch (error) {
-    fs.rmSync(folder, { recursive: true, force: true });
+    for (const each of [path.join(folder, DEAD), folder]) removeEmpty(each);
     const { code, syscall } = error as NodeJS.ErrnoException;
-    if (code !== "EPERM" || syscall !== "chmod") throw error;
+    if (code !== "EPERM" || (syscall !== "chmod" && syscall !== "fchmod")) throw error;
     const { uid, gid } = owner ?? { uid: process.geteuid?.(), gid: process.getegid?.() };
     return `the relay may not give it mode 3733 (RestrictSUIDSGID of a systemd unit forbids that): have root make it once, with install -d -o ${uid} -g ${gid} -m 3733 ${folder}`;
   }
 }
 
-function makeDead(dead: string, owner: Owner | undefined): void {
+function makeDead(spool: number, owner: Owner): void {
+  const dead = path.join(placeOf(spool), DEAD);
   fs.mkdirSync(dead, { mode: 0o700 });
-  if (owner !== undefined) fs.chownSync(dead, owner.uid, owner.gid);
+  giveFolder(dead, owner);
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    fs.rmdirSync(folder);
+  } catch {
+    // The error that counts came before.
+  }
 }

@@ -28,10 +28,29 @@ function isSection(value: unknown): value is Section {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+export interface DiffFacts {
+  /** The relay was root, and is not any more: it cannot open ports below 1024. */
+  readonly hasDroppedRoot?: boolean;
+}
+
 /** `before` and `after` are what files hold, as plain values, variables and secret files filled in. */
-export function diffConfig(before: unknown, after: unknown): readonly ConfigChange[] {
+export function diffConfig(before: unknown, after: unknown, facts: DiffFacts = {}): readonly ConfigChange[] {
   if (!isSection(before) || !isSection(after)) return [];
-  return keysOf(before, after).flatMap((key) => diffValue(key, key, before[key], after[key]));
+  const changes = keysOf(before, after).flatMap((key) => diffValue(key, key, before[key], after[key]));
+  if (facts.hasDroppedRoot !== true) return changes;
+  const known = listensOf(before);
+  const low = listensOf(after).filter((listen) => !known.includes(listen) && LOW_PORT.test(listen));
+  const opens = ({ key, after: now }: ConfigChange): boolean =>
+    low.some((listen) => key === `listeners[${listen}]` || (key.endsWith(".listen") && now === JSON.stringify(listen)));
+  return changes.map((found) => (opens(found) ? { ...found, needsRestart: true } : found));
+}
+
+const LOW_PORT = /:0*([1-9]\d{0,2}|10[01]\d|102[0-3])$/;
+
+function listensOf({ listeners }: Section): string[] {
+  return (Array.isArray(listeners) ? listeners : []).flatMap((listener: unknown) =>
+    isSection(listener) ? String(listener["listen"]) : [],
+  );
 }
 
 function keysOf(before: Section, after: Section): string[] {

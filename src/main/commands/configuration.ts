@@ -3,21 +3,28 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { type LoadedConfig, loadConfig } from "../../adapters/config-file/load.ts";
-import { checkNamedFiles } from "../../adapters/config-file/named-files.ts";
+import { type Looking, checkNamedFiles } from "../../adapters/config-file/named-files.ts";
 import { warnOfTranslation } from "../../adapters/system/gateways.ts";
 import { warnOfSources } from "../../adapters/system/own-addresses.ts";
-import type { Config } from "../../core/config/config.ts";
+import type { Config, TlsFiles } from "../../core/config/config.ts";
 import { configPathText } from "../../core/config/issue.ts";
 import { namedFiles } from "../../core/config/named-files.ts";
 import { unreachable } from "../../core/base/invariant.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import { TRY_CONFIG, TRY_DATA } from "../../surfaces/cli/options.ts";
-import type { ReadConfig } from "../reloader.ts";
+import { type ReadConfig, pairsOf } from "../reloader.ts";
 
 export type Loaded = Extract<LoadedConfig, { kind: "loaded" }>;
 
-export function find(explicit: string | undefined): Promise<LoadedConfig> {
-  return loadConfig({ explicit, environment: process.env, folder: process.cwd(), systemName: os.hostname() });
+/** `isVariables`: where files would be found, too. */
+export function find(explicit: string | undefined, isVariables = false): Promise<LoadedConfig> {
+  return loadConfig({
+    explicit,
+    isVariables,
+    environment: process.env,
+    folder: process.cwd(),
+    systemName: os.hostname(),
+  });
 }
 
 export async function load(explicit: string | undefined): Promise<Loaded> {
@@ -52,21 +59,27 @@ export function invalid(errors: readonly string[]): CommandFailure {
 /** With a look at the files that it names, for whoever is about to run it. */
 export async function loadWhole(explicit: string | undefined): Promise<Loaded> {
   const loaded = await load(explicit);
-  const { errors, warnings } = await verdictOn(loaded, process.getuid?.());
+  const { errors, warnings } = await verdictOn(loaded, { user: process.getuid?.() });
   if (errors.length > 0) throw invalid(errors);
   return { ...loaded, warnings };
 }
 
-/** For a reload. */
-export async function readConfig(file: string | undefined): Promise<ReadConfig> {
-  const loaded = await find(file);
-  const { errors, warnings } = await verdictOn(loaded, process.getuid?.());
+/** What a reload reads: the file that was found at the start, and not one that would be found first by now. */
+export function readingOf({ file }: Loaded): (file: string | undefined, running: Config) => Promise<ReadConfig> {
+  return (other, running) => readConfig(other ?? file, running);
+}
+
+/** For a relay that goes by `running`. Without a file: the variables. */
+export async function readConfig(file: string | undefined, running?: Config): Promise<ReadConfig> {
+  const loaded = file === undefined ? await find(undefined, true) : await find(file);
+  const holds = running === undefined ? [] : pairsOf(running);
+  const { errors, warnings } = await verdictOn(loaded, { user: process.getuid?.(), holds });
   return loaded.kind === "loaded" && errors.length === 0 ? { ...loaded, warnings } : { errors };
 }
 
 /** For files that changed under a relay that runs. */
-export async function faultsOfFiles(config: Config): Promise<readonly string[]> {
-  const { errors } = await checkNamedFiles(namedFiles(config));
+export async function faultsOfFiles(config: Config, holds: readonly TlsFiles[]): Promise<readonly string[]> {
+  const { errors } = await checkNamedFiles(namedFiles(config), { holds });
   return errors.map(({ path: at, message }) => `${configPathText(at)}: ${message}`);
 }
 
@@ -80,16 +93,17 @@ export async function findToLookAt(explicit: string | undefined): Promise<Loaded
   return found.kind === "nowhere" && fs.existsSync(tried) ? await find(tried) : found;
 }
 
-/** `user`: the number of who runs the relay, where that is known. */
+/** `looking`: who runs the relay, and what it has, where that is known. */
 export async function verdictOn(
   loaded: LoadedConfig,
-  user?: number,
+  { user, holds }: Pick<Looking, "user" | "holds"> = {},
 ): Promise<{ readonly errors: readonly string[]; readonly warnings: readonly string[] }> {
   switch (loaded.kind) {
     case "loaded": {
       const { config, line } = loaded;
       const { errors, warnings } = await checkNamedFiles(namedFiles(config), {
         now: Date.now(),
+        holds,
         user: config.user === undefined ? user : undefined, // whom that folder has to belong to, the start sees to
       });
       const found = [...warnings, ...warnOfTranslation(config), ...warnOfSources(config)].map(line);

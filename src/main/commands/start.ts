@@ -5,17 +5,15 @@ import type { ConfigOptions } from "../../surfaces/cli/config-commands.ts";
 import { ProcessLog } from "../process-log.ts";
 import { run } from "../run.ts";
 import { VERSION } from "../version.ts";
-import { faultsOfFiles, loadWhole, readConfig } from "./configuration.ts";
+import { faultsOfFiles, loadWhole, readingOf } from "./configuration.ts";
 
 export async function start(options: ConfigOptions): Promise<void> {
   const loaded = await loadWhole(options.config);
   console.error(`waypost ${VERSION}: configuration from ${printable(loaded.source)}`);
   for (const warning of loaded.warnings) console.error(`warning: ${printable(warning)}`);
-  // A reload reads the file that was found at the start, not one that would be found first by now.
-  const own = loaded.file;
   const log = new ProcessLog(loaded.config.logs.level);
   if (isRoot() && loaded.config.user === undefined) log.recorder.record({ event: "relay.root", pid: process.pid });
-  await run(loaded, { read: (file) => readConfig(file ?? own), faultsOfFiles }, log, {
+  await run(loaded, { read: readingOf(loaded), faultsOfFiles }, log, {
     port: () => "stop it, or change `listeners[].listen` (without a file: WAYPOST_LISTEN)",
     folder: "stop it, or choose another `data` folder (without a file: WAYPOST_DATA)",
   });

@@ -93,11 +93,6 @@ class MailThread {
     });
   }
 
-  /** Listens; answers the ports. Sessions begin when the plan is adopted. */
-  listen({ plan, listening }: MailThreadData): Promise<number[]> {
-    return this.#listening.prepare(plan, listening);
-  }
-
   /** Gets ready to go by another plan: all that may fail is done here. Answers the ports. */
   async prepare(plan: RelayPlan, listening: readonly ListeningPlace[]): Promise<number[]> {
     const ports = await this.#listening.prepare(plan, listening);
@@ -128,16 +123,17 @@ class MailThread {
   async stop(): Promise<void> {
     this.#isStopping = true;
     const deadline = this.#clock.monotonic() + STOP.drain;
-    this.#listening.close();
+    const begun = [...this.#sessions.keys()]; // others come, hear 421 and go
     await this.#pickup?.stop();
     const quiet = this.#dispatcher.stop();
     const hurry = this.#clock.after(STOP.hurry, () => this.#dispatcher.hurry());
-    while (this.#sessions.size > 0 && this.#clock.monotonic() < deadline) {
+    while (begun.some((session) => this.#sessions.has(session)) && this.#clock.monotonic() < deadline) {
       for (const session of this.#sessions.keys()) session.shutDown(SHUTTING_DOWN);
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     }
     await within(quiet, deadline - this.#clock.monotonic());
     hurry.cancel();
+    this.#listening.close();
     this.#dispatcher.abandon();
     await within(quiet, STOP.abandon); // what ended has its reports written
     await this.#client.settled();
@@ -311,7 +307,7 @@ function within(work: Promise<void>, most: Duration): Promise<void> {
   return Promise.race([work, new Promise<void>((resolve) => setTimeout(resolve, Math.max(0, most)))]);
 }
 
-async function main(data: MailThreadData): Promise<void> {
+function main(data: MailThreadData): void {
   const thread = new MailThread(data);
   onOrder({
     stop: () => void thread.stop().then(() => reportStopped()),
@@ -325,11 +321,7 @@ async function main(data: MailThreadData): Promise<void> {
     abandon: () => thread.abandon(),
     adopt: () => thread.adopt(),
   });
-  try {
-    report({ kind: "ready", ports: await thread.listen(data) });
-  } catch (error) {
-    report({ kind: "failed", text: error instanceof Error ? error.message : String(error) });
-  }
+  report({ kind: "ready" });
 }
 
-await main(workerData as MailThreadData);
+main(workerData as MailThreadData);
