@@ -1,5 +1,7 @@
 import net from "node:net";
+import { setTimeout as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { freePort } from "../support/free-port.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
 import { type Place, ScriptedHost } from "../support/scripted-host.ts";
 import { SourceSession } from "../support/source.ts";
@@ -94,6 +96,8 @@ test("while a relay stops, status says so, and what it would not go on with is r
     expect(await relay.event("config.rejected")).toMatchObject({
       errors: [expect.stringContaining("the relay is stopping")],
     });
+    // Who comes now hears it, and does not keep the relay.
+    expect(await (await SourceSession.open(port, false)).reply()).toMatch(/^421 4\.3\.2 /);
     client.write("x\r\n.\r\n");
     await expect.poll(() => said).toContain("\r\n250 2.0.0 ");
     expect(await relay.exited).toEqual({ code: 0, signal: null });
@@ -104,3 +108,42 @@ test("while a relay stops, status says so, and what it would not go on with is r
     home.remove();
   }
 });
+
+test("a stop in the first moment in which mail flows finishes what has begun", async () => {
+  const port = await freePort();
+  const home = new RelayHome();
+  home.configure({
+    listeners: [{ listen: `127.0.0.1:${port}`, tls: "none" }],
+    access: { networks: ["127.0.0.0/8"] },
+    smarthosts: { hop: { url: "smtp://127.0.0.1:9", tls: "none" } },
+    routes: [{ deliver: "hop" }],
+  });
+  const relay = new RelayProcess(home);
+  try {
+    const session = await firstSession(port);
+    await session.expect(220);
+    await session.hello();
+    for (const command of ["MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>", "DATA"]) await session.command(command);
+    relay.kill("SIGTERM");
+    await relay.event("relay.stopping");
+    expect(await session.command("Subject: x\r\n\r\nx\r\n.")).toMatch(/^250 2\.0\.0 /);
+    expect(await relay.exited).toEqual({ code: 0, signal: null });
+    expect(relay.events("relay.stopped")).toHaveLength(1);
+  } finally {
+    relay.kill("SIGKILL");
+    await relay.stop();
+    home.remove();
+  }
+});
+
+/** As soon as somebody listens. */
+async function firstSession(port: number): Promise<SourceSession> {
+  for (let n = 0; n < 10_000; n++) {
+    try {
+      return await SourceSession.open(port, false);
+    } catch {
+      await turn(); // not yet
+    }
+  }
+  throw new Error("nobody listens");
+}
