@@ -50,7 +50,10 @@ test.each([
   [`${HEAD}MAIL FROM:<a@b.test> SIZE=1 X=Y\r\nRCPT TO:<a@b.test>\r\n\r\n`, "its MAIL is not as it should be"],
   [`${HEAD}AUTH PLAIN x\r\nRCPT TO:<a@b.test>\r\n\r\n`, "its MAIL is not as it should be"],
   [`${HEAD}MAIL FROM:<a@b.test> SIZE=1\r\nDATA\r\n\r\n`, "one of its RCPT is not as it should be"],
-  [`${HEAD}MAIL FROM:<a@b.test> SIZE=1\r\nRCPT TO:<a@b.test>\nDATA\r\n\r\n`, "one of its RCPT is not as it should be"],
+  [`${HEAD}MAIL FROM:<a@b.test> SIZE=1\r\nRCPT TO:<a@b.test>\nDATA\r\n\r\n`, "its head has control characters"],
+  [`${HEAD}MAIL FROM:<a@b.test> SIZE=1\r\nRCPT TO:<a@b.test> \n\r\n\r\n`, "its head has control characters"],
+  [`${HEAD}MAIL FROM:<a@b.test> SIZE=1 \t\r\nRCPT TO:<a@b.test>\r\n\r\n`, "its head has control characters"],
+  [`${HEAD}MAIL FROM:<a@b.test> SIZE=1\r\nRCPT TO:<a@b.test> \r\r\n\r\n`, "its head has control characters"],
   [`${HEAD}MAIL FROM:<a@b.test> SIZE=1\r\n${"RCPT TO:<a@b.test>\r\n".repeat(501)}\r\n`, /^it has 501 recipients/],
   [`${HEAD}MAIL FROM:<${"x".repeat(5 * 1024 * 1024)}`, "its head has no end"],
 ])("what is no head says why (%#)", (text, why) => {

@@ -3,6 +3,7 @@
 
 import { octetText, utf8, utf8Text } from "../base/bytes.ts";
 import { SPOOL } from "../base/limits.ts";
+import { hasHidden } from "../base/printable.ts";
 import type { Envelope, Recipient } from "../mail/envelope.ts";
 import { parseForwardPath, parseReversePath } from "../mail/path.ts";
 import { type Transaction, mailCommand, rcptCommand } from "../outbound/commands.ts";
@@ -53,7 +54,9 @@ export function readHead(start: Uint8Array): ReadHead {
   if (end === -1) return start.length < SPOOL.headOctetsMax ? { kind: "unfinished" } : malformed("its head has no end");
   const text = utf8Text(start.subarray(FIRST_LINE.length, end + 2));
   if (text === undefined) return malformed("its head is not UTF-8");
-  const [mail = "", ...rcpts] = text.split("\r\n").slice(0, -1);
+  const lines = text.split("\r\n").slice(0, -1);
+  if (lines.some(hasHidden)) return malformed("its head has control characters");
+  const [mail = "", ...rcpts] = lines;
   return headOf(mail, rcpts, end + HEAD_END.length);
 }
 
