@@ -129,8 +129,7 @@ class MailThread {
     this.#isStopping = true;
     const deadline = this.#clock.monotonic() + STOP.drain;
     this.#listening.close();
-    await this.#pickup?.stop();
-    const quiet = this.#dispatcher.stop();
+    const quiet = Promise.all([this.#pickup?.stop(), this.#dispatcher.stop()]).then(() => undefined);
     const hurry = this.#clock.after(STOP.hurry, () => this.#dispatcher.hurry());
     while (this.#sessions.size > 0 && this.#clock.monotonic() < deadline) {
       for (const session of this.#sessions.keys()) session.shutDown(SHUTTING_DOWN);
