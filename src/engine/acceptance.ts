@@ -15,7 +15,7 @@ import { type Reply, permfail, tempfail } from "../core/smtp/reply.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
 import type { QueuePort } from "../ports/queue.ts";
-import { type Arrival, KNOWN, type NewDelivery, deliveryRow } from "../ports/store.ts";
+import { type Arrival, KNOWN, KNOWN_OTHERWISE, type NewDelivery, deliveryRow } from "../ports/store.ts";
 import type { TlsFacts } from "../ports/transport.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 
@@ -33,14 +33,17 @@ export interface Received {
   /** Name of the listener that it connected to. */
   readonly listener: string;
   readonly tls: TlsFacts | undefined;
-  /** The file of the spool that it was; undefined where it came from a client. */
+  /** What it is known by that was a file of the spool; undefined where it came from a client. */
   readonly spooled?: string;
 }
 
 export type Acceptance =
   | { readonly kind: "accepted" }
-  /** The file of the spool was taken before, by a relay that was killed before it removed it: there is nothing to keep. */
-  | { readonly kind: "known" }
+  /**
+   * The file of the spool was taken before, by a relay that was killed before it removed it: there is nothing to keep. Then others
+   * of its recipients may have been refused than now (`isOtherwise`).
+   */
+  | { readonly kind: "known"; readonly isOtherwise: boolean }
   | {
       readonly kind: "refused";
       readonly reason: "loop" | "header-too-long" | "storage-full" | "storage-failed" | "no-route" | "paused";
@@ -193,7 +196,7 @@ export class Acceptor {
     };
     try {
       const row = await queue.submit(arrival, isInHand);
-      if (row === KNOWN) return { kind: "known" };
+      if (row === KNOWN || row === KNOWN_OTHERWISE) return { kind: "known", isOtherwise: row === KNOWN_OTHERWISE };
       if (isInHand) {
         dispatcher.take({
           row,

@@ -7,9 +7,9 @@ import { NO_SPACE } from "../core/inbound/trouble.ts";
 import { ANY_SENDER } from "../core/policy/address-pattern.ts";
 import type { Identity } from "../core/policy/identity.ts";
 import { spoolFile } from "../core/submission/spooled.ts";
-import type { OpenedFile, Spool } from "../ports/spool.ts";
+import type { OpenedFile, Spool, SpoolPart } from "../ports/spool.ts";
 import { StorageError } from "../ports/content.ts";
-import { KNOWN, type Arrival, type Settlement } from "../ports/store.ts";
+import { KNOWN, KNOWN_OTHERWISE, type Arrival, type Settlement } from "../ports/store.ts";
 import { TestEngine } from "../../test/support/engine.ts";
 import { FakeClock, START } from "../../test/support/fake-clock.ts";
 import { testListener } from "../../test/support/listener.ts";
@@ -19,6 +19,9 @@ import { Pickup } from "./pickup.ts";
 class MemorySpool implements Spool {
   readonly files = new Map<string, Uint8Array>();
   readonly dead: string[] = [];
+  /** Parts that were kept, by the names of their files. */
+  readonly parts = new Map<string, Uint8Array>();
+  owner = { uid: 7, isOurs: false };
   /** What removing fails with: the relay is killed before it. */
   failure: Error | undefined;
   unreadable: string | undefined;
@@ -42,7 +45,8 @@ class MemorySpool implements Spool {
       const now = at === 0 || this.change === undefined ? octets : this.change(octets);
       return Promise.resolve(now.slice(at, (at += most)));
     };
-    const file = { uid: 7, user: "app", octets: octets.length, read, close: () => Promise.resolve() };
+    const { uid, isOurs } = this.owner;
+    const file = { uid, user: "app", isOurs, octets: octets.length, read, close: () => Promise.resolve() };
     return Promise.resolve({ kind: "file", file });
   }
 
@@ -63,6 +67,15 @@ class MemorySpool implements Spool {
     return `dead/${name}`;
   }
 
+  buryPart(name: string, _: unknown, { head, contentAt, octets }: SpoolPart): Promise<string> {
+    this.parts.set(name, concatBytes([head, this.files.get(name)!.slice(contentAt, contentAt + octets)]));
+    return Promise.resolve(`dead/part of ${name}`);
+  }
+
+  userOf(uid: number): string {
+    return `user${uid}`;
+  }
+
   sync(): Promise<void> {
     return Promise.resolve();
   }
@@ -72,11 +85,14 @@ const LOCAL: Identity = { kind: "local", user: "app", uid: 7, senders: ANY_SENDE
 
 class World {
   readonly clock = new FakeClock();
-  readonly engine = new TestEngine(this.clock, testListener("trusted"));
+  readonly listener = { ...testListener("trusted") };
+  readonly engine = new TestEngine(this.clock, this.listener);
   readonly spool = new MemorySpool();
   readonly known = new Set<string>();
   readonly settled: Settlement[] = [];
   identity: Identity = LOCAL;
+  /** Whose mail came by. */
+  readonly owners: string[] = [];
   messageOctetsMax = 1000;
   #pickup = this.#next();
 
@@ -84,7 +100,8 @@ class World {
     const { queue } = this.engine;
     const submit = queue.submit.bind(queue);
     queue.submit = (arrival: Arrival) => {
-      if (this.known.has(arrival.spooled!)) return Promise.resolve(KNOWN);
+      const before = [...this.known].find((mark) => mark.split("/")[0] === arrival.spooled!.split("/")[0]);
+      if (before !== undefined) return Promise.resolve(before === arrival.spooled ? KNOWN : KNOWN_OTHERWISE);
       return submit(arrival).then((row) => {
         this.known.add(arrival.spooled!);
         return row;
@@ -120,7 +137,10 @@ class World {
         hasCredentials: false,
       }),
       expire: () => 5 * day,
-      identityOf: () => this.identity,
+      identityOf: (user, uid) => {
+        this.owners.push(`${user} ${uid}`);
+        return this.identity;
+      },
     });
   }
 
@@ -304,4 +324,54 @@ test("a file that its owner cuts while it is read is not taken in part", async (
   await world.look();
   expect(world.engine.queue.arrivals).toEqual([]);
   expect(world.events("spool.failed")).toMatchObject([{ file: "one", text: expect.stringContaining("shorter") }]);
+});
+
+/** From now on there is a route to this domain only, or to all. */
+function route(world: World, domain?: string): void {
+  world.listener.routes = testListener(domain === undefined ? "trusted" : `trusted routes=${domain}`).routes;
+}
+
+test("of a file some of whose recipients are refused, and nobody hears of them, these alone are kept; put back it is theirs, of its user", async () => {
+  const world = new World();
+  route(world, "a.test");
+  world.put("one", ["a@a.test", "b@b.test"]);
+  await world.look();
+  expect(world.engine.queue.arrivals).toMatchObject([{ deliveries: [{ recipient: "a@a.test" }] }]);
+  expect([[...world.spool.files.keys()], world.spool.dead]).toEqual([[], []]);
+  expect(world.events("spool.refused")).toMatchObject([{ file: "dead/part of one", recipients: 1 }]);
+  route(world);
+  world.spool.files.set("two", world.spool.parts.get("one")!);
+  world.spool.owner = { uid: 0, isOurs: true };
+  await world.look();
+  expect(world.engine.queue.arrivals[1]).toMatchObject({ deliveries: [{ recipient: "b@b.test" }] });
+  expect(JSON.parse(world.engine.queue.arrivals[1]!.envelope)).toMatchObject({ from: "u@h.test", subject: "x" });
+  expect(world.owners).toEqual(["app 7", "user7 7"]);
+});
+
+test("a file that is not the relay's own says in vain that it was another user's", async () => {
+  const world = new World();
+  world.put("one", ["a@a.test"]);
+  const text = new TextDecoder("utf-8").decode(world.spool.files.get("one"));
+  world.spool.files.set("one", utf8(text.replace("\r\n", "\r\nOF 0\r\n")));
+  await world.look();
+  expect([world.engine.queue.arrivals, world.spool.dead]).toEqual([[], ["one"]]);
+});
+
+test("a file whose name is known is removed, and that is said; killed before it could tell of those that were refused it is not", async () => {
+  const world = new World();
+  route(world, "a.test");
+  world.spool.failure = new Error("killed here");
+  world.put("one", ["a@a.test"]);
+  world.put("two", ["a@a.test", "b@b.test"]);
+  await world.look();
+  expect([...world.known]).toEqual(["one", "two/!1"]);
+  world.spool.failure = undefined;
+  route(world);
+  await world.look();
+  expect(world.engine.queue.arrivals).toHaveLength(2);
+  expect([world.events("spool.known"), world.spool.dead]).toEqual([[{ event: "spool.known", file: "one" }], ["two"]]);
+  expect(world.events("spool.failed").at(-1)).toMatchObject({
+    file: "dead/two",
+    text: expect.stringContaining("killed"),
+  });
 });

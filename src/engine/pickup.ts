@@ -5,10 +5,11 @@ import type { Duration } from "../core/base/time.ts";
 import { isForAllMail } from "../core/inbound/trouble.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { Identity } from "../core/policy/identity.ts";
-import { type SpoolHead, readHead } from "../core/submission/spooled.ts";
+import { type SpoolHead, messageMark, readHead } from "../core/submission/spooled.ts";
 import { StorageError } from "../ports/content.ts";
 import type { QueuePort } from "../ports/queue.ts";
 import type { Spool, SpooledFile } from "../ports/spool.ts";
+import type { Acceptance } from "./acceptance.ts";
 import { type ListenerRules, Reception, type ReceptionParts } from "./reception.ts";
 import { type Refused, SpoolReporter, type SpoolReporterParts } from "./spool-reporter.ts";
 import { SpoolRetries } from "./spool-retries.ts";
@@ -26,12 +27,22 @@ export interface PickupParts extends SpoolReporterParts {
 }
 
 const PIECE_OCTETS = 64 * KiB;
+const UNCLEAR =
+  "a relay that was killed took it for some of its recipients, and by the routes of then: `queue list` and `trace` say who has it";
 const TRANSIENT = "4";
 const PERMANENT = "5";
+
+/** Whose mail it is. */
+interface Owner {
+  readonly uid: number;
+  readonly user: string;
+}
 
 /** What became of a file that was offered to reception. */
 type Taken =
   | { readonly kind: "taken"; readonly refused: readonly Refused[]; readonly isSenderRefused: boolean }
+  /** A relay took it that was killed then, when others of its recipients were refused: some may have it, and some not. */
+  | { readonly kind: "unclear" }
   /** Not now, and what was said; nothing of it was kept. */
   | { readonly kind: "later"; readonly reply: string };
 
@@ -139,18 +150,32 @@ export class Pickup {
   async #takeFile(name: string, file: SpooledFile): Promise<boolean> {
     const { head, rest, why } = await readStart(file);
     if (head === undefined) return this.#bury(name, why);
-    const identity = this.#parts.identityOf(file.user, file.uid);
+    const owner = this.#ownerOf(file, head);
+    if (owner === undefined) return this.#bury(name, "only a file of the relay's own may say whose it was");
+    const identity = this.#parts.identityOf(owner.user, owner.uid);
     if (identity.kind === "none")
       return this.#bury(name, "users of this machine may not relay: 127.0.0.1 is in no network of access.networks");
     const start = new Start(rest, file, head.octets);
     const taken = await this.#offer(name, head, identity, start);
-    if (taken.kind === "later") {
-      if (isForAllMail(taken.reply)) this.#retries.delayed(name, this.#now());
-      else await this.#putOff(name, taken.reply);
-      return false;
+    switch (taken.kind) {
+      case "later":
+        if (isForAllMail(taken.reply)) this.#retries.delayed(name, this.#now());
+        else await this.#putOff(name, taken.reply);
+        return false;
+      case "unclear":
+        return this.#bury(name, UNCLEAR);
+      case "taken":
+        if (taken.refused.length === 0) return true;
+        return await this.#reporter.tell({ name, file, uid: owner.uid, head, identity, start: start.kept(), ...taken });
+      default:
+        return unreachable(taken);
     }
-    if (taken.refused.length === 0) return true;
-    return await this.#reporter.tell({ name, head, identity, start: start.kept(), ...taken });
+  }
+
+  /** Undefined: it says so, and that is not to be believed. */
+  #ownerOf(file: SpooledFile, { of }: SpoolHead): Owner | undefined {
+    if (of === undefined) return file;
+    return file.isOurs ? { uid: of, user: this.#parts.spool.userOf(of) } : undefined;
   }
 
   /** To reception, which does with it what it does with everything. */
@@ -158,13 +183,24 @@ export class Pickup {
     const { reception } = this.#parts;
     const rules = this.#parts.rules();
     const { acceptor } = reception;
+    const refused: number[] = [];
+    let known: Extract<Acceptance, { kind: "known" }> | undefined;
     const parts: ReceptionParts = {
       ...reception,
-      acceptor: { accept: (received) => acceptor.accept({ ...received, spooled: name }) },
+      acceptor: {
+        accept: async (received) => {
+          const acceptance = await acceptor.accept({ ...received, spooled: messageMark(name, refused) });
+          if (acceptance.kind === "known") known = acceptance;
+          return acceptance;
+        },
+      },
     };
     const session = new SpoolSession(new Reception(parts, rules, "", identity, () => undefined));
     try {
-      return await offer(session, rules.hostname, head, start);
+      const taken = await offer(session, rules.hostname, head, start, refused);
+      if (known?.isOtherwise === true) return { kind: "unclear" };
+      if (known !== undefined) this.#parts.recorder.record({ event: "spool.known", file: name });
+      return taken;
     } finally {
       session.end();
     }
@@ -267,7 +303,14 @@ class Start {
   }
 }
 
-async function offer(session: SpoolSession, hostname: string, head: SpoolHead, start: Start): Promise<Taken> {
+/** `refusedPlaces` gets the places of the recipients that are refused. */
+async function offer(
+  session: SpoolSession,
+  hostname: string,
+  head: SpoolHead,
+  start: Start,
+  refusedPlaces: number[],
+): Promise<Taken> {
   const [mail = "", ...rcpts] = head.commands;
   const all = (reply: string, isSenderRefused = false): Taken =>
     reply.startsWith(PERMANENT)
@@ -281,7 +324,9 @@ async function offer(session: SpoolSession, hostname: string, head: SpoolHead, s
   for (const [at, rcpt] of rcpts.entries()) {
     const reply = await session.ask(rcpt);
     if (reply.startsWith(TRANSIENT)) return { kind: "later", reply };
-    if (reply.startsWith(PERMANENT)) refused.push({ recipient: head.recipients[at]!, reply });
+    if (!reply.startsWith(PERMANENT)) continue;
+    refused.push({ recipient: head.recipients[at]!, reply });
+    refusedPlaces.push(at);
   }
   if (refused.length === rcpts.length) return { kind: "taken", isSenderRefused: false, refused };
   const toData = await session.ask("DATA\r\n");

@@ -250,6 +250,29 @@ test("what is refused from the spool goes back to its sender; where that cannot 
   expect((await runCommand(["status"], { cwd: home.folder })).output).toContain(`Spool: 1 file in ${folder}`);
 });
 
+test("mail in `dead` that is moved back, as the page says, goes to those who have not got it, and to nobody twice", async () => {
+  const onlyA = [{ when: { recipient: "@a.test" }, deliver: "hop" }];
+  const { start, send, mail, spool, sink, home } = await stage({ routes: onlyA });
+  await (await start()).stop();
+  expect(await send(["-f", "", "a@a.test", "b@b.test"], "Subject: partly\n\nx\n")).toEqual(DONE);
+  expect(await send(["-f", "", "c@b.test"], "Subject: not at all\n\nx\n")).toEqual(DONE);
+  const relay = await start();
+  await expect.poll(() => relay.events("spool.refused"), { timeout: PATIENCE_MS }).toHaveLength(2);
+  await mail(1);
+  const config = fs.readFileSync(home.configFile, "utf8");
+  fs.writeFileSync(home.configFile, config.replace(/when:\s+recipient: .*\s+deliver/, "deliver"));
+  expect((await runCommand(["reload"], { cwd: home.folder })).code).toBe(0);
+  execFileSync("sh", ["-c", `mv ${spool}/dead/* ${spool}/`]);
+  await sink.until(() => sink.recipients().length >= 3);
+  await expect.poll(() => waiting(spool), { timeout: PATIENCE_MS }).toEqual([]);
+  expect(sink.recipients().toSorted()).toEqual(["a@a.test", "b@b.test", "c@b.test"]);
+  const found = await mail(3);
+  const uid = process.getuid!();
+  for (const { text } of found) expect(text).toContain(`(Waypost, from userid ${uid})`);
+  expect(found.filter(({ text }) => text.includes("Subject: partly\r\n\r\nx\r\n"))).toHaveLength(2);
+  for (const { identity } of relay.events("message.accepted")) expect(identity).toBe(`local ${OWN_NAME}`);
+});
+
 test("a spool that anybody may write to holds what anybody wrote: links, pipes, nonsense and lies are kept apart, and nothing waits behind them", async () => {
   const { start, send, mail, spool, home } = await stage();
   await (await start()).stop();

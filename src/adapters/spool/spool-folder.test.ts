@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SPOOL } from "../../core/base/limits.ts";
-import { spoolName } from "../../core/submission/spooled.ts";
+import { isSpoolName, spoolName } from "../../core/submission/spooled.ts";
 import { deadFiles } from "./dead-files.ts";
 import { Reservation, leaveInSpool } from "./leave.ts";
 import { UNFINISHED } from "./names.ts";
@@ -60,6 +60,27 @@ test("what is dead is counted, up to a bound, with when the oldest came there; w
   expect(Math.abs(oldest! - before)).toBeLessThan(10_000);
   for (let n = 0; n < SPOOL.deadCounted + 5; n++) fs.symlinkSync("nowhere", path.join(dead, String(n)));
   expect(deadFiles(folder).files).toBe(SPOOL.deadCounted);
+});
+
+test("what is buried has another name, always the same, and its mode; a part of it is its content behind another head", async () => {
+  fs.mkdirSync(path.join(folder, "dead"));
+  await leaveInSpool(folder, [[Buffer.from("head"), Buffer.from("content")]]);
+  const [left] = await look();
+  const spool = new SpoolFolder(folder, String);
+  const opened = await spool.open(left!);
+  if (opened.kind !== "file") throw new Error("it is a file");
+  const part = { head: Buffer.from("other "), contentAt: 4, octets: 7 };
+  const grave = await spool.buryPart(left!, opened.file, part);
+  expect(await spool.buryPart(left!, opened.file, part)).toBe(grave); // after a kill
+  await expect(spool.buryPart(left!, opened.file, { ...part, octets: 8 })).rejects.toThrow("shorter");
+  await opened.file.close();
+  expect(fs.readdirSync(path.dirname(grave))).toEqual([path.basename(grave)]);
+  expect(fs.readFileSync(grave, "utf8")).toBe("other content");
+  expect(await look()).toEqual([left]);
+  expect(isSpoolName(path.basename(grave))).toBe(true);
+  expect(path.basename(grave)).not.toBe(left);
+  expect(await spool.bury(left!)).toBe(grave);
+  expect(fs.readFileSync(grave, "utf8")).toBe("headcontent");
 });
 
 test("a folder that somebody gave the name of an unfinished file keeps nobody's mail from being listed", async () => {

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { concatBytes, utf8 } from "../base/bytes.ts";
-import { isSpoolName, readHead, spoolFile, spoolName } from "./spooled.ts";
+import { headOfRest, isSpoolName, readHead, spoolFile, spoolName } from "./spooled.ts";
 
 const CONTENT = utf8("Subject: x\r\n\r\nhi\r\n.\r\nRCPT TO:<c@d.test>\r\n");
 
@@ -33,6 +33,16 @@ test("what is written is read, with its parameters, and the content stands behin
     octets: CONTENT.length,
   });
   if (head.kind === "head") expect(octets.subarray(head.contentAt)).toEqual(CONTENT);
+});
+
+test("what is left of a file has the same content, those recipients alone, and says whose it was", () => {
+  const octets = file(["a@b.test", "c@d.test", "e@f.test"]);
+  const head = readHead(octets);
+  if (head.kind !== "head") throw new Error("it is a head");
+  const rest = readHead(concatBytes([headOfRest(head, new Set([head.recipients[1]!]), 1000), CONTENT]));
+  expect(rest).toMatchObject({ kind: "head", of: 1000, octets: CONTENT.length, envelope: head.envelope });
+  expect(rest).toMatchObject({ recipients: [head.recipients[1]], commands: [head.commands[0], head.commands[2]] });
+  expect(head.of).toBeUndefined();
 });
 
 test("every beginning of a head is unfinished", () => {
