@@ -7,7 +7,7 @@ import { NO_SPACE } from "../core/inbound/trouble.ts";
 import { ANY_SENDER } from "../core/policy/address-pattern.ts";
 import type { Identity } from "../core/policy/identity.ts";
 import { spoolFile } from "../core/submission/spooled.ts";
-import type { OpenedFile, Spool, SpoolPart } from "../ports/spool.ts";
+import type { OpenedFile, Spool, SpoolLook, SpoolPart } from "../ports/spool.ts";
 import { StorageError } from "../ports/content.ts";
 import { KNOWN, KNOWN_OTHERWISE, type Arrival, type Settlement } from "../ports/store.ts";
 import { TestEngine } from "../../test/support/engine.ts";
@@ -22,6 +22,8 @@ class MemorySpool implements Spool {
   /** Parts that were kept, by the names of their files. */
   readonly parts = new Map<string, Uint8Array>();
   owner = { uid: 7, isOurs: false };
+  /** One look sees all of it. */
+  isSmall = true;
   /** What removing fails with: the relay is killed before it. */
   failure: Error | undefined;
   unreadable: string | undefined;
@@ -31,9 +33,14 @@ class MemorySpool implements Spool {
   /** What the owner does to a file while it is read: what stands behind its first piece then. */
   change: ((octets: Uint8Array) => Uint8Array) | undefined;
 
-  list(): Promise<string[]> {
+  look(): Promise<SpoolLook> {
     if (this.trouble !== undefined) return Promise.reject(new Error(this.trouble));
-    return Promise.resolve([...this.files.keys()].toSorted());
+    const names = [...this.files.keys()].toSorted();
+    return Promise.resolve({ names, isAll: this.isSmall });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
   }
 
   open(name: string): Promise<OpenedFile> {
@@ -304,6 +311,27 @@ test("a thousand files are taken in the order of their names, some at a time, ov
   for (let look = 0; look < 40 && world.spool.files.size > 0; look++) await world.look();
   expect(world.engine.queue.arrivals.map(({ spooled }) => spooled)).toEqual(names);
 });
+
+test("names of what is taken or kept elsewhere are forgotten one by one; others only by a look at all that is there", async () => {
+  const world = new World();
+  world.spool.isSmall = false;
+  world.put("one", ["b@example.net"]);
+  world.spool.files.set("two", utf8("nonsense"));
+  await world.lookAgain();
+  expect(world.settled).toEqual([]);
+  await world.lookAgain();
+  await world.lookAgain();
+  expect(world.settled).toEqual([{ kind: "forget", names: expect.toSatisfy(isBoth), entry: "" }]);
+  world.spool.isSmall = true;
+  world.put("three", ["b@example.net"]);
+  for (let look = 0; look < 3; look++) await world.lookAgain();
+  expect(world.settled.slice(1)).toEqual([
+    { kind: "spool", names: ["three"], entry: "" },
+    { kind: "forget", names: ["three"], entry: "" },
+  ]);
+});
+
+const isBoth = (names: readonly string[]): boolean => names.toSorted().join() === "one,two";
 
 test("what its owner puts behind a file while it is read is no part of it: it ends where it says", async () => {
   const world = new World();

@@ -11,7 +11,7 @@ import type { QueuePort } from "../ports/queue.ts";
 import type { Spool, SpooledFile } from "../ports/spool.ts";
 import type { Acceptance } from "./acceptance.ts";
 import { type ListenerRules, Reception, type ReceptionParts } from "./reception.ts";
-import { type Refused, SpoolReporter, type SpoolReporterParts } from "./spool-reporter.ts";
+import { type Refused, type RefusedFile, SpoolReporter, type SpoolReporterParts } from "./spool-reporter.ts";
 import { SpoolRetries } from "./spool-retries.ts";
 import { SpoolSession } from "./spool-session.ts";
 
@@ -57,7 +57,12 @@ export class Pickup {
   readonly #retries = new SpoolRetries();
   /** What kept the last look from being one. */
   #trouble: string | undefined;
-  #isStale = true; // names in the store may be of files that are gone
+  /** Of the last look, what is still to be tried. */
+  #found: readonly string[] = [];
+  /** Files that are there no more, and whose names are known still: at most those of one look. */
+  #gone: string[] = [];
+  /** Of what a relay before it left in the store, only names of files that are there are known still. */
+  #isSwept = false;
   #timer: Timer | undefined;
   #round: Promise<void> = Promise.resolve();
   #isStopped = false;
@@ -78,12 +83,15 @@ export class Pickup {
     this.#isStopped = true;
     this.#timer?.cancel();
     await this.#round;
+    await this.#parts.spool.close();
   }
 
   /** Takes what is there now, as much as one look takes. */
   async look(): Promise<void> {
     try {
-      await this.#takeAll(await this.#parts.spool.list());
+      await this.#forgetGone();
+      if (this.#found.length === 0) await this.#find();
+      await this.#takeFound();
       this.#trouble = undefined;
     } catch (error) {
       // The disk, or somebody removed the folder: later it may be well again. It is looked at every second, and said once.
@@ -93,30 +101,40 @@ export class Pickup {
     }
   }
 
-  async #takeAll(names: readonly string[]): Promise<void> {
-    if (this.#isStale) await this.#forgetOthers(names);
-    this.#retries.keepOnly(names);
+  async #find(): Promise<void> {
+    const { names, isAll } = await this.#parts.spool.look();
+    if (isAll && !this.#isSwept) {
+      await this.#parts.spool.sync();
+      await this.#parts.queue.settleWithReports([{ kind: "spool", names, entry: "" }], []);
+      this.#isSwept = true;
+    }
+    this.#found = [...names];
+  }
+
+  async #takeFound(): Promise<void> {
     const now = this.#now();
-    const due = names.filter((name) => this.#retries.isDue(name, now)).slice(0, SPOOL.perLook);
-    for (let at = 0; at < due.length; at += SPOOL.together) {
+    this.#retries.forgetOld(now);
+    const due = this.#found.filter((name) => this.#retries.isDue(name, now));
+    this.#found = due.slice(SPOOL.perLook);
+    for (let at = 0; at < Math.min(due.length, SPOOL.perLook); at += SPOOL.together) {
       if (this.#isStopped || this.#parts.reception.obstacle() !== undefined) return;
-      await Promise.all(due.slice(at, at + SPOOL.together).map((name) => this.#takeOne(name)));
+      await Promise.all(due.slice(at, Math.min(at + SPOOL.together, SPOOL.perLook)).map((name) => this.#takeOne(name)));
     }
   }
 
   /** Names of files that are gone for good need not be known any more. */
-  async #forgetOthers(names: readonly string[]): Promise<void> {
+  async #forgetGone(): Promise<void> {
+    if (this.#gone.length === 0) return;
     await this.#parts.spool.sync();
-    await this.#parts.queue.settleWithReports([{ kind: "spool", names, entry: "" }], []);
-    this.#isStale = false;
+    await this.#parts.queue.settleWithReports([{ kind: "forget", names: this.#gone, entry: "" }], []);
+    this.#gone = [];
   }
 
   async #takeOne(name: string): Promise<void> {
     try {
-      if (await this.#isDone(name)) {
-        await this.#parts.spool.remove(name);
-        this.#isStale = true;
-      }
+      if (!(await this.#isDone(name))) return;
+      await this.#parts.spool.remove(name);
+      this.#isGone(name);
     } catch (error) {
       const text = textOf(error);
       if (!(error instanceof StorageError)) return this.#putOff(name, text);
@@ -125,11 +143,17 @@ export class Pickup {
     }
   }
 
+  #isGone(name: string): void {
+    this.#gone.push(name);
+    this.#retries.forget(name);
+  }
+
   /** Whether the file has to go. */
   async #isDone(name: string): Promise<boolean> {
     const opened = await this.#parts.spool.open(name);
     switch (opened.kind) {
       case "gone":
+        this.#retries.forget(name);
         return false;
       case "unreadable":
         await this.#putOff(name, opened.why);
@@ -166,7 +190,7 @@ export class Pickup {
         return this.#bury(name, UNCLEAR);
       case "taken":
         if (taken.refused.length === 0) return true;
-        return await this.#reporter.tell({ name, file, uid: owner.uid, head, identity, start: start.kept(), ...taken });
+        return await this.#tell({ name, file, uid: owner.uid, head, identity, start: start.kept(), ...taken });
       default:
         return unreachable(taken);
     }
@@ -206,9 +230,15 @@ export class Pickup {
     }
   }
 
+  async #tell(file: RefusedFile): Promise<boolean> {
+    const isDone = await this.#reporter.tell(file);
+    if (!isDone) this.#isGone(file.name);
+    return isDone;
+  }
+
   async #bury(name: string, text: string): Promise<boolean> {
     const kept = await this.#parts.spool.bury(name);
-    this.#isStale = true;
+    this.#isGone(name);
     this.#parts.recorder.record({ event: "spool.failed", file: kept, text });
     return false;
   }
@@ -224,7 +254,7 @@ export class Pickup {
       if (failingFor >= SPOOL.failingMin && (await this.#isTooOld(name))) {
         file = await this.#parts.spool.bury(name);
         text = `given up, it is older than mail gets (\`retry.expire\`): ${why}`;
-        this.#isStale = true;
+        this.#isGone(name);
       }
     } catch (error) {
       text = `${why}; and it cannot be moved: ${textOf(error)}`;

@@ -31,7 +31,7 @@ export interface SpoolReporterParts {
 }
 
 /** A file of which something was refused. */
-interface RefusedFile {
+export interface RefusedFile {
   readonly name: string;
   readonly file: SpooledFile;
   /** The user whose mail it is. */

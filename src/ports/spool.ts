@@ -2,8 +2,10 @@ import type { Instant } from "../core/base/time.ts";
 
 /** Where users of this machine leave mail while the relay is not there. What they put there is theirs to choose. */
 export interface Spool {
-  /** Names of whole files, oldest first. */
-  list(): Promise<string[]>;
+  /** Names of whole files among the next `SPOOL.entriesPerLook` entries. At the end of the folder the next look begins anew. */
+  look(): Promise<SpoolLook>;
+  /** Nobody looks any more. */
+  close(): Promise<void>;
   open(name: string): Promise<OpenedFile>;
   /** The name of a user, or its number where it has none. */
   userOf(uid: number): string;
@@ -20,6 +22,13 @@ export interface Spool {
   buryPart(name: string, file: SpooledFile, part: SpoolPart): Promise<string>;
   /** What was removed stays so. */
   sync(): Promise<void>;
+}
+
+export interface SpoolLook {
+  /** Oldest first. */
+  readonly names: readonly string[];
+  /** There are no others in the spool. */
+  readonly isAll: boolean;
 }
 
 export interface SpoolPart {

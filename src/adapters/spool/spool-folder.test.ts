@@ -4,6 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { SPOOL } from "../../core/base/limits.ts";
 import { isSpoolName, spoolName } from "../../core/submission/spooled.ts";
+import type { SpoolLook } from "../../ports/spool.ts";
 import { deadFiles } from "./dead-files.ts";
 import { Reservation, leaveInSpool } from "./leave.ts";
 import { UNFINISHED } from "./names.ts";
@@ -26,7 +27,7 @@ function age(file: string): void {
   fs.lutimesSync(file, then, then);
 }
 
-const look = (): Promise<string[]> => new SpoolFolder(folder, String).list();
+const look = async (): Promise<readonly string[]> => (await new SpoolFolder(folder, String).look()).names;
 
 test("what nobody finished is removed when it is old, and not while somebody may write it", async () => {
   for (const digit of ["a", "b"]) fs.writeFileSync(draft(digit), "half");
@@ -34,6 +35,27 @@ test("what nobody finished is removed when it is old, and not while somebody may
   for (const digit of ["a", "c"]) age(draft(digit));
   expect(await look()).toEqual([]);
   expect(fs.readdirSync(folder)).toEqual([path.basename(draft("b"))]);
+});
+
+test("a look reads so many entries and goes on where the last one ended: what others put there hides no file", async () => {
+  const many = SPOOL.entriesPerLook + 50;
+  for (let n = 0; n < many; n++) {
+    const other = n.toString(16).padStart(32, "0");
+    fs.writeFileSync(path.join(folder, n % 2 === 0 ? spoolName(1, other) : `${spoolName(1, other)}${UNFINISHED}`), "");
+  }
+  const spool = new SpoolFolder(folder, String);
+  const looks: SpoolLook[] = [];
+  for (let look = 0; look < 4; look++) looks.push(await spool.look());
+  await spool.close();
+  const [first, second, third] = looks.map(({ names }) => names);
+  expect(first!.length).toBeLessThan(many / 2);
+  expect([...first!, ...second!].toSorted()).toEqual(fs.readdirSync(folder).filter(isSpoolName).toSorted());
+  expect(third).toEqual(first);
+  expect(looks.map(({ isAll }) => isAll)).toEqual([false, false, false, false]);
+  fs.rmSync(folder, { recursive: true });
+  fs.mkdirSync(folder);
+  fs.writeFileSync(path.join(folder, name("a")), "");
+  expect(await spool.look()).toEqual({ names: [name("a")], isAll: true });
 });
 
 test("when a file was left is what the system says, and not what its owner makes of it", async () => {

@@ -1,16 +1,17 @@
 import { createHash } from "node:crypto";
-import { type Stats, constants } from "node:fs";
-import { type FileHandle, lstat, open, readdir, rename, rm, unlink } from "node:fs/promises";
+import { type Dir, type Stats, constants } from "node:fs";
+import { type FileHandle, lstat, open, opendir, rename, rm, unlink } from "node:fs/promises";
 import path from "node:path";
 import { invariant } from "../../core/base/invariant.ts";
 import { KiB, SPOOL } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
 import { isSpoolName } from "../../core/submission/spooled.ts";
 import { StorageError } from "../../ports/content.ts";
-import type { OpenedFile, Spool, SpoolPart, SpooledFile } from "../../ports/spool.ts";
+import type { OpenedFile, Spool, SpoolLook, SpoolPart, SpooledFile } from "../../ports/spool.ts";
 import { syncFolder } from "../durable.ts";
 import { DEAD, UNFINISHED } from "./names.ts";
 
+const ENTRIES_AT_ONCE = 200;
 const CHANCE_DIGITS = 32;
 const PIECE_OCTETS = 256 * KiB;
 const ROOT = 0;
@@ -28,16 +29,38 @@ function storageError(error: unknown, file: string): unknown {
 export class SpoolFolder implements Spool {
   readonly #folder: string;
   readonly #userOf: (uid: number) => string;
+  /** Where the last look ended; undefined: at the end. */
+  #reading: Dir | undefined;
 
   constructor(folder: string, userOf: (uid: number) => string) {
     this.#folder = folder;
     this.#userOf = userOf;
   }
 
-  async list(): Promise<string[]> {
-    const names = await readdir(this.#folder);
-    for (const name of names) if (isUnfinished(name)) await this.#removeOld(name);
-    return names.filter(isSpoolName).toSorted();
+  async look(): Promise<SpoolLook> {
+    const isFromStart = this.#reading === undefined;
+    this.#reading ??= await opendir(this.#folder, { bufferSize: ENTRIES_AT_ONCE });
+    const names: string[] = [];
+    let isEnd = false;
+    try {
+      for (let entries = 0; entries < SPOOL.entriesPerLook && !isEnd; entries++) {
+        const entry = await this.#reading.read();
+        if (entry === null) isEnd = true;
+        else if (isSpoolName(entry.name)) names.push(entry.name);
+        else if (isUnfinished(entry.name)) await this.#removeOld(entry.name);
+      }
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    if (isEnd) await this.close();
+    return { names: names.toSorted(), isAll: isFromStart && isEnd };
+  }
+
+  async close(): Promise<void> {
+    const reading = this.#reading;
+    this.#reading = undefined;
+    await reading?.close();
   }
 
   /** Links are not followed, nothing is waited for, and a file that has another name somewhere may be another user's. */
