@@ -273,6 +273,28 @@ test("mail in `dead` that is moved back, as the page says, goes to those who hav
   for (const { identity } of relay.events("message.accepted")) expect(identity).toBe(`local ${OWN_NAME}`);
 });
 
+test("status says what waits in the spool; what a backup and an export have not, they say, and what to do", async () => {
+  const { start, send, spool, home } = await stage();
+  const relay = await start();
+  const run = (...args: string[]): ReturnType<typeof runCommand> => runCommand(args, { cwd: home.folder });
+  expect((await run("status")).output).not.toContain("Spool");
+  await run("pause", "inbound");
+  for (const to of ["a@b.test", "c@d.test"]) expect(await send([to], "Subject: x\n\nx\n")).toEqual(DONE);
+  expect((await run("status")).output).toContain(`Spool: 2 files in ${spool} to be taken`);
+  expect(JSON.parse((await run("status", "--json")).output)).toMatchObject({
+    spool: { folder: spool, files: 2, hasMore: false },
+  });
+  await relay.stop();
+  const left = `not in it: 2 files of mail in the spool ${spool}: `;
+  const copy = await run("backup", path.join(home.folder, "copy"));
+  expect([copy.code, copy.errors]).toEqual([0, expect.stringContaining(`${left}a relay that runs takes it in`)]);
+  const gone = await run("queue", "export", path.join(home.folder, "file"));
+  expect([gone.code, gone.errors]).toEqual([0, expect.stringContaining(`${left}copy it into the spool of the other`)]);
+  for (const name of waiting(spool)) fs.rmSync(path.join(spool, name));
+  const none = await run("backup", path.join(home.folder, "copy2"));
+  expect([none.code, none.errors]).toEqual([0, ""]);
+});
+
 test("a spool that anybody may write to holds what anybody wrote: links, pipes, nonsense and lies are kept apart, and nothing waits behind them", async () => {
   const { start, send, mail, spool, home } = await stage();
   await (await start()).stop();

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { SPOOL } from "../../core/base/limits.ts";
 import { isSpoolName, spoolName } from "../../core/submission/spooled.ts";
 import type { SpoolLook } from "../../ports/spool.ts";
-import { deadFiles } from "./dead-files.ts";
+import { deadFiles } from "./spool-counts.ts";
 import { Reservation, leaveInSpool } from "./leave.ts";
 import { UNFINISHED } from "./names.ts";
 import { SpoolFolder } from "./spool-folder.ts";
@@ -80,8 +80,9 @@ test("what is dead is counted, up to a bound, with when the oldest came there; w
   const { files, oldest } = deadFiles(folder);
   expect(files).toBe(1);
   expect(Math.abs(oldest! - before)).toBeLessThan(10_000);
-  for (let n = 0; n < SPOOL.deadCounted + 5; n++) fs.symlinkSync("nowhere", path.join(dead, String(n)));
-  expect(deadFiles(folder).files).toBe(SPOOL.deadCounted);
+  for (let n = 0; n < SPOOL.counted + 5; n++)
+    fs.symlinkSync("nowhere", path.join(dead, spoolName(1, n.toString(16).padStart(32, "0"))));
+  expect(deadFiles(folder).files).toBe(SPOOL.counted);
 });
 
 test("what is buried has another name, always the same, and its mode; a part of it is its content behind another head", async () => {

@@ -353,8 +353,8 @@ export const SPOOL = {
   failingMin: 1 * hour,
   /** What nobody finished within this has no sender that waits: it was never said to be kept. */
   unfinishedMax: 1 * day,
-  /** Files in `dead` that `waypost status` looks at: some milliseconds of the control thread. */
-  deadCounted: 1000,
+  /** Entries of the spool, and of its folder `dead`, that `waypost status` looks at: some milliseconds of the control thread. */
+  counted: 1000,
 } as const;
 
 /** Files that the configuration is read from: a wrong path may name anything, also /dev/zero. */
