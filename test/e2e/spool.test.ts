@@ -12,7 +12,7 @@ import { AccountingSink } from "../support/accounting-sink.ts";
 import { freePort } from "../support/free-port.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
 import { isProof } from "../support/proof.ts";
-import { type RelayHome, type SpawnOptions, runCommand } from "../support/relay.ts";
+import { RelayHome, RelayProcess, type SpawnOptions, runCommand } from "../support/relay.ts";
 import { DONE, NOBODY, OWN_NAME, isRoot, stage, waiting } from "../support/sendmail-stage.ts";
 import { type Call, arrivedOf, unexplained } from "./second-copies.ts";
 
@@ -293,6 +293,33 @@ test("status says what waits in the spool; what a backup and an export have not,
   for (const name of waiting(spool)) fs.rmSync(path.join(spool, name));
   const none = await run("backup", path.join(home.folder, "copy2"));
   expect([none.code, none.errors]).toEqual([0, ""]);
+});
+
+test("a second relay on a spool does not start, and says which has it; killed, that one has it no more", async () => {
+  const { start, spool, home, sink } = await stage();
+  const relay = await start();
+  await expect.poll(() => fs.existsSync(path.join(spool, "dead/.process"))).toBe(true);
+  const other = new RelayHome();
+  onTestFinished(() => other.remove());
+  other.configure({
+    listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
+    smarthosts: { hop: { url: `smtp://127.0.0.1:${sink.port}`, tls: "none" } },
+    routes: [{ deliver: "hop" }],
+    sendmail: { spool },
+  });
+  const second = new RelayProcess(other);
+  expect(await second.exited).toEqual({ code: 78, signal: null });
+  expect(second.errors).toContain(
+    `waypost: another Waypost, process ${relay.pid}, takes mail from the spool ${spool}: `,
+  );
+  const same = new RelayProcess(home);
+  expect(await same.exited).toEqual({ code: 75, signal: null }); // the data folder is what it hears of
+  expect(same.errors).toContain("runs on");
+  relay.kill("SIGKILL");
+  await relay.exited;
+  const third = new RelayProcess(other);
+  await third.ports();
+  expect((await third.stop()).code).toBe(0);
 });
 
 test("a spool that anybody may write to holds what anybody wrote: links, pipes, nonsense and lies are kept apart, and nothing waits behind them", async () => {

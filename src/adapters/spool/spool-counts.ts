@@ -3,7 +3,7 @@ import path from "node:path";
 import { SPOOL } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
 import { isSpoolName } from "../../core/submission/spooled.ts";
-import { DEAD } from "./names.ts";
+import { DEAD, LOCK, PROCESS } from "./names.ts";
 
 /** Files of the spool that nobody could be told of, and that wait for an operator. */
 export interface DeadFiles {
@@ -28,7 +28,7 @@ export function deadFiles(spool: string): DeadFiles {
   const folder = path.join(spool, DEAD);
   let files = 0;
   let oldest: Instant | undefined;
-  for (const name of namesIn(folder).filter(isSpoolName)) {
+  for (const name of namesIn(folder)) {
     const facts = fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false });
     if (facts === undefined) continue;
     files++;
@@ -43,6 +43,9 @@ export function waitingFiles(spool: string): WaitingFiles {
   return { folder: spool, files: names.filter(isSpoolName).length, hasMore: names.length >= SPOOL.counted };
 }
 
+/** What the relay keeps there for itself. */
+const ITS_OWN = [DEAD, LOCK, PROCESS];
+
 function namesIn(folder: string): string[] {
   let found: fs.Dir;
   try {
@@ -54,7 +57,7 @@ function namesIn(folder: string): string[] {
   try {
     const names: string[] = [];
     for (let entry = found.readSync(); entry !== null && names.length < SPOOL.counted; entry = found.readSync())
-      names.push(entry.name);
+      if (!ITS_OWN.includes(entry.name)) names.push(entry.name);
     return names;
   } finally {
     found.closeSync();

@@ -7,13 +7,14 @@ import { isSpoolName, spoolName } from "../../core/submission/spooled.ts";
 import type { SpoolLook } from "../../ports/spool.ts";
 import { deadFiles } from "./spool-counts.ts";
 import { Reservation, leaveInSpool } from "./leave.ts";
-import { UNFINISHED } from "./names.ts";
+import { DEAD, UNFINISHED } from "./names.ts";
 import { SpoolFolder } from "./spool-folder.ts";
 
 let folder: string;
 
 beforeEach(() => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-spool-"));
+  fs.mkdirSync(path.join(folder, DEAD));
 });
 
 afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -27,14 +28,25 @@ function age(file: string): void {
   fs.lutimesSync(file, then, then);
 }
 
-const look = async (): Promise<readonly string[]> => (await new SpoolFolder(folder, String).look()).names;
+/** Of a relay of its own. */
+async function look(): Promise<readonly string[]> {
+  const spool = new SpoolFolder(folder, String);
+  try {
+    return (await spool.look()).names;
+  } finally {
+    await spool.close();
+  }
+}
+
+/** All that is there, but for what the relay needs. */
+const there = (): string[] => fs.readdirSync(folder).filter((each) => each !== DEAD);
 
 test("what nobody finished is removed when it is old, and not while somebody may write it", async () => {
   for (const digit of ["a", "b"]) fs.writeFileSync(draft(digit), "half");
   fs.symlinkSync("nowhere", draft("c"));
   for (const digit of ["a", "c"]) age(draft(digit));
   expect(await look()).toEqual([]);
-  expect(fs.readdirSync(folder)).toEqual([path.basename(draft("b"))]);
+  expect(there()).toEqual([path.basename(draft("b"))]);
 });
 
 test("a look reads so many entries and goes on where the last one ended: what others put there hides no file", async () => {
@@ -52,8 +64,7 @@ test("a look reads so many entries and goes on where the last one ended: what ot
   expect([...first!, ...second!].toSorted()).toEqual(fs.readdirSync(folder).filter(isSpoolName).toSorted());
   expect(third).toEqual(first);
   expect(looks.map(({ isAll }) => isAll)).toEqual([false, false, false, false]);
-  fs.rmSync(folder, { recursive: true });
-  fs.mkdirSync(folder);
+  for (const each of there()) fs.rmSync(path.join(folder, each));
   fs.writeFileSync(path.join(folder, name("a")), "");
   expect(await spool.look()).toEqual({ names: [name("a")], isAll: true });
 });
@@ -71,6 +82,8 @@ test("when a file was left is what the system says, and not what its owner makes
 test("what is dead is counted, up to a bound, with when the oldest came there; where there is none, or no folder, it is none", async () => {
   const dead = path.join(folder, "dead");
   expect(deadFiles(folder)).toEqual({ folder: dead, files: 0, oldest: undefined });
+  fs.rmdirSync(dead);
+  expect(deadFiles(folder)).toEqual({ folder: dead, files: 0, oldest: undefined });
   fs.mkdirSync(dead);
   expect(deadFiles(folder)).toEqual({ folder: dead, files: 0, oldest: undefined });
   await leaveInSpool(folder, [[new Uint8Array([1])]]);
@@ -86,7 +99,6 @@ test("what is dead is counted, up to a bound, with when the oldest came there; w
 });
 
 test("what is buried has another name, always the same, and its mode; a part of it is its content behind another head", async () => {
-  fs.mkdirSync(path.join(folder, "dead"));
   await leaveInSpool(folder, [[Buffer.from("head"), Buffer.from("content")]]);
   const [left] = await look();
   const spool = new SpoolFolder(folder, String);
@@ -97,7 +109,7 @@ test("what is buried has another name, always the same, and its mode; a part of 
   expect(await spool.buryPart(left!, opened.file, part)).toBe(grave); // after a kill
   await expect(spool.buryPart(left!, opened.file, { ...part, octets: 8 })).rejects.toThrow("shorter");
   await opened.file.close();
-  expect(fs.readdirSync(path.dirname(grave))).toEqual([path.basename(grave)]);
+  expect(fs.readdirSync(path.dirname(grave)).filter((each) => !each.startsWith("."))).toEqual([path.basename(grave)]);
   expect(fs.readFileSync(grave, "utf8")).toBe("other content");
   expect(await look()).toEqual([left]);
   expect(isSpoolName(path.basename(grave))).toBe(true);
@@ -125,18 +137,18 @@ test("room that was reserved is used where not all is kept: the same file, cut; 
   const files = ["first, long", "second", "third"].map((text) => [Buffer.from("head "), Buffer.from(text)]);
   const made = await Reservation.make(folder, files);
   expect(await look()).toEqual([]); // it is no mail yet
-  const inodes = new Set(fs.readdirSync(folder).map((each) => fs.statSync(path.join(folder, each)).ino));
+  const inodes = new Set(there().map((each) => fs.statSync(path.join(folder, each)).ino));
   expect(inodes.size).toBe(3);
   await made.keep([[Buffer.from("first")], undefined, files[2]]);
   const kept = await look();
-  expect(fs.readdirSync(folder).toSorted()).toEqual(kept);
+  expect(there().toSorted()).toEqual(kept);
   const texts = kept.map((each) => fs.readFileSync(path.join(folder, each), "utf8"));
   expect(texts.toSorted()).toEqual(["first", "head third"]);
   for (const each of kept) expect(inodes).toContain(fs.statSync(path.join(folder, each)).ino);
   await made.drop();
   expect(await look()).toEqual(kept);
   await (await Reservation.make(folder, files)).drop();
-  expect(fs.readdirSync(folder).toSorted()).toEqual(kept);
+  expect(there().toSorted()).toEqual(kept);
 });
 
 test.runIf(process.getuid?.() === 0)(
@@ -150,3 +162,14 @@ test.runIf(process.getuid?.() === 0)(
     expect(fs.statSync(path.join(folder, left!)).mode & 0o7777).toBe(0o440);
   },
 );
+
+test("one relay takes from a spool: another one hears which, until that is gone", async () => {
+  const [first, second] = [new SpoolFolder(folder, String), new SpoolFolder(folder, String)];
+  await first.look();
+  await expect(second.look()).rejects.toThrow(
+    `another Waypost, process ${process.pid}, takes mail from the spool ${folder}: name another folder`,
+  );
+  await first.close();
+  expect(await second.look()).toEqual({ names: [], isAll: true });
+  await second.close();
+});

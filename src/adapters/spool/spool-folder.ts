@@ -10,6 +10,7 @@ import { StorageError } from "../../ports/content.ts";
 import type { OpenedFile, Spool, SpoolLook, SpoolPart, SpooledFile } from "../../ports/spool.ts";
 import { syncFolder } from "../durable.ts";
 import { DEAD, UNFINISHED } from "./names.ts";
+import { takeSpool } from "./spool-lock.ts";
 
 const ENTRIES_AT_ONCE = 200;
 const CHANCE_DIGITS = 32;
@@ -31,13 +32,17 @@ export class SpoolFolder implements Spool {
   readonly #userOf: (uid: number) => string;
   /** Where the last look ended; undefined: at the end. */
   #reading: Dir | undefined;
+  /** From the first look on. */
+  #lock: { release(): void } | undefined;
 
   constructor(folder: string, userOf: (uid: number) => string) {
     this.#folder = folder;
     this.#userOf = userOf;
   }
 
+  /** Throws where another relay takes what is there. */
   async look(): Promise<SpoolLook> {
+    this.#lock ??= takeSpool(this.#folder);
     const isFromStart = this.#reading === undefined;
     this.#reading ??= await opendir(this.#folder, { bufferSize: ENTRIES_AT_ONCE });
     const names: string[] = [];
@@ -50,14 +55,20 @@ export class SpoolFolder implements Spool {
         else if (isUnfinished(entry.name)) await this.#removeOld(entry.name);
       }
     } catch (error) {
-      await this.close();
+      await this.#endReading();
       throw error;
     }
-    if (isEnd) await this.close();
+    if (isEnd) await this.#endReading();
     return { names: names.toSorted(), isAll: isFromStart && isEnd };
   }
 
   async close(): Promise<void> {
+    await this.#endReading();
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  async #endReading(): Promise<void> {
     const reading = this.#reading;
     this.#reading = undefined;
     await reading?.close();
