@@ -2,6 +2,7 @@ import { INBOUND } from "../core/base/limits.ts";
 import { type Instant, dateTime } from "../core/base/time.ts";
 import type { Transaction } from "../core/inbound/state.ts";
 import { PAUSED, notKept } from "../core/inbound/trouble.ts";
+import type { Envelope } from "../core/mail/envelope.ts";
 import type { HeaderFacts } from "../core/mail/header.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import { type Mailbox, addressed, pathKey, pathText } from "../core/mail/path.ts";
@@ -115,9 +116,6 @@ function prefixOf(received: Received, hostname: string): string {
 function storedSession(received: Received): StoredSession {
   const { listener, transaction, tls, identity } = received;
   const { hello, envelope } = transaction;
-  const sender = subjectOf(envelope.reversePath);
-  const rule =
-    identity.kind === "credential" ? identity.senders.find((pattern) => matches(pattern, sender)) : undefined;
   return {
     listener,
     hello: hello.client.slice(0, HELLO_CHARACTERS_KEPT),
@@ -128,8 +126,17 @@ function storedSession(received: Received): StoredSession {
       isUtf8: envelope.smtpUtf8,
     }),
     tls: tls === undefined ? "" : `${tls.version} ${tls.cipher}`,
-    senderRule: rule === undefined ? "" : patternText(rule),
+    senderRule: senderRule(identity, envelope),
   };
+}
+
+/** Who is let in by its network may use any sender unless `access.senders` says which. */
+function senderRule(identity: Identity, { reversePath }: Envelope): string {
+  if (identity.kind === "none") return "";
+  if (identity.kind !== "credential" && identity.senders.some(({ kind }) => kind === "any")) return "";
+  const sender = subjectOf(reversePath);
+  const rule = identity.senders.find((pattern) => matches(pattern, sender));
+  return rule === undefined ? "" : patternText(rule);
 }
 
 /** No name is longer (RFC 5321 section 4.5.3.1.2). */

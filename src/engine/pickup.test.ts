@@ -4,7 +4,7 @@ import { type Duration, type Instant, day, hour, minute, second } from "../core/
 import { SPOOL } from "../core/base/limits.ts";
 import { concatBytes, utf8 } from "../core/base/bytes.ts";
 import { NO_SPACE } from "../core/inbound/trouble.ts";
-import { ANY_SENDER } from "../core/policy/address-pattern.ts";
+import { ANY_SENDER, parseAddressPattern } from "../core/policy/address-pattern.ts";
 import type { Identity } from "../core/policy/identity.ts";
 import { spoolFile } from "../core/submission/spooled.ts";
 import type { OpenedFile, Spool, SpoolLook, SpoolPart } from "../ports/spool.ts";
@@ -88,7 +88,7 @@ class MemorySpool implements Spool {
   }
 }
 
-const LOCAL: Identity = { kind: "local", user: "app", uid: 7, senders: ANY_SENDER };
+const LOCAL: Extract<Identity, { kind: "local" }> = { kind: "local", user: "app", uid: 7, senders: ANY_SENDER };
 
 class World {
   readonly clock = new FakeClock();
@@ -200,6 +200,18 @@ test("a file is removed after its message is committed, with its name; its sende
   expect(new TextDecoder("utf-8").decode(arrival!.content)).toBe("Subject: x\r\n\r\n.hi\r\n");
   expect([...world.spool.files]).toEqual([]);
   expect(world.settled).toEqual([{ kind: "spool", names: ["one"], entry: "" }]);
+});
+
+test("which rule let its sender in is kept with the message; where any sender may be used there is none", async () => {
+  const world = new World();
+  const ruleOf = (at: number): string =>
+    (JSON.parse(world.engine.queue.arrivals[at]!.envelope) as { session: { senderRule: string } }).session.senderRule;
+  world.put("any", ["b@example.net"]);
+  await world.look();
+  world.identity = { ...LOCAL, senders: [parseAddressPattern("@h.test")!] };
+  world.put("bound", ["b@example.net"]);
+  await world.look();
+  expect([ruleOf(0), ruleOf(1)]).toEqual(["", "@h.test"]);
 });
 
 test("killed between the commit and the removal: the next look keeps nothing twice, and removes it", async () => {
