@@ -1,11 +1,14 @@
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
+import net from "node:net";
 import os from "node:os";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { leaveInSpool } from "../../src/adapters/spool/leave.ts";
 import { utf8 } from "../../src/core/base/bytes.ts";
+import { SPOOL } from "../../src/core/base/limits.ts";
 import { spoolFile } from "../../src/core/submission/spooled.ts";
 import { plantedTree } from "../crash/planted.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
@@ -60,6 +63,14 @@ async function queued({ folder }: RelayHome): Promise<number> {
   return (JSON.parse(output) as { readonly deliveries: number }).deliveries;
 }
 
+/** A file of the spool. */
+function fileTo(forwardPath: string, content: Uint8Array): Uint8Array[] {
+  const recipients = [{ forwardPath, notify: undefined }];
+  const envelope = { reversePath: "u@relay.test", recipients, octets: content.length };
+  const terms = { isEightBit: false, needsSmtpUtf8: false, ret: undefined, envelopeId: undefined };
+  return spoolFile({ ...envelope, ...terms }, content);
+}
+
 /** Whom mail came to that lay in the spool of a relay that was killed again and again while it took it in. */
 async function afterKills(count: number, rounds: number, options: SpawnOptions = {}): Promise<Killed> {
   // Nothing is delivered meanwhile, so that no window of delivery explains a second copy: there is to be none.
@@ -69,12 +80,7 @@ async function afterKills(count: number, rounds: number, options: SpawnOptions =
   await sink.close();
   const sent = Array.from({ length: count }, (_, at) => `r${at}@b.test`);
   const content = utf8("Subject: x\r\n\r\nx\r\n");
-  const reversePath = "u@relay.test";
-  const terms = { reversePath, octets: content.length, isEightBit: false, needsSmtpUtf8: false, ret: undefined };
-  for (const forwardPath of sent)
-    await leaveInSpool(spool, [
-      spoolFile({ ...terms, envelopeId: undefined, recipients: [{ forwardPath, notify: undefined }] }, content),
-    ]);
+  for (const to of sent) await leaveInSpool(spool, [fileTo(to, content)]);
   let killedWithin = 0;
   for (let round = 0; round < rounds && waiting(spool).length > 0; round++) {
     const before = waiting(spool).length;
@@ -293,6 +299,32 @@ test("status says what waits in the spool; what a backup and an export have not,
   for (const name of waiting(spool)) fs.rmSync(path.join(spool, name));
   const none = await run("backup", path.join(home.folder, "copy2"));
   expect([none.code, none.errors]).toEqual([0, ""]);
+});
+
+test("a stop while a look into the spool waits for the store: a session hears of it at once", async () => {
+  const { start, spool, home } = await stage();
+  const relay = await start();
+  const [port = 0] = await relay.ports();
+  const client = net.connect(port, "127.0.0.1");
+  let heard = "";
+  client.on("error", () => undefined).on("data", (octets) => (heard += octets.toString()));
+  await expect.poll(() => heard).toMatch(/^220 /);
+  const other = new DatabaseSync(home.queueFile);
+  other.exec("BEGIN IMMEDIATE");
+  try {
+    const content = utf8("Subject: x\r\n\r\nx\r\n");
+    for (let n = 0; n < 10 * SPOOL.together; n++) await leaveInSpool(spool, [fileTo(`r${n}@b.test`, content)]);
+    await relay.event("store.failed"); // after five seconds; the next of them wait now
+    const from = performance.now();
+    relay.kill("SIGTERM");
+    await expect.poll(() => heard, { interval: 10, timeout: PATIENCE_MS }).toMatch(/^421 /m);
+    expect(performance.now() - from).toBeLessThan(2500);
+  } finally {
+    other.exec("ROLLBACK");
+    other.close();
+    client.destroy();
+  }
+  expect((await relay.stop()).code).toBe(0);
 });
 
 test("a second relay on a spool does not start, and says which has it; killed, that one has it no more", async () => {
