@@ -57,6 +57,15 @@ test("what comes into the spool while the relay runs is taken within moments", a
   expect(relay.events("session.refused")).toEqual([]);
 });
 
+test("a server at which nobody listens: all goes over the spool, also while the relay runs", async () => {
+  const { start, send, mail, spool } = await stage();
+  await start();
+  const alone = { WAYPOST_SENDMAIL_SERVER: "127.0.0.1:1" };
+  expect(await send(["a@b.test"], "Subject: alone\n\nx\n", undefined, alone)).toEqual(DONE);
+  expect((await mail(1))[0]!.text).toMatch(/^Received: by relay\.test \(Waypost, from userid \d+\)/);
+  await expect.poll(() => waiting(spool)).toEqual([]);
+});
+
 /** Deliveries in the queue. */
 async function queued({ folder }: RelayHome): Promise<number> {
   const { output } = await runCommand(["queue", "list", "--count", "--json"], { cwd: folder });
