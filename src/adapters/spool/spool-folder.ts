@@ -127,7 +127,7 @@ export class SpoolFolder implements Spool {
       await syncFolder(path.dirname(grave));
       return grave;
     } catch (error) {
-      await rm(unfinished, { force: true });
+      await rm(unfinished, { force: true }).catch(() => undefined); // the error that counts came before
       throw storageError(error, grave);
     }
   }
