@@ -46,6 +46,7 @@ export interface EventCatalogue {
     readonly dsn: string;
     readonly file: string | undefined;
   };
+  "spool.known": { readonly file: string };
   "spool.failed": { readonly file: string | undefined; readonly text: string };
   "session.refused": {
     readonly listener: string;
@@ -318,6 +319,12 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       dsn: "Whether the sender was told, and if not, why.",
       file: "Where it is kept; absent where the sender is told, or wanted no word of it.",
     },
+  },
+  "spool.known": {
+    level: "info",
+    description:
+      "A file of the spool was taken before, by a relay that was killed before it removed it. Nothing is sent twice; it is removed.",
+    fields: { file: "Its name." },
   },
   "spool.failed": {
     level: "error",

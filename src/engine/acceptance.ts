@@ -2,6 +2,7 @@ import { INBOUND } from "../core/base/limits.ts";
 import { type Instant, dateTime } from "../core/base/time.ts";
 import type { Transaction } from "../core/inbound/state.ts";
 import { PAUSED, notKept } from "../core/inbound/trouble.ts";
+import type { Envelope } from "../core/mail/envelope.ts";
 import type { HeaderFacts } from "../core/mail/header.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 import { type Mailbox, addressed, pathKey, pathText } from "../core/mail/path.ts";
@@ -15,7 +16,7 @@ import { type Reply, permfail, tempfail } from "../core/smtp/reply.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
 import type { QueuePort } from "../ports/queue.ts";
-import { type Arrival, KNOWN, type NewDelivery, deliveryRow } from "../ports/store.ts";
+import { type Arrival, KNOWN, KNOWN_OTHERWISE, type NewDelivery, deliveryRow } from "../ports/store.ts";
 import type { TlsFacts } from "../ports/transport.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 
@@ -33,14 +34,17 @@ export interface Received {
   /** Name of the listener that it connected to. */
   readonly listener: string;
   readonly tls: TlsFacts | undefined;
-  /** The file of the spool that it was; undefined where it came from a client. */
+  /** What it is known by that was a file of the spool; undefined where it came from a client. */
   readonly spooled?: string;
 }
 
 export type Acceptance =
   | { readonly kind: "accepted" }
-  /** The file of the spool was taken before, by a relay that was killed before it removed it: there is nothing to keep. */
-  | { readonly kind: "known" }
+  /**
+   * The file of the spool was taken before, by a relay that was killed before it removed it: there is nothing to keep. Then others
+   * of its recipients may have been refused than now (`isOtherwise`).
+   */
+  | { readonly kind: "known"; readonly isOtherwise: boolean }
   | {
       readonly kind: "refused";
       readonly reason: "loop" | "header-too-long" | "storage-full" | "storage-failed" | "no-route" | "paused";
@@ -112,9 +116,6 @@ function prefixOf(received: Received, hostname: string): string {
 function storedSession(received: Received): StoredSession {
   const { listener, transaction, tls, identity } = received;
   const { hello, envelope } = transaction;
-  const sender = subjectOf(envelope.reversePath);
-  const rule =
-    identity.kind === "credential" ? identity.senders.find((pattern) => matches(pattern, sender)) : undefined;
   return {
     listener,
     hello: hello.client.slice(0, HELLO_CHARACTERS_KEPT),
@@ -125,8 +126,17 @@ function storedSession(received: Received): StoredSession {
       isUtf8: envelope.smtpUtf8,
     }),
     tls: tls === undefined ? "" : `${tls.version} ${tls.cipher}`,
-    senderRule: rule === undefined ? "" : patternText(rule),
+    senderRule: senderRule(identity, envelope),
   };
+}
+
+/** Who is let in by its network may use any sender unless `access.senders` says which. */
+function senderRule(identity: Identity, { reversePath }: Envelope): string {
+  if (identity.kind === "none") return "";
+  if (identity.kind !== "credential" && identity.senders.some(({ kind }) => kind === "any")) return "";
+  const sender = subjectOf(reversePath);
+  const rule = identity.senders.find((pattern) => matches(pattern, sender));
+  return rule === undefined ? "" : patternText(rule);
 }
 
 /** No name is longer (RFC 5321 section 4.5.3.1.2). */
@@ -193,7 +203,7 @@ export class Acceptor {
     };
     try {
       const row = await queue.submit(arrival, isInHand);
-      if (row === KNOWN) return { kind: "known" };
+      if (row === KNOWN || row === KNOWN_OTHERWISE) return { kind: "known", isOtherwise: row === KNOWN_OTHERWISE };
       if (isInHand) {
         dispatcher.take({
           row,

@@ -52,6 +52,8 @@ export interface StatusReport {
   readonly traffic?: TrafficReport;
   /** Clients that are connected now. */
   readonly sessions?: number;
+  /** Files that wait in the spool, of its first 1000 entries; `hasMore`: it has more entries. */
+  readonly spool?: { readonly folder: string; readonly files: number; readonly hasMore: boolean };
   /** Files in the spool's folder `dead`, and when the oldest came there; of 1000 there may be more. */
   readonly dead?: { readonly folder: string; readonly files: number; readonly oldest: Instant | undefined };
 }

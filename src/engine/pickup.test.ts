@@ -1,167 +1,12 @@
-import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { type Duration, type Instant, day, hour, minute, second } from "../core/base/time.ts";
-import { SPOOL } from "../core/base/limits.ts";
 import { concatBytes, utf8 } from "../core/base/bytes.ts";
+import { SPOOL } from "../core/base/limits.ts";
+import { day, hour, minute, second } from "../core/base/time.ts";
 import { NO_SPACE } from "../core/inbound/trouble.ts";
-import { ANY_SENDER } from "../core/policy/address-pattern.ts";
-import type { Identity } from "../core/policy/identity.ts";
-import { spoolFile } from "../core/submission/spooled.ts";
-import type { OpenedFile, Spool } from "../ports/spool.ts";
+import { parseAddressPattern } from "../core/policy/address-pattern.ts";
 import { StorageError } from "../ports/content.ts";
-import { KNOWN, type Arrival, type Settlement } from "../ports/store.ts";
-import { TestEngine } from "../../test/support/engine.ts";
-import { FakeClock, START } from "../../test/support/fake-clock.ts";
-import { testListener } from "../../test/support/listener.ts";
-import { Pickup } from "./pickup.ts";
-
-/** A spool in memory, whose disk may fail. */
-class MemorySpool implements Spool {
-  readonly files = new Map<string, Uint8Array>();
-  readonly dead: string[] = [];
-  /** What removing fails with: the relay is killed before it. */
-  failure: Error | undefined;
-  unreadable: string | undefined;
-  leftAllAt: Instant = START;
-  /** What the folder itself fails with. */
-  trouble: string | undefined;
-  /** What the owner does to a file while it is read: what stands behind its first piece then. */
-  change: ((octets: Uint8Array) => Uint8Array) | undefined;
-
-  list(): Promise<string[]> {
-    if (this.trouble !== undefined) return Promise.reject(new Error(this.trouble));
-    return Promise.resolve([...this.files.keys()].toSorted());
-  }
-
-  open(name: string): Promise<OpenedFile> {
-    const octets = this.files.get(name);
-    if (octets === undefined) return Promise.resolve({ kind: "gone" });
-    if (this.unreadable !== undefined) return Promise.resolve({ kind: "unreadable", why: this.unreadable });
-    let at = 0;
-    const read = (most: number): Promise<Uint8Array> => {
-      const now = at === 0 || this.change === undefined ? octets : this.change(octets);
-      return Promise.resolve(now.slice(at, (at += most)));
-    };
-    const file = { uid: 7, user: "app", octets: octets.length, read, close: () => Promise.resolve() };
-    return Promise.resolve({ kind: "file", file });
-  }
-
-  leftAt(name: string): Promise<Instant | undefined> {
-    return Promise.resolve(this.files.has(name) ? this.leftAllAt : undefined);
-  }
-
-  async remove(name: string): Promise<void> {
-    await Promise.resolve();
-    if (this.failure !== undefined) throw this.failure;
-    this.files.delete(name);
-  }
-
-  async bury(name: string): Promise<string> {
-    await Promise.resolve();
-    this.dead.push(name);
-    this.files.delete(name);
-    return `dead/${name}`;
-  }
-
-  sync(): Promise<void> {
-    return Promise.resolve();
-  }
-}
-
-const LOCAL: Identity = { kind: "local", user: "app", uid: 7, senders: ANY_SENDER };
-
-class World {
-  readonly clock = new FakeClock();
-  readonly engine = new TestEngine(this.clock, testListener("trusted"));
-  readonly spool = new MemorySpool();
-  readonly known = new Set<string>();
-  readonly settled: Settlement[] = [];
-  identity: Identity = LOCAL;
-  messageOctetsMax = 1000;
-  #pickup = this.#next();
-
-  constructor() {
-    const { queue } = this.engine;
-    const submit = queue.submit.bind(queue);
-    queue.submit = (arrival: Arrival) => {
-      if (this.known.has(arrival.spooled!)) return Promise.resolve(KNOWN);
-      return submit(arrival).then((row) => {
-        this.known.add(arrival.spooled!);
-        return row;
-      });
-    };
-  }
-
-  #next(): Pickup {
-    return new Pickup({
-      spool: this.spool,
-      queue: {
-        settleWithReports: (settlements) => {
-          this.settled.push(...settlements);
-          return Promise.resolve();
-        },
-      },
-      recorder: this.engine.parts.recorder,
-      notifier: {
-        notice: () => "report",
-        parts: (_message, _action, fared) => (fared.length === 0 ? [] : [[...fared]]),
-        report: () => this.report(),
-      },
-      reception: this.engine.parts,
-      rules: () => ({
-        name: "spool",
-        hostname: "relay.test",
-        tls: "none",
-        isTlsRequired: false,
-        bareNewlines: "reject",
-        messageOctetsMax: this.messageOctetsMax,
-        recipientsMax: 5,
-        messagesPerConnectionMax: 1,
-        hasCredentials: false,
-      }),
-      expire: () => 5 * day,
-      identityOf: () => this.identity,
-    });
-  }
-
-  report = (): Promise<{ note: string; report: Arrival | undefined }> =>
-    Promise.resolve({ note: "sender not told: no route", report: undefined });
-
-  /** Puts a message there. */
-  put(name: string, recipients: readonly string[], content = utf8("Subject: x\r\n\r\n.hi\r\n")): void {
-    const envelope = { reversePath: "u@h.test", octets: content.length, isEightBit: false, needsSmtpUtf8: false };
-    const transaction = { ...envelope, recipients: recipients.map((forwardPath) => ({ forwardPath })) };
-    this.spool.files.set(name, concatBytes(spoolFile(transaction, content)));
-  }
-
-  /** One look, to its end; the next one is another process's. */
-  async look(): Promise<void> {
-    await this.lookAgain();
-    this.#pickup = this.#next();
-  }
-
-  /** One of many. */
-  async lookAgain(): Promise<void> {
-    const round = this.#pickup.look().then(() => true);
-    while (!(await Promise.race([round, turn(false)]))) this.clock.runSoon();
-  }
-
-  /** Looks for so long; answers when the file failed, in seconds from now on. */
-  async lookFor(span: Duration, every: Duration): Promise<number[]> {
-    const failures: number[] = [];
-    for (let passed = 0; passed < span; passed += every) {
-      const before = this.events("spool.failed").length;
-      await this.lookAgain();
-      if (this.events("spool.failed").length > before) failures.push(passed / second);
-      this.clock.advance(every);
-    }
-    return failures;
-  }
-
-  events(name: string): unknown[] {
-    return this.engine.events.filter(({ event }) => event === name);
-  }
-}
+import { START } from "../../test/support/fake-clock.ts";
+import { LOCAL, World, route } from "../../test/support/pickup-world.ts";
 
 test("a file is removed after its message is committed, with its name; its sender is who the system says", async () => {
   const world = new World();
@@ -173,6 +18,18 @@ test("a file is removed after its message is committed, with its name; its sende
   expect(new TextDecoder("utf-8").decode(arrival!.content)).toBe("Subject: x\r\n\r\n.hi\r\n");
   expect([...world.spool.files]).toEqual([]);
   expect(world.settled).toEqual([{ kind: "spool", names: ["one"], entry: "" }]);
+});
+
+test("which rule let its sender in is kept with the message; where any sender may be used there is none", async () => {
+  const world = new World();
+  const ruleOf = (at: number): string =>
+    (JSON.parse(world.engine.queue.arrivals[at]!.envelope) as { session: { senderRule: string } }).session.senderRule;
+  world.put("any", ["b@example.net"]);
+  await world.look();
+  world.identity = { ...LOCAL, senders: [parseAddressPattern("@h.test")!] };
+  world.put("bound", ["b@example.net"]);
+  await world.look();
+  expect([ruleOf(0), ruleOf(1)]).toEqual(["", "@h.test"]);
 });
 
 test("killed between the commit and the removal: the next look keeps nothing twice, and removes it", async () => {
@@ -285,6 +142,27 @@ test("a thousand files are taken in the order of their names, some at a time, ov
   expect(world.engine.queue.arrivals.map(({ spooled }) => spooled)).toEqual(names);
 });
 
+test("names of what is taken or kept elsewhere are forgotten one by one; others only by a look at all that is there", async () => {
+  const world = new World();
+  world.spool.isSmall = false;
+  world.put("one", ["b@example.net"]);
+  world.spool.files.set("two", utf8("nonsense"));
+  await world.lookAgain();
+  expect(world.settled).toEqual([]);
+  await world.lookAgain();
+  await world.lookAgain();
+  expect(world.settled).toEqual([{ kind: "forget", names: expect.toSatisfy(isBoth), entry: "" }]);
+  world.spool.isSmall = true;
+  world.put("three", ["b@example.net"]);
+  for (let look = 0; look < 3; look++) await world.lookAgain();
+  expect(world.settled.slice(1)).toEqual([
+    { kind: "spool", names: ["three"], entry: "" },
+    { kind: "forget", names: ["three"], entry: "" },
+  ]);
+});
+
+const isBoth = (names: readonly string[]): boolean => names.toSorted().join() === "one,two";
+
 test("what its owner puts behind a file while it is read is no part of it: it ends where it says", async () => {
   const world = new World();
   const content = utf8(`Subject: x\r\n\r\n${"y\r\n".repeat(100)}`);
@@ -304,4 +182,64 @@ test("a file that its owner cuts while it is read is not taken in part", async (
   await world.look();
   expect(world.engine.queue.arrivals).toEqual([]);
   expect(world.events("spool.failed")).toMatchObject([{ file: "one", text: expect.stringContaining("shorter") }]);
+});
+
+test("of a file some of whose recipients are refused, and nobody hears of them, these alone are kept; put back it is theirs, of its user", async () => {
+  const world = new World();
+  route(world, "a.test");
+  world.put("one", ["a@a.test", "b@b.test"]);
+  await world.look();
+  expect(world.engine.queue.arrivals).toMatchObject([{ deliveries: [{ recipient: "a@a.test" }] }]);
+  expect([[...world.spool.files.keys()], world.spool.dead]).toEqual([[], []]);
+  expect(world.events("spool.refused")).toMatchObject([{ file: "dead/part of one", recipients: 1 }]);
+  route(world);
+  world.spool.files.set("two", world.spool.parts.get("one")!);
+  world.spool.owner = { uid: 0, isOurs: true };
+  await world.look();
+  expect(world.engine.queue.arrivals[1]).toMatchObject({ deliveries: [{ recipient: "b@b.test" }] });
+  expect(JSON.parse(world.engine.queue.arrivals[1]!.envelope)).toMatchObject({ from: "u@h.test", subject: "x" });
+  expect(world.owners).toEqual(["app 7", "user7 7"]);
+});
+
+test("who wanted no word, or is told, is not kept; a disk that is full keeps the file where it is, and that counts for nothing", async () => {
+  const world = new World();
+  route(world, "a.test");
+  world.notice = (recipient) => (recipient === "c@b.test" ? "null-sender" : "not-asked");
+  world.put("one", ["a@a.test", "b@b.test", "c@b.test", "d@b.test"]);
+  world.spool.failure = new StorageError("full", "no room");
+  await world.lookFor(10 * day, hour);
+  expect([...world.spool.files.keys(), ...world.spool.dead]).toEqual(["one"]);
+  world.spool.failure = undefined;
+  await world.lookAgain();
+  const part = new TextDecoder("utf-8").decode(world.spool.parts.get("one"));
+  expect(part.match(/^RCPT .*$/gm)).toEqual(["RCPT TO:<c@b.test>"]);
+  expect([world.spool.files.size, world.engine.queue.arrivals.length]).toEqual([0, 1]);
+});
+
+test("a file that is not the relay's own says in vain that it was another user's", async () => {
+  const world = new World();
+  world.put("one", ["a@a.test"]);
+  const text = new TextDecoder("utf-8").decode(world.spool.files.get("one"));
+  world.spool.files.set("one", utf8(text.replace("\r\n", "\r\nOF 0\r\n")));
+  await world.look();
+  expect([world.engine.queue.arrivals, world.spool.dead]).toEqual([[], ["one"]]);
+});
+
+test("a file whose name is known is removed, and that is said; killed before it could tell of those that were refused it is not", async () => {
+  const world = new World();
+  route(world, "a.test");
+  world.spool.failure = new Error("killed here");
+  world.put("one", ["a@a.test"]);
+  world.put("two", ["a@a.test", "b@b.test"]);
+  await world.look();
+  expect([...world.known]).toEqual(["one", "two/!1"]);
+  world.spool.failure = undefined;
+  route(world);
+  await world.look();
+  expect(world.engine.queue.arrivals).toHaveLength(2);
+  expect([world.events("spool.known"), world.spool.dead]).toEqual([[{ event: "spool.known", file: "one" }], ["two"]]);
+  expect(world.events("spool.failed").at(-1)).toMatchObject({
+    file: "dead/two",
+    text: expect.stringContaining("killed"),
+  });
 });

@@ -5,12 +5,13 @@ import type { Duration } from "../core/base/time.ts";
 import { isForAllMail } from "../core/inbound/trouble.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { Identity } from "../core/policy/identity.ts";
-import { type SpoolHead, readHead } from "../core/submission/spooled.ts";
+import { type SpoolHead, messageMark, readHead } from "../core/submission/spooled.ts";
 import { StorageError } from "../ports/content.ts";
 import type { QueuePort } from "../ports/queue.ts";
 import type { Spool, SpooledFile } from "../ports/spool.ts";
+import type { Acceptance } from "./acceptance.ts";
 import { type ListenerRules, Reception, type ReceptionParts } from "./reception.ts";
-import { type Refused, SpoolReporter, type SpoolReporterParts } from "./spool-reporter.ts";
+import { type Refused, type RefusedFile, SpoolReporter, type SpoolReporterParts } from "./spool-reporter.ts";
 import { SpoolRetries } from "./spool-retries.ts";
 import { SpoolSession } from "./spool-session.ts";
 
@@ -26,12 +27,22 @@ export interface PickupParts extends SpoolReporterParts {
 }
 
 const PIECE_OCTETS = 64 * KiB;
+const UNCLEAR =
+  "a relay that was killed took it for some of its recipients, and by the routes of then: `queue list` and `trace` say who has it";
 const TRANSIENT = "4";
 const PERMANENT = "5";
+
+/** Whose mail it is. */
+interface Owner {
+  readonly uid: number;
+  readonly user: string;
+}
 
 /** What became of a file that was offered to reception. */
 type Taken =
   | { readonly kind: "taken"; readonly refused: readonly Refused[]; readonly isSenderRefused: boolean }
+  /** A relay took it that was killed then, when others of its recipients were refused: some may have it, and some not. */
+  | { readonly kind: "unclear" }
   /** Not now, and what was said; nothing of it was kept. */
   | { readonly kind: "later"; readonly reply: string };
 
@@ -46,7 +57,12 @@ export class Pickup {
   readonly #retries = new SpoolRetries();
   /** What kept the last look from being one. */
   #trouble: string | undefined;
-  #isStale = true; // names in the store may be of files that are gone
+  /** Of the last look, what is still to be tried. */
+  #found: readonly string[] = [];
+  /** Files that are there no more, and whose names are known still: at most those of one look. */
+  #gone: string[] = [];
+  /** Of what a relay before it left in the store, only names of files that are there are known still. */
+  #isSwept = false;
   #timer: Timer | undefined;
   #round: Promise<void> = Promise.resolve();
   #isStopped = false;
@@ -67,12 +83,15 @@ export class Pickup {
     this.#isStopped = true;
     this.#timer?.cancel();
     await this.#round;
+    await this.#parts.spool.close();
   }
 
   /** Takes what is there now, as much as one look takes. */
   async look(): Promise<void> {
     try {
-      await this.#takeAll(await this.#parts.spool.list());
+      await this.#forgetGone();
+      if (this.#found.length === 0) await this.#find();
+      await this.#takeFound();
       this.#trouble = undefined;
     } catch (error) {
       // The disk, or somebody removed the folder: later it may be well again. It is looked at every second, and said once.
@@ -82,30 +101,40 @@ export class Pickup {
     }
   }
 
-  async #takeAll(names: readonly string[]): Promise<void> {
-    if (this.#isStale) await this.#forgetOthers(names);
-    this.#retries.keepOnly(names);
+  async #find(): Promise<void> {
+    const { names, isAll } = await this.#parts.spool.look();
+    if (isAll && !this.#isSwept) {
+      await this.#parts.spool.sync();
+      await this.#parts.queue.settleWithReports([{ kind: "spool", names, entry: "" }], []);
+      this.#isSwept = true;
+    }
+    this.#found = [...names];
+  }
+
+  async #takeFound(): Promise<void> {
     const now = this.#now();
-    const due = names.filter((name) => this.#retries.isDue(name, now)).slice(0, SPOOL.perLook);
-    for (let at = 0; at < due.length; at += SPOOL.together) {
+    this.#retries.forgetOld(now);
+    const due = this.#found.filter((name) => this.#retries.isDue(name, now));
+    this.#found = due.slice(SPOOL.perLook);
+    for (let at = 0; at < Math.min(due.length, SPOOL.perLook); at += SPOOL.together) {
       if (this.#isStopped || this.#parts.reception.obstacle() !== undefined) return;
-      await Promise.all(due.slice(at, at + SPOOL.together).map((name) => this.#takeOne(name)));
+      await Promise.all(due.slice(at, Math.min(at + SPOOL.together, SPOOL.perLook)).map((name) => this.#takeOne(name)));
     }
   }
 
   /** Names of files that are gone for good need not be known any more. */
-  async #forgetOthers(names: readonly string[]): Promise<void> {
+  async #forgetGone(): Promise<void> {
+    if (this.#gone.length === 0) return;
     await this.#parts.spool.sync();
-    await this.#parts.queue.settleWithReports([{ kind: "spool", names, entry: "" }], []);
-    this.#isStale = false;
+    await this.#parts.queue.settleWithReports([{ kind: "forget", names: this.#gone, entry: "" }], []);
+    this.#gone = [];
   }
 
   async #takeOne(name: string): Promise<void> {
     try {
-      if (await this.#isDone(name)) {
-        await this.#parts.spool.remove(name);
-        this.#isStale = true;
-      }
+      if (!(await this.#isDone(name))) return;
+      await this.#parts.spool.remove(name);
+      this.#isGone(name);
     } catch (error) {
       const text = textOf(error);
       if (!(error instanceof StorageError)) return this.#putOff(name, text);
@@ -114,11 +143,17 @@ export class Pickup {
     }
   }
 
+  #isGone(name: string): void {
+    this.#gone.push(name);
+    this.#retries.forget(name);
+  }
+
   /** Whether the file has to go. */
   async #isDone(name: string): Promise<boolean> {
     const opened = await this.#parts.spool.open(name);
     switch (opened.kind) {
       case "gone":
+        this.#retries.forget(name);
         return false;
       case "unreadable":
         await this.#putOff(name, opened.why);
@@ -139,18 +174,32 @@ export class Pickup {
   async #takeFile(name: string, file: SpooledFile): Promise<boolean> {
     const { head, rest, why } = await readStart(file);
     if (head === undefined) return this.#bury(name, why);
-    const identity = this.#parts.identityOf(file.user, file.uid);
+    const owner = this.#ownerOf(file, head);
+    if (owner === undefined) return this.#bury(name, "only a file of the relay's own may say whose it was");
+    const identity = this.#parts.identityOf(owner.user, owner.uid);
     if (identity.kind === "none")
       return this.#bury(name, "users of this machine may not relay: 127.0.0.1 is in no network of access.networks");
     const start = new Start(rest, file, head.octets);
     const taken = await this.#offer(name, head, identity, start);
-    if (taken.kind === "later") {
-      if (isForAllMail(taken.reply)) this.#retries.delayed(name, this.#now());
-      else await this.#putOff(name, taken.reply);
-      return false;
+    switch (taken.kind) {
+      case "later":
+        if (isForAllMail(taken.reply)) this.#retries.delayed(name, this.#now());
+        else await this.#putOff(name, taken.reply);
+        return false;
+      case "unclear":
+        return this.#bury(name, UNCLEAR);
+      case "taken":
+        if (taken.refused.length === 0) return true;
+        return await this.#tell({ name, file, uid: owner.uid, head, identity, start: start.kept(), ...taken });
+      default:
+        return unreachable(taken);
     }
-    if (taken.refused.length === 0) return true;
-    return await this.#reporter.tell({ name, head, identity, start: start.kept(), ...taken });
+  }
+
+  /** Undefined: it says so, and that is not to be believed. */
+  #ownerOf(file: SpooledFile, { of }: SpoolHead): Owner | undefined {
+    if (of === undefined) return file;
+    return file.isOurs ? { uid: of, user: this.#parts.spool.userOf(of) } : undefined;
   }
 
   /** To reception, which does with it what it does with everything. */
@@ -158,21 +207,38 @@ export class Pickup {
     const { reception } = this.#parts;
     const rules = this.#parts.rules();
     const { acceptor } = reception;
+    const refused: number[] = [];
+    let known: Extract<Acceptance, { kind: "known" }> | undefined;
     const parts: ReceptionParts = {
       ...reception,
-      acceptor: { accept: (received) => acceptor.accept({ ...received, spooled: name }) },
+      acceptor: {
+        accept: async (received) => {
+          const acceptance = await acceptor.accept({ ...received, spooled: messageMark(name, refused) });
+          if (acceptance.kind === "known") known = acceptance;
+          return acceptance;
+        },
+      },
     };
     const session = new SpoolSession(new Reception(parts, rules, "", identity, () => undefined));
     try {
-      return await offer(session, rules.hostname, head, start);
+      const taken = await offer(session, rules.hostname, head, start, refused);
+      if (known?.isOtherwise === true) return { kind: "unclear" };
+      if (known !== undefined) this.#parts.recorder.record({ event: "spool.known", file: name });
+      return taken;
     } finally {
       session.end();
     }
   }
 
+  async #tell(file: RefusedFile): Promise<boolean> {
+    const isDone = await this.#reporter.tell(file);
+    if (!isDone) this.#isGone(file.name);
+    return isDone;
+  }
+
   async #bury(name: string, text: string): Promise<boolean> {
     const kept = await this.#parts.spool.bury(name);
-    this.#isStale = true;
+    this.#isGone(name);
     this.#parts.recorder.record({ event: "spool.failed", file: kept, text });
     return false;
   }
@@ -188,7 +254,7 @@ export class Pickup {
       if (failingFor >= SPOOL.failingMin && (await this.#isTooOld(name))) {
         file = await this.#parts.spool.bury(name);
         text = `given up, it is older than mail gets (\`retry.expire\`): ${why}`;
-        this.#isStale = true;
+        this.#isGone(name);
       }
     } catch (error) {
       text = `${why}; and it cannot be moved: ${textOf(error)}`;
@@ -267,7 +333,14 @@ class Start {
   }
 }
 
-async function offer(session: SpoolSession, hostname: string, head: SpoolHead, start: Start): Promise<Taken> {
+/** `refusedPlaces` gets the places of the recipients that are refused. */
+async function offer(
+  session: SpoolSession,
+  hostname: string,
+  head: SpoolHead,
+  start: Start,
+  refusedPlaces: number[],
+): Promise<Taken> {
   const [mail = "", ...rcpts] = head.commands;
   const all = (reply: string, isSenderRefused = false): Taken =>
     reply.startsWith(PERMANENT)
@@ -281,7 +354,9 @@ async function offer(session: SpoolSession, hostname: string, head: SpoolHead, s
   for (const [at, rcpt] of rcpts.entries()) {
     const reply = await session.ask(rcpt);
     if (reply.startsWith(TRANSIENT)) return { kind: "later", reply };
-    if (reply.startsWith(PERMANENT)) refused.push({ recipient: head.recipients[at]!, reply });
+    if (!reply.startsWith(PERMANENT)) continue;
+    refused.push({ recipient: head.recipients[at]!, reply });
+    refusedPlaces.push(at);
   }
   if (refused.length === rcpts.length) return { kind: "taken", isSenderRefused: false, refused };
   const toData = await session.ask("DATA\r\n");

@@ -23,7 +23,7 @@ import { Questions } from "./questions.ts";
 export class QueueView {
   readonly #stores: Operator;
   readonly #queue: Outlet<ControlToQueue>;
-  readonly #live: () => Pick<StatusReport, "traffic" | "sessions" | "dead">;
+  readonly #live: () => Pick<StatusReport, "traffic" | "sessions" | "spool" | "dead">;
   readonly #clock: Pick<Clock, "now">;
   readonly #questions: Questions<QueueToControl>;
 
@@ -32,7 +32,7 @@ export class QueueView {
     stores: Operator,
     queue: Outlet<ControlToQueue>,
     clock: Pick<Clock, "now" | "after">,
-    live: () => Pick<StatusReport, "traffic" | "sessions" | "dead">,
+    live: () => Pick<StatusReport, "traffic" | "sessions" | "spool" | "dead">,
   ) {
     this.#live = live;
     this.#stores = stores;

@@ -6,12 +6,12 @@ import { messageId } from "../core/mail/message-id.ts";
 import { pathText } from "../core/mail/path.ts";
 import { type StoredEnvelope, storeOptions } from "../core/mail/stored.ts";
 import { type Identity, identityText } from "../core/policy/identity.ts";
-import type { SpoolHead } from "../core/submission/spooled.ts";
+import { type SpoolHead, headOfRest, reportMark } from "../core/submission/spooled.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { QueuePort } from "../ports/queue.ts";
 import type { Recorder } from "../ports/recorder.ts";
-import type { Spool } from "../ports/spool.ts";
+import type { Spool, SpooledFile } from "../ports/spool.ts";
 import type { Arrival } from "../ports/store.ts";
 import type { MessageInHand } from "./load.ts";
 import type { Fared, Notifier } from "./notifier.ts";
@@ -31,8 +31,11 @@ export interface SpoolReporterParts {
 }
 
 /** A file of which something was refused. */
-interface RefusedFile {
+export interface RefusedFile {
   readonly name: string;
+  readonly file: SpooledFile;
+  /** The user whose mail it is. */
+  readonly uid: number;
   readonly head: SpoolHead;
   readonly identity: Identity;
   /** The content, or as much of it as stays in memory. */
@@ -57,25 +60,36 @@ export class SpoolReporter {
   async tell(file: RefusedFile): Promise<boolean> {
     const message = this.#message(file);
     const silences = new Set<string>(file.isSenderRefused ? ["nobody told: its sender was refused"] : []);
-    const told: Fared[] = [];
+    const unheard = new Set<Recipient>(file.isSenderRefused ? file.head.recipients : []);
+    const told: FaredRefused[] = [];
     for (const one of file.isSenderRefused ? [] : file.refused.map(faredOf)) {
       const notice = this.#parts.notifier.notice(message, "failed", { ...one, isPassedOn: false });
       if (notice === "report") told.push(one);
       else silences.add(SILENCE[notice]);
+      if (notice !== "report" && notice !== "not-asked") unheard.add(one.of);
     }
     const notes: string[] = [];
     const reports: Arrival[] = [];
     for (const part of this.#parts.notifier.parts(message, "failed", told)) {
       const { note, report } = await this.#parts.notifier.report(message, "failed", part);
       notes.push(note);
-      if (report === undefined) silences.add(note);
-      else reports.push({ ...report, spooled: `${file.name}/${reports.length}` });
+      if (report !== undefined) reports.push({ ...report, spooled: reportMark(file.name, reports.length) });
+      else {
+        silences.add(note);
+        for (const { of } of part) unheard.add(of);
+      }
     }
     await this.#parts.queue.settleWithReports([], reports);
-    const isKept = [...silences].some((why) => why !== SILENCE["not-asked"]);
-    const kept = isKept ? await this.#parts.spool.bury(file.name) : undefined;
+    const kept = unheard.size === 0 ? undefined : await this.#keep(file, unheard);
     this.#record(file, message, [...notes, ...silences], kept);
-    return !isKept;
+    return unheard.size < file.head.recipients.length;
+  }
+
+  /** For those alone of whom nobody heard: put back, it goes to nobody twice. */
+  #keep({ name, file, uid, head }: RefusedFile, unheard: ReadonlySet<Recipient>): Promise<string> {
+    if (unheard.size === head.recipients.length) return this.#parts.spool.bury(name);
+    const { contentAt, octets } = head;
+    return this.#parts.spool.buryPart(name, file, { head: headOfRest(head, unheard, uid), contentAt, octets });
   }
 
   #record(
@@ -129,13 +143,18 @@ export class SpoolReporter {
 
 const STATUS = /^[0-9]{3} ([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)/;
 
-function faredOf({ recipient, reply }: Refused): Fared {
+interface FaredRefused extends Fared {
+  readonly of: Recipient;
+}
+
+function faredOf({ recipient, reply }: Refused): FaredRefused {
   const { path, notify, originalRecipient } = recipient;
   const options = storeOptions({
     ...(notify === undefined ? {} : { notify }),
     ...(originalRecipient === undefined ? {} : { originalRecipient }),
   });
   return {
+    of: recipient,
     delivery: {
       row: 0,
       recipient: pathText(path),

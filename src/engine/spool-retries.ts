@@ -8,31 +8,52 @@ interface Retry {
   readonly notBefore: number;
 }
 
-/** Files of the spool that could not be taken, and when each is tried again. Times are of the monotonic clock. */
+const NONE: Retry = { failingSince: undefined, failures: 0, notBefore: 0 };
+
+/**
+ * Files of the spool that could not be taken, and when each is tried again; those that failed last come last. Times are of the
+ * monotonic clock.
+ */
 export class SpoolRetries {
-  #retries = new Map<string, Retry>();
+  readonly #retries = new Map<string, Retry>();
 
   isDue(name: string, now: number): boolean {
-    return (this.#retries.get(name)?.notBefore ?? 0) <= now;
+    return (this.#retries.get(name) ?? NONE).notBefore <= now;
   }
 
-  /** Of files that are not there any more nothing is known. */
-  keepOnly(names: readonly string[]): void {
-    const there = new Set(names);
-    for (const name of this.#retries.keys()) if (!there.has(name)) this.#retries.delete(name);
+  /** It is not there any more. */
+  forget(name: string): void {
+    this.#retries.delete(name);
+  }
+
+  /** What was due long ago and was not seen since is gone: its owner may take a file back. */
+  forgetOld(now: number): void {
+    for (const [name, { notBefore }] of this.#retries) {
+      if (now - notBefore <= SPOOL.failingMin) return;
+      this.#retries.delete(name);
+    }
   }
 
   /** The relay could not, whatever the file is: it is tried again soon, and that counts for nothing. */
   delayed(name: string, now: number): void {
-    const { failingSince, failures = 0 } = this.#retries.get(name) ?? {};
-    this.#retries.set(name, { failingSince, failures, notBefore: now + SPOOL.retry });
+    const { failingSince, failures } = this.#retries.get(name) ?? NONE;
+    this.#set(name, { failingSince, failures, notBefore: now + SPOOL.retry });
   }
 
   /** It is tried again later and later. Answers for how long it has failed by now. */
   failed(name: string, now: number): Duration {
-    const { failingSince = now, failures = 0 } = this.#retries.get(name) ?? {};
+    const { failingSince = now, failures } = this.#retries.get(name) ?? NONE;
     const delay = Math.min(SPOOL.retry * 2 ** failures, SPOOL.retryMax);
-    this.#retries.set(name, { failingSince, failures: failures + 1, notBefore: now + delay });
+    this.#set(name, { failingSince, failures: failures + 1, notBefore: now + delay });
     return now - failingSince;
+  }
+
+  /** Of more than are kept the one that failed longest ago is tried as if it were new. */
+  #set(name: string, retry: Retry): void {
+    this.#retries.delete(name);
+    this.#retries.set(name, retry);
+    if (this.#retries.size <= SPOOL.retriesMax) return;
+    const [first] = this.#retries.keys();
+    this.#retries.delete(first!);
   }
 }

@@ -1,10 +1,9 @@
-import { CR, EMPTY, LF, concatBytes, utf8 } from "../core/base/bytes.ts";
+import { utf8 } from "../core/base/bytes.ts";
 import { DataEncoder } from "../core/smtp/data-encoder.ts";
 import type { Endpoint, Socket } from "../ports/transport.ts";
 import type { Reception } from "./reception.ts";
 
 const NOWHERE: Endpoint = { address: "", port: 0 };
-const END = utf8("\r\n.\r\n");
 const GONE = "421 4.3.0 The session is over";
 /** The last line of a reply: what stands before it in the reply has a hyphen there. */
 const LAST_LINE = /(?:^|\r\n)([0-9]{3} [^\r\n]*)\r\n$/;
@@ -39,13 +38,9 @@ export class SpoolSession implements Socket {
   /** Content as it is, up to its end; answers what the relay says to it. `next` gives a piece, an empty one at the end. */
   async give(next: () => Promise<Uint8Array>): Promise<string> {
     const encoder = new DataEncoder();
-    let last: Uint8Array = EMPTY;
-    for (let piece = await next(); piece.length > 0 && !this.#isClosed; piece = await next()) {
+    for (let piece = await next(); piece.length > 0 && !this.#isClosed; piece = await next())
       await this.#send((out) => encoder.encode(piece, out));
-      last = concatBytes([last, piece]).slice(-2);
-    }
-    // A file may end in a bare LF, behind which the end would be none.
-    await this.#send((out) => (last[1] === LF && last[0] !== CR ? out.push(END) : encoder.end(out)));
+    await this.#send((out) => encoder.end(out));
     return this.#reply();
   }
 

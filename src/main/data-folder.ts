@@ -5,6 +5,7 @@ import { readOrMakeLogKey } from "../adapters/log/address-hash.ts";
 import { isDiskFull } from "../adapters/store-sqlite/disk-full.ts";
 import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
 import { giveSpool, makeSpool } from "../adapters/spool/make-spool.ts";
+import { spoolTaken, takerOf } from "../adapters/spool/spool-lock.ts";
 import { makeFolder } from "../adapters/system/folder.ts";
 import { networkFileSystem } from "../adapters/system/space.ts";
 import { CONTROL } from "../core/base/limits.ts";
@@ -34,6 +35,9 @@ export function makeSpoolFor(user: ProcessUser, spool: string, data: string): vo
 /** Makes the spool of sendmail where it is not there. Throws `StartError` where it cannot be, or is not safe. */
 export function makeSpoolFolder(spool: string, data: string): void {
   inSpool(spool, () => makeSpool(spool, !isWithin(spool, data)));
+  const taker = takerOf(spool);
+  if (taker !== undefined && String(taker.pid) !== numberIn(dataPaths(data).pid))
+    throw new StartError(spoolTaken(spool, taker.pid)); // the one that runs on this data folder is told of where that is taken
 }
 
 function isWithin(spool: string, data: string): boolean {
@@ -99,8 +103,12 @@ export function logKeyOf(data: string): Uint8Array {
 
 /** Who has the lock wrote its number there; the lock itself is what counts. */
 function processOf(file: string): string {
-  const text = fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim() : "";
+  const text = numberIn(file);
   return /^\d+$/.test(text) ? `, process ${text},` : "";
+}
+
+function numberIn(file: string): string {
+  return fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim() : "";
 }
 
 function inFolder<Result>(data: string, work: () => Result): Result {

@@ -15,7 +15,8 @@ export class SpoolRoom {
     if (folder === undefined || message.to.length === 1) return new SpoolRoom(message, folder, undefined);
     try {
       return new SpoolRoom(message, folder, await Reservation.make(folder, filesOf(message, message.to)));
-    } catch {
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error)) throw error; // no word of the system: a bug
       return new SpoolRoom(message, folder, undefined); // what is wrong is said if it has to be kept
     }
   }

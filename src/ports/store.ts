@@ -40,6 +40,9 @@ export interface Arrival {
 /** The row of an arrival whose `spooled` was committed before. */
 export const KNOWN: MessageRow = 0;
 
+/** The row of one whose file was committed before for others of its recipients. */
+export const KNOWN_OTHERWISE: MessageRow = -1;
+
 export interface NewDelivery {
   readonly lane: Lane;
   readonly recipient: string;
@@ -70,6 +73,8 @@ export type Settlement =
     }
   /** These files are in the spool: of others it need not be known any more that they were committed. */
   | { readonly kind: "spool"; readonly names: readonly string[]; readonly entry: "" }
+  /** These files are in the spool no more, and need not be known any more. */
+  | { readonly kind: "forget"; readonly names: readonly string[]; readonly entry: "" }
   /** It stays in hand; `entry` goes to history. */
   | { readonly kind: "note"; readonly entry: string }
   /** It stays in hand, and is tried in this lane next: also after a crash, because there it may have arrived (promise P3). */

@@ -124,7 +124,7 @@ describe("compose", () => {
     const { code, output } = await runCommand(["config", "check", "--json"], { cwd: folder, environment });
     expect({ code, ...(JSON.parse(output) as object) }).toMatchObject({
       code: 0,
-      warnings: [expect.stringContaining("WAYPOST_NETWORKS: clients of 172.30.25.128/25 are trusted by their address")],
+      warnings: [],
     });
   });
 
@@ -236,7 +236,9 @@ describe("systemd", () => {
       }
       await session.quit();
       await expect.poll(() => host.messages.length).toBe(3);
-      await expect.poll(() => fs.readdirSync(path.join(spool, "dead"))).toHaveLength(1);
+      await expect
+        .poll(() => fs.readdirSync(path.join(spool, "dead")).filter((name) => !name.startsWith(".")))
+        .toHaveLength(1);
       expect(await relay.stop()).toEqual({ code: 0, signal: null });
       const ended = new RegExp(`^${relay.pid} +\\+\\+\\+ exited with 0`, "m"); // blanks make up for a short number
       await expect.poll(() => ended.test(fs.readFileSync(trace, "utf8"))).toBe(true);

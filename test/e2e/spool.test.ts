@@ -1,18 +1,21 @@
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
+import net from "node:net";
 import os from "node:os";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { leaveInSpool } from "../../src/adapters/spool/leave.ts";
 import { utf8 } from "../../src/core/base/bytes.ts";
+import { SPOOL } from "../../src/core/base/limits.ts";
 import { spoolFile } from "../../src/core/submission/spooled.ts";
 import { plantedTree } from "../crash/planted.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { freePort } from "../support/free-port.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
 import { isProof } from "../support/proof.ts";
-import { type RelayHome, type SpawnOptions, runCommand } from "../support/relay.ts";
+import { RelayHome, RelayProcess, type SpawnOptions, runCommand } from "../support/relay.ts";
 import { DONE, NOBODY, OWN_NAME, isRoot, stage, waiting } from "../support/sendmail-stage.ts";
 import { type Call, arrivedOf, unexplained } from "./second-copies.ts";
 
@@ -54,10 +57,27 @@ test("what comes into the spool while the relay runs is taken within moments", a
   expect(relay.events("session.refused")).toEqual([]);
 });
 
+test("a server at which nobody listens: all goes over the spool, also while the relay runs", async () => {
+  const { start, send, mail, spool } = await stage();
+  await start();
+  const alone = { WAYPOST_SENDMAIL_SERVER: "127.0.0.1:1" };
+  expect(await send(["a@b.test"], "Subject: alone\n\nx\n", undefined, alone)).toEqual(DONE);
+  expect((await mail(1))[0]!.text).toMatch(/^Received: by relay\.test \(Waypost, from userid \d+\)/);
+  await expect.poll(() => waiting(spool)).toEqual([]);
+});
+
 /** Deliveries in the queue. */
 async function queued({ folder }: RelayHome): Promise<number> {
   const { output } = await runCommand(["queue", "list", "--count", "--json"], { cwd: folder });
   return (JSON.parse(output) as { readonly deliveries: number }).deliveries;
+}
+
+/** A file of the spool. */
+function fileTo(forwardPath: string, content: Uint8Array): Uint8Array[] {
+  const recipients = [{ forwardPath, notify: undefined }];
+  const envelope = { reversePath: "u@relay.test", recipients, octets: content.length };
+  const terms = { isEightBit: false, needsSmtpUtf8: false, ret: undefined, envelopeId: undefined };
+  return spoolFile({ ...envelope, ...terms }, content);
 }
 
 /** Whom mail came to that lay in the spool of a relay that was killed again and again while it took it in. */
@@ -69,12 +89,7 @@ async function afterKills(count: number, rounds: number, options: SpawnOptions =
   await sink.close();
   const sent = Array.from({ length: count }, (_, at) => `r${at}@b.test`);
   const content = utf8("Subject: x\r\n\r\nx\r\n");
-  const reversePath = "u@relay.test";
-  const terms = { reversePath, octets: content.length, isEightBit: false, needsSmtpUtf8: false, ret: undefined };
-  for (const forwardPath of sent)
-    await leaveInSpool(spool, [
-      spoolFile({ ...terms, envelopeId: undefined, recipients: [{ forwardPath, notify: undefined }] }, content),
-    ]);
+  for (const to of sent) await leaveInSpool(spool, [fileTo(to, content)]);
   let killedWithin = 0;
   for (let round = 0; round < rounds && waiting(spool).length > 0; round++) {
     const before = waiting(spool).length;
@@ -248,6 +263,104 @@ test("what is refused from the spool goes back to its sender; where that cannot 
   expect(dead).toEqual({ folder, files: 1, oldest: expect.any(Number) });
   expect(Math.abs(Date.now() - dead.oldest)).toBeLessThan(PATIENCE_MS);
   expect((await runCommand(["status"], { cwd: home.folder })).output).toContain(`Spool: 1 file in ${folder}`);
+});
+
+test("mail in `dead` that is moved back, as the page says, goes to those who have not got it, and to nobody twice", async () => {
+  const onlyA = [{ when: { recipient: "@a.test" }, deliver: "hop" }];
+  const { start, send, mail, spool, sink, home } = await stage({ routes: onlyA });
+  await (await start()).stop();
+  expect(await send(["-f", "", "a@a.test", "b@b.test"], "Subject: partly\n\nx\n")).toEqual(DONE);
+  expect(await send(["-f", "", "c@b.test"], "Subject: not at all\n\nx\n")).toEqual(DONE);
+  const relay = await start();
+  await expect.poll(() => relay.events("spool.refused"), { timeout: PATIENCE_MS }).toHaveLength(2);
+  await mail(1);
+  const config = fs.readFileSync(home.configFile, "utf8");
+  fs.writeFileSync(home.configFile, config.replace(/when:\s+recipient: .*\s+deliver/, "deliver"));
+  expect((await runCommand(["reload"], { cwd: home.folder })).code).toBe(0);
+  execFileSync("sh", ["-c", `mv ${spool}/dead/* ${spool}/`]);
+  await sink.until(() => sink.recipients().length >= 3);
+  await expect.poll(() => waiting(spool), { timeout: PATIENCE_MS }).toEqual([]);
+  expect(sink.recipients().toSorted()).toEqual(["a@a.test", "b@b.test", "c@b.test"]);
+  const found = await mail(3);
+  const uid = process.getuid!();
+  for (const { text } of found) expect(text).toContain(`(Waypost, from userid ${uid})`);
+  expect(found.filter(({ text }) => text.includes("Subject: partly\r\n\r\nx\r\n"))).toHaveLength(2);
+  for (const { identity } of relay.events("message.accepted")) expect(identity).toBe(`local ${OWN_NAME}`);
+});
+
+test("status says what waits in the spool; what a backup and an export have not, they say, and what to do", async () => {
+  const { start, send, spool, home } = await stage();
+  const relay = await start();
+  const run = (...args: string[]): ReturnType<typeof runCommand> => runCommand(args, { cwd: home.folder });
+  expect((await run("status")).output).not.toContain("Spool");
+  await run("pause", "inbound");
+  for (const to of ["a@b.test", "c@d.test"]) expect(await send([to], "Subject: x\n\nx\n")).toEqual(DONE);
+  expect((await run("status")).output).toContain(`Spool: 2 files in ${spool} to be taken`);
+  expect(JSON.parse((await run("status", "--json")).output)).toMatchObject({
+    spool: { folder: spool, files: 2, hasMore: false },
+  });
+  await relay.stop();
+  const left = `not in it: 2 files of mail in the spool ${spool}: `;
+  const copy = await run("backup", path.join(home.folder, "copy"));
+  expect([copy.code, copy.errors]).toEqual([0, expect.stringContaining(`${left}a relay that runs takes it in`)]);
+  const gone = await run("queue", "export", path.join(home.folder, "file"));
+  expect([gone.code, gone.errors]).toEqual([0, expect.stringContaining(`${left}copy it into the spool of the other`)]);
+  for (const name of waiting(spool)) fs.rmSync(path.join(spool, name));
+  const none = await run("backup", path.join(home.folder, "copy2"));
+  expect([none.code, none.errors]).toEqual([0, ""]);
+});
+
+test("a stop while a look into the spool waits for the store: a session hears of it at once", async () => {
+  const { start, spool, home } = await stage();
+  const relay = await start();
+  const [port = 0] = await relay.ports();
+  const client = net.connect(port, "127.0.0.1");
+  let heard = "";
+  client.on("error", () => undefined).on("data", (octets) => (heard += octets.toString()));
+  await expect.poll(() => heard).toMatch(/^220 /);
+  const other = new DatabaseSync(home.queueFile);
+  other.exec("BEGIN IMMEDIATE");
+  try {
+    const content = utf8("Subject: x\r\n\r\nx\r\n");
+    for (let n = 0; n < 10 * SPOOL.together; n++) await leaveInSpool(spool, [fileTo(`r${n}@b.test`, content)]);
+    await relay.event("store.failed"); // after five seconds; the next of them wait now
+    const from = performance.now();
+    relay.kill("SIGTERM");
+    await expect.poll(() => heard, { interval: 10, timeout: PATIENCE_MS }).toMatch(/^421 /m);
+    expect(performance.now() - from).toBeLessThan(2500);
+  } finally {
+    other.exec("ROLLBACK");
+    other.close();
+    client.destroy();
+  }
+  expect((await relay.stop()).code).toBe(0);
+});
+
+test("a second relay on a spool does not start, and says which has it; killed, that one has it no more", async () => {
+  const { start, spool, home, sink } = await stage();
+  const relay = await start();
+  await expect.poll(() => fs.existsSync(path.join(spool, "dead/.process"))).toBe(true);
+  const other = new RelayHome();
+  onTestFinished(() => other.remove());
+  other.configure({
+    listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
+    smarthosts: { hop: { url: `smtp://127.0.0.1:${sink.port}`, tls: "none" } },
+    routes: [{ deliver: "hop" }],
+    sendmail: { spool },
+  });
+  const second = new RelayProcess(other);
+  expect(await second.exited).toEqual({ code: 78, signal: null });
+  expect(second.errors).toContain(
+    `waypost: another Waypost, process ${relay.pid}, takes mail from the spool ${spool}: `,
+  );
+  const same = new RelayProcess(home);
+  expect(await same.exited).toEqual({ code: 75, signal: null }); // the data folder is what it hears of
+  expect(same.errors).toContain("runs on");
+  relay.kill("SIGKILL");
+  await relay.exited;
+  const third = new RelayProcess(other);
+  await third.ports();
+  expect((await third.stop()).code).toBe(0);
 });
 
 test("a spool that anybody may write to holds what anybody wrote: links, pipes, nonsense and lies are kept apart, and nothing waits behind them", async () => {

@@ -11,6 +11,7 @@ import {
   FROM_THE_OLDEST,
   type ImportedArrival,
   KNOWN,
+  KNOWN_OTHERWISE,
   type OverduePlace,
   type Settlement,
   deliveryRow,
@@ -502,4 +503,20 @@ test("what was made of a file of the spool is committed once, also after a crash
   there([]);
   expect(commit(name)).toBeGreaterThan(0);
   next.close();
+});
+
+test("a file that was committed for others of its recipients is neither new nor the same; forgotten, it is new; others stay known", () => {
+  const { store } = open(folder());
+  const [one, two] = ["1", "2"].map((digit) => `0mabcdefg${digit.repeat(32)}`);
+  const commit = (of: string): number =>
+    store.commit([{ arrivals: [parked({ ...arrival(["a"]), spooled: of })], settlements: [] }])[0]!;
+  expect(commit(`${one}/0`)).toBeGreaterThan(0); // a report about it is no message of it
+  expect(commit(`${one}/!1.3`)).toBeGreaterThan(0);
+  expect(commit(two!)).toBeGreaterThan(0);
+  const known = [`${one}/!1.3`, one!, `${one}/!1`, `${one}/0`, two!, `${two}/!0`].map(commit);
+  expect(known).toEqual([KNOWN, KNOWN_OTHERWISE, KNOWN_OTHERWISE, KNOWN, KNOWN, KNOWN_OTHERWISE]);
+  store.commit([{ arrivals: [], settlements: [{ kind: "forget", names: [one!], entry: "" }] }]);
+  expect(commit(two!)).toBe(KNOWN);
+  expect(commit(one!)).toBeGreaterThan(0);
+  expect(commit(`${one}/0`)).toBeGreaterThan(0);
 });

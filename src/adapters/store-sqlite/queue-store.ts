@@ -20,7 +20,6 @@ import {
   type Senders,
   type Settlement,
   DELIVERY_SPAN,
-  KNOWN,
   deliveryRow,
   messageRow,
 } from "../../ports/store.ts";
@@ -30,6 +29,7 @@ import { Lanes } from "./lanes.ts";
 import { OperatorActions, PARK_DELIVERY } from "./operator-actions.ts";
 import { readPauses, settingOf } from "./pauses.ts";
 import { BUSY_TIMEOUT_MS, IN_HAND, PARKED, migrate, setUp } from "./schema.ts";
+import { Spooled } from "./spooled.ts";
 
 /**
  * A full disk and a write that the system refuses pass, and are values. Whatever else fails, fsync above all, leaves a
@@ -47,8 +47,6 @@ interface Statements {
   readonly insertDelivery: StatementSync;
   readonly insertUpload: StatementSync;
   readonly insertOutbox: StatementSync;
-  readonly insertSpooled: StatementSync;
-  readonly forgetSpooled: StatementSync;
   readonly finishDelivery: StatementSync;
   readonly parkDelivery: StatementSync;
   readonly moveDelivery: StatementSync;
@@ -67,8 +65,6 @@ function prepare(database: DatabaseSync): Statements {
     ),
     insertUpload: database.prepare("INSERT INTO upload (id, message) VALUES (?, ?)"),
     insertOutbox: database.prepare("INSERT INTO outbox (entries) VALUES (?)"),
-    insertSpooled: database.prepare("INSERT OR IGNORE INTO spooled (name) VALUES (?)"),
-    forgetSpooled: database.prepare("DELETE FROM spooled WHERE file NOT IN (SELECT value FROM json_each(?))"),
     finishDelivery: database.prepare("DELETE FROM delivery WHERE row = ?"),
     parkDelivery: database.prepare(PARK_DELIVERY),
     moveDelivery: database.prepare(`UPDATE delivery SET lane = ? WHERE row = ? AND state = ${IN_HAND}`),
@@ -94,6 +90,7 @@ export class SqliteQueueStore implements QueueStore {
   readonly #removeFile: (id: string) => void;
   readonly #actions: OperatorActions;
   readonly #imports: Imports;
+  readonly #spooled: Spooled;
   #nextMessage: MessageRow;
   /** What goes to history with the transaction at hand. */
   #entries: string[] = [];
@@ -114,6 +111,7 @@ export class SqliteQueueStore implements QueueStore {
       record: (entry) => this.#entries.push(entry),
     });
     this.#imports = new Imports(this.#database);
+    this.#spooled = new Spooled(this.#database);
     // A message whose deliveries are all gone is gone too, so what is above the newest is free.
     const newest = this.#database.prepare("SELECT max(row) AS row FROM message").get();
     this.#nextMessage = Number(newest?.["row"] ?? 0) + 1;
@@ -284,7 +282,8 @@ export class SqliteQueueStore implements QueueStore {
   #arrive(arrival: Arrival, isInHand: boolean, parking: Map<Lane, Parking>): MessageRow {
     const { deliveries } = arrival;
     checkCount(deliveries.length);
-    if (arrival.spooled !== undefined && this.#do.insertSpooled.run(arrival.spooled).changes === 0) return KNOWN;
+    const known = arrival.spooled === undefined ? undefined : this.#spooled.take(arrival.spooled);
+    if (known !== undefined) return known;
     const message = this.#insertMessage(arrival);
     let row: DeliveryRow = deliveryRow(message, 0);
     for (const { lane, recipient, options, due, last, priority } of deliveries) {
@@ -308,7 +307,8 @@ export class SqliteQueueStore implements QueueStore {
   #settle(settlement: Settlement, parking: Map<Lane, Parking>, touched: Set<MessageRow>): void {
     if (settlement.entry !== "") this.#entries.push(settlement.entry);
     if (settlement.kind === "note") return;
-    if (settlement.kind === "spool") return void this.#do.forgetSpooled.run(JSON.stringify(settlement.names));
+    if (settlement.kind === "spool") return this.#spooled.keepOnly(settlement.names);
+    if (settlement.kind === "forget") return this.#spooled.forget(settlement.names);
     if (settlement.kind === "move") return void this.#do.moveDelivery.run(settlement.lane, settlement.row);
     if (settlement.kind === "finish") {
       this.#do.finishDelivery.run(settlement.row);

@@ -339,18 +339,22 @@ export const SPOOL = {
   headOctetsMax: 2 * MiB,
   /** How often the relay looks for files. */
   look: 1 * second,
+  /** Entries of the folder that one look reads: any user may put there what it likes, and each look goes on where the last one ended. */
+  entriesPerLook: 2000,
   /** Files that one look takes, and how many of them at a time, so that they share group commits. */
   perLook: 500,
   together: 16,
   /** A file that could not be taken for now is tried again after this; where it is the file's own trouble, later and later. */
   retry: 30 * second,
   retryMax: 10 * minute,
+  /** Files of which it is known that they failed: any user may leave what cannot be taken. */
+  retriesMax: 10_000,
   /** A file older than `retry.expire` is given up when it failed for this long: not the first time after a long night. */
   failingMin: 1 * hour,
   /** What nobody finished within this has no sender that waits: it was never said to be kept. */
   unfinishedMax: 1 * day,
-  /** Files in `dead` that `waypost status` looks at: some milliseconds of the control thread. */
-  deadCounted: 1000,
+  /** Entries of the spool, and of its folder `dead`, that `waypost status` looks at: some milliseconds of the control thread. */
+  counted: 1000,
 } as const;
 
 /** Files that the configuration is read from: a wrong path may name anything, also /dev/zero. */

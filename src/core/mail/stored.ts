@@ -36,7 +36,7 @@ export interface StoredSession {
   readonly protocol: string;
   /** `TLSv1.3 TLS_AES_256_GCM_SHA384`; empty without. */
   readonly tls: string;
-  /** Which of `credentials[].senders` its sender is like; empty where any sender may be used. */
+  /** Which of `credentials[].senders` or `access.senders` its sender is like; empty where any sender may be used. */
   readonly senderRule: string;
 }
 

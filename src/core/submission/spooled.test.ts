@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { concatBytes, utf8 } from "../base/bytes.ts";
-import { isSpoolName, readHead, spoolFile, spoolName } from "./spooled.ts";
+import { headOfRest, isSpoolName, readHead, spoolFile, spoolName } from "./spooled.ts";
 
 const CONTENT = utf8("Subject: x\r\n\r\nhi\r\n.\r\nRCPT TO:<c@d.test>\r\n");
 
@@ -35,6 +35,16 @@ test("what is written is read, with its parameters, and the content stands behin
   if (head.kind === "head") expect(octets.subarray(head.contentAt)).toEqual(CONTENT);
 });
 
+test("what is left of a file has the same content, those recipients alone, and says whose it was", () => {
+  const octets = file(["a@b.test", "c@d.test", "e@f.test"]);
+  const head = readHead(octets);
+  if (head.kind !== "head") throw new Error("it is a head");
+  const rest = readHead(concatBytes([headOfRest(head, new Set([head.recipients[1]!]), 1000), CONTENT]));
+  expect(rest).toMatchObject({ kind: "head", of: 1000, octets: CONTENT.length, envelope: head.envelope });
+  expect(rest).toMatchObject({ recipients: [head.recipients[1]], commands: [head.commands[0], head.commands[2]] });
+  expect(head.of).toBeUndefined();
+});
+
 test("every beginning of a head is unfinished", () => {
   const octets = file(["a@b.test"]);
   const head = readHead(octets);
@@ -50,7 +60,10 @@ test.each([
   [`${HEAD}MAIL FROM:<a@b.test> SIZE=1 X=Y\r\nRCPT TO:<a@b.test>\r\n\r\n`, "its MAIL is not as it should be"],
   [`${HEAD}AUTH PLAIN x\r\nRCPT TO:<a@b.test>\r\n\r\n`, "its MAIL is not as it should be"],
   [`${HEAD}MAIL FROM:<a@b.test> SIZE=1\r\nDATA\r\n\r\n`, "one of its RCPT is not as it should be"],
-  [`${HEAD}MAIL FROM:<a@b.test> SIZE=1\r\nRCPT TO:<a@b.test>\nDATA\r\n\r\n`, "one of its RCPT is not as it should be"],
+  [`${HEAD}MAIL FROM:<a@b.test> SIZE=1\r\nRCPT TO:<a@b.test>\nDATA\r\n\r\n`, "its head has control characters"],
+  [`${HEAD}MAIL FROM:<a@b.test> SIZE=1\r\nRCPT TO:<a@b.test> \n\r\n\r\n`, "its head has control characters"],
+  [`${HEAD}MAIL FROM:<a@b.test> SIZE=1 \t\r\nRCPT TO:<a@b.test>\r\n\r\n`, "its head has control characters"],
+  [`${HEAD}MAIL FROM:<a@b.test> SIZE=1\r\nRCPT TO:<a@b.test> \r\r\n\r\n`, "its head has control characters"],
   [`${HEAD}MAIL FROM:<a@b.test> SIZE=1\r\n${"RCPT TO:<a@b.test>\r\n".repeat(501)}\r\n`, /^it has 501 recipients/],
   [`${HEAD}MAIL FROM:<${"x".repeat(5 * 1024 * 1024)}`, "its head has no end"],
 ])("what is no head says why (%#)", (text, why) => {

@@ -3,6 +3,7 @@
 
 import { octetText, utf8, utf8Text } from "../base/bytes.ts";
 import { SPOOL } from "../base/limits.ts";
+import { hasHidden } from "../base/printable.ts";
 import type { Envelope, Recipient } from "../mail/envelope.ts";
 import { parseForwardPath, parseReversePath } from "../mail/path.ts";
 import { type Transaction, mailCommand, rcptCommand } from "../outbound/commands.ts";
@@ -24,8 +25,17 @@ export function spoolFile(transaction: Transaction, content: Uint8Array): Uint8A
   return [utf8(`${FIRST_LINE}${commands.join("")}\r\n`), content];
 }
 
+/** What is left of a file when the others of its recipients are done with. It is not its user's any more: `uid` says whose it was. */
+export function headOfRest(head: SpoolHead, left: ReadonlySet<Recipient>, uid: number): Uint8Array {
+  const [mail = "", ...rcpts] = head.commands;
+  const those = rcpts.filter((_, at) => left.has(head.recipients[at]!));
+  return utf8(`${FIRST_LINE}${OF}${uid}\r\n${mail}${those.join("")}\r\n`);
+}
+
 export interface SpoolHead {
   readonly kind: "head";
+  /** The user whose it was, as the relay wrote it; undefined where it is its owner's. */
+  readonly of: number | undefined;
   /** MAIL and each RCPT, each with CR LF. */
   readonly commands: readonly string[];
   readonly envelope: Envelope;
@@ -53,9 +63,16 @@ export function readHead(start: Uint8Array): ReadHead {
   if (end === -1) return start.length < SPOOL.headOctetsMax ? { kind: "unfinished" } : malformed("its head has no end");
   const text = utf8Text(start.subarray(FIRST_LINE.length, end + 2));
   if (text === undefined) return malformed("its head is not UTF-8");
-  const [mail = "", ...rcpts] = text.split("\r\n").slice(0, -1);
-  return headOf(mail, rcpts, end + HEAD_END.length);
+  const lines = text.split("\r\n").slice(0, -1);
+  if (lines.some(hasHidden)) return malformed("its head has control characters");
+  const of = OF_LINE.exec(lines[0]!)?.[1];
+  const [mail = "", ...rcpts] = lines.slice(of === undefined ? 0 : 1);
+  const head = headOf(mail, rcpts, end + HEAD_END.length);
+  return head.kind === "head" && of !== undefined ? { ...head, of: Number(of) } : head;
 }
+
+const OF = "OF ";
+const OF_LINE = /^OF (0|[1-9][0-9]{0,9})$/;
 
 function endOfHead(octets: Uint8Array): number {
   for (let at = octets.indexOf(HEAD_END[0]!); at !== -1; at = octets.indexOf(HEAD_END[0]!, at + 1))
@@ -75,7 +92,7 @@ function headOf(mail: string, rcpts: readonly string[], contentAt: number): Read
     recipients.push(recipient);
   }
   const commands = [mail, ...rcpts].map((line) => `${line}\r\n`);
-  return { kind: "head", commands, envelope, recipients, octets: envelope.declaredOctets, contentAt };
+  return { kind: "head", of: undefined, commands, envelope, recipients, octets: envelope.declaredOctets, contentAt };
 }
 
 const MAIL = "MAIL FROM:";
@@ -105,4 +122,17 @@ const NAME = /^[0-9a-z]{9}[0-9a-f]{32}$/;
 
 export function isSpoolName(text: string): boolean {
   return NAME.test(text);
+}
+
+/**
+ * What a message that was made of a file is known by in the store: the file, and which of its recipients were refused, so that one
+ * that was killed before it could tell of them is not taken for one that had none.
+ */
+export function messageMark(name: string, refused: readonly number[]): string {
+  return refused.length === 0 ? name : `${name}/!${refused.join(".")}`;
+}
+
+/** And a report about those that were refused. */
+export function reportMark(name: string, number: number): string {
+  return `${name}/${number}`;
 }

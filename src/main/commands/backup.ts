@@ -9,6 +9,7 @@ import { backUp } from "../backup.ts";
 import { dataPaths } from "../plan.ts";
 import { print } from "./print.ts";
 import { dataFolder, errorText } from "./relay-of.ts";
+import { tellOfSpool } from "./spool-left.ts";
 import { progressOf } from "./terminal.ts";
 
 export async function backup(to: string, options: BackupCommandOptions): Promise<void> {
@@ -33,6 +34,7 @@ export async function backup(to: string, options: BackupCommandOptions): Promise
     const text = `no backup of ${data}: ${errorText(error)}; nothing is left of it`;
     throw new CommandFailure(`${text}. Name a place with room that this user may write to`, code);
   }
+  await tellOfSpool(options, "a relay that runs takes it in; else start it, or copy the folder too (cp -a)");
 }
 
 /** Where the backup is to be. Throws `CommandFailure` where none can be there. */

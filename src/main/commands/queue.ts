@@ -3,6 +3,7 @@ import { SELECTION_KEYS, type SelectionTexts, fixAges, parseFilter } from "../..
 import { printable } from "../../core/base/printable.ts";
 import type { MessageReport, PauseChange, PauseRequest, QueuePage, Refusal } from "../../engine/operator.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
+import type { JsonOptions } from "../../surfaces/cli/options.ts";
 import { countLines, messageLines, pauseLines, queueLines } from "../../surfaces/cli/pages.ts";
 import type { FilterOptions, QueueCommands, QueueListOptions } from "../../surfaces/cli/queue-commands.ts";
 import { print } from "./print.ts";
@@ -10,6 +11,7 @@ import { act } from "./queue-actions.ts";
 import { exportTo, importFrom } from "./queue-file.ts";
 import { countQueue, filterParameters } from "./queue-count.ts";
 import { relayIdOf } from "./sink.ts";
+import { tellOfSpool } from "./spool-left.ts";
 import { accepted, dataFolder, query, tell } from "./relay-of.ts";
 
 function filterOf({ held, ...options }: FilterOptions & { readonly held?: boolean }): SelectionTexts {
@@ -23,6 +25,14 @@ function filterOf({ held, ...options }: FilterOptions & { readonly held?: boolea
   const parsed = parseFilter(filter, Date.now());
   if ("wrong" in parsed) throw new CommandFailure(printable(parsed.wrong), EXIT.usage);
   return fixAges(filter, Date.now());
+}
+
+async function exportAndTell(to: string, options: JsonOptions): Promise<void> {
+  await exportTo(to, options);
+  await tellOfSpool(
+    options,
+    "copy it into the spool of the other machine (cp -a), or resume inbound here until it is taken, and export again",
+  );
 }
 
 async function list(options: QueueListOptions): Promise<void> {
@@ -64,7 +74,7 @@ export const queueCommands: QueueCommands = {
     else print(messageLines(found, Date.now(), options.transcript === true));
   },
   act,
-  exportTo,
+  exportTo: exportAndTell,
   importFrom,
   async pause(target, isPaused, options) {
     const request: PauseRequest = { target, isPaused };

@@ -5,7 +5,7 @@ import { FolderOfContents } from "../../adapters/content-files/content-files.ts"
 import { SocketServer } from "../../adapters/control-socket/server.ts";
 import { HistoryReader } from "../../adapters/history-sqlite/history-reader.ts";
 import { HistoryStore } from "../../adapters/history-sqlite/history-store.ts";
-import { deadFiles } from "../../adapters/spool/dead-files.ts";
+import { deadFiles, waitingFiles } from "../../adapters/spool/spool-counts.ts";
 import { OutboxReader } from "../../adapters/store-sqlite/outbox-reader.ts";
 import { QueueReader } from "../../adapters/store-sqlite/queue-reader.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
@@ -71,7 +71,8 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
   const view = new QueueView(operator, outletTo(queueThread, plain<ControlToQueue>()), clock, () => ({
     traffic: traffic.report(clock.now()),
     sessions: sessionsNow(sessions),
-    dead: deadFiles(plan.config.sendmail.spool), // that of the start, from which mail is taken
+    spool: waitingFiles(plan.config.sendmail.spool), // that of the start, from which mail is taken
+    dead: deadFiles(plan.config.sendmail.spool),
   }));
   listenTo(queueThread, plain<QueueToControl>(), (message) => view.fromQueue(message));
   const changes = new QueueOperator({

@@ -124,8 +124,7 @@ class MailThread {
     this.#isStopping = true;
     const deadline = this.#clock.monotonic() + STOP.drain;
     const begun = [...this.#sessions.keys()]; // others come, hear 421 and go
-    await this.#pickup?.stop();
-    const quiet = this.#dispatcher.stop();
+    const quiet = Promise.all([this.#pickup?.stop(), this.#dispatcher.stop()]).then(() => undefined);
     const hurry = this.#clock.after(STOP.hurry, () => this.#dispatcher.hurry());
     while (begun.some((session) => this.#sessions.has(session)) && this.#clock.monotonic() < deadline) {
       for (const session of this.#sessions.keys()) session.shutDown(SHUTTING_DOWN);

@@ -147,6 +147,29 @@ test("a report of ours, without a session and without a configuration", () => {
   ]);
 });
 
+test("mail of a user of this machine has no client, and whoever is let in by network has a rule for its sender too", () => {
+  const session = { ...MESSAGE.session!, listener: "spool", hello: "relay.test", protocol: "ESMTP", tls: "" };
+  const page = (change: Partial<MessageReport>): string[] =>
+    messageTraceLines({ message: { ...MESSAGE, ...change }, routes: undefined, reports: [] }, plain).slice(2);
+  expect(page({ identity: "local app", client: "", session }).slice(0, 10)).toEqual([
+    "Accepted",
+    "  when      2026-11-21 23:05:39 UTC",
+    "  user      app left it in the spool",
+    "  sender    <a@b.test>",
+    "  subject   Invoice\\x1b[31m 42",
+    "  size      2.0 KiB",
+    "",
+    "Let in",
+    "  identity  it was the file of app, and may what 127.0.0.1 may (access.networks)",
+    "  sender    may be used: it is like @b.test (access.senders)",
+  ]);
+  expect(page({ identity: "network 10.0.0.0/8" })).toContain(
+    "  sender    may be used: it is like @b.test (access.senders)",
+  );
+  const open = page({ identity: "network 10.0.0.0/8", session: { ...session, senderRule: "" } });
+  expect(open.join()).not.toContain("may be used");
+});
+
 test("colours are the painter's alone, and nothing of a peer reaches the terminal as it is", () => {
   const loud: MessageReport = {
     ...MESSAGE,

@@ -65,15 +65,30 @@ function summary({ deliveries, receivedAt }: MessageReport): string {
 const STATES: { readonly [State in DeliveryReport["state"]]?: string } = { delivered: "to" };
 const ENDS = new Set<DeliveryReport["state"]>(["delivered", "failed", "cancelled"]);
 
-function acceptedLines({ receivedAt, session, client, from, octets, subject, about, wasId }: MessageReport): string[] {
-  const rows: (readonly [string, string])[] = [["when", utcText(receivedAt)]];
-  if (session === undefined && client === "")
-    rows.push(["from", about === undefined ? "" : `written here: a report about ${about}`]);
-  else rows.push(["client", session === undefined ? client : clientText(client, session)]);
-  if (session !== undefined) rows.push(["session", sessionText(session)]);
+function acceptedLines(message: MessageReport): string[] {
+  const { receivedAt, from, octets, subject, wasId } = message;
+  const rows: (readonly [string, string])[] = [["when", utcText(receivedAt)], ...originRows(message)];
   if (wasId !== undefined) rows.push(["imported", `it was taken by another relay, as ${wasId}`]);
   rows.push(["sender", from === "" ? "none (<>)" : `<${from}>`], ["subject", subject], ["size", octetsText(octets)]);
   return table(rows);
+}
+
+/** A report is ours, a user of this machine left a file, all else came from a client. */
+function originRows({ identity, session, client, about }: MessageReport): (readonly [string, string])[] {
+  const { kind, name } = identityOf(identity);
+  if (kind === "local") return [["user", `${name} left it in the spool`]];
+  if (session !== undefined)
+    return [
+      ["client", clientText(client, session)],
+      ["session", sessionText(session)],
+    ];
+  if (client !== "") return [["client", client]];
+  return [["from", about === undefined ? "" : `written here: a report about ${about}`]];
+}
+
+function identityOf(identity: string): { readonly kind: string; readonly name: string } {
+  const [kind = "", ...rest] = identity.split(" ");
+  return { kind, name: rest.join(" ") };
 }
 
 function clientText(client: string, { hello }: NonNullable<MessageReport["session"]>): string {
@@ -86,20 +101,24 @@ function sessionText({ listener, protocol, tls }: NonNullable<MessageReport["ses
 
 /** The rule of the relay that it met: who may relay, and with which sender. */
 function letInLines({ identity, session }: MessageReport): string[] {
-  const [kind = "", ...rest] = identity.split(" ");
-  const name = rest.join(" ");
-  const who =
-    kind === "user"
-      ? `it gave the password of ${name} (credentials)`
-      : kind === "network"
-        ? `its address is in ${name} (access.networks)`
-        : "we wrote it";
+  const { kind, name } = identityOf(identity);
   const rule = session?.senderRule ?? "";
-  const sender =
-    kind === "user" && rule !== ""
-      ? [["sender", `may be used: it is like ${rule} (credentials[].senders)`] as const]
-      : [];
-  return table([["identity", who], ...sender]);
+  const key = kind === "user" ? "credentials[].senders" : "access.senders";
+  const sender = rule === "" ? [] : [["sender", `may be used: it is like ${rule} (${key})`] as const];
+  return table([["identity", whoText(kind, name)], ...sender]);
+}
+
+function whoText(kind: string, name: string): string {
+  switch (kind) {
+    case "user":
+      return `it gave the password of ${name} (credentials)`;
+    case "network":
+      return `its address is in ${name} (access.networks)`;
+    case "local":
+      return `it was the file of ${name}, and may what 127.0.0.1 may (access.networks)`;
+    default:
+      return "we wrote it";
+  }
 }
 
 function table(rows: readonly (readonly [name: string, text: string])[]): string[] {

@@ -30,6 +30,15 @@ test("status says which lanes it leaves out", () => {
   expect(statusLines({ ...status, lanesLeftOut: 0, freeOctets: 5e6 }, 1000)).toContain(
     "Disk: 5 MiB free; mail is refused with 452 until there are 954 MiB",
   );
+  const spool = { folder: "/spool", files: 2, hasMore: false };
+  const spoolLine = (change: object): string =>
+    statusLines({ ...status, lanesLeftOut: 0, spool: { ...spool, ...change } }, 1000)[2]!;
+  expect(spoolLine({})).toBe("Spool: 2 files in /spool to be taken");
+  expect(spoolLine({ files: 990, hasMore: true })).toBe("Spool: 990 files or more in /spool to be taken");
+  expect(spoolLine({ files: 0, hasMore: true })).toBe(
+    "Spool: /spool is full of what is no mail: look who put it there",
+  );
+  expect(spoolLine({ files: 0 })).not.toContain("Spool");
   const dead = { folder: "/spool/dead", files: 1, oldest: 0 };
   expect(statusLines({ ...status, lanesLeftOut: 0, dead }, 60_000)[2]).toBe(
     "Spool: 1 file in /spool/dead for you to look at, the oldest since 1 min ago",

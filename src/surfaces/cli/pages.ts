@@ -124,6 +124,7 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
         `${styled("yellow", "Paused")}: ${printable(target)}, ${lasts(since, now)}: waypost resume ${printable(target)}`,
     ),
     ...spaceLines(status),
+    ...spoolLines(status),
     ...deadLines(status, now),
     ...status.lanes.map(({ lane, waiting, wakeAt, blockedUntil }) => {
       const isExplained = status.sites?.some(({ site, block }) => site === lane && block !== undefined) === true;
@@ -279,10 +280,18 @@ export function importLines(
   return [`${taken} of ${printable(hostname)}, exported ${when(exportedAt, now)}${before}`];
 }
 
+function spoolLines({ spool }: StatusReport): string[] {
+  if (spool === undefined || (spool.files === 0 && !spool.hasMore)) return [];
+  const { folder, files, hasMore } = spool;
+  if (files > 0)
+    return [`Spool: ${counted(files, "file")}${hasMore ? " or more" : ""} in ${printable(folder)} to be taken`];
+  return [`${styled("yellow", "Spool")}: ${printable(folder)} is full of what is no mail: look who put it there`];
+}
+
 function deadLines({ dead }: StatusReport, now: Instant): string[] {
   if (dead === undefined || dead.files === 0) return [];
   const oldest = dead.oldest === undefined ? "" : `, the oldest since ${when(dead.oldest, now)}`;
-  const files = `${counted(dead.files, "file")}${dead.files >= SPOOL.deadCounted ? " or more" : ""}`;
+  const files = `${counted(dead.files, "file")}${dead.files >= SPOOL.counted ? " or more" : ""}`;
   return [`${styled("yellow", "Spool")}: ${files} in ${printable(dead.folder)} for you to look at${oldest}`];
 }
 
