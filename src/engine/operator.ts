@@ -226,6 +226,8 @@ export interface ReloadReport {
   /** The file, or `WAYPOST_RELAYHOST`. */
   readonly source: string;
   readonly changes: readonly ConfigChange[];
+  /** Files of certificates that hold others than before; absent where it was not done. */
+  readonly renewed?: readonly string[];
   /** What is permitted and probably not meant. */
   readonly warnings: readonly string[];
 }

@@ -10,6 +10,7 @@ export const launcher = Number(process.env["WAYPOST_LAUNCHER"] ?? 0);
  * and a relay that nobody knows of would keep the ports.
  */
 export function followLauncher(): void {
+  process.on("SIGUSR1", () => undefined); // Node opens its inspector to whoever may send it; a launcher's own care ends with it
   delete process.env["WAYPOST_LAUNCHER"];
   if (launcher === 0 || !fs.existsSync("/proc/self")) return;
   const timer = setInterval(() => {

@@ -19,9 +19,7 @@ export function planFor(
   facts: Pick<RelayPlan, "version" | "startedAt" | "isTerminal"> & { readonly mailThreads?: number },
   before?: RelayPlan,
 ): RelayPlan {
-  const known = new Map(
-    before?.config.listeners.flatMap((listener, at) => pairsOf(listener, before.certificates[at]!)),
-  );
+  const known = before === undefined ? new Map<string, PemPair>() : pairsIn(before);
   return {
     ...facts,
     config,
@@ -68,8 +66,22 @@ function nameOf({ certificate, key }: Files): string {
   return JSON.stringify([certificate, key]);
 }
 
-function pairsOf({ certificates }: Listener, read: readonly PemPair[]): (readonly [string, PemPair])[] {
-  return certificates.map((files, at) => [nameOf(files), read[at]!]);
+function pairsIn({ config, certificates }: RelayPlan): ReadonlyMap<string, PemPair> {
+  return new Map(
+    config.listeners.flatMap((listener, place) =>
+      listener.certificates.map((files, at) => [nameOf(files), certificates[place]![at]!] as const),
+    ),
+  );
+}
+
+/** Files of certificates that both plans name, and that held something else before. */
+export function renewedPairs(before: RelayPlan, now: RelayPlan): readonly string[] {
+  const old = pairsIn(before);
+  const renewed = [...pairsIn(now)].filter(([name, pair]) => {
+    const known = old.get(name);
+    return known !== undefined && (known.certificate !== pair.certificate || known.key !== pair.key);
+  });
+  return renewed.map(([name]) => (JSON.parse(name) as [string, string])[0]);
 }
 
 function readPair(files: Files, before: PemPair | undefined): PemPair {

@@ -18,7 +18,16 @@ import type {
   StoreThreadData,
   ThreadOrder,
 } from "./plan.ts";
-import { type Places, checkHanded, placesBy, placesFor, planFor, withLogKey, withNewTickets } from "./plan-of.ts";
+import {
+  type Places,
+  checkHanded,
+  placesBy,
+  placesFor,
+  planFor,
+  renewedPairs,
+  withLogKey,
+  withNewTickets,
+} from "./plan-of.ts";
 import { type SharedSessions, sharedSessions } from "./session-count.ts";
 import { checkFree, listenFault } from "./ports.ts";
 import { DiskFullError, StartError } from "./start-error.ts";
@@ -99,10 +108,13 @@ export class Relay {
 
   /**
    * Goes by another configuration: first all threads get ready, then each goes by it. Sessions, queue and deliveries go on.
-   * Rejects with `StartError` where it asks for what is not to be had, and nothing is changed. One at a time.
+   * Rejects with `StartError` where it asks for what is not to be had, and nothing is changed. One at a time. Answers the files of
+   * certificates that hold others than before.
    */
-  async adopt(config: Config, changedHosts: readonly string[]): Promise<void> {
-    await this.#adopt(withLogKey(planFor(config, this.#plan, this.#plan)), changedHosts);
+  async adopt(config: Config, changedHosts: readonly string[]): Promise<readonly string[]> {
+    const before = this.#plan;
+    await this.#adopt(withLogKey(planFor(config, before, before)), changedHosts);
+    return renewedPairs(before, this.#plan);
   }
 
   /** New keys for TLS tickets, which every plan brings. No file is read. */

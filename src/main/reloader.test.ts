@@ -30,6 +30,8 @@ interface Scene {
   /** In place of an answer about them. */
   hangs: Promise<never> | undefined;
   rotated: number;
+  /** Files that hold other certificates than before. */
+  renewed: readonly string[];
   readonly reloader: Reloader;
 }
 
@@ -46,6 +48,7 @@ function scene(
     faults: [],
     hangs: undefined,
     rotated: 0,
+    renewed: [],
     reloader: new Reloader({
       recorder: { record: (event) => void events.push(event) },
       running: good(values),
@@ -58,6 +61,7 @@ function scene(
       adopt: async (config, changedHosts) => {
         await adopt(config);
         adopted.push({ config, changedHosts });
+        return s.renewed;
       },
     }),
   };
@@ -146,6 +150,13 @@ test("a renewal that cannot be done yet is told once", async () => {
   await s.reloader.renew(true);
   await s.reloader.renew(false);
   expect(s.events).toEqual([{ event: "certificates.rejected", errors: ["key values mismatch"] }]);
+});
+
+test("certificates that are others than before are told by a reload that finds them before the watch does", async () => {
+  const s = scene();
+  s.renewed = ["/tls/cert.pem"];
+  expect(await s.reloader.reload({ isDryRun: false })).toMatchObject({ changes: [], renewed: ["/tls/cert.pem"] });
+  expect(s.events.map(({ event }) => event)).toEqual(["config.reloaded", "certificates.renewed"]);
 });
 
 test("files that cannot be used are not gone by, and told by their place", async () => {

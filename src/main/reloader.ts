@@ -29,8 +29,11 @@ export interface ReloaderParts {
   rotateTickets(): Promise<void>;
   /** What is wrong with the files that a configuration names. Of the pairs that it `holds` the relay need not read any. */
   readonly faultsOfFiles: (config: Config, holds: readonly TlsFiles[]) => Promise<readonly string[]>;
-  /** Has the relay go by it; rejects with `StartError` where that cannot be, and nothing is changed. */
-  adopt(config: Config, changedHosts: readonly string[]): Promise<void>;
+  /**
+   * Has the relay go by it; rejects with `StartError` where that cannot be, and nothing is changed. Answers the files of
+   * certificates that hold others than before.
+   */
+  adopt(config: Config, changedHosts: readonly string[]): Promise<readonly string[]>;
 }
 
 /** Has a relay that runs go by its configuration as it is now. One reload at a time. */
@@ -61,8 +64,8 @@ export class Reloader {
   /** New keys for TLS tickets. */
   rotateTickets(): Promise<ReloadAnswer> {
     return this.#inTurn(async () => {
-      const error = await this.#done(() => this.#parts.rotateTickets());
-      return error === undefined ? this.#reportOn(this.#running) : invalid([error]);
+      const done = await doneOrRefused(() => this.#parts.rotateTickets());
+      return "refused" in done ? invalid(done.refused) : this.#reportOn(this.#running);
     });
   }
 
@@ -90,15 +93,17 @@ export class Reloader {
   async #renew(isFirstTry: boolean): Promise<ReloadAnswer> {
     const { config } = this.#running;
     const faults = await inTime(this.#parts.faultsOfFiles(config, pairsOf(config)), LATE.errors);
-    const error = faults.length > 0 ? undefined : await this.#adopt(config);
-    const errors = error === undefined ? faults : [error];
-    const { recorder } = this.#parts;
-    if (errors.length === 0) {
-      recorder.record({ event: "certificates.renewed", listeners: tlsListeners(config) });
-      return this.#reportOn(this.#running);
+    const done = faults.length > 0 ? { refused: faults } : await this.#adopt(config);
+    if ("refused" in done) {
+      if (isFirstTry) this.#parts.recorder.record({ event: "certificates.rejected", errors: done.refused });
+      return invalid(done.refused);
     }
-    if (isFirstTry) recorder.record({ event: "certificates.rejected", errors });
-    return invalid(errors);
+    this.#tellRenewed(config);
+    return this.#reportOn(this.#running);
+  }
+
+  #tellRenewed(config: Config): void {
+    this.#parts.recorder.record({ event: "certificates.renewed", listeners: tlsListeners(config) });
   }
 
   #reportOn({ values, source, warnings }: GoodConfig): Exclude<ReloadAnswer, { refused: string }> {
@@ -109,8 +114,9 @@ export class Reloader {
   async #goBy(found: GoodConfig): Promise<ReloadAnswer> {
     const report = this.#reportOn(found);
     const config = withFixed(found.config, this.#running.config);
-    const error = await this.#adopt(config);
-    if (error !== undefined) return this.#rejected([error]);
+    const done = await this.#adopt(config);
+    if ("refused" in done) return this.#rejected(done.refused);
+    const { result: renewed } = done;
     this.#running = { ...found, config, values: withFixed(found.values as object, this.#running.values as object) };
     const { source, changes, warnings } = report;
     const waiting = changes.flatMap(({ key, needsRestart }) => (needsRestart ? [key] : []));
@@ -121,27 +127,28 @@ export class Reloader {
       needsRestart: waiting.length === 0 ? undefined : waiting,
       warnings: warnings.length === 0 ? undefined : warnings,
     });
-    return report;
+    if (renewed.length > 0) this.#tellRenewed(config);
+    return { ...report, renewed };
   }
 
-  #adopt(config: Config): Promise<string | undefined> {
-    return this.#done(() => this.#parts.adopt(config, changedHosts(this.#running.config, config)));
-  }
-
-  /** Why it cannot be. */
-  async #done(work: () => Promise<void>): Promise<string | undefined> {
-    try {
-      await work();
-      return undefined;
-    } catch (error) {
-      if (error instanceof StartError) return error.message;
-      throw error;
-    }
+  #adopt(config: Config): Promise<Done<readonly string[]>> {
+    return doneOrRefused(() => this.#parts.adopt(config, changedHosts(this.#running.config, config)));
   }
 
   #rejected(errors: readonly string[]): ReloadAnswer {
     this.#parts.recorder.record({ event: "config.rejected", errors });
     return invalid(errors);
+  }
+}
+
+type Done<Result> = { readonly result: Result } | { readonly refused: readonly string[] };
+
+async function doneOrRefused<Result>(work: () => Promise<Result>): Promise<Done<Result>> {
+  try {
+    return { result: await work() };
+  } catch (error) {
+    if (error instanceof StartError) return { refused: [error.message] };
+    throw error;
   }
 }
 

@@ -42,7 +42,7 @@ export async function run(
     running,
     ...reading,
     adopt: async (config, changedHosts) => {
-      await watch.during(config, () => relay!.adopt(config, changedHosts));
+      return await watch.during(config, () => relay!.adopt(config, changedHosts));
     },
     rotateTickets: () => relay!.rotateTickets(),
   });

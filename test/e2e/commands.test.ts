@@ -1,7 +1,8 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, symlinkSync } from "node:fs";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
 import { SqliteQueueStore } from "../../src/adapters/store-sqlite/queue-store.ts";
 import { RelayHome, RelayProcess, TREE, runCommand } from "../support/relay.ts";
@@ -224,6 +225,49 @@ test("variables alone: what is wrong with them, and what is odd, is told by thei
     });
   });
 });
+
+test("commands find the relay without the variables that its file names, and although a key of it is wrong", async () => {
+  await inHome(async (home) => {
+    configure(home, 1, {
+      listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
+      smarthosts: { hop: { url: "smtp://u:${RELAY_PASSWORD}@127.0.0.1:1" } },
+      routes: [{ deliver: "hop" }],
+    });
+    const environment = { RELAY_PASSWORD: "kept-secret" };
+    const relay = await runningWith(home, environment);
+    try {
+      for (const command of [
+        ["status"],
+        ["queue", "list"],
+        ["pause", "inbound"],
+        ["resume", "inbound"],
+        ["top", "--once"],
+      ])
+        expect(await runCommand(command, { cwd: home.folder })).toMatchObject({ code: 0, errors: "" });
+      home.write("waypost.yaml", `${readFileSync(home.configFile, "utf8")}foo: 1\n`);
+      expect((await runCommand(["status"], { cwd: home.folder })).code).toBe(0);
+      const reload = await runCommand(["reload"], { cwd: home.folder });
+      expect(reload).toMatchObject({ code: 78, errors: expect.stringContaining("unknown key 'foo'") });
+      expect(reload.errors).not.toContain("RELAY_PASSWORD is not set"); // the relay has it
+      home.write("waypost.yaml", "data: [\n");
+      const broken = await runCommand(["status"], { cwd: home.folder });
+      expect(broken).toMatchObject({ code: 78, errors: expect.stringContaining("with --data") });
+    } finally {
+      relay.kill("SIGKILL");
+    }
+  });
+});
+
+/** A relay of that home, once it runs. */
+async function runningWith(home: RelayHome, environment: Readonly<Record<string, string>>): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [path.join(TREE, "bin/waypost.mjs"), "start"], {
+    cwd: home.folder,
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  for await (const line of createInterface(child.stdout)) if (line.includes("relay.started")) break;
+  return child;
+}
 
 test("a data folder that is none, and an address that is not this machine's, are named with their keys", async () => {
   await inHome(async (home) => {

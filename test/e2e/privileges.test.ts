@@ -3,11 +3,13 @@ import { once } from "node:events";
 import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
+import { RELOAD } from "../../src/core/base/limits.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { selfSigned } from "../support/certificates.ts";
 import { seeded } from "../support/chance.ts";
-import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
+import { RelayHome, RelayProcess, TREE, runCommand } from "../support/relay.ts";
 import { MessageFactory, SourceSession } from "../support/source.ts";
 
 // As whom the relay runs, and what others can do to its process.
@@ -136,6 +138,37 @@ test.runIf(isRoot)(
   },
 );
 
+test.runIf(isRoot)(
+  "a key that root alone may read keeps no reload from working: the relay goes on with what it has",
+  async () => {
+    const pair = selfSigned("relay.test", "DNS:relay.test");
+    const { home, config } = await stage({ user: `${NOBODY}:${NOBODY}` });
+    fs.mkdirSync(path.join(home.folder, "tls"), { mode: 0o700 });
+    const tls = { certificate: home.write("tls/c.pem", pair.certificate), key: home.write("tls/k.pem", pair.key) };
+    const secured = { ...config, tls, listeners: [{ listen: "127.0.0.1:0", tls: "implicit" }] };
+    home.configure(secured);
+    fs.chownSync(home.configFile, NOBODY, NOBODY);
+    const relay = started(home);
+    const [port = 0] = await relay.ports();
+    expect(await relay.event("certificates.rejected")).toMatchObject({
+      errors: expect.arrayContaining([
+        expect.stringMatching(/^tls\.key: .*k\.pem cannot be read: this user may not read it/),
+      ]),
+    });
+    home.configure({ ...secured, hostname: "other.test" });
+    const run = (...args: string[]): ReturnType<typeof runCommand> =>
+      runCommand([...args, "--config", home.configFile], { cwd: home.folder });
+    const diff = await run("config", "diff");
+    expect(diff).toMatchObject({ code: 0, output: expect.stringContaining("hostname") });
+    expect(diff.output).toMatch(/warning: .*one that was renewed needs a restart/);
+    expect(await run("reload")).toMatchObject({ code: 0, output: expect.stringContaining("reloaded, 1 change") });
+    const session = await SourceSession.connect({ port, tls: "implicit" });
+    await session.quit();
+    await new Promise((resolve) => setTimeout(resolve, RELOAD.certificateLook + 1000)); // a look finds nothing new
+    expect([relay.events("certificates.rejected").length, relay.events("config.rejected").length]).toEqual([1, 0]);
+  },
+);
+
 test("sockets that are handed over are listened on by one thread; one that no listener is for is an error", async () => {
   const { home, sink, config } = await stage({ threads: 2 });
   const handing = [
@@ -201,6 +234,24 @@ test("SIGUSR1 opens no inspector, and ends nothing", async () => {
     .filter((row) => row.includes(":240D ")); // 9229
   expect(listening).toEqual([]);
   expect(relay.isRunning).toBe(true);
+});
+
+test("SIGUSR1 opens no inspector in the program either that a launcher of an older Node starts", async () => {
+  const { home } = await stage();
+  const program = path.join(TREE, "src/main/cli.ts");
+  const child = spawn(process.execPath, [program, "start", "--config", home.configFile], {
+    cwd: home.folder,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let said = "";
+  child.stderr.on("data", (octets: Buffer) => (said += octets.toString()));
+  const lines = createInterface(child.stdout);
+  for await (const line of lines) if (line.includes("relay.started")) break;
+  child.kill("SIGUSR1");
+  await runCommand(["status", "--config", home.configFile], { cwd: home.folder });
+  expect(said).not.toContain("Debugger");
+  expect(child.exitCode).toBeNull();
 });
 
 test("the same from a plain Node: what the test looks for is there without our care", async () => {

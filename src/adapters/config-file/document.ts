@@ -128,7 +128,8 @@ function withoutRepeated(document: Document, lines: LineCounter): readonly Probl
 }
 
 function repeatedProblem(name: string, key: Node, first: Node, lines: LineCounter): Problem {
-  const message = `${printable(name, KEY_SHOWN_MAX)}: is here twice, first on line ${positionOf(first, lines).line}`;
+  const shown = name.split(":", 1)[0]!; // what is behind a colon without a blank may be a secret
+  const message = `${printable(shown, KEY_SHOWN_MAX)}: is here twice, first on line ${positionOf(first, lines).line}`;
   return { position: positionOf(key, lines), message };
 }
 

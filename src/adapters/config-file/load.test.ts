@@ -59,6 +59,7 @@ describe("files that are named are looked at beside all else", () => {
     const mismatch = `tls.key: ${folder}/k.pem is not the key of the certificate ${folder}/c.pem`;
     expect(await load()).toEqual({
       kind: "invalid",
+      data: join(folder, "data"),
       errors: [
         'waypost.yaml:3:46: listeners[0].tls: expected starttls, implicit or none; found "nothing"',
         `waypost.yaml:4:33: ${mismatch}`,
@@ -81,6 +82,31 @@ describe("files that are named are looked at beside all else", () => {
       `waypost.yaml:4:33: tls.key: ${folder}/k.pem cannot be read: there is no such file`,
     ]);
   });
+});
+
+test.each([
+  ["password:kept-secret", "credentials: [{ username: a, password:kept-secret }]"],
+  ["a comma in a password", "credentials: [{ username: a, password: x, kept-secret }]"],
+  ["a comma in a url", "smarthosts: { a: { url: smtp://u:x, kept-secret@h.example } }"],
+  ["twice", "credentials: [{ password:kept-secret, password:kept-secret }]"],
+])("a slip that makes a key of a secret does not show it: %s", async (_, line) => {
+  write("waypost.yaml", `${SMALLEST}${line}\n`);
+  const told = await load();
+  expect(JSON.stringify(told)).not.toContain("kept-secret");
+  expect(told).toMatchObject({
+    kind: "invalid",
+    errors: expect.arrayContaining([
+      expect.stringMatching(/blank behind the colon of password|not shown here|put spaces|is here twice/),
+    ]),
+  });
+});
+
+test("where a relay has its data is known although variables are not set, unless that is one of them", async () => {
+  const more = 'smarthosts: { a: { url: "smtp://u:${NOT_SET}@a.example" } }\n';
+  write("waypost.yaml", `${SMALLEST}${more}`);
+  expect(await load()).toMatchObject({ kind: "invalid", data: join(folder, "data") });
+  write("waypost.yaml", `${SMALLEST.replace("./data", '"${NOT_SET}/data"')}${more}`);
+  expect(await load()).toMatchObject({ kind: "invalid", data: undefined });
 });
 
 describe("examples", () => {

@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import { unreachable } from "../../core/base/invariant.ts";
 import type { Config } from "../../core/config/config.ts";
 import { type ConfigIssue, type ConfigPath, configPathText, issue } from "../../core/config/issue.ts";
-import { namedFiles, withPaths } from "../../core/config/named-files.ts";
+import { type NamedFiles, namedFiles, withPaths } from "../../core/config/named-files.ts";
 import { type ParsedConfig, parseConfig } from "../../core/config/parse.ts";
 import { type Position, readYaml, type YamlFile } from "./document.ts";
 import { type ConfigText, type Environment, findConfig, type Surroundings } from "./find.ts";
@@ -42,7 +42,12 @@ export type LoadedConfig =
       /** What else is found, in words for people. */
       readonly line: (found: ConfigIssue) => string;
     }
-  | { readonly kind: "invalid"; readonly errors: readonly string[] }
+  | {
+      readonly kind: "invalid";
+      readonly errors: readonly string[];
+      /** The data folder, absolute, where that can be told all the same: by it a relay that runs is found. */
+      readonly data?: string | undefined;
+    }
   | { readonly kind: "nowhere"; readonly places: readonly string[] };
 
 /** Finds, reads and checks the configuration. Changes nothing; may be called again for a reload. */
@@ -78,7 +83,8 @@ async function loadFromEnvironment(
   const lines = [...issues, ...faults].filter(({ path }) => !found.failed.has(variableOf(path.join(".")))).map(line);
   const errors = [...found.errors, ...odd.errors, ...(parsed.kind === "config" ? faults.map(line) : lines)];
   // One value may go to two places, and be wrong in both.
-  if (parsed.kind === "invalid" || errors.length > 0) return { kind: "invalid", errors: [...new Set(errors)] };
+  if (parsed.kind === "invalid" || errors.length > 0)
+    return { kind: "invalid", errors: [...new Set(errors)], data: filesOf(parsed, folder).data };
   const config = withAbsolutePaths(parsed.config, folder);
   return {
     kind: "loaded",
@@ -93,9 +99,13 @@ async function loadFromEnvironment(
 
 /** Told beside all else that is wrong; of a configuration that is right, whoever is about to run it looks at its files. */
 async function faultsOfFiles(parsed: ParsedConfig, folder: string): Promise<readonly ConfigIssue[]> {
-  const files = parsed.kind === "config" ? namedFiles(parsed.config) : parsed.files;
-  const { errors } = await checkNamedFiles(withPaths(files, (path) => resolve(folder, path)));
+  const { errors } = await checkNamedFiles(filesOf(parsed, folder));
   return errors;
+}
+
+function filesOf(parsed: ParsedConfig, folder: string): NamedFiles {
+  const files = parsed.kind === "config" ? namedFiles(parsed.config) : parsed.files;
+  return withPaths(files, (path) => resolve(folder, path));
 }
 
 /** A password that is awkward in a URL has a variable of its own; what is dangerous has none. */
@@ -118,7 +128,13 @@ async function loadFile(found: ConfigText, environment: Environment): Promise<Lo
   if (parsed.kind === "invalid" || issues.length + yaml.file.repeated.length > 0) {
     const wrong = [...issues, ...withoutThoseUnder(parsed.kind === "invalid" ? parsed.issues : [], issues)];
     const errors = [...wrong, ...withoutThoseUnder(await faultsOfFiles(parsed, folder), wrong)];
-    return { kind: "invalid", errors: linesInOrder(found.name, yaml.file, errors) };
+    const { data } = filesOf(parsed, folder);
+    const isKnown = !wrong.some(({ path }) => path[0] === "data");
+    return {
+      kind: "invalid",
+      errors: linesInOrder(found.name, yaml.file, errors),
+      data: isKnown ? data : undefined,
+    };
   }
   const config = withAbsolutePaths(parsed.config, folder);
   const warnings = [...parsed.warnings, ...remarks, ...(await warnOfShownSecret(found, shown))];

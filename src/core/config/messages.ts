@@ -49,9 +49,22 @@ function boundMessage(found: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig):
 
 function unknownKey(schema: z.ZodType, section: ConfigPath, key: string): ConfigIssue {
   const known = knownKeys(schema, section);
+  const path = [...section, key];
   const meant = nearest(key, known);
+  if (meant === undefined && SECRET_SECTIONS.has(String(section[0])))
+    return { path, at: "key", message: hidden(key, known) };
   const hint = meant === undefined ? `known here: ${known.join(", ")}` : `did you mean '${meant}'?`;
-  return { path: [...section, key], at: "key", message: `unknown key '${printable(key, SHOWN_MAX)}'; ${hint}` };
+  return { path, at: "key", message: `unknown key '${printable(key, SHOWN_MAX)}'; ${hint}` };
+}
+
+/** Where a slip in a password, such as a comma, makes a key of what is behind it. */
+const SECRET_SECTIONS: ReadonlySet<string> = new Set(["credentials", "smarthosts"]);
+
+/** `password:x` without a blank is a key as a whole. */
+function hidden(key: string, known: readonly string[]): string {
+  const before = known.find((name) => key.startsWith(`${name}:`));
+  if (before !== undefined) return `put a blank behind the colon of ${before}`;
+  return `unknown key (not shown here, for it may be a part of a password: put one with , : # or brackets in it into quotes); known here: ${known.join(", ")}`;
 }
 
 function typeMessage(expected: string, input: unknown): string {

@@ -24,7 +24,14 @@ export async function dataFolder(options: DataOptions, last?: string): Promise<s
   const found = await findToLookAt(options.config);
   // A relay that variables configured is not known to a shell without them.
   if (found.kind === "nowhere" && fs.existsSync(dataPaths(DEFAULT_DATA).queue)) return path.resolve(DEFAULT_DATA);
+  // To find the relay takes none of the variables and passwords that the file names, nor that all of it is right.
+  if (found.kind === "invalid") return found.data ?? failWithAdvice(found.errors);
   return (found.kind === "nowhere" && last !== undefined ? await load(last) : orFailure(found)).config.data;
+}
+
+function failWithAdvice(errors: readonly string[]): never {
+  const advice = "To do without it, name the data folder of the relay with --data";
+  throw new CommandFailure("the configuration is not valid", EXIT.config, [...errors, advice]);
 }
 
 /** As the variable WAYPOST_DATA has it that is not set. */

@@ -13,13 +13,14 @@ export function changeLines({ source, changes, warnings }: ReloadReport): string
 }
 
 /** What was done. */
-export function reloadLines({ source, changes, warnings }: ReloadReport): string[] {
-  const now = changes.filter(({ needsRestart }) => !needsRestart);
-  const what = now.length === 1 ? "1 change" : `${now.length} changes`;
+export function reloadLines({ source, changes, renewed = [], warnings }: ReloadReport): string[] {
+  const now = changes.filter(({ needsRestart }) => !needsRestart).length + renewed.length;
+  const what = now === 1 ? "1 change" : `${now} changes`;
   return [
     ...changes.map(changeLine),
+    ...renewed.map((file) => `~ ${printable(file)}: another certificate`),
     ...warningLines(warnings),
-    `${printable(source)}: reloaded, ${now.length === 0 ? "no change" : what}`,
+    `${printable(source)}: reloaded, ${now === 0 ? "no change" : what}`,
     ...restartLines(changes),
   ];
 }
