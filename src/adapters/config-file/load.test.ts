@@ -137,6 +137,10 @@ describe("finding the configuration", () => {
     expect((await loaded({ explicit: "explicit.yaml", environment })).hostname).toBe("explicit.example.com");
     expect((await loaded({ environment })).hostname).toBe("variable.example.com");
     expect((await loaded({ environment: relayhost })).hostname).toBe("waypost.example.com");
+    expect((await loaded({ environment: { WAYPOST_CONFIG: "" } })).hostname).toBe("waypost.example.com");
+    // A relay of variables stays one at a reload, whatever somebody put into its folder.
+    expect((await loaded({ environment: relayhost, isVariables: true })).hostname).toBe("machine.example");
+    expect(await load({ environment: {}, isVariables: true })).toMatchObject({ kind: "nowhere" });
     rmSync(join(folder, "waypost.yaml"));
     expect((await loaded({ environment: relayhost })).hostname).toBe("machine.example");
   });
