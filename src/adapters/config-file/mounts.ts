@@ -9,6 +9,8 @@ function isBelow(path: string, point: string): boolean {
   return path === point || path.startsWith(point.endsWith("/") ? point : `${point}/`);
 }
 
+const IN_MEMORY: ReadonlySet<string> = new Set(["tmpfs", "ramfs"]);
+
 interface Mount {
   /** Of the file system, `8:1`: parts of one that are mounted apart have the same. */
   readonly device: string;
@@ -45,7 +47,7 @@ export function isMountedReadOnly(mountinfo: string, path: string): boolean {
   const mounts = mountinfo.split("\n").flatMap((line) => mountOf(line) ?? []);
   const mount = mountWith(mounts, path);
   if (mount?.isReadOnly !== true || mount.point === "/") return false;
-  if (mount.point === path || mount.type === "tmpfs") return true;
+  if (mount.point === path || IN_MEMORY.has(mount.type)) return true;
   return mount.root !== "/" && mount.device !== mountWith(mounts, "/")?.device;
 }
 

@@ -14,6 +14,7 @@ const MOUNTS = [
   "27 26 0:32 / /over ro - tmpfs tmpfs rw",
   "28 22 0:33 / /data rw - ext4 /dev/sdb rw",
   "29 22 8:1 /srv/password /etc/app/password ro - ext4 /dev/sda1 rw",
+  "31 22 0:40 / /run/credentials/waypost.service ro,nosuid - ramfs ramfs rw,mode=700",
   "30 22 8:17 / /srv ro - ext4 /dev/sdb1 rw",
   "",
 ].join("\n");
@@ -28,6 +29,7 @@ test.each([
   ["/data/password", false],
   ["/etc/app/password", true],
   ["/srv/password", false],
+  ["/run/credentials/waypost.service/relayhost", true],
 ])("%s was mounted read-only for this process: %s", (place, isReadOnly) => {
   expect(isMountedReadOnly(MOUNTS, place)).toBe(isReadOnly);
 });
