@@ -46,7 +46,7 @@ With \`WAYPOST_RELAYHOST\` set and no file in the usual places, these variables 
 smart host. Lists have blanks or commas between. Beside a file they have no effect, unless it names them (\`\${NAME}\`).
 
 Each may be given as \`NAME_FILE\` instead: the path of a file with the value, of which one line end is left out. Both are an error. For
-\`WAYPOST_TLS_CERTIFICATE\` and \`WAYPOST_TLS_KEY\`, which are paths of files already, the two are the same. A file with a password
+\`WAYPOST_TLS_CERTIFICATE\`, \`WAYPOST_TLS_KEY\` and \`WAYPOST_RELAYHOST_CA\`, which are paths of files already, the two are the same. A file with a password
 (or with the URL of the smart host) may be read by its owner only; one that a runtime mounted read-only, or under \`/run/secrets\`, is taken
 with a warning. The second names are those of the common Postfix containers; a warning says which were taken.
 \`ALLOWED_SENDER_DOMAINS\` and \`MYNETWORKS\` are read as Postfix reads them.
