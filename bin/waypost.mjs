@@ -41,14 +41,31 @@ function keepCompiled() {
 }
 
 /**
+ * Sockets that a service manager handed over (sd_listen_fds(3)) are behind the three that everybody has: by the rule of
+ * adapters/system/handed-sockets, that they are for this process, and a number that can be.
+ */
+function handedSockets() {
+  const { LISTEN_PID: pid, LISTEN_FDS: count = "" } = process.env;
+  if (pid !== String(process.pid) || !/^\d{1,3}$/.test(count)) return [];
+  return Array.from({ length: Number(count) }, (_, n) => (isOpen(3 + n) ? 3 + n : "ignore"));
+}
+
+function isOpen(descriptor) {
+  try {
+    fs.fstatSync(descriptor);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
  * Signals reach the program, and its end is ours. A terminal and a service manager signal both of us, so that it may get
  * one twice: the relay heeds the first.
  */
 function hand(node) {
-  // Sockets that a service manager handed over (sd_listen_fds(3)) are behind the three that everybody has.
-  const handed = Array.from({ length: Number(process.env.LISTEN_FDS ?? 0) }, (_, n) => 3 + n);
   const child = spawn(node, [program, ...process.argv.slice(2)], {
-    stdio: ["inherit", "inherit", "inherit", ...handed],
+    stdio: ["inherit", "inherit", "inherit", ...handedSockets()],
     env: { ...process.env, WAYPOST_LAUNCHER: String(process.pid) },
   });
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));

@@ -61,7 +61,7 @@ export function sendTestMessage(site: SmartHost, message: TestMessage): Promise<
   ];
   const content = utf8(lines.join("\r\n"));
   const isUtf8 = !isAscii(content);
-  return sendMessage(site, { ...message, content, isEightBit: isUtf8, isUtf8 });
+  return sendMessage(site, { ...message, content, isEightBit: isUtf8, isUtf8 }, "--tls-ca");
 }
 
 function loadOf(message: WholeMessage, clock: SystemClock): Load {
@@ -101,14 +101,17 @@ function loadOf(message: WholeMessage, clock: SystemClock): Load {
   };
 }
 
-/** Sends a message to a server, in one transaction, the way the relay's couriers do. */
-export function sendMessage(site: SmartHost, message: WholeMessage): Promise<SendResult> {
+/**
+ * Sends a message to a server, in one transaction, the way the relay's couriers do. `authorityKey`: what names an authority
+ * where the server's is not trusted.
+ */
+export function sendMessage(site: SmartHost, message: WholeMessage, authorityKey?: string): Promise<SendResult> {
   const clock = new SystemClock();
   return new Promise((resolve) => {
     let outcomes: readonly Outcome[] | undefined;
     const courier = new Courier(
       {
-        transport: new NetTransport(),
+        transport: new NetTransport(authorityKey),
         clock,
         files: NO_FILES,
         ehloName: () => message.hostname,

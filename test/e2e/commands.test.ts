@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, symlinkSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import { expect, test } from "vitest";
+import tls from "node:tls";
+import { expect, onTestFinished, test } from "vitest";
 import { SqliteQueueStore } from "../../src/adapters/store-sqlite/queue-store.ts";
+import { selfSigned } from "../support/certificates.ts";
 import { RelayHome, RelayProcess, TREE, runCommand } from "../support/relay.ts";
 import { configure } from "../support/scene.ts";
 
@@ -316,6 +319,24 @@ test("what a killed relay had in hand is in nobody's: sendmail -bp and queue lis
       expect(code).toBe(0);
       expect(output).toMatch(/^ {4}smarthost\/sink: .*; recovered: it was in hand when the relay stopped/m);
     }
+  });
+});
+
+test("send to a server of no trusted authority names its own option, which a key of a file is not", async () => {
+  const { certificate, key } = selfSigned("127.0.0.1", "IP:127.0.0.1");
+  const server = tls.createServer({ cert: certificate, key }, (peer) => peer.on("error", () => undefined).destroy());
+  server.on("tlsClientError", () => undefined);
+  onTestFinished(() => void server.close());
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await inHome(async (home) => {
+    const login = { cwd: home.folder, environment: { WAYPOST_SEND_PASSWORD: "x" } };
+    const { code, output } = await runCommand(
+      ["send", "-t", "a@b.test", "-u", "app", "-s", `smtps://127.0.0.1:${port}`],
+      login,
+    );
+    expect(output).toMatch(/of no authority that is trusted here \(.*\); --tls-ca can name one/);
+    expect(code).toBe(1);
   });
 });
 

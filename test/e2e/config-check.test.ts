@@ -1,5 +1,7 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
+import http from "node:http";
 import net from "node:net";
+import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { selfSigned } from "../support/certificates.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
@@ -150,4 +152,43 @@ test("a port that is taken; by the relay itself that runs on the folder it is as
   onTestFinished(async () => void (await relay.stop()));
   await relay.ports();
   expect((await checked(at)).code).toBe(0);
+});
+
+test("a port that is taken, by whom a relay that cannot be asked may know: a verdict all the same, and a note", async () => {
+  const at = home();
+  mkdirSync(at.data, { mode: 0o700 });
+  const deaf = http.createServer((_, response) => response.writeHead(500).end("no"));
+  const listening = net.createServer();
+  onTestFinished(() => void [deaf.close(), listening.close()]);
+  await new Promise<void>((resolve) => deaf.listen(path.join(at.data, "control.sock"), resolve));
+  await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
+  const { port } = listening.address() as net.AddressInfo;
+  at.write("waypost.yaml", changed(4, `  - { listen: "127.0.0.1:${port}", tls: none }`));
+  const { code, output } = await checked(at);
+  expect(code).toBe(0);
+  expect(output).toMatch(
+    new RegExp(
+      `^note: waypost\\.yaml:4:15: listeners\\[0\\]\\.listen: 127\\.0\\.0\\.1:${port} is taken by \\S+ \\(pid ${process.pid}\\); ` +
+        "maybe by the relay itself: the relay on .* cannot be asked: .*$",
+      "m",
+    ),
+  );
+});
+
+test("a data folder below a file is said with its key, whether a port is taken or not", async () => {
+  const at = home();
+  at.write("file", "");
+  const listening = net.createServer();
+  onTestFinished(() => void listening.close());
+  await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
+  const { port } = listening.address() as net.AddressInfo;
+  const taken = changed(4, `  - { listen: "127.0.0.1:${port}", tls: none }`);
+  for (const text of [GOOD.join("\n"), taken]) {
+    at.write("waypost.yaml", text.replace("data: ./data", "data: ./file/data"));
+    const { code, errors } = await checked(at);
+    expect(errors).toMatch(
+      /^waypost\.yaml:2:7: data: .*\/file\/data lies below .*\/file, which is a file: name a folder/m,
+    );
+    expect(code).toBe(78);
+  }
 });

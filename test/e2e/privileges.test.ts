@@ -127,6 +127,12 @@ test.runIf(isRoot)(
     await relay.event("relay.root");
     await relay.ports(); // by then the folder is root's
     await relay.stop();
+    for (const user of ["root", "0:0"]) {
+      home.configure({ ...config, user });
+      const still = started(home);
+      await still.event("relay.root");
+      await still.stop();
+    }
     home.configure({ ...config, user: "nobody-of-that-name" });
     const unknown = started(home);
     expect((await unknown.exited).code).toBe(78);

@@ -30,7 +30,7 @@ waypost.yaml:9:16: routes[0].deliver: there is no smart host of that name in sma
 - **\`\${NAME}\`** in any text is replaced by that environment variable; one that is not set is an error. In the \`url\` of a smart host it
   is inserted percent-encoded, so that a password may hold any character. \`$\${NAME}\` stands for the text \`\${NAME}\` itself.
 - **\`file:PATH\`** as a \`password\` reads the password from a file that only its owner may read (\`chmod 600\`). One line end at the end
-  is left out. What others may read is taken with a warning where a container runtime put it there: on a read-only mount, or under
+  is left out. What others may read is taken with a warning where a container runtime put it there: on a read-only mount of its own, or under
   \`/run/secrets\`.
 - **An editor** that knows YAML checks and completes the file by [its schema](waypost.schema.json) (\`waypost config schema\`): with
   \`# yaml-language-server: $schema=PATH\` as its first line. \`waypost config describe KEY\` is this page in a terminal,
@@ -46,8 +46,8 @@ With \`WAYPOST_RELAYHOST\` set and no file in the usual places, these variables 
 smart host. Lists have blanks or commas between. Beside a file they have no effect, unless it names them (\`\${NAME}\`).
 
 Each may be given as \`NAME_FILE\` instead: the path of a file with the value, of which one line end is left out. Both are an error. For
-\`WAYPOST_TLS_CERTIFICATE\` and \`WAYPOST_TLS_KEY\`, which are paths of files already, the two are the same. A file with a password
-(or with the URL of the smart host) may be read by its owner only; one that is mounted read-only, or under \`/run/secrets\`, is taken
+\`WAYPOST_TLS_CERTIFICATE\`, \`WAYPOST_TLS_KEY\` and \`WAYPOST_RELAYHOST_CA\`, which are paths of files already, the two are the same. A file with a password
+(or with the URL of the smart host) may be read by its owner only; one that a runtime mounted read-only, or under \`/run/secrets\`, is taken
 with a warning. The second names are those of the common Postfix containers; a warning says which were taken.
 \`ALLOWED_SENDER_DOMAINS\` and \`MYNETWORKS\` are read as Postfix reads them.
 

@@ -2,6 +2,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { selfSigned } from "../../../test/support/certificates.ts";
 import type { Config } from "../../core/config/config.ts";
 import type { Environment } from "./find.ts";
 import { type LoadedConfig, loadConfig } from "./load.ts";
@@ -83,6 +84,19 @@ describe("WAYPOST_RELAYHOST", () => {
       const credentials = { username: "me@example.com", password };
       expect(smartHosts).toMatchObject([{ host: "smtp.example", port: 587, tls: "verify", credentials }]);
     }
+  });
+
+  test("an authority of its own, which makes a good certificate a condition", async () => {
+    fs.writeFileSync(path.join(folder, "ca.pem"), selfSigned("ca.test").certificate);
+    const file = path.join(folder, "ca.pem");
+    for (const variable of ["WAYPOST_RELAYHOST_CA", "WAYPOST_RELAYHOST_CA_FILE"]) {
+      const { smartHosts } = await loaded({ WAYPOST_RELAYHOST: "smtp.example", [variable]: "ca.pem" });
+      expect(smartHosts).toMatchObject([{ tls: "verify", authorityFile: file }]);
+    }
+    expect(await errorsOf({ WAYPOST_RELAYHOST_CA: "missing.pem", WAYPOST_NETWORKS: "x" })).toEqual([
+      "WAYPOST_NETWORKS: expected a network such as 10.0.0.0/8 or fd00::/8",
+      `WAYPOST_RELAYHOST_CA: ${path.join(folder, "missing.pem")} cannot be read: there is no such file`,
+    ]);
   });
 
   test("one login, and a whole one", async () => {

@@ -24,6 +24,7 @@ const PLACES: readonly (readonly [key: RegExp, name: VariableName])[] = [
   [/^access/, "WAYPOST_NETWORKS"],
   [/^credentials\.0\.username/, "WAYPOST_SUBMIT_USERNAME"],
   [/^credentials/, "WAYPOST_SUBMIT_PASSWORD"],
+  [/^smarthosts\.relayhost\.tls_ca/, "WAYPOST_RELAYHOST_CA"],
   [/^tls\.key/, "WAYPOST_TLS_KEY"],
   [/^tls/, "WAYPOST_TLS_CERTIFICATE"],
 ];
@@ -96,7 +97,10 @@ function smartHost(text: Texts): object {
   const [username, password] = [text("WAYPOST_RELAYHOST_USERNAME"), text("WAYPOST_RELAYHOST_PASSWORD")];
   const login =
     username === undefined || password === undefined ? "" : `${percentEncoded(username)}:${percentEncoded(password)}@`;
-  return { url: relayhostUrl(text("WAYPOST_RELAYHOST") ?? "", login) };
+  return {
+    url: relayhostUrl(text("WAYPOST_RELAYHOST") ?? "", login),
+    ...given("tls_ca", text("WAYPOST_RELAYHOST_CA")),
+  };
 }
 
 /** Without `undefined` in it, which the schema takes for a value. */

@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { access, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 
 /** A path as the kernel writes it: octal escapes for blanks and backslashes (proc_pid_mountinfo(5)). */
 function unescaped(text: string): string {
@@ -10,27 +9,50 @@ function isBelow(path: string, point: string): boolean {
   return path === point || path.startsWith(point.endsWith("/") ? point : `${point}/`);
 }
 
-/** Whether the mount that has `path`, absolute and without links, is read-only; of equal mount points the later one hides the other. */
-export function isReadOnlyIn(mountinfo: string, path: string): boolean {
-  let found = { length: 0, isReadOnly: false };
-  for (const line of mountinfo.split("\n")) {
-    const [mount = "", fileSystem = ""] = line.split(" - ");
-    const [, , , , point, options = ""] = mount.split(" ");
-    if (point === undefined) continue;
-    const place = unescaped(point);
-    if (!isBelow(path, place) || place.length < found.length) continue;
-    const flags = [...options.split(","), ...(fileSystem.split(" ")[2] ?? "").split(",")];
-    found = { length: place.length, isReadOnly: flags.includes("ro") };
-  }
-  return found.isReadOnly;
+const IN_MEMORY: ReadonlySet<string> = new Set(["tmpfs", "ramfs"]);
+
+interface Mount {
+  /** Of the file system, `8:1`: parts of one that are mounted apart have the same. */
+  readonly device: string;
+  /** Which part of the file system it is: `/` is all of it. */
+  readonly root: string;
+  readonly point: string;
+  readonly isReadOnly: boolean;
+  readonly type: string;
 }
 
-/** `path` without links. Where the system has no `/proc`, whether writing fails for that reason. */
-export async function isOnReadOnlyMount(path: string): Promise<boolean> {
-  const mounts = await readFile("/proc/self/mountinfo", "utf8").catch(() => undefined);
-  if (mounts !== undefined) return isReadOnlyIn(mounts, path);
-  return await access(path, constants.W_OK).then(
-    () => false,
-    (error: NodeJS.ErrnoException) => error.code === "EROFS",
-  );
+function mountOf(line: string): Mount | undefined {
+  const [mount = "", fileSystem = ""] = line.split(" - ");
+  const [, , device, root, point, options = ""] = mount.split(" ");
+  const [type = "", , ofAll = ""] = fileSystem.split(" ");
+  if (device === undefined || root === undefined || point === undefined) return undefined;
+  const isReadOnly = [...options.split(","), ...ofAll.split(",")].includes("ro");
+  return { device, root, point: unescaped(point), isReadOnly, type };
+}
+
+/** The mount that has `path`; of equal mount points the later one hides the other. */
+function mountWith(mounts: readonly Mount[], path: string): Mount | undefined {
+  let found: Mount | undefined;
+  for (const mount of mounts)
+    if (isBelow(path, mount.point) && mount.point.length >= (found?.point.length ?? 0)) found = mount;
+  return found;
+}
+
+/**
+ * Whether somebody mounted `path`, absolute and without links, read-only for this process: the file itself, a folder in
+ * memory, or one from elsewhere. Not where the system's own files are read-only, as a container's root, or what
+ * `ProtectSystem=strict` makes of a machine's: that says nothing about a file there.
+ */
+export function isMountedReadOnly(mountinfo: string, path: string): boolean {
+  const mounts = mountinfo.split("\n").flatMap((line) => mountOf(line) ?? []);
+  const mount = mountWith(mounts, path);
+  if (mount?.isReadOnly !== true || mount.point === "/") return false;
+  if (mount.point === path || IN_MEMORY.has(mount.type)) return true;
+  return mount.root !== "/" && mount.device !== mountWith(mounts, "/")?.device;
+}
+
+/** `path` without links. Where the system does not tell its mounts, none is. */
+export async function isGivenReadOnly(path: string): Promise<boolean> {
+  const mounts = await readFile("/proc/self/mountinfo", "utf8").catch(() => "");
+  return isMountedReadOnly(mounts, path);
 }

@@ -133,8 +133,8 @@ test("a key that everybody may read is a warning, one that a group may read is n
 
 describe("the data folder", () => {
   const files = (data: string): NamedFiles => ({ data, pairs: [], authorities: [] });
-  const texts = async (data: string, user?: number): Promise<readonly string[][]> => {
-    const { errors, warnings } = await checkNamedFiles(files(data), { user });
+  const texts = async (data: string, user?: number, looker?: number): Promise<readonly string[][]> => {
+    const { errors, warnings } = await checkNamedFiles(files(data), { user, looker });
     return [errors, warnings].map((found) => found.map(({ message }) => message));
   };
 
@@ -142,6 +142,38 @@ describe("the data folder", () => {
     expect(await texts(path.join(folder, "data"))).toEqual([[], []]);
     const data = file("data", "");
     expect(await texts(data)).toEqual([[`${data} is a file: name a folder, which is made where it is not there`], []]);
+  });
+
+  const advice = "name a folder, which is made where it is not there";
+
+  test("cannot be made below a file, or with a name that no file system takes", async () => {
+    const above = file("data", "");
+    const below = path.join(above, "a/b");
+    expect(await texts(below)).toEqual([[`${below} lies below ${above}, which is a file: ${advice}`], []]);
+    const long = path.join(folder, "x".repeat(300));
+    expect(await texts(long)).toEqual([[`a name in ${long} is longer than the system takes: name another folder`], []]);
+  });
+
+  test.runIf(process.platform === "linux").each([
+    ["/proc/waypost", "would be in /proc"],
+    ["/proc", "is in /proc"],
+    ["/sys/waypost/data", "would be in /sys"],
+  ])("%s is no place for one", async (data, why) => {
+    expect(await texts(data)).toEqual([[`${data} ${why}: ${advice}`], []]);
+  });
+
+  test("which others may list is said to its owner; of root's, which a container runtime made, nothing is", async () => {
+    fs.chmodSync(folder, 0o750);
+    if (process.getuid?.() === 0) {
+      expect(await texts(folder)).toEqual([[], []]);
+      fs.chownSync(folder, 12_345, 0);
+    }
+    const { uid } = fs.statSync(folder);
+    const warning = `others may see which messages wait in ${folder}: run chmod 700 ${folder}`;
+    expect(await texts(folder, undefined, uid)).toEqual([[], [warning]]);
+    expect(await texts(folder, uid, uid + 1)).toEqual([[], []]);
+    fs.chmodSync(folder, 0o700);
+    expect(await texts(folder, uid, uid)).toEqual([[], []]);
   });
 
   test("is nobody's to write in but the relay's", async () => {
@@ -152,8 +184,6 @@ describe("the data folder", () => {
       const warning = `other users may write in ${folder}, and so read, change and forge all mail: run chmod 700 ${folder}`;
       expect(await texts(folder, uid)).toEqual([[], [warning]]);
     }
-    fs.chmodSync(folder, 0o755);
-    expect(await texts(folder, uid)).toEqual([[], []]);
   });
 
   test.runIf(process.getuid?.() === 0)("is not another user's, unless that is root", async () => {

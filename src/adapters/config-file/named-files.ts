@@ -1,5 +1,4 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import type { Stats } from "node:fs";
 import { stat } from "node:fs/promises";
 import { utf8Text } from "../../core/base/bytes.ts";
 import { CONFIG_FILES } from "../../core/base/limits.ts";
@@ -7,22 +6,17 @@ import type { Instant } from "../../core/base/time.ts";
 import type { PemFiles, TlsFiles } from "../../core/config/config.ts";
 import { type ConfigIssue, issue } from "../../core/config/issue.ts";
 import type { NamedFiles } from "../../core/config/named-files.ts";
+import { type Findings, checkData } from "./data-check.ts";
 import { readBounded, reasonOf } from "./find.ts";
 import { isGivenByRuntime } from "./secret-file.ts";
-
-export interface Findings {
-  readonly errors: readonly ConfigIssue[];
-  readonly warnings: readonly ConfigIssue[];
-}
-
-const NOTHING: Findings = { errors: [], warnings: [] };
-const ROOT = 0;
 
 export interface Looking {
   /** Terms of certificates are looked at where it is given. */
   readonly now?: Instant;
   /** Who is to use the files, where that is known: the number of its user. */
   readonly user?: number | undefined;
+  /** Who looks, which is not always who runs the relay; this process unless said. */
+  readonly looker?: number | undefined;
   /** What a relay that runs has read, maybe as another user: it goes on with that. */
   readonly holds?: readonly PemFiles[] | undefined;
 }
@@ -33,7 +27,7 @@ export async function checkNamedFiles(files: NamedFiles, looking: Looking = {}):
   const warnings: ConfigIssue[] = [];
   const pairs = files.pairs.map((pair) => checkPair(pair, looking));
   for (const { errors: wrong, warnings: odd } of [
-    await checkData(files.data, looking.user),
+    await checkData(files.data, looking),
     ...(await Promise.all(pairs)),
   ]) {
     errors.push(...wrong);
@@ -44,30 +38,6 @@ export async function checkNamedFiles(files: NamedFiles, looking: Looking = {}):
     if (authority.kind === "failed") errors.push(issue(at, authority.why));
   }
   return { errors, warnings };
-}
-
-const OTHERS_MAY_WRITE = 0o022;
-
-/** A folder that is not there yet is made at the start. */
-async function checkData(data: string | undefined, user: number | undefined): Promise<Findings> {
-  if (data === undefined) return NOTHING;
-  const found = await stat(data).catch((error: unknown) => reasonOf(error));
-  if (typeof found === "string") return NOTHING; // the start makes it, or says why it cannot
-  if (!found.isDirectory())
-    return {
-      errors: [issue(["data"], `${data} is a file: name a folder, which is made where it is not there`)],
-      warnings: [],
-    };
-  const odd = exposure(data, found, user);
-  return { errors: [], warnings: odd === undefined ? [] : [issue(["data"], odd)] };
-}
-
-/** Whoever may write in the folder can put other files in place of the queue, whatever the modes of the files. */
-function exposure(data: string, { uid, mode }: Stats, user: number | undefined): string | undefined {
-  if ((mode & OTHERS_MAY_WRITE) !== 0)
-    return `other users may write in ${data}, and so read, change and forge all mail: run chmod 700 ${data}`;
-  if (user === undefined || uid === user || uid === ROOT) return undefined;
-  return `${data} belongs to user ${uid}, who may read, change and forge all mail: run chown ${user} ${data}`;
 }
 
 async function checkPair(files: TlsFiles, { now, holds = [] }: Looking): Promise<Findings> {

@@ -2,7 +2,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { isReadOnlyIn } from "./mounts.ts";
+import { isMountedReadOnly } from "./mounts.ts";
 import { readSecretFile } from "./secret-file.ts";
 
 const MOUNTS = [
@@ -13,6 +13,9 @@ const MOUNTS = [
   "26 22 0:31 / /over rw - tmpfs tmpfs rw",
   "27 26 0:32 / /over ro - tmpfs tmpfs rw",
   "28 22 0:33 / /data rw - ext4 /dev/sdb rw",
+  "29 22 8:1 /srv/password /etc/app/password ro - ext4 /dev/sda1 rw",
+  "31 22 0:40 / /run/credentials/waypost.service ro,nosuid - ramfs ramfs rw,mode=700",
+  "30 22 8:17 / /srv ro - ext4 /dev/sdb1 rw",
   "",
 ].join("\n");
 
@@ -24,14 +27,21 @@ test.each([
   ["/tmpfs/..data/password", true],
   ["/over/password", true],
   ["/data/password", false],
-])("%s is on a read-only mount: %s", (place, isReadOnly) => {
-  expect(isReadOnlyIn(MOUNTS, place)).toBe(isReadOnly);
+  ["/etc/app/password", true],
+  ["/srv/password", false],
+  ["/run/credentials/waypost.service/relayhost", true],
+])("%s was mounted read-only for this process: %s", (place, isReadOnly) => {
+  expect(isMountedReadOnly(MOUNTS, place)).toBe(isReadOnly);
 });
 
-test("a root that is read-only is one for all that has no mount of its own", () => {
-  const mounts = MOUNTS.replace("/ / rw,relatime", "/ / ro,relatime");
-  expect(isReadOnlyIn(mounts, "/etc/secret")).toBe(true);
-  expect(isReadOnlyIn(mounts, "/data/password")).toBe(false);
+// As `ProtectSystem=strict` and `ProtectSystem=full` leave a machine, and --read-only a container.
+test.each([
+  "22 1 8:1 / / ro,relatime - ext4 /dev/sda1 rw",
+  "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n23 22 8:1 /etc /etc ro - ext4 /dev/sda1 rw",
+  "22 1 0:21 /@ / rw - btrfs /dev/sda1 rw\n23 22 0:21 /@/etc /etc ro - btrfs /dev/sda1 rw",
+  "22 1 0:21 / / ro,relatime - overlay overlay rw,lowerdir=/a",
+])("the system's own files being read-only says nothing about a secret among them: %s", (mounts) => {
+  expect(isMountedReadOnly(mounts, "/etc/waypost/password")).toBe(false);
 });
 
 let folder: string;

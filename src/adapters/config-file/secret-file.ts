@@ -2,7 +2,7 @@ import { realpath, stat } from "node:fs/promises";
 import { utf8Text } from "../../core/base/bytes.ts";
 import { CONFIG_FILES } from "../../core/base/limits.ts";
 import { readBounded, reasonOf } from "./find.ts";
-import { isOnReadOnlyMount } from "./mounts.ts";
+import { isGivenReadOnly } from "./mounts.ts";
 
 const OTHERS_MAY_READ = 0o044;
 /** Where container runtimes put secrets, with modes of their own. */
@@ -23,7 +23,7 @@ export async function mayOthersRead(path: string): Promise<boolean> {
 export async function isGivenByRuntime(path: string): Promise<boolean> {
   const place = await realpath(path);
   if (path.startsWith(RUNTIME_SECRETS) || place.startsWith(RUNTIME_SECRETS)) return true;
-  return await isOnReadOnlyMount(place);
+  return await isGivenReadOnly(place);
 }
 
 /** What a file holds, without the line end that editors leave behind. */

@@ -43,6 +43,13 @@ export const VARIABLES = [
     file: "secret",
   },
   {
+    name: "WAYPOST_RELAYHOST_CA",
+    description:
+      "Path of a PEM file with an authority to trust besides the system's, as `smarthosts.NAME.tls_ca`. TLS with a good certificate is a condition then, also without a login.",
+    whenAbsent: "the system's authorities",
+    file: "pem",
+  },
+  {
     name: "WAYPOST_LISTEN",
     description:
       "Addresses and ports. Without TLS; as soon as there is a certificate with STARTTLS, and at port 465 with TLS from the beginning.",

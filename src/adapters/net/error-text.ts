@@ -22,13 +22,16 @@ interface SystemError extends Error {
   readonly reason?: unknown;
 }
 
-export function errorText(error: SystemError): string {
-  if (error instanceof AggregateError) return error.errors.map((e) => errorText(e as Error)).join("; ");
+/** Where an authority can be named, besides the system's. */
+const AUTHORITY_KEY = "smarthosts.NAME.tls_ca (without a file: WAYPOST_RELAYHOST_CA)";
+
+export function errorText(error: SystemError, authorityKey: string = AUTHORITY_KEY): string {
+  if (error instanceof AggregateError) return error.errors.map((e) => errorText(e as Error, authorityKey)).join("; ");
   const text = typeof error.reason === "string" ? error.reason : error.message;
   if (NOT_TLS.test(text)) return "the peer does not speak TLS on this port";
   if (!UNTRUSTED.has(String(error.code))) return text;
   const [what] = error.message.split(";", 1); // Node advises on its own options behind it
-  return `the certificate is of no authority that is trusted here (${what}); smarthosts.NAME.tls_ca can name one`;
+  return `the certificate is of no authority that is trusted here (${what}); ${authorityKey} can name one`;
 }
 
 /** What is wrong with the address that a connection to `address` was to come from; undefined where it is something else. */

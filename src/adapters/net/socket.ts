@@ -18,6 +18,8 @@ export interface TlsRole {
   wrap(raw: net.Socket, context?: tls.SecureContext): tls.TLSSocket;
   /** The event that says that the handshake is over and the peer was checked as far as it has to be. */
   readonly doneEvent: "secure" | "secureConnect";
+  /** Where the authority of a peer that is not trusted can be named; the configuration where it is not there. */
+  readonly authorityKey?: string;
 }
 
 export interface ServerTls extends ServerContexts {
@@ -95,7 +97,7 @@ export class NetSocket implements Socket {
   readonly #onError = (error: Error): void => {
     const trouble = this.#phase === "connecting" ? this.#sourceTrouble(error) : undefined;
     if (trouble !== undefined) this.#end ??= { kind: "source-unusable", text: trouble };
-    this.#fail(errorText(error));
+    this.#fail(errorText(error, this.#role?.authorityKey));
   };
   readonly #onEnd = (): void => {
     this.#end ??= this.#endOf("ended", "the peer closed the connection");
@@ -200,7 +202,7 @@ export class NetSocket implements Socket {
     try {
       this.#stream = this.#wrapped(role, context);
     } catch (error) {
-      this.#fail(errorText(error as Error)); // authorities that are no certificates
+      this.#fail(errorText(error as Error, role.authorityKey)); // authorities that are no certificates
     }
     this.#attach(this.#stream);
   }

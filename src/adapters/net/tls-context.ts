@@ -30,7 +30,7 @@ export function serverContexts(pairs: readonly PemPair[], ticketKeys?: Buffer): 
   const groups = new Map<string, { readonly certificate: X509Certificate; readonly pairs: PemPair[] }>();
   for (const pair of pairs) {
     const certificate = new X509Certificate(pair.certificate);
-    const names = certificate.subjectAltName ?? certificate.subject;
+    const names = namesOf(certificate);
     const group = groups.get(names) ?? { certificate, pairs: [] };
     groups.set(names, group);
     group.pairs.push(pair);
@@ -47,6 +47,17 @@ export function serverContexts(pairs: readonly PemPair[], ticketKeys?: Buffer): 
     context,
     contextFor: (host) => (host === undefined ? context : (shown.find((one) => isFor(host, one))?.context ?? context)),
   };
+}
+
+/** The same for certificates that are for the same names, in whichever order: a name with a comma in it is in quotes there. */
+function namesOf({ subjectAltName, subject }: X509Certificate): string {
+  const names = subjectAltName?.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+/g);
+  return (
+    names
+      ?.map((name) => name.trim().toLowerCase())
+      .toSorted()
+      .join(",") ?? subject
+  );
 }
 
 function serverContext(pairs: readonly PemPair[], ticketKeys: Buffer | undefined): tls.SecureContext {

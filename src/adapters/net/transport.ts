@@ -11,6 +11,12 @@ type ConnectHandler = SocketHandler & { connected(socket: Socket, facts: TlsFact
 /** Connections over the system's network. */
 export class NetTransport implements Transport {
   readonly #contexts = new Map<string, tls.SecureContext>();
+  readonly #authorityKey: string | undefined;
+
+  /** `authorityKey`: where this user can name an authority; the configuration unless said. */
+  constructor(authorityKey?: string) {
+    this.#authorityKey = authorityKey;
+  }
 
   /** Reads the authorities now, which takes some 60 ms, and not when the first connection wants them. */
   prepare(authorities: readonly string[]): void {
@@ -43,6 +49,7 @@ export class NetTransport implements Transport {
     return {
       handshakeTimeout: target.handshakeTimeout,
       doneEvent: "secureConnect",
+      ...(this.#authorityKey === undefined ? {} : { authorityKey: this.#authorityKey }),
       wrap: (raw) =>
         tls.connect({
           socket: raw,

@@ -1,9 +1,10 @@
 import fs from "node:fs";
+import path from "node:path";
 import { printable } from "../../core/base/printable.ts";
 
-const COMMAND_SHOWN_MAX = 80;
+const NAME_SHOWN_MAX = 40;
 
-/** The program that listens on a TCP port of this machine, where the system tells: `smtpd -n smtp (pid 812)`. */
+/** The program that listens on a TCP port of this machine, where the system tells: `smtpd (pid 812)`. */
 export function portOwner(port: number): string | undefined {
   const inodes = new Set(["/proc/net/tcp", "/proc/net/tcp6"].flatMap((file) => listeners(file, port)));
   if (inodes.size === 0) return undefined;
@@ -11,17 +12,17 @@ export function portOwner(port: number): string | undefined {
     for (const descriptor of numbered(`/proc/${pid}/fd`)) {
       const target = readLink(`/proc/${pid}/fd/${descriptor}`);
       const inode = target === undefined ? undefined : /^socket:\[(\d+)\]$/.exec(target)?.[1];
-      if (inode !== undefined && inodes.has(inode)) return `${commandOf(pid)} (pid ${pid})`;
+      if (inode !== undefined && inodes.has(inode)) return `${nameOf(pid)} (pid ${pid})`;
     }
   }
   return undefined;
 }
 
-function commandOf(pid: string): string {
-  const words = readText(`/proc/${pid}/cmdline`)
-    .split("\0")
-    .filter((word) => word !== "");
-  return printable(words.join(" "), COMMAND_SHOWN_MAX) || readText(`/proc/${pid}/comm`).trim();
+/** Its name alone: what stands behind it on its command line may be a password. */
+function nameOf(pid: string): string {
+  const target = readLink(`/proc/${pid}/exe`);
+  const name = target === undefined ? readText(`/proc/${pid}/comm`).trim() : path.basename(target);
+  return printable(name.replace(/ \(deleted\)$/, ""), NAME_SHOWN_MAX) || "a program";
 }
 
 const LISTEN = "0A";
@@ -39,7 +40,12 @@ function listeners(file: string, port: number): string[] {
 // What cannot be read (another user's process, one that just ended, a system without /proc) tells nothing.
 
 function readText(file: string): string {
-  return fs.existsSync(file) ? fs.readFileSync(file, "utf8") : "";
+  try {
+    return fs.readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return "";
+  }
 }
 
 function numbered(folder: string): string[] {

@@ -2,10 +2,18 @@
 // valid, and so is each entry of a list, so that one slip does not hide the others.
 
 import { invariant } from "../base/invariant.ts";
+import { isWideOpen } from "../policy/breadth.ts";
 import type { Argon2Parameters } from "../policy/password-hash.ts";
-import { type Network, addressOctets, contains, isLoopback, isWideOpen, parseNetwork } from "../policy/network.ts";
+import { type Network, addressOctets, contains, isLoopback, parseNetwork } from "../policy/network.ts";
 import { domainLane, withoutEgress } from "../routing/lane.ts";
 import { type Route, type Way, wayFor } from "../routing/route.ts";
+import {
+  checkNetworks,
+  warnOfManyOthers,
+  warnOfNobody,
+  warnOfOpenRelay,
+  warnOfUselessSenders,
+} from "./access-checks.ts";
 import { listenText } from "./config.ts";
 import {
   checkEgresses,
@@ -17,7 +25,7 @@ import {
 import { type ConfigIssue, configPathText, issue } from "./issue.ts";
 import { nearest } from "../base/nearest.ts";
 import { type RoughSections, type SomeSections, validOnes } from "./rough-sections.ts";
-import { type ConfigSections, OPEN_TO_EVERYONE } from "./schema.ts";
+import type { ConfigSections } from "./schema.ts";
 import { durationText } from "./values.ts";
 
 function knownNetwork(text: string): Network {
@@ -84,18 +92,6 @@ function checkListenerTls(sections: RoughSections): ConfigIssue[] {
   return issues;
 }
 
-function checkNetworks({ access }: RoughSections): ConfigIssue[] {
-  if (access === undefined || access.open_to_everyone !== undefined) return [];
-  return access.networks.flatMap((network, index) =>
-    isWideOpen(network)
-      ? issue(
-          ["access", "networks", index],
-          `${network.text} would let strangers relay; if that is meant, set access.open_to_everyone: "${OPEN_TO_EVERYONE}"`,
-        )
-      : [],
-  );
-}
-
 function checkCredentials({ credentials = [] }: RoughSections): ConfigIssue[] {
   const issues = duplicates(
     credentials,
@@ -137,12 +133,16 @@ function checkDelivery({ delivery }: RoughSections): ConfigIssue[] {
   return delivery === undefined ? [] : checkFamily(["delivery"], delivery, undefined);
 }
 
-/** Who we are and whom mail goes to, as far as that is valid, whatever else is wrong beside it. */
+/** Who we are, whom mail goes to and whom it is taken from, as far as that is valid, whatever else is wrong beside it. */
 export interface Ends {
   readonly hostname: string | undefined;
   readonly listens: readonly ListenerSection["listen"][];
   /** By name. */
   readonly urls: readonly (readonly [string, SmartHostSection["url"]])[];
+  /** Of `access.networks`; entries that are not valid are undefined. */
+  readonly networks: readonly (Network | undefined)[];
+  /** Whether `access.open_to_everyone` is there, whatever it says. */
+  readonly isOpenToEveryone: boolean;
 }
 
 /** Mail to ourselves would come back to us (promise P5: such a slip must not become a bounce for every sender). */
@@ -204,7 +204,6 @@ function checkRoutes({ routes = [], smarthosts }: RoughSections): ConfigIssue[] 
 const ERRORS: readonly ((sections: RoughSections) => readonly ConfigIssue[])[] = [
   checkListenerDuplicates,
   checkListenerTls,
-  checkNetworks,
   checkCredentials,
   checkSmartHosts,
   checkDelivery,
@@ -229,23 +228,6 @@ function warnOfUnusedCertificate({ tls, listeners }: SomeSections): ConfigIssue[
   if (tls === undefined || listeners === undefined) return [];
   const isShown = listeners.some((listener) => listener.tls !== "none" && listener.tls_certificates === undefined);
   return isShown ? [] : [issue(["tls"], "no listener shows this certificate")];
-}
-
-function warnOfOpenRelay({ access }: SomeSections): ConfigIssue[] {
-  if (access?.open_to_everyone === undefined) return [];
-  return [
-    issue(["access", "open_to_everyone"], "whoever reaches a listener from access.networks may send mail to anybody"),
-  ];
-}
-
-function warnOfNobody({ access, credentials }: SomeSections): ConfigIssue[] {
-  if (access === undefined || access.networks.length > 0 || credentials?.length !== 0) return [];
-  return [issue([], "nobody may relay: there are neither access.networks nor credentials")];
-}
-
-function warnOfUselessSenders({ access }: SomeSections): ConfigIssue[] {
-  if (access?.senders === undefined || access.networks.length > 0) return [];
-  return [issue(["access", "senders"], "binds nobody: it is about clients of access.networks, and there are none")];
 }
 
 function warnOfUselessCredentials({ listeners, credentials }: SomeSections): ConfigIssue[] {
@@ -348,6 +330,7 @@ const WARNINGS: readonly ((sections: SomeSections) => readonly ConfigIssue[])[] 
   warnOfUnusedCertificate,
   warnOfClearPasswords,
   warnOfOpenRelay,
+  warnOfManyOthers,
   warnOfNobody,
   warnOfUselessSenders,
   warnOfUselessCredentials,
@@ -361,7 +344,7 @@ const WARNINGS: readonly ((sections: SomeSections) => readonly ConfigIssue[])[] 
 ];
 
 export function findErrors(sections: RoughSections, ends: Ends): readonly ConfigIssue[] {
-  return [...ERRORS.flatMap((check) => check(sections)), ...checkOurselves(ends)];
+  return [...ERRORS.flatMap((check) => check(sections)), ...checkNetworks(ends), ...checkOurselves(ends)];
 }
 
 /** What is permitted and probably not meant. */

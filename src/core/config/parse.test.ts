@@ -313,6 +313,13 @@ describe("warnings", () => {
     ]);
   });
 
+  test("networks so wide that many others have addresses in them", () => {
+    const access = { networks: ["11.0.0.0/8", "10.0.0.0/8", "2600::/16", "203.0.113.0/24"] };
+    const why = (at: number, text: string): string =>
+      `access.networks[${at}]: ${text} holds public addresses of many others, who may relay then; name the networks that are yours`;
+    expect(valid({ ...working, access }).warnings).toEqual([why(0, "11.0.0.0/8"), why(2, "2600::/16")]);
+  });
+
   test("hashes of different cost", () => {
     const hash = (m: number) => `$argon2id$v=19$m=${m},t=2,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b27hA`;
     const hashed = [19_456, 19_456, 32_768].map((m, i) => ({ username: `u${i}`, password_hash: hash(m) }));
@@ -425,14 +432,18 @@ describe("errors", () => {
       "smarthosts.b.tls_ca: has no effect with tls: none; use verify",
       "routes[0].deliver: there is no smart host of that name in smarthosts",
       "routes[1].when: needs recipient or sender; without `when` the route matches everything",
+      'access.networks[0]: ::/0 would let strangers relay; if that is meant, set access.open_to_everyone: "I know what I am doing"',
     ]);
   });
 
-  test.each(["0.0.0.0/0", "::/0", "0.0.0.0/1", "::ffff:0:0/96"])("%s needs the explicit key", (network) => {
-    expect(errorsWith({ access: { networks: [network] } })).toEqual([
-      `access.networks[0]: ${network} would let strangers relay; if that is meant, set access.open_to_everyone: "I know what I am doing"`,
-    ]);
-  });
+  test.each(["0.0.0.0/0", "::/0", "2002::/16", "64:ff9b::/96", "2000::/12", "0.0.0.0/1", "::ffff:0:0/96"])(
+    "%s needs the explicit key",
+    (network) => {
+      expect(errorsWith({ access: { networks: [network] } })).toEqual([
+        `access.networks[0]: ${network} would let strangers relay; if that is meant, set access.open_to_everyone: "I know what I am doing"`,
+      ]);
+    },
+  );
 
   test("a key named like a part of every object is unknown all the same", () => {
     expect(errors(JSON.parse('{"__proto__": {"hostname": "relay.example.com"}, "constructor": 1}'))).toHaveLength(5);

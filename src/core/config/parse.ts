@@ -10,7 +10,7 @@ import type { ConfigIssue } from "./issue.ts";
 import { toConfigIssues } from "./messages.ts";
 import { type NamedFiles, namedFilesIn } from "./named-files.ts";
 import { isSection, type RoughSections, valid } from "./rough-sections.ts";
-import { type ConfigSections, configSchema, listener } from "./schema.ts";
+import { type ConfigSections, accessNetwork, configSchema, listener } from "./schema.ts";
 import { smartHost } from "./schema-outbound.ts";
 import { unwrap } from "./shape.ts";
 
@@ -49,7 +49,8 @@ function validEntries(schema: z.core.$ZodType, input: unknown): unknown {
 }
 
 /** Looked for key by key: whoever repairs one slip should not then find that a smart host was this relay all the time. */
-function endsOf({ hostname, listeners, smarthosts }: Readonly<Record<string, unknown>>): Ends {
+function endsOf({ hostname, listeners, smarthosts, access }: Readonly<Record<string, unknown>>): Ends {
+  const { networks, open_to_everyone } = isSection(access) ? access : {};
   const sections = (Array.isArray(listeners) ? listeners : []).filter(isSection);
   return {
     hostname: valid(configSchema.shape.hostname, hostname),
@@ -58,6 +59,8 @@ function endsOf({ hostname, listeners, smarthosts }: Readonly<Record<string, unk
       const url = isSection(section) ? valid(smartHost.shape.url, section["url"]) : undefined;
       return url === undefined ? [] : [[name, url] as const];
     }),
+    networks: (Array.isArray(networks) ? networks : []).map((text) => valid(accessNetwork, text)),
+    isOpenToEveryone: open_to_everyone !== undefined,
   };
 }
 

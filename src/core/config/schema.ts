@@ -131,6 +131,8 @@ const credential = z
   })
   .meta(words({ description: "Clients that may relay with a password." }));
 
+export const accessNetwork = text(network, { description: "", takes: "network" });
+
 export const configSchema = z.strictObject({
   hostname: text(hostname, {
     description: "Name of this relay in its greeting, in EHLO and in Received fields. Should resolve to its address.",
@@ -147,7 +149,7 @@ export const configSchema = z.strictObject({
   access: z
     .strictObject({
       networks: z
-        .array(text(network, { description: "", takes: "network" }))
+        .array(accessNetwork)
         .default([])
         .meta(
           words({

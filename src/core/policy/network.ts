@@ -81,28 +81,6 @@ export function contains({ octets: start, prefix }: Network, octets: readonly nu
   return octets.length === start.length && masked(octets, prefix).every((octet, i) => octet === start[i]);
 }
 
-const V4_MAPPED = [...zeros(10), 0xff, 0xff, 0, 0, 0, 0];
-const V4_MAPPED_PREFIX = 96;
-// Shorter prefixes than these are no network of anybody's: 10.0.0.0/8 and fc00::/7 are the widest private ones.
-const V4_PREFIX_MIN = 8;
-const V6_PREFIX_MIN = 7;
-
-/** True where both have an address in common. `::ffff:0:0/96` is all of IPv4 in disguise (RFC 4291 section 2.5.5.2). */
-function touchesV4Mapped(network: Network): boolean {
-  const prefix = Math.min(network.prefix, V4_MAPPED_PREFIX);
-  const [one, other] = [masked(network.octets, prefix), masked(V4_MAPPED, prefix)];
-  return one.every((octet, i) => octet === other[i]);
-}
-
-/**
- * True where trusting the network would trust strangers: `0.0.0.0/0`, `::/0`, its halves and quarters, and IPv4
- * written as IPv6.
- */
-export function isWideOpen(network: Network): boolean {
-  if (network.family === 4) return network.prefix < V4_PREFIX_MIN;
-  return network.prefix < V6_PREFIX_MIN || touchesV4Mapped(network);
-}
-
 export function isLoopback(address: string): boolean {
   const octets = addressOctets(address);
   if (octets === undefined) return false;

@@ -15,13 +15,18 @@ const SPECIAL: readonly (readonly [network: Network, what: string])[] = [
   ...special("reserved", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "64:ff9b:1::/48", "100::/64", "2001::/23"),
 ];
 
+/** IPv4 addresses as IPv6 has them (RFC 4291 section 2.5.5.2). */
+export const V4_MAPPED = network("::ffff:0:0/96");
+
 /** IPv6 networks whose addresses are IPv4 addresses in disguise, and the octet at which those begin. */
 const DISGUISES: readonly (readonly [network: Network, at: number])[] = [
-  [network("::ffff:0:0/96"), 12],
+  [V4_MAPPED, 12],
   [network("::/96"), 12], // IPv4-compatible, long obsolete (RFC 4291 section 2.5.5.1)
   [network("64:ff9b::/96"), 12], // NAT64 (RFC 6052)
   [network("2002::/16"), 2], // 6to4 (RFC 3056)
 ];
+
+const ALL_IPV4 = network("0.0.0.0/0");
 
 function network(text: string): Network {
   const parsed = parseNetwork(text);
@@ -31,6 +36,23 @@ function network(text: string): Network {
 
 function special(what: string, ...networks: readonly string[]): [Network, string][] {
   return networks.map((text) => [network(text), what]);
+}
+
+/** Whether all of its addresses are special ones: no public host has one of them. */
+export function isSpecial(network: Network): boolean {
+  return SPECIAL.some(([special]) => special.prefix <= network.prefix && contains(special, network.octets));
+}
+
+/** What an IPv6 network holds of IPv4 in disguise, as networks of IPv4. */
+export function embeddedIn(network: Network): readonly Network[] {
+  if (network.family === 4) return [];
+  return DISGUISES.flatMap(([disguise, at]) => {
+    if (network.prefix <= disguise.prefix) return contains(network, disguise.octets) ? [ALL_IPV4] : [];
+    if (!contains(disguise, network.octets)) return [];
+    const octets = network.octets.slice(at, at + 4);
+    const prefix = Math.min(32, network.prefix - 8 * at);
+    return [{ family: 4, octets, prefix, text: `${octets.join(".")}/${prefix}` }];
+  });
 }
 
 /** What keeps mail for strangers from an address: `loopback`, `private` ...; undefined where nothing does. */

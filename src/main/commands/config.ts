@@ -14,16 +14,16 @@ import { checkFree, takenText } from "../ports.ts";
 import { PortTakenError, StartError } from "../start-error.ts";
 import { configDiff } from "./reload.ts";
 import { askRelay } from "./relay-of.ts";
-import { findToLookAt, invalid, loadToLookAt, verdictOn } from "./configuration.ts";
+import { type Loaded, findToLookAt, invalid, loadToLookAt, verdictOn } from "./configuration.ts";
 
 async function check(options: ConfigOptions & { readonly json?: boolean }): Promise<void> {
   if (options.json === true) return checkJson(options.config);
   const loaded = await loadToLookAt(options.config);
-  const { errors, warnings } = await wholeVerdictOn(loaded);
+  const { errors, warnings, notes } = await wholeVerdictOn(loaded);
   if (errors.length > 0) throw invalid(errors);
   print([
     ...warnings.map((warning) => `warning: ${warning}`),
-    ...notesOn(loaded.config).map((note) => `note: ${note}`),
+    ...notes.map((note) => `note: ${note}`),
     `${loaded.source}: valid${warnings.length === 0 ? "" : `, ${warnings.length} to look at`}`,
   ]);
 }
@@ -36,31 +36,44 @@ function notesOn(config: Config): readonly string[] {
 
 async function checkJson(explicit: string | undefined): Promise<void> {
   const loaded = await findToLookAt(explicit);
-  const { errors, warnings } = await wholeVerdictOn(loaded);
+  const { errors, warnings, notes } = await wholeVerdictOn(loaded);
   const valid = errors.length === 0;
   const source = loaded.kind === "loaded" ? loaded.source : null;
-  const notes = loaded.kind === "loaded" ? notesOn(loaded.config) : [];
   console.log(JSON.stringify({ valid, source, errors, warnings, notes }));
   if (!valid) process.exitCode = EXIT.config;
 }
 
-/** With a look at the ports, which a start would find taken. */
-async function wholeVerdictOn(loaded: LoadedConfig): ReturnType<typeof verdictOn> {
-  const { errors, warnings } = await verdictOn(loaded);
-  return { errors: loaded.kind === "loaded" ? [...errors, ...(await portErrors(loaded))] : errors, warnings };
+interface Verdict {
+  readonly errors: readonly string[];
+  readonly warnings: readonly string[];
+  readonly notes: readonly string[];
 }
 
-/** Listeners whose port another program has; what the relay itself has that runs on the data folder is as it should be. */
-async function portErrors({ config, line }: Extract<LoadedConfig, { kind: "loaded" }>): Promise<string[]> {
-  const taken: string[] = [];
-  let own: readonly string[] | undefined;
+/** With a look at the ports, which a start would find taken. */
+async function wholeVerdictOn(loaded: LoadedConfig): Promise<Verdict> {
+  const { errors, warnings } = await verdictOn(loaded);
+  if (loaded.kind !== "loaded") return { errors, warnings, notes: [] };
+  const ports = await portsTaken(loaded);
+  return { errors: [...errors, ...ports.errors], warnings, notes: [...notesOn(loaded.config), ...ports.notes] };
+}
+
+/**
+ * Listeners whose port another program has; what the relay itself has that runs on the data folder is as it should be. Whose a
+ * port is cannot be said to who may not ask that relay.
+ */
+async function portsTaken({ config, line }: Loaded): Promise<Pick<Verdict, "errors" | "notes">> {
+  const errors: string[] = [];
+  const notes: string[] = [];
+  let own: OwnListeners | undefined;
   for (const [at, { listen }] of config.listeners.entries()) {
     if (await isFree(listen)) continue;
     own ??= await ownListeners(config.data);
-    if (own.some((text) => text.endsWith(` ${listenText(listen)}`))) continue;
-    taken.push(line(issue(["listeners", at, "listen"], `${takenText(listen)}; stop it, or choose another port`)));
+    const say = (why: string): string => line(issue(["listeners", at, "listen"], `${takenText(listen)}; ${why}`));
+    if (own.kind === "unknown") notes.push(say(`maybe by the relay itself: ${own.why}`));
+    else if (!own.texts.some((text) => text.endsWith(` ${listenText(listen)}`)))
+      errors.push(say("stop it, or choose another port"));
   }
-  return taken;
+  return { errors, notes };
 }
 
 async function isFree(listen: Config["listeners"][number]["listen"]): Promise<boolean> {
@@ -73,9 +86,17 @@ async function isFree(listen: Config["listeners"][number]["listen"]): Promise<bo
   }
 }
 
-async function ownListeners(data: string): Promise<readonly string[]> {
-  const status = (await askRelay(data, "/status")) as StatusReport | null | undefined;
-  return status?.listeners ?? [];
+type OwnListeners =
+  { readonly kind: "known"; readonly texts: readonly string[] } | { readonly kind: "unknown"; readonly why: string };
+
+async function ownListeners(data: string): Promise<OwnListeners> {
+  try {
+    const status = (await askRelay(data, "/status")) as StatusReport | null | undefined;
+    return { kind: "known", texts: status?.listeners ?? [] };
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    return { kind: "unknown", why: error.message };
+  }
 }
 
 function describe(key: string | undefined): void {

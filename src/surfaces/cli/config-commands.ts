@@ -1,4 +1,4 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { addExample } from "./help.ts";
 import { configOption, dataOption, jsonOption, type JsonOptions } from "./options.ts";
 
@@ -23,7 +23,7 @@ export function addConfigCommands(program: Command, commands: ConfigCommands): v
     .action(commands.check);
   addExample(config.command("diff"), "config diff")
     .description("what a reload would change in the relay that runs, and what needs a restart")
-    .addOption(new Option("-c, --config <file>", "another file than the one that the relay goes by"))
+    .addOption(configOption("another file than the one that the relay goes by"))
     .addOption(dataOption())
     .addOption(jsonOption())
     .action(commands.diff);

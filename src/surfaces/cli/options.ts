@@ -31,15 +31,21 @@ export function number(min: number, max: number): (text: string) => number {
 
 export const port = number(0, 65_535);
 
-export function configOption(): Option {
-  return new Option("-c, --config <file>", "the configuration file");
+/** A variable that was not set, `--config "$CONFIG"`, would else mean the folder that the command happens to run in. */
+export function path(text: string): string {
+  if (text === "") throw new InvalidArgumentError("A path is missing: what is given is empty.");
+  return text;
+}
+
+export function configOption(about = "the configuration file"): Option {
+  return new Option("-c, --config <file>", about).argParser(path);
 }
 
 export function dataOption(): Option {
   return new Option(
     "-d, --data <folder>",
     "the data folder of the relay, instead of the one that the configuration names",
-  );
+  ).argParser(path);
 }
 
 export function jsonOption(): Option {

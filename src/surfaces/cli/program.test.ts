@@ -85,6 +85,17 @@ test.each([
   expect(await ran(...text.split(" ").filter((word) => word !== ""))).toEqual({ code: 64, calls: [] });
 });
 
+test.each([
+  ["start", "--config", ""],
+  ["config", "check", "-c", ""],
+  ["config", "diff", "-c", ""],
+  ["status", "--data="],
+  ["try", "--data", ""],
+  ["sink", "list", "-d", ""],
+])("a path that is empty is wrong usage: %s %s %s", async (...args) => {
+  expect(await ran(...args)).toEqual({ code: 64, calls: [] });
+});
+
 test.each(["help", "--help", "queue list --help", "--version"])("%s is none", async (text) => {
   expect(await ran(...text.split(" "))).toEqual({ code: 0, calls: [] });
 });

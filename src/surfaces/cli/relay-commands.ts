@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { ConfigOptions } from "./config-commands.ts";
 import { addExample } from "./help.ts";
-import { configOption, dataOption, jsonOption, type JsonOptions, port, TRY_DATA, TRY_PORT } from "./options.ts";
+import { configOption, dataOption, jsonOption, type JsonOptions, port, TRY_DATA, TRY_PORT, path } from "./options.ts";
 
 export interface TryOptions {
   readonly data: string;
@@ -32,7 +32,7 @@ export function addStartCommands(program: Command, commands: RelayCommands): voi
     .description(
       "try mode: listeners on this machine only, and a sink as the only next hop; nothing leaves the machine",
     )
-    .option("-d, --data <folder>", "where try mode keeps its queue, credential and certificate", TRY_DATA)
+    .option("-d, --data <folder>", "where try mode keeps its queue, credential and certificate", path, TRY_DATA)
     .option("--plain-port <port>", "the listener without TLS, for programs on this machine", port, TRY_PORT)
     .option("--starttls-port <port>", "the listener with STARTTLS", port, 2587)
     .option("--tls-port <port>", "the listener with implicit TLS", port, 2465)

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { addExample } from "./help.ts";
-import { jsonOption, TRY_DATA } from "./options.ts";
+import { jsonOption, TRY_DATA, path } from "./options.ts";
 
 export interface SinkOptions {
   readonly data: string;
@@ -11,7 +11,8 @@ export interface SinkCommands {
   readonly show: (id: string, options: SinkOptions) => void;
 }
 
-const sinkDataOption = (): Option => new Option("-d, --data <folder>", "the data folder of try mode").default(TRY_DATA);
+const sinkDataOption = (): Option =>
+  new Option("-d, --data <folder>", "the data folder of try mode").argParser(path).default(TRY_DATA);
 
 export function addSinkCommands(program: Command, commands: SinkCommands): void {
   const sink = program.command("sink").description("what the sink of try mode got");
