@@ -58,13 +58,20 @@ export async function exportQueue(options: ExportOptions): Promise<ExportReport>
 function addAll(queue: QueueExport, out: ExportFile, { reached }: ExportOptions): ExportReport["unreadable"] {
   const unreadable: { id: string; why: string }[] = [];
   const total = queue.total();
-  for (let step = queue.step(); step.length > 0; step = queue.step()) {
-    for (const message of step) {
+  let looked = 0;
+  for (let isLast = false; !isLast;) {
+    const step = queue.step();
+    ({ isLast } = step);
+    looked += step.looked;
+    for (const message of step.messages) {
       const why = out.add(message);
       if (why !== undefined && queue.isQueued(message.row)) unreadable.push({ id: message.id, why });
     }
     reached(out.messages, total);
   }
+  // What ended meanwhile makes it fewer, and nothing may make it more.
+  const left = queue.total() - looked;
+  if (left > 0) throw new Error(`${left} of ${left + looked} messages came while it was written; export it again`);
   return unreadable;
 }
 
