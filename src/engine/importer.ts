@@ -1,8 +1,9 @@
-import { IMPORT, INBOUND } from "../core/base/limits.ts";
+import { IMPORT } from "../core/base/limits.ts";
 import { messageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import type { ExportedMessage } from "../core/queue/exported.ts";
 import { type LastWord, lastWord } from "../core/queue/reason.ts";
+import { contentFault } from "../core/smtp/content-fault.ts";
 import { ChunkDecoder } from "../core/smtp/data-decoder.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type ContentFiles, StorageError } from "../ports/content.ts";
@@ -26,18 +27,10 @@ async function fill(incoming: Incoming, was: string, content: AsyncIterable<Uint
     checked.decode(piece, 0, []);
     await incoming.take([piece]);
   }
-  const wrong = wrongIn(checked);
+  checked.finish([]);
+  const wrong = contentFault(checked.facts); // DATA would refuse it too
   if (wrong !== undefined)
     throw new WrongMail(`the content of message ${was} has ${wrong}: no relay took it like that`);
-}
-
-/** What DATA would refuse too: what a lone CR or LF means to a next hop is what SMTP smuggling lives on. */
-function wrongIn(content: ChunkDecoder): string | undefined {
-  content.finish([]);
-  const { nul, bareNewline, longestLine } = content.facts;
-  if (nul) return "a NUL";
-  if (bareNewline) return "a CR or LF alone";
-  return longestLine > INBOUND.contentLineOctetsMax ? `a line of ${longestLine} octets` : undefined;
 }
 
 /** A message of another relay's queue, as it is read. */
