@@ -53,13 +53,13 @@ function world(fail?: Error): World {
   return { importer, files, arrivals };
 }
 
-function mail(n: number, content: string, receivedAt = NOW - 1000): ExportedMail {
+function mail(n: number, content: string, receivedAt = NOW - 1000, prefix = ""): ExportedMail {
   const octets = utf8(content);
   const message: ExportedMessage = {
     id: messageId(NOW, new Uint8Array(5).fill(100 + n)),
     receivedAt,
     octets: octets.length,
-    envelope: JSON.stringify({ from: "a@b.test" }),
+    envelope: JSON.stringify({ from: "a@b.test", prefix }),
     deliveries: [
       {
         recipient: "c@d.test",
@@ -115,4 +115,16 @@ test("where nobody knows whether the store has it, its content stays", async () 
   const { importer, files } = world(new StorageError("failed", "no answer"));
   expect(await importer.take(pieces([mail(1, LARGE)]))).toMatchObject({ kind: "failed" });
   expect([...files.values()]).toEqual(["whole"]);
+});
+
+test("an empty line before content is for content without a header", async () => {
+  const { importer, files } = world();
+  const taken = async (content: string, prefix: string): Promise<unknown> =>
+    await importer.take(pieces([mail(1, content, NOW, prefix)]));
+  const empty = "Received: x\r\n\r\n";
+  expect(await taken(LARGE, empty)).toMatchObject({ messages: 1 });
+  expect(await taken(`Subject: a\r\n${LARGE}`, "Received: x\r\n")).toMatchObject({ messages: 1 });
+  const refused = expect.stringContaining("has an empty line before its header") as unknown;
+  expect(await taken(`Subject: a\r\n${LARGE}`, empty)).toEqual({ kind: "wrong", refused });
+  expect([...files.values()]).toEqual(["whole", "whole", "discarded"]);
 });

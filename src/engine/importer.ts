@@ -1,4 +1,5 @@
 import { IMPORT } from "../core/base/limits.ts";
+import { hidesHeader } from "../core/mail/added-fields.ts";
 import { messageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import type { ExportedMessage } from "../core/queue/exported.ts";
@@ -137,6 +138,10 @@ export class Importer {
       const text = delivery.last === "" ? "" : (JSON.parse(delivery.last) as LastWord).text;
       return { ...delivery, last: lastWord(delivery.isHeld ? "held" : "imported", text, now) };
     });
+    if (hidesHeader(envelope.prefix, incoming.examiner.finish())) {
+      incoming.discard();
+      throw new WrongMail(`message ${was} has an empty line before its header: no relay took it like that`);
+    }
     const stored = JSON.stringify(envelope);
     return {
       incoming,
