@@ -124,7 +124,7 @@ test("an empty line before content is for content without a header", async () =>
   const empty = "Received: x\r\n\r\n";
   expect(await taken(LARGE, empty)).toMatchObject({ messages: 1 });
   expect(await taken(`Subject: a\r\n${LARGE}`, "Received: x\r\n")).toMatchObject({ messages: 1 });
-  const refused = expect.stringContaining("has an empty line before its header") as unknown;
+  const refused = expect.stringContaining("an empty line stands before its header") as unknown;
   expect(await taken(`Subject: a\r\n${LARGE}`, empty)).toEqual({ kind: "wrong", refused });
   expect([...files.values()]).toEqual(["whole", "whole", "discarded"]);
 });

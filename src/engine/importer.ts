@@ -1,11 +1,9 @@
 import { IMPORT } from "../core/base/limits.ts";
-import { hidesHeader } from "../core/mail/added-fields.ts";
 import { messageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import type { ExportedMessage } from "../core/queue/exported.ts";
+import { ExportedContent } from "../core/queue/exported-content.ts";
 import { type LastWord, lastWord } from "../core/queue/reason.ts";
-import { contentFault } from "../core/smtp/content-fault.ts";
-import { ChunkDecoder } from "../core/smtp/data-decoder.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type ContentFiles, StorageError } from "../ports/content.ts";
 import type { Entropy } from "../ports/entropy.ts";
@@ -22,16 +20,18 @@ class WrongMail extends Error {
 }
 
 /** Throws `WrongMail` for content that no relay took. */
-async function fill(incoming: Incoming, was: string, content: AsyncIterable<Uint8Array>): Promise<void> {
-  const checked = new ChunkDecoder("reject");
+async function fill(
+  incoming: Incoming,
+  { id, envelope }: ExportedMessage,
+  content: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const checked = new ExportedContent();
   for await (const piece of content) {
-    checked.decode(piece, 0, []);
+    checked.take(piece);
     await incoming.take([piece]);
   }
-  checked.finish([]);
-  const wrong = contentFault(checked.facts); // DATA would refuse it too
-  if (wrong !== undefined)
-    throw new WrongMail(`the content of message ${was} has ${wrong}: no relay took it like that`);
+  const fault = checked.fault(envelope);
+  if (fault !== undefined) throw new WrongMail(`message ${id}: ${fault}, and no relay took it like that`);
 }
 
 /** A message of another relay's queue, as it is read. */
@@ -126,7 +126,7 @@ export class Importer {
     const id = messageId(now, entropy.octets(5));
     const incoming = new Incoming(id, message.receivedAt, files);
     try {
-      await fill(incoming, message.id, content);
+      await fill(incoming, message, content);
     } catch (error) {
       incoming.discard();
       throw error;
@@ -138,10 +138,6 @@ export class Importer {
       const text = delivery.last === "" ? "" : (JSON.parse(delivery.last) as LastWord).text;
       return { ...delivery, last: lastWord(delivery.isHeld ? "held" : "imported", text, now) };
     });
-    if (hidesHeader(envelope.prefix, incoming.examiner.finish())) {
-      incoming.discard();
-      throw new WrongMail(`message ${was} has an empty line before its header: no relay took it like that`);
-    }
     const stored = JSON.stringify(envelope);
     return {
       incoming,

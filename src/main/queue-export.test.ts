@@ -36,7 +36,7 @@ function arrival(n: number, octets: number): Arrival {
     receivedAt: n,
     octets,
     envelope: ENVELOPE,
-    content: new Uint8Array(octets).fill(10),
+    content: new Uint8Array(octets).fill(0x61),
     deliveries: [{ lane: "mx/b.test", recipient: "r@b.test", options: "", priority: "normal", due: n, last: "" }],
   };
 }
@@ -74,4 +74,15 @@ test("mail that came while the queue was written is not left out in silence", as
     /1 of 4 messages came.* again/,
   );
   expect(fs.readdirSync(data).filter((name) => name.startsWith("out"))).toEqual([]);
+});
+
+test("what no import would take is left out and named, and keeps nothing else from it", async () => {
+  const wrong = { ...arrival(1, 3), content: new Uint8Array([0x61, 0, 0x61]) };
+  take(0, 1);
+  store.commit([{ arrivals: [{ arrival: wrong, isInHand: false }], settlements: [] }]);
+  take(2, 1);
+  expect(await exported()).toMatchObject({
+    messages: 2,
+    unreadable: [{ id: wrong.id, why: "its content has a NUL" }],
+  });
 });

@@ -393,7 +393,9 @@ test("of a file that is not whole nothing is taken, and its place is said", asyn
       ] as const) {
         writeFileSync(forged, withContent(whole, octets));
         const { code, errors } = await run(next, ["queue", "import", forged]);
-        expect([code, errors]).toEqual([64, expect.stringContaining(why)]);
+        expect([code, errors]).toEqual([65, expect.stringContaining(`: its content has ${why}`)]);
+        expect(errors).toMatch(/: message 1 of the file, at octet 90, \w{14}: .* Cancel it .*; nothing was taken\n$/);
+        expect(errors).not.toContain("once more");
       }
       expect(await json(next, "status")).toMatchObject({ waiting: 0, inHand: 0, held: 0 });
       expect((await run(next, ["queue", "import", path.join(next.folder, "no\nsuch")])).errors).toMatch(/^[^\n]*\n?$/);
