@@ -95,18 +95,23 @@ export class Importer {
    */
   async *#received(mails: AsyncIterable<ExportedMail>): AsyncGenerator<readonly Taken[], void, void> {
     let step: Taken[] = [];
-    let octets = 0;
+    let [octets, deliveries] = [0, 0];
+    const whole = (): readonly Taken[] => {
+      const taken = step;
+      [step, octets, deliveries] = [[], 0, 0];
+      return taken;
+    };
     try {
       for await (const mail of mails) {
+        const more = mail.message.deliveries.length;
+        if (deliveries > 0 && deliveries + more > IMPORT.deliveriesPerStep) yield whole();
         if (step.length === 0 && this.#isHere(mail.message))
           throw new WrongMail("this mail is in the queue of this relay already: the file was exported here");
         const taken = await this.#receive(mail);
         step.push(taken);
         octets += taken.arrival.content?.length ?? 0;
-        if (step.length < IMPORT.messagesPerStep && octets < IMPORT.octetsPerStep) continue;
-        const whole = step;
-        [step, octets] = [[], 0];
-        yield whole;
+        deliveries += more;
+        if (step.length === IMPORT.messagesPerStep || octets >= IMPORT.octetsPerStep) yield whole();
       }
     } catch (error) {
       for (const { incoming } of step) incoming.discard();
