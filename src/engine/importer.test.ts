@@ -16,11 +16,14 @@ interface World {
   readonly importer: Importer;
   readonly files: Map<string, "begun" | "whole" | "discarded">;
   readonly arrivals: ImportedArrival[];
+  /** Recipients of each transaction. */
+  readonly steps: number[];
 }
 
 function world(fail?: Error): World {
   const files: World["files"] = new Map();
   const arrivals: ImportedArrival[] = [];
+  const steps: number[] = [];
   let chance = 0;
   const contents: ContentFiles = {
     create: (name) => {
@@ -41,6 +44,7 @@ function world(fail?: Error): World {
       import: (given) => {
         if (fail !== undefined) return Promise.reject(fail);
         arrivals.push(...given);
+        steps.push(given.reduce((sum, { deliveries }) => sum + deliveries.length, 0));
         return Promise.resolve(given.map(() => true));
       },
     },
@@ -50,16 +54,16 @@ function world(fail?: Error): World {
     entropy: { octets: (count) => new Uint8Array(count).fill(++chance), fraction: () => 0 },
     space: () => ({ freeOctets: 2, neededOctets: 1 }),
   });
-  return { importer, files, arrivals };
+  return { importer, files, arrivals, steps };
 }
 
-function mail(n: number, content: string, receivedAt = NOW - 1000): ExportedMail {
+function mail(n: number, content: string, receivedAt = NOW - 1000, prefix = ""): ExportedMail {
   const octets = utf8(content);
   const message: ExportedMessage = {
     id: messageId(NOW, new Uint8Array(5).fill(100 + n)),
     receivedAt,
     octets: octets.length,
-    envelope: JSON.stringify({ from: "a@b.test" }),
+    envelope: JSON.stringify({ from: "a@b.test", prefix }),
     deliveries: [
       {
         recipient: "c@d.test",
@@ -115,4 +119,29 @@ test("where nobody knows whether the store has it, its content stays", async () 
   const { importer, files } = world(new StorageError("failed", "no answer"));
   expect(await importer.take(pieces([mail(1, LARGE)]))).toMatchObject({ kind: "failed" });
   expect([...files.values()]).toEqual(["whole"]);
+});
+
+test("an empty line before content is for content without a header", async () => {
+  const { importer, files } = world();
+  const taken = async (content: string, prefix: string): Promise<unknown> =>
+    await importer.take(pieces([mail(1, content, NOW, prefix)]));
+  const empty = "Received: x\r\n\r\n";
+  expect(await taken(LARGE, empty)).toMatchObject({ messages: 1 });
+  expect(await taken(`Subject: a\r\n${LARGE}`, "Received: x\r\n")).toMatchObject({ messages: 1 });
+  const refused = expect.stringContaining("an empty line stands before its header") as unknown;
+  expect(await taken(`Subject: a\r\n${LARGE}`, empty)).toEqual({ kind: "wrong", refused });
+  expect([...files.values()]).toEqual(["whole", "whole", "discarded"]);
+});
+
+test("a transaction has as many recipients as one message may have, and none is left out", async () => {
+  const { importer, steps } = world();
+  const mails = [1, 4096, 4096, 2000, 2000, 97, 96, 4000, 1].map((recipients, n): ExportedMail => {
+    const { message, content } = mail(n, LINE);
+    return {
+      message: { ...message, deliveries: Array.from({ length: recipients }, () => message.deliveries[0]!) },
+      content,
+    };
+  });
+  expect(await importer.take(pieces(mails))).toMatchObject({ messages: 9, deliveries: 16_387 });
+  expect(steps).toEqual([1, 4096, 4096, 4000, 193, 4001]);
 });

@@ -1,9 +1,9 @@
-import { IMPORT, INBOUND } from "../core/base/limits.ts";
+import { IMPORT } from "../core/base/limits.ts";
 import { messageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import type { ExportedMessage } from "../core/queue/exported.ts";
+import { ExportedContent } from "../core/queue/exported-content.ts";
 import { type LastWord, lastWord } from "../core/queue/reason.ts";
-import { ChunkDecoder } from "../core/smtp/data-decoder.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type ContentFiles, StorageError } from "../ports/content.ts";
 import type { Entropy } from "../ports/entropy.ts";
@@ -20,24 +20,18 @@ class WrongMail extends Error {
 }
 
 /** Throws `WrongMail` for content that no relay took. */
-async function fill(incoming: Incoming, was: string, content: AsyncIterable<Uint8Array>): Promise<void> {
-  const checked = new ChunkDecoder("reject");
+async function fill(
+  incoming: Incoming,
+  { id, envelope }: ExportedMessage,
+  content: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  const checked = new ExportedContent();
   for await (const piece of content) {
-    checked.decode(piece, 0, []);
+    checked.take(piece);
     await incoming.take([piece]);
   }
-  const wrong = wrongIn(checked);
-  if (wrong !== undefined)
-    throw new WrongMail(`the content of message ${was} has ${wrong}: no relay took it like that`);
-}
-
-/** What DATA would refuse too: what a lone CR or LF means to a next hop is what SMTP smuggling lives on. */
-function wrongIn(content: ChunkDecoder): string | undefined {
-  content.finish([]);
-  const { nul, bareNewline, longestLine } = content.facts;
-  if (nul) return "a NUL";
-  if (bareNewline) return "a CR or LF alone";
-  return longestLine > INBOUND.contentLineOctetsMax ? `a line of ${longestLine} octets` : undefined;
+  const fault = checked.fault(envelope);
+  if (fault !== undefined) throw new WrongMail(`message ${id}: ${fault}, and no relay took it like that`);
 }
 
 /** A message of another relay's queue, as it is read. */
@@ -101,18 +95,23 @@ export class Importer {
    */
   async *#received(mails: AsyncIterable<ExportedMail>): AsyncGenerator<readonly Taken[], void, void> {
     let step: Taken[] = [];
-    let octets = 0;
+    let [octets, deliveries] = [0, 0];
+    const whole = (): readonly Taken[] => {
+      const taken = step;
+      [step, octets, deliveries] = [[], 0, 0];
+      return taken;
+    };
     try {
       for await (const mail of mails) {
+        const more = mail.message.deliveries.length;
+        if (deliveries > 0 && deliveries + more > IMPORT.deliveriesPerStep) yield whole();
         if (step.length === 0 && this.#isHere(mail.message))
           throw new WrongMail("this mail is in the queue of this relay already: the file was exported here");
         const taken = await this.#receive(mail);
         step.push(taken);
         octets += taken.arrival.content?.length ?? 0;
-        if (step.length < IMPORT.messagesPerStep && octets < IMPORT.octetsPerStep) continue;
-        const whole = step;
-        [step, octets] = [[], 0];
-        yield whole;
+        deliveries += more;
+        if (step.length === IMPORT.messagesPerStep || octets >= IMPORT.octetsPerStep) yield whole();
       }
     } catch (error) {
       for (const { incoming } of step) incoming.discard();
@@ -132,7 +131,7 @@ export class Importer {
     const id = messageId(now, entropy.octets(5));
     const incoming = new Incoming(id, message.receivedAt, files);
     try {
-      await fill(incoming, message.id, content);
+      await fill(incoming, message, content);
     } catch (error) {
       incoming.discard();
       throw error;

@@ -164,8 +164,8 @@ test("RET=FULL of what a server of 7 bits could not get: the header alone, and w
   expect(await told("gr\u00fcn@example.com", signed("gr\u00fc\u00dfe"))).toBe("");
   expect(events.map((event) => "returned" in event && event.returned)).toEqual([
     "whole",
-    "header: it is signed, and would not be any more",
-    "header: a header in it has characters beyond ASCII",
+    "header: a server of 7 bits could not get all of the message: it is signed, and would not be any more",
+    "header: a server of 7 bits could not get all of the message: a header in it has characters beyond ASCII",
     "whole",
     "whole",
   ]);
@@ -414,3 +414,29 @@ test("a notice that would go to the address that failed, or in circles, is not m
 function asking(delivery: DeliveryInHand): Parameters<Notifier["notice"]>[2] {
   return { delivery, status: "5.1.1", remoteHost: "mx.example", isPassedOn: false };
 }
+
+test.each([
+  ["a NUL", "X: a\0b\r\n"],
+  ["a CR or LF alone", "X: a\nb\r\n"],
+  ["a line of 2003 octets", `X: ${"x".repeat(2000)}\r\n`],
+])("a header with %s goes back in a form that every server takes, and the reader is told", async (what, line) => {
+  for (const audience of ["sender", "postmaster"] as const) {
+    const { notifier, events } = scene({ postmaster: mailbox("admin@example.com") });
+    const envelope: Partial<StoredEnvelope> = { ret: "full", ...(audience === "postmaster" ? { from: "" } : {}) };
+    const { content } = await written(notifier, message(envelope, `${line}Subject: Hello\r\n\r\nbody\r\n`));
+    const { text, returned } = parseReport(content!);
+    expect(octetText(returned!)).toMatch(/Subject: Hello\r\n$/);
+    expect(text.replaceAll("\r\n", " ")).toContain(`Its header has ${what}, which mail may not have`);
+    expect(events).toMatchObject([{ returned: expect.stringContaining(`header, mended because it has ${what}`) }]);
+  }
+});
+
+test("of a message with a NUL in its body the header alone goes back, and the note says why", async () => {
+  const { notifier } = scene();
+  const { note, report } = await notifier.report(message({ ret: "full" }, `${HEADER}\r\nbo\0dy\r\n`), "failed", [
+    fared(),
+  ]);
+  expect(mimeFaults(report!.content!)).toEqual([]);
+  expect(octetText(parseReport(report!.content!).returned!)).toBe(`Received: x\r\n${HEADER}`);
+  expect(note).toContain("with the header alone: the message has a NUL");
+});

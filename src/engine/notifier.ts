@@ -27,6 +27,7 @@ import { ownReceivedField } from "../core/mail/trace.ts";
 import { type DelayNotice, delayPolicy } from "../core/queue/ageing.ts";
 import { lastWord } from "../core/queue/reason.ts";
 import { type Route, type Way, wayFor } from "../core/routing/route.ts";
+import { faultIn } from "../core/smtp/content-fault.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ContentFiles } from "../ports/content.ts";
 import type { Entropy } from "../ports/entropy.ts";
@@ -227,26 +228,22 @@ export class Notifier {
     return { address: delivery.recipient, originalRecipient, status, means, remoteHost, diagnostic, lastAttempt };
   }
 
-  /**
-   * The sender's next hop may take 7 bits only, and a report that does not get there is lost: what could not be converted
-   * stays here, and the header alone goes back.
-   */
+  /** What could keep the report from getting there stays here, and the header alone goes back. */
   async #write(message: MessageInHand, report: Omit<Report, "returned">, path: Mailbox): Promise<Written> {
     const written = (returned: Returned | undefined): Uint8Array => reportContent({ ...report, returned });
     const whole = wholeMessage(message, report.action);
     const asWhole = whole === undefined ? undefined : written(whole);
-    // Such an address needs a server of 8 bits anyway.
-    const why = asWhole === undefined || path.isInternational ? undefined : sevenBitObstacle(asWhole);
+    const why = whole && asWhole && obstacle(whole, asWhole, path);
     if (asWhole !== undefined && why === undefined) return { content: asWhole, carries: "whole", lacks: "" };
     const header = await headerOfMessage(message, this.#parts.files);
     // Our disk: the sender is told all the same (promise P5).
     if (typeof header === "string")
       return { content: written(undefined), carries: `nothing: ${header}`, lacks: `, without its header: ${header}` };
     const content = written(header);
-    const cut = header.isCut ? ", cut because it is too long" : "";
-    if (why === undefined) return { content, carries: `header${cut}`, lacks: "" };
-    const lacks = `, with the header alone: a server of 7 bits could not get all of the message: ${why}`;
-    return { content, carries: `header${cut}: ${why}`, lacks };
+    const mended = header.mended === undefined ? "" : `, mended because it has ${header.mended}`;
+    const carries = `header${mended}${header.isCut ? ", cut because it is too long" : ""}`;
+    if (why === undefined) return { content, carries, lacks: "" };
+    return { content, carries: `${carries}: ${why}`, lacks: `, with the header alone: ${why}` };
   }
 
   #arrival(
@@ -286,6 +283,15 @@ export class Notifier {
       ],
     };
   }
+}
+
+/** Why a report with all of the message might be refused for it. The next hop to the sender may take 7 bits only. */
+function obstacle(whole: Returned, report: Uint8Array, path: Mailbox): string | undefined {
+  const fault = faultIn(whole.octets);
+  if (fault !== undefined) return `the message has ${fault}, which mail may not have`;
+  if (path.isInternational) return undefined; // such an address needs a server of 8 bits anyway
+  const why = sevenBitObstacle(report);
+  return why && `a server of 7 bits could not get all of the message: ${why}`;
 }
 
 /** Where a message without a sender came from, for postmaster. */

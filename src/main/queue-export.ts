@@ -7,7 +7,8 @@ import { headLine, readMessage } from "../adapters/queue-file/lines.ts";
 import { syncFolderNow } from "../adapters/durable.ts";
 import { type ExportableMessage, QueueExport } from "../adapters/store-sqlite/queue-export.ts";
 import { KiB } from "../core/base/limits.ts";
-import type { ExportEnd } from "../core/queue/exported.ts";
+import { ExportedContent } from "../core/queue/exported-content.ts";
+import type { ExportEnd, ExportedMessage } from "../core/queue/exported.ts";
 import { dataPaths } from "./plan.ts";
 
 export interface ExportReport {
@@ -15,7 +16,7 @@ export interface ExportReport {
   readonly messages: number;
   readonly deliveries: number;
   readonly octets: number;
-  /** Messages that could not be read, and why; they are not in the file. */
+  /** Messages that could not be read, or that no relay would take, and why; they are not in the file. */
   readonly unreadable: readonly { readonly id: string; readonly why: string }[];
 }
 
@@ -58,13 +59,20 @@ export async function exportQueue(options: ExportOptions): Promise<ExportReport>
 function addAll(queue: QueueExport, out: ExportFile, { reached }: ExportOptions): ExportReport["unreadable"] {
   const unreadable: { id: string; why: string }[] = [];
   const total = queue.total();
-  for (let step = queue.step(); step.length > 0; step = queue.step()) {
-    for (const message of step) {
+  let looked = 0;
+  for (let isLast = false; !isLast;) {
+    const step = queue.step();
+    ({ isLast } = step);
+    looked += step.looked;
+    for (const message of step.messages) {
       const why = out.add(message);
       if (why !== undefined && queue.isQueued(message.row)) unreadable.push({ id: message.id, why });
     }
     reached(out.messages, total);
   }
+  // What ended meanwhile makes it fewer, and nothing may make it more.
+  const left = queue.total() - looked;
+  if (left > 0) throw new Error(`${left} of ${left + looked} messages came while it was written; export it again`);
   return unreadable;
 }
 
@@ -90,7 +98,8 @@ class ExportFile {
     if ("wrong" in found) return found.wrong; // one that no import takes must not keep the others from it
     const [hash, octets] = [this.#hash.copy(), this.#octets];
     this.#write(new TextEncoder().encode(`${line}\n`));
-    const why = content === undefined ? this.#copy(message.id, message.octets) : this.#write(content);
+    const checked = new ExportedContent();
+    const why = this.#content(content, message, checked) ?? checked.fault(message.envelope);
     if (why !== undefined) {
       fs.ftruncateSync(this.#descriptor, octets);
       [this.#hash, this.#octets] = [hash, octets];
@@ -115,7 +124,17 @@ class ExportFile {
     fs.closeSync(this.#descriptor);
   }
 
-  #copy(id: string, octets: number): string | undefined {
+  #content(
+    content: Uint8Array | undefined,
+    { id, octets }: ExportedMessage,
+    checked: ExportedContent,
+  ): string | undefined {
+    if (content === undefined) return this.#copy(id, octets, checked);
+    checked.take(content);
+    return this.#write(content);
+  }
+
+  #copy(id: string, octets: number, checked: ExportedContent): string | undefined {
     const source = openToRead(contentFile(this.#contents, id));
     if (typeof source === "string") return source;
     try {
@@ -125,6 +144,7 @@ class ExportFile {
         const read = readPiece(source, piece);
         if (typeof read === "string") return read;
         if (read === 0) break;
+        checked.take(piece.subarray(0, read));
         this.#write(piece.subarray(0, read));
         copied += read;
       }

@@ -4,6 +4,7 @@ import type { FileHandle } from "node:fs/promises";
 import { BrokenFrames, Frames } from "../adapters/queue-file/frames.ts";
 import { type WrongLine, readHead, readNext } from "../adapters/queue-file/lines.ts";
 import { IMPORT, KiB } from "../core/base/limits.ts";
+import { ExportedContent } from "../core/queue/exported-content.ts";
 import type { ExportEnd, ExportHead } from "../core/queue/exported.ts";
 
 /** So many messages, from this octet of the file up to that one. */
@@ -49,26 +50,41 @@ async function readSteps(
 ): Promise<Omit<WholeExport, "head"> | BrokenExport> {
   const steps: Step[] = [];
   let [messages, deliveries] = [0, 0];
+  let wrong: string | undefined;
   for (;;) {
     const start = frames.position;
     const line = await frames.line();
     if (line === undefined) return { broken: `it ends ${behind(messages)}, without its last line` };
     const next: ReturnType<typeof readNext> = readNext(line);
-    if (isWrong(next))
-      return { broken: `message ${messages + 1} of the file, at octet ${start}: ${next.wrong}. Export the queue anew` };
+    if (isWrong(next)) return { broken: `${placeOf(messages, start)}: ${next.wrong}. Export the queue anew` };
     if ("sha256" in next) {
       if (next.sha256 !== sum.digest("hex") || next.messages !== messages || next.deliveries !== deliveries)
         return { broken: "its check sum is wrong: it was changed or damaged" };
       if ((await frames.line()) !== undefined) return { broken: "something stands behind its end" };
+      if (wrong !== undefined) return { broken: wrong }; // only now: of a file that is damaged that is what is wrong
       return { steps, end: next };
     }
     sum.update(`${line}\n`);
-    for await (const piece of frames.content(next.octets)) sum.update(piece);
+    const checked = new ExportedContent();
+    for await (const piece of frames.content(next.octets)) {
+      sum.update(piece);
+      checked.take(piece);
+    }
     sum.update("\n");
+    const fault = checked.fault(next.envelope);
+    if (fault !== undefined)
+      wrong ??= `${placeOf(messages, start)}, ${next.id}: ${fault}, and no relay takes it like that. ${ADVICE}`;
     messages++;
     deliveries += next.deliveries.length;
     addTo(steps, start, frames.position);
   }
+}
+
+const ADVICE = "Cancel it in the queue that it came from (`waypost queue cancel`), and export that anew";
+
+/** Of the message behind so many. */
+function placeOf(messages: number, start: number): string {
+  return `message ${messages + 1} of the file, at octet ${start}`;
 }
 
 /** Where in the file. */

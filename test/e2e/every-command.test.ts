@@ -113,7 +113,7 @@ test("every command does its work in a second terminal, for people and for progr
     expect(await json("queue", "export", "queue.waypost")).toMatchObject({ messages: 1, deliveries: 1 });
     expect(await run("queue", "import", "queue.waypost")).toMatchObject({
       code: 64,
-      errors: expect.stringContaining("the file was exported here"),
+      errors: expect.stringMatching(/the file was exported here\n$/), // to import it once more helps nobody
     });
     await json("queue", "cancel", "--all");
     expect(await json("queue", "import", "queue.waypost")).toMatchObject({ messages: 1, deliveries: 1, known: 0 });

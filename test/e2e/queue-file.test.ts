@@ -13,7 +13,9 @@ import {
 import net from "node:net";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import { IMPORT } from "../../src/core/base/limits.ts";
 import { plantedTree } from "../crash/planted.ts";
 import { AccountingSink, NO_FAULTS } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
@@ -393,7 +395,9 @@ test("of a file that is not whole nothing is taken, and its place is said", asyn
       ] as const) {
         writeFileSync(forged, withContent(whole, octets));
         const { code, errors } = await run(next, ["queue", "import", forged]);
-        expect([code, errors]).toEqual([64, expect.stringContaining(why)]);
+        expect([code, errors]).toEqual([65, expect.stringContaining(`: its content has ${why}`)]);
+        expect(errors).toMatch(/: message 1 of the file, at octet 90, \w{14}: .* Cancel it .*; nothing was taken\n$/);
+        expect(errors).not.toContain("once more");
       }
       expect(await json(next, "status")).toMatchObject({ waiting: 0, inHand: 0, held: 0 });
       expect((await run(next, ["queue", "import", path.join(next.folder, "no\nsuch")])).errors).toMatch(/^[^\n]*\n?$/);
@@ -461,5 +465,24 @@ test("a relay that does not run is exported too; what its disk has lost is named
     await again.ports();
     expect(await json(old, "status")).toMatchObject({ paused: [{ target: "inbound" }, { target: "outbound" }] });
     await again.stop();
+  });
+});
+
+test("a relay forgets what it imported long ago, though nothing is imported any more", async () => {
+  await places(async ({ next }) => {
+    const relay = new RelayProcess(next);
+    await relay.ports();
+    const store = new DatabaseSync(path.join(next.data, "queue.db"));
+    try {
+      const insert = store.prepare("INSERT INTO imported (was, id, at) VALUES (?, 'x', ?)");
+      const count = (): unknown => store.prepare("SELECT count(*) AS n FROM imported").get()!["n"];
+      insert.run("young", Date.now());
+      insert.run("old", Date.now() - IMPORT.knownFor - 1000);
+      await expect.poll(count).toBe(1);
+      expect(store.prepare("SELECT was FROM imported").all()).toMatchObject([{ was: "young" }]);
+    } finally {
+      store.close();
+      await relay.stop();
+    }
   });
 });

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { QUEUE } from "../../core/base/limits.ts";
+import { faultInFields } from "../../core/mail/added-fields.ts";
 import { isMessageId } from "../../core/mail/message-id.ts";
 import { parseForwardPath, parseMailbox, pathKey, pathText } from "../../core/mail/path.ts";
 import type { ExportEnd, ExportHead, ExportedMessage } from "../../core/queue/exported.ts";
@@ -11,6 +12,8 @@ import { parseLane } from "../../core/routing/lane.ts";
 // for octet and a line feed, and one for the end, by which a file that was cut or changed is told from a whole one.
 
 const ADDRESS_SHOWN = 100;
+/** What Zod says where nobody said why. */
+const CUSTOM = "Invalid input";
 const EXPORT_VERSION = 1;
 const FORMAT = "queue export";
 
@@ -33,14 +36,19 @@ const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const id = z.string().refine(isMessageId);
 
 function jsonOf(shape: z.ZodType): z.ZodType<string, string> {
-  return z.string().refine((value) => {
-    try {
-      return shape.safeParse(JSON.parse(value)).success;
-    } catch {
-      return false;
-    }
+  return z.string().superRefine((value, context) => {
+    const found = shape.safeParse(parsed(value));
+    const { path, code, message = CUSTOM } = found.error?.issues[0] ?? {};
+    if (path !== undefined)
+      context.addIssue({ code: "custom", path: [...path], message: code === "custom" ? message : CUSTOM });
   });
 }
+
+/** What the relay put before the content. */
+const prefix = z.string().superRefine((fields, context) => {
+  const fault = faultInFields(fields);
+  if (fault !== undefined) context.addIssue({ code: "custom", message: `it ${fault}` });
+});
 
 const notify = z.union([z.literal("never"), z.array(z.enum(["success", "failure", "delay"]))]);
 const options = z.object({ notify: notify.optional(), originalRecipient: text.optional() });
@@ -53,7 +61,7 @@ const envelope = z.object({
   from: sender,
   identity: text,
   client: text,
-  prefix: z.string().regex(/^(?:[^\r\n]*\r\n)*$/), // the last line is empty where the content has no header
+  prefix,
   isEightBit: z.boolean(),
   isUtf8: z.boolean(),
   subject: z.string(),
@@ -162,9 +170,6 @@ function wrongAt(error: z.ZodError, what: string): string {
   const why = code === "custom" && message !== CUSTOM ? `: ${message}` : " is not what it should be";
   return `this is no ${what}: ${place}${why}`;
 }
-
-/** What Zod says where nobody said why. */
-const CUSTOM = "Invalid input";
 
 function parsed(line: string): unknown {
   try {

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { IMPORT } from "../../core/base/limits.ts";
+import { IMPORT, STORE } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
 import { PRIORITIES } from "../../core/queue/priority.ts";
 import type { Lane } from "../../core/routing/lane.ts";
@@ -9,14 +9,23 @@ import { HELD, PARKED } from "./schema.ts";
 
 interface Statements {
   readonly remember: StatementSync;
+  readonly anyOld: StatementSync;
   readonly forget: StatementSync;
   readonly delivery: StatementSync;
 }
 
 function prepare(database: DatabaseSync): Statements {
   return {
-    remember: database.prepare("INSERT OR IGNORE INTO imported (was, id, at) VALUES (?, ?, ?)"),
-    forget: database.prepare("DELETE FROM imported WHERE at < ?"),
+    // What came so long ago is not known any more, forgotten already or not.
+    remember: database.prepare(
+      `INSERT INTO imported (was, id, at) VALUES (?, ?, ?)
+       ON CONFLICT (was) DO UPDATE SET id = excluded.id, at = excluded.at WHERE at < ?`,
+    ),
+    anyOld: database.prepare("SELECT 1 FROM imported WHERE at < ? LIMIT 1"),
+    forget: database.prepare(
+      `DELETE FROM imported WHERE was IN
+         (SELECT was FROM imported WHERE at < ? ORDER BY at LIMIT ${STORE.rowsPerStatementMax})`,
+    ),
     delivery: database.prepare(
       `INSERT INTO delivery (row, state, lane, due, attempts, recipient, options, last, priority, wish, told)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -37,14 +46,19 @@ export class Imports {
     );
   }
 
-  /** What came so long ago is not known any more. */
+  /** Whether something is remembered for longer than it has to be. Waits for no lock. */
+  hasOld(now: Instant): boolean {
+    return this.#do.anyOld.get(now - IMPORT.knownFor) !== undefined;
+  }
+
+  /** Some of it, oldest first. */
   forget(now: Instant): void {
     this.#do.forget.run(now - IMPORT.knownFor);
   }
 
   /** False where it came before. */
   isNew({ was, id }: ImportedArrival, now: Instant): boolean {
-    return this.#do.remember.run(was, id, now).changes === 1;
+    return this.#do.remember.run(was, id, now, now - IMPORT.knownFor).changes === 1;
   }
 
   /** `parked` hears of each delivery that waits in a lane. */

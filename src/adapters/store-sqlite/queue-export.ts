@@ -14,6 +14,14 @@ export interface ExportableMessage extends ExportedMessage {
   readonly content: Uint8Array | undefined;
 }
 
+export interface ExportStep {
+  /** Those of which something is left; may be none although more follow. */
+  readonly messages: readonly ExportableMessage[];
+  /** All that there were, with those of which nothing is left. */
+  readonly looked: number;
+  readonly isLast: boolean;
+}
+
 /** Reads a queue store, of this version or an older one, message by message in short looks. */
 export class QueueExport {
   readonly #database: DatabaseSync;
@@ -29,29 +37,32 @@ export class QueueExport {
     return this.#database.prepare("SELECT count(*) AS n FROM message").get()!["n"] as number;
   }
 
-  /** The next messages; empty at the end. */
-  step(): ExportableMessage[] {
-    const messages = this.#database.prepare("SELECT * FROM message WHERE row > ? ORDER BY row");
-    const found: ExportableMessage[] = [];
-    let [deliveries, octets] = [0, 0];
+  step(): ExportStep {
+    const rows = this.#database.prepare("SELECT * FROM message WHERE row > ? ORDER BY row");
+    const messages: ExportableMessage[] = [];
+    let [looked, deliveries, octets] = [0, 0, 0];
+    let isLast = true;
     this.#database.exec("BEGIN");
     try {
-      for (const row of messages.iterate(this.#last)) {
+      for (const row of rows.iterate(this.#last)) {
         const message = this.#message(row);
         this.#last = message.row;
-        if (message.deliveries.length > 0) found.push(message);
+        looked++;
+        if (message.deliveries.length > 0) messages.push(message);
         deliveries += message.deliveries.length;
         octets += message.content?.length ?? 0;
         if (
-          found.length === BACKUP.messagesPerStep ||
+          looked === BACKUP.messagesPerStep ||
           deliveries + octets / BACKUP.octetsPerDelivery > BACKUP.deliveriesPerStep
-        )
+        ) {
+          isLast = false;
           break;
+        }
       }
     } finally {
       this.#database.exec("COMMIT");
     }
-    return found;
+    return { messages, looked, isLast };
   }
 
   /** Whether the message is there still. */

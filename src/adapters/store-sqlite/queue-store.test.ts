@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, expect, onTestFinished, test } from "vitest";
+import { IMPORT, STORE } from "../../core/base/limits.ts";
 import { messageId } from "../../core/mail/message-id.ts";
 import {
   type Arrival,
@@ -425,6 +426,27 @@ test("what was imported is too old in its time, however much younger mail stands
   expect(woken("all")).toEqual([["mx/old.example", 1]]); // the other one is in hand
   store.commit([{ arrivals: [], settlements: [3001, 3003].map((row) => finish(deliveryRow(row, 0))) }]);
   expect(reader.depth().oldest).toBe(8000);
+});
+
+test("what was imported long ago is forgotten some at a time, without another import and not by one", () => {
+  const { store, file } = open();
+  const old = imported("mx/old.example", 1000);
+  store.import([old], 5000);
+  const other = new DatabaseSync(file);
+  onTestFinished(() => other.close());
+  other.exec(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${2 * STORE.rowsPerStatementMax})
+    INSERT INTO imported (was, id, at) SELECT 'old' || i, 'x', 4000 FROM n`);
+  const left = (): unknown => Object.values(other.prepare("SELECT count(*) FROM imported").get()!)[0];
+  const now = 5000 + IMPORT.knownFor;
+  expect(store.import([{ ...imported("mx/new.example", 1000), was: old.was }], now)).toEqual([false]);
+  expect(store.import([{ ...imported("mx/new.example", 1000), was: "old1" }], now)).toEqual([true]);
+  expect(left()).toBe(2 * STORE.rowsPerStatementMax + 1);
+  const counts = [1, 2, 3, 4].map(() => {
+    store.forgetImports(now);
+    return left();
+  });
+  expect(counts).toEqual([STORE.rowsPerStatementMax + 1, 2, 2, 2]); // those of `old` and `old1`, which are known still
+  expect(store.import([{ ...imported("mx/new.example", 1000), was: old.was }], now + 1)).toEqual([true]);
 });
 
 test("a look for what is too old among what was imported goes on step by step, each of so many messages", () => {

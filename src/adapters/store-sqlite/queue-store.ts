@@ -143,7 +143,6 @@ export class SqliteQueueStore implements QueueStore {
   import(arrivals: readonly ImportedArrival[], now: Instant): boolean[] {
     return this.#transaction(() => {
       const parking = new Map<Lane, Parking>();
-      this.#imports.forget(now);
       const isNew = arrivals.map((arrival) => {
         if (!this.#imports.isNew(arrival, now)) return false;
         checkCount(arrival.deliveries.length);
@@ -154,6 +153,16 @@ export class SqliteQueueStore implements QueueStore {
       for (const [lane, { due, count }] of parking) this.#lanes.wake(lane, due, count);
       return isNew;
     });
+  }
+
+  /** Some of what came from other relays so long ago that it need not be known any more. */
+  forgetImports(now: Instant): void {
+    try {
+      if (this.#imports.hasOld(now)) this.#transaction(() => this.#imports.forget(now));
+    } catch (error) {
+      if (!mayPass(error) && !(error instanceof StorageError)) throw error;
+      // It is tried again.
+    }
   }
 
   claimDue(now: Instant, lanesMax: number, perLane: number): LaneClaim[] {

@@ -458,6 +458,8 @@ export const IMPORT = {
   messagesPerStep: 200,
   /** A message that would make it more comes with the next one. */
   octetsPerStep: 4 * MiB,
+  /** Recipients of one transaction, which takes some 10 ms then: those of the message that has most. */
+  deliveriesPerStep: QUEUE.deliveriesPerMessageMax,
   /** For one request: the largest message, to a slow disk. */
   request: 5 * minute,
   /** Octets of the line before a content: 4,096 recipients with the longest paths and replies. */

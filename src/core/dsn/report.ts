@@ -68,6 +68,8 @@ export interface Returned {
   readonly octets: Uint8Array;
   /** The header was longer. */
   readonly isCut: boolean;
+  /** What the header had that no server takes: it goes back without that. */
+  readonly mended?: string;
 }
 
 /** A mail program lists the subject alone: it says how many recipients the report is about, and which where it is one. */
@@ -181,12 +183,13 @@ function originText(origin: Origin): string {
 /** What of the message is not attached although it might be looked for. */
 function returnedText(returned: Returned | undefined): string[] {
   if (returned === undefined) return [paragraph("Its header is not attached: it could not be read here.")];
-  if (!returned.isCut) return [];
-  return [
-    paragraph(
-      `Its header is too long to be attached whole: what is attached ends after ${returned.octets.length} octets.`,
-    ),
-  ];
+  const { isCut, mended, octets } = returned;
+  const words: string[] = [];
+  if (mended !== undefined)
+    words.push(`Its header has ${mended}, which mail may not have: it is attached with that mended.`);
+  if (isCut)
+    words.push(`Its header is too long to be attached whole: what is attached ends after ${octets.length} octets.`);
+  return words.map((text) => paragraph(text));
 }
 
 function opening({ action, now, triedUntil }: Report): string {

@@ -27,3 +27,31 @@ test("more is needed until the empty line came", () => {
   expect(hasWholeHeader(utf8("A: 1\r\n\r\n"))).toBe(true);
   expect(hasWholeHeader(utf8("\r\nx"))).toBe(true);
 });
+
+test.each([
+  ["a NUL", "A: 1\0\r\nB: 2\r\n\r\nbody", "A: 1\r\nB: 2\r\n", "a NUL"],
+  ["a lone LF", "A: 1\nB: 2\r\n\r\nbody", "A: 1\r\nB: 2\r\n", "a CR or LF alone"],
+  ["an end of lone LFs, where the body begins", "A: 1\n\nbody\r\n\r\nmore", "A: 1\r\n", "a CR or LF alone"],
+  ["a lone CR at the end of all", "A: 1\r", "A: 1\r\n", "a CR or LF alone"],
+  [
+    "a long line",
+    `A: ${"x".repeat(2000)}\r\nB: 2\r\n\r\n`,
+    `A: ${"x".repeat(995)}\r\nB: 2\r\n`,
+    "a line of 2003 octets",
+  ],
+  ["a long line at the end", `A: ${"x".repeat(2000)}`, `A: ${"x".repeat(995)}`, "a line of 2003 octets"],
+  ["a long line once its NULs are gone", `A: 1\0\r\n${"x".repeat(999)}`, `A: 1\r\n${"x".repeat(998)}`, "a NUL"],
+])("a header with %s is mended", (_, text, expected, mended) => {
+  const found = headerOf(utf8(text), 10_000);
+  expect([octetText(found.octets), found.mended]).toEqual([expected, mended]);
+});
+
+test("a long line is not cut in a character, and what is wrong in the body alone mends nothing", () => {
+  const found = headerOf(utf8(`A: x${"\u{1f600}".repeat(300)}\r\n`), 10_000);
+  expect(new TextDecoder("utf-8", { fatal: true }).decode(found.octets)).toBe(`A: x${"\u{1f600}".repeat(248)}\r\n`);
+  expect(headerOf(utf8("A: 1\r\n\r\nbody\0\n"), 100)).toEqual({
+    kind: "header",
+    octets: utf8("A: 1\r\n"),
+    isCut: false,
+  });
+});

@@ -159,11 +159,11 @@ async function give(
   return { messages, deliveries, known };
 }
 
-/** A step is done or not, and the relay knows which. */
+/** A step is done or not, and the relay knows which. What it refuses it would refuse again. */
 function brokenOff({ message, exitCode }: CommandFailure, messages: number): CommandFailure {
-  const taken = messages === 0 ? "" : `${messages} messages were taken before; `;
-  return new CommandFailure(
-    `${message} (${taken}import the whole file once more: what was taken is not taken twice)`,
-    exitCode,
-  );
+  const words = [
+    ...(messages === 0 ? [] : [`${messages} messages were taken before`]),
+    ...(exitCode === EXIT.usage ? [] : ["import the whole file once more: what was taken is not taken twice"]),
+  ];
+  return new CommandFailure(words.length === 0 ? message : `${message} (${words.join("; ")})`, exitCode);
 }

@@ -40,8 +40,12 @@ function main({ plan, mails, queue, control }: StoreThreadData): void {
     full: () => space.full(),
   });
   const recovered = keeper.start();
-  space.look(store);
-  const timer = setInterval(() => space.look(store), STORE.spaceCheck);
+  const look = (): void => {
+    space.look(store);
+    store.forgetImports(Date.now());
+  };
+  look();
+  const timer = setInterval(look, STORE.spaceCheck);
   for (const [index, port] of mails.entries()) listenTo(port, COMMIT, (message) => keeper.fromMail(index, message));
   listenTo(queue, plain<QueueToStore>(), (message) => keeper.fromQueue(message));
   listenTo(control, plain<ControlToStore>(), (message) => keeper.fromControl(message));

@@ -38,7 +38,7 @@ export const EXIT_WORDS: Readonly<Record<keyof typeof EXIT, string>> = {
   failed:
     "What was asked for is not there (no such message), was not delivered (`send`), or the answer to a question was no.",
   usage: "An argument is wrong, or `--yes` is missing where nobody can be asked.",
-  data: "Of `sendmail`: what came on standard input is wrong. Of `queue import`: the file is not whole.",
+  data: "Of `sendmail`: what came on standard input is wrong. Of `queue import`: the file is not whole, or has a message that no relay takes.",
   noUser: "Of `sendmail`: a recipient was refused as unknown.",
   unavailable: "The relay does not run, cannot be asked or refused, or its data folder cannot be read.",
   software: "A bug.",
