@@ -126,7 +126,7 @@ function inFolder<Result>(data: string, work: () => Result): Result {
 function adviceOn(error: unknown): string {
   const other = "name another one in `data` (without a file: WAYPOST_DATA)";
   const isOfOthers = error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
-  const own = process.getuid?.();
+  const own = process.geteuid?.(); // that of `user`, where root made itself that
   if (!isOfOthers || own === undefined) return other.replace("name", "Name");
   return `Give it to the user that Waypost runs as (chown ${own}), or ${other}`;
 }

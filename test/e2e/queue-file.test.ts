@@ -149,7 +149,7 @@ test("the queue of a relay under load goes to another machine: each once, held o
       });
       // Its lane is one of the other machine, which nobody here knows.
       const held = await run(next, ["queue", "show", one.relayId]);
-      expect(held.output).toMatch(/> {2}not routed here yet \(smarthost\/before where it came from\): .*; held: /);
+      expect(held.output).toMatch(/> {2}not routed here yet \(smarthost\/before where it came from\): held /);
       expect(await json(next, "queue", "release", one.relayId)).toMatchObject({ changed: one.recipients.length });
       await sink.until((taken) => taken.recipients().length >= recipients(sent));
       await other.event("delivery.delivered", (event) => event["recipient"] === one.recipients[0]);

@@ -154,7 +154,7 @@ test("what is held says since when; a page that looked through a lot says where 
     transcript: "",
   };
   expect(queueLines({ deliveries: [held], after: undefined }, 2000)[1]).toBe(
-    "    smarthost/a: for 1 s; held: an operator holds it: 450 not now",
+    "    smarthost/a: held for 1 s; an operator holds it: 450 not now",
   );
   const lineOf = (change: Partial<DeliveryReport>): string | undefined =>
     queueLines(

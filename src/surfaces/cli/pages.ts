@@ -64,7 +64,7 @@ function standing(delivery: DeliveryReport, now: Instant): string {
   const text = delivery.text === "" ? "" : `: ${printable(delivery.text)}`;
   if (delivery.state === "in hand") return `${lane}: ${styled("cyan", printable(delivery.reason))}`; // may name servers
   if (delivery.state === "held")
-    return `${lane}: ${lasts(delivery.at, now)}; ${styled("yellow", delivery.reason)}${text}`;
+    return `${lane}: ${styled("yellow", "held")} ${lasts(delivery.at, now)}; ${delivery.reason.replace(/^held: /, "")}${text}`;
   if (delivery.state === "cancelled") return `${lane}: ${CANCELLED} ${when(delivery.at, now)}`;
   if (delivery.state !== "waiting") return `${lane}: ${delivery.state} ${when(delivery.at, now)}${text}`;
   const next = dueText(delivery.at, now, delivery.isPaused === true);
@@ -148,7 +148,7 @@ function listenerText(listener: string): string {
 
 const STOPPING = `no new mail is taken, and the relay ends as soon as what is under way has ended, after ${span(STOP.drain)} at the latest`;
 
-function siteLines({ sites, sitesLeftOut = 0 }: StatusReport, now: Instant): string[] {
+function siteLines({ sites, sitesLeftOut = 0, waiting, inHand }: StatusReport, now: Instant): string[] {
   if (sites === undefined)
     return ["What mail in hand waits for is not known: the queue thread did not answer in time."];
   const lines = sites.flatMap((standing) => {
@@ -157,7 +157,8 @@ function siteLines({ sites, sitesLeftOut = 0 }: StatusReport, now: Instant): str
   });
   if (lines.length === 0) return [];
   const rest = sitesLeftOut === 0 ? [] : [`  and ${sitesLeftOut} more next hops`];
-  return ["Mail waits for its next hop:", ...lines, ...rest];
+  const heading = waiting + inHand === 0 ? "Next hops that take nothing now:" : "Mail waits for its next hop:";
+  return [heading, ...lines, ...rest];
 }
 
 const DONE: Readonly<Record<QueueAction, string>> = {
