@@ -5,6 +5,7 @@ import type { ExportedMessage } from "../core/queue/exported.ts";
 import type { ContentFiles } from "../ports/content.ts";
 import { StorageError } from "../ports/content.ts";
 import type { ImportedArrival } from "../ports/store.ts";
+import { NoAnswer } from "./operator-client.ts";
 import { type ExportedMail, Importer } from "./importer.ts";
 
 const NOW = 1_800_000_000_000;
@@ -116,7 +117,7 @@ test("where the request breaks off, what was not committed is discarded", async 
 });
 
 test("where nobody knows whether the store has it, its content stays", async () => {
-  const { importer, files } = world(new StorageError("failed", "no answer"));
+  const { importer, files } = world(new NoAnswer("failed", "no answer"));
   expect(await importer.take(pieces([mail(1, LARGE)]))).toMatchObject({ kind: "failed" });
   expect([...files.values()]).toEqual(["whole"]);
 });
@@ -144,4 +145,11 @@ test("a transaction has as many recipients as one message may have, and none is 
   });
   expect(await importer.take(pieces(mails))).toMatchObject({ messages: 9, deliveries: 16_387 });
   expect(steps).toEqual([1, 4096, 4096, 4000, 193, 4001]);
+});
+
+test("of a step that the store did not take nothing stays on the disk, which may be full", async () => {
+  const { importer, files } = world(new StorageError("full", "no room"));
+  const found = await importer.take(pieces([mail(1, LARGE), mail(2, LARGE)]));
+  expect(found).toMatchObject({ kind: "failed", refused: expect.stringContaining("no room") });
+  expect([...files.values()]).toEqual(["discarded", "discarded"]);
 });

@@ -11,7 +11,7 @@ import type { QueueRecords } from "../ports/queue-records.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import type { ImportedArrival, ImportedDelivery } from "../ports/store.ts";
 import { Incoming } from "./incoming.ts";
-import type { OperatorClient } from "./operator-client.ts";
+import { NoAnswer, type OperatorClient } from "./operator-client.ts";
 import type { ImportReport, Refusal } from "./operator.ts";
 
 /** No relay exported it like that, or not for here. */
@@ -78,7 +78,6 @@ export class Importer {
     } catch (error) {
       if (error instanceof WrongMail) return { kind: "wrong", refused: error.message };
       if (!(error instanceof StorageError)) throw error;
-      // What may be committed keeps its content; a start sweeps what no message has.
       return { kind: "failed", refused: `${error.message}; import the file again: what is here is not taken twice` };
     }
   }
@@ -151,7 +150,7 @@ export class Importer {
   }
 
   async #commit(step: readonly Taken[], report: ImportReport): Promise<ImportReport> {
-    const isNew = await this.#parts.client.import(step.map(({ arrival }) => arrival));
+    const isNew = await this.#import(step);
     let { messages, deliveries, known } = report;
     for (const [n, { arrival, incoming }] of step.entries()) {
       if (isNew[n] !== true) {
@@ -172,5 +171,16 @@ export class Importer {
       });
     }
     return { messages, deliveries, known };
+  }
+
+  async #import(step: readonly Taken[]): Promise<readonly boolean[]> {
+    try {
+      return await this.#parts.client.import(step.map(({ arrival }) => arrival));
+    } catch (error) {
+      // What may be committed keeps its content; a start sweeps what no message has.
+      if (error instanceof StorageError && !(error instanceof NoAnswer))
+        for (const { incoming } of step) incoming.discard();
+      throw error;
+    }
   }
 }

@@ -9,6 +9,9 @@ import type { DeliveryRow, ImportedArrival } from "../ports/store.ts";
 import type { ControlToStore, Outlet, StoreToControl } from "./messages.ts";
 import { Questions } from "./questions.ts";
 
+/** The store did not answer in time: what was asked for may be done, or will be. */
+export class NoAnswer extends StorageError {}
+
 type Done = Exclude<StoreToControl, { kind: "not-done" }>;
 
 /** The control thread's end of what an operator does: the store thread does it, step by step. */
@@ -41,7 +44,7 @@ export class OperatorClient {
     return done.isChange;
   }
 
-  /** Whether each is new here. Durable when it resolves; rejects with `StorageError`, and then some may be there or none. */
+  /** Whether each is new here. Durable when it resolves; rejects with `StorageError`, and nothing is done, or with `NoAnswer`. */
   async import(arrivals: readonly ImportedArrival[]): Promise<readonly boolean[]> {
     const done = await this.#ask((number) => ({ kind: "import", number, arrivals }));
     invariant(done.kind === "imported", "an import is answered as one");
@@ -55,7 +58,7 @@ export class OperatorClient {
   async #ask(order: (number: number) => ControlToStore): Promise<Done> {
     const answer = await this.#questions.ask((number) => this.#store.say(order(number)));
     if (answer === undefined)
-      throw new StorageError(
+      throw new NoAnswer(
         "failed",
         `the store did not answer within ${span(CONTROL.storePatience)}, its disk may hang: the last step may be done or not`,
       );

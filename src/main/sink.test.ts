@@ -28,3 +28,18 @@ test("a message is found by the sink's id and by the relay's, which may have com
   expect(["0VbfQUpNXUaaa1", "0VbfQUpNXUfJly", "../0VbfQUpNXUaaa1"].map(read)).toEqual(["copy 1", "copy 2", undefined]);
   fs.rmSync(top, { recursive: true });
 });
+
+test("what is being written or removed is not there, and keeps nobody from the rest", () => {
+  const top = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-sink-"));
+  const folder = new SinkFolder(top);
+  const about = { relayId: "0VbfQUpNXUfJly", at: 1, from: "", to: [], octets: 1 };
+  for (const n of [1, 2]) folder.keep({ id: `0VbfQUpNXUaaa${n}`, ...about }, utf8(`copy ${n}`));
+  fs.writeFileSync(path.join(top, "0VbfQUpNXUaaa3.json"), "");
+  fs.writeFileSync(path.join(top, "0VbfQUpNXUaaa4.json"), '{"id":"0VbfQU');
+  fs.symlinkSync(path.join(top, "gone"), path.join(top, "0VbfQUpNXUaaa5.json")); // listed, and gone when it is read
+  fs.rmSync(path.join(top, "0VbfQUpNXUaaa2.eml"));
+  expect(folder.list().map(({ id }) => id)).toEqual(["0VbfQUpNXUaaa1", "0VbfQUpNXUaaa2"]);
+  const ids = ["0VbfQUpNXUaaa1", "0VbfQUpNXUaaa2", "0VbfQUpNXUaaa3"];
+  expect(ids.map((id) => folder.read(id)?.toString())).toEqual(["copy 1", undefined, undefined]);
+  fs.rmSync(top, { recursive: true });
+});

@@ -39,17 +39,16 @@ export class SinkFolder {
     fs.mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
   }
 
+  /** Without what is being written or removed just now. */
   list(): SunkMessage[] {
     const names = fs.readdirSync(this.#folder).filter((name) => name.endsWith(".json"));
-    return names
-      .toSorted()
-      .map((name) => JSON.parse(fs.readFileSync(path.join(this.#folder, name), "utf8")) as SunkMessage);
+    return names.toSorted().flatMap((name) => messageIn(path.join(this.#folder, name)) ?? []);
   }
 
   /** The message as it came, octet for octet; the last one that came where the relay's id is given. */
   read(id: string): Buffer | undefined {
     const found = this.list().findLast((message) => message.id === id || message.relayId === id);
-    return found === undefined ? undefined : fs.readFileSync(path.join(this.#folder, `${found.id}.eml`));
+    return found === undefined ? undefined : readIfThere(path.join(this.#folder, `${found.id}.eml`));
   }
 
   keep(message: SunkMessage, content: Uint8Array): void {
@@ -63,6 +62,27 @@ export class SinkFolder {
       fs.rmSync(path.join(this.#folder, name), { force: true });
       fs.rmSync(path.join(this.#folder, name.replace(/json$/, "eml")), { force: true });
     }
+  }
+}
+
+function readIfThere(file: string): Buffer | undefined {
+  try {
+    return fs.readFileSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Undefined where the file is gone, or not whole. */
+function messageIn(file: string): SunkMessage | undefined {
+  const text = readIfThere(file)?.toString();
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as SunkMessage;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }
 

@@ -434,12 +434,14 @@ test("RET=FULL where the sender's server takes 7 bits only: whole what gets thro
     expect(signed.whole).toContain(HEADER);
     expect(signed.whole).not.toContain("--s");
     expect(signed).toMatchObject({
-      told: `header: ${why}`,
+      told: `header: a server of 7 bits could not get all of the message: ${why}`,
       note: `failed: sender told in report ID, with the header alone: a server of 7 bits could not get all of the message: ${why}`,
     });
     const raw = await returned(`${HEADER}X-Raw: gr\u00fc\u00dfe\r\n`, "\r\nbody\r\n");
     expect(raw.whole).toContain("X-Raw: gr=C3=BC=C3=9Fe"); // the part as quoted-printable
-    expect(raw.told).toBe("header: a header in it has characters beyond ASCII");
+    expect(raw.told).toBe(
+      "header: a server of 7 bits could not get all of the message: a header in it has characters beyond ASCII",
+    );
     const eight = await returned(HEADER, "\r\ngr\u00fc\u00dfe to all of you\r\n");
     expect(eight.whole).toContain("gr=C3=BC=C3=9Fe");
     expect(eight).toMatchObject({ told: "whole", note: "failed: sender told in report ID" });

@@ -1,3 +1,4 @@
+import fs from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { Instant } from "../../core/base/time.ts";
 import type { HistoryEntry } from "../../ports/history.ts";
@@ -11,9 +12,16 @@ export class HistoryReader {
     this.#folder = folder;
   }
 
-  /** All there is, oldest days first, so many entries at a time. */
+  /** All there is, oldest days first, so many entries at a time. A day that goes meanwhile ends where it is. */
   *pages(limit: number): Generator<HistoryEntry[]> {
-    for (const name of daysIn(this.#folder)) yield* pagesOf(dayFile(this.#folder, name), limit);
+    for (const name of daysIn(this.#folder)) {
+      const file = dayFile(this.#folder, name);
+      try {
+        yield* pagesOf(file, limit);
+      } catch (error) {
+        if (fs.existsSync(file)) throw error;
+      }
+    }
   }
 
   /** All that is known of a message, oldest first. `since` is when it was received. */
@@ -44,6 +52,15 @@ function* pagesOf(file: string, limit: number): Generator<HistoryEntry[]> {
 }
 
 function entriesOf(file: string, id: string): HistoryEntry[] {
+  try {
+    return readEntries(file, id);
+  } catch (error) {
+    if (fs.existsSync(file)) throw error;
+    return []; // the day went meanwhile
+  }
+}
+
+function readEntries(file: string, id: string): HistoryEntry[] {
   const database = new DatabaseSync(file, { readOnly: true });
   try {
     database.exec("PRAGMA busy_timeout = 5000");

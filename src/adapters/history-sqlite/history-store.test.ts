@@ -123,3 +123,25 @@ test("a day that an older version began is written to and read, its entries with
     { transcript: "+0 C: QUIT", arrival: '{"client":"192.0.2.7"}' },
   ]);
 });
+
+test("a day that goes while history is read keeps nothing else from who reads", () => {
+  const ids = ["0abcdefABCDEF1", "0abcdefABCDEF2"];
+  store.write([0, 1, 2].flatMap((n) => ids.map((id) => entry(NOON + n * day, { id }))));
+  const pages = new HistoryReader(folder).pages(1);
+  expect(pages.next().value).toMatchObject([{ at: NOON }]);
+  store.retire(NOON + 2 * day, { ...LIMITS, octetsMax: 1 });
+  expect(days()).toEqual(["2026-11-23.db"]);
+  const rest = [...pages].flat().filter(({ at }) => at > NOON); // of the day that was begun there may be more or not
+  expect(rest.map(({ at }) => at)).toEqual([NOON + 2 * day, NOON + 2 * day]);
+});
+
+test("what is no history and stays is an error", () => {
+  store.write([entry(NOON), entry(NOON + day)]);
+  store.close();
+  fs.writeFileSync(
+    path.join(folder, "2026-11-21.db"),
+    "this is no database, and long enough that SQLite sees it".repeat(20),
+  );
+  expect(() => [...new HistoryReader(folder).pages(10)]).toThrow(/not a database/);
+  expect(() => new HistoryReader(folder).find(ID, NOON)).toThrow(/not a database/);
+});
