@@ -104,6 +104,16 @@ test("a look at a long queue ends, says where to go on, and finds all in the end
   expect([page.found.length, page.after]).toEqual([50, 50 * 4096]);
 });
 
+test("mail for a next hop that changed is tried again, which is an event where there was some", async () => {
+  const { operator, events } = scene();
+  await operator.tryAgain(["primary"]);
+  expect(events).toEqual([]);
+  await operator.tryAgain(["rare", "primary"]);
+  expect(events).toEqual([
+    { event: "queue.changed", action: "retry", selection: `lane ${RARE.lane}`, deliveries: 12, inHand: 0 },
+  ]);
+});
+
 test("an action goes over the whole queue, in steps, and is one event", async () => {
   const { operator, events, steps } = scene();
   const request = { action: "hold", selection: { all: true } };

@@ -6,6 +6,7 @@ import { type PauseTarget, pauseText } from "../core/queue/pause.ts";
 import {
   LANE_FORMS,
   type Selection,
+  type SelectionTexts,
   laneNamed,
   nearestLane,
   parseSelection,
@@ -53,13 +54,7 @@ export class QueueOperator {
     if ("refused" in done) return done;
     const report = this.#judged({ ...done, hasMatch: done.hasMatch || hasMatch }, selection);
     if ("refused" in report) return report;
-    this.#parts.recorder.record({
-      event: "queue.changed",
-      action,
-      selection: selectionText(texts),
-      deliveries: report.changed,
-      inHand: report.inHand,
-    });
+    this.#recordChange(action, texts, report);
     return report;
   }
 
@@ -68,12 +63,20 @@ export class QueueOperator {
     for (const lane of lanesOfHosts(smartHosts, this.#parts.egresses())) await this.#retry(lane);
   }
 
+  /** A refusal ends it: what was not done waits its time. */
   async #retry(lane: Lane): Promise<void> {
-    for (let after: string | undefined; ;) {
-      const done = await this.act({ action: "retry", selection: { lane }, after });
-      if ("refused" in done || done.after === undefined) return; // the log says what was done; what was not waits its time
-      ({ after } = done);
+    for (let after = 0; ;) {
+      const done = await this.#steps("retry", { lane }, after).catch(storeFailed);
+      if ("refused" in done) return;
+      if (done.changed + done.inHand > 0) this.#recordChange("retry", { lane }, done);
+      if (done.after === undefined) return;
+      after = Number(done.after);
     }
+  }
+
+  #recordChange(action: QueueAction, selection: SelectionTexts, { changed, inHand }: ActionReport): void {
+    const event = { event: "queue.changed", action, selection: selectionText(selection) } as const;
+    this.#parts.recorder.record({ ...event, deliveries: changed, inHand });
   }
 
   /** One that nothing is meant by is wrong where it names something that is not there. */

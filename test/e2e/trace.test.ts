@@ -163,6 +163,21 @@ test("what is traced is a file where it is written as one, and standard input", 
       code: 1,
       errors: expect.stringContaining("is no message") as string,
     });
+    expect(await run("/etc/passwd")).toMatchObject({
+      code: 1,
+      errors: expect.stringContaining("is no message") as string,
+    });
+    const pipe = path.join(home.folder, "pipe");
+    expect(spawnSync("mkfifo", [pipe]).status).toBe(0);
+    expect(await run("pipe")).toMatchObject({
+      code: 1,
+      errors: expect.stringContaining("pipe cannot be read: it is a pipe that nobody writes to; ") as string,
+    });
+    const script = '(sleep 0.5; cat "$2"; sleep 0.2; printf x) > pipe & sleep 0.1; "$0" "$1" trace pipe';
+    const launcher = path.join(TREE, "bin/waypost.mjs");
+    const words = ["-c", script, process.execPath, launcher, path.join(home.folder, "0UzvMQ2k000001")];
+    const late = spawnSync("sh", words, { cwd: home.folder, encoding: "utf8", timeout: 20_000 });
+    expect({ status: late.status, output: late.stdout }).toEqual({ status: 0, output: expected });
     expect(await run("nowhere.eml")).toMatchObject({
       code: 1,
       errors: expect.stringMatching(

@@ -86,6 +86,13 @@ describe("WAYPOST_RELAYHOST", () => {
     }
   });
 
+  test("port 465 without a certificate is warned of", async () => {
+    const { warnings } = await loaded({ WAYPOST_LISTEN: "0.0.0.0:2525, 0.0.0.0:465" });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^WAYPOST_LISTEN, entry 2: clients begin with TLS at port 465.*WAYPOST_TLS_CERTIFICATE/),
+    ]);
+  });
+
   test("an authority of its own, which makes a good certificate a condition", async () => {
     fs.writeFileSync(path.join(folder, "ca.pem"), selfSigned("ca.test").certificate);
     const file = path.join(folder, "ca.pem");

@@ -491,6 +491,8 @@ export const TRACE = {
   /** Characters that are shown of what a filter said, and of anything else that the message has. */
   markCharactersMax: 120,
   textCharactersMax: 200,
+  /** Names that a server has besides the one it stamps with: Exchange has two. */
+  namesMax: 8,
   /** Characters of a sentence of ours that quotes several names. */
   remarkCharactersMax: 600,
   /** Reports about one message that are looked up. */

@@ -212,13 +212,27 @@ const ERRORS: readonly ((sections: RoughSections) => readonly ConfigIssue[])[] =
   checkRouteEgress,
 ];
 
-function warnOfClearPasswords({ listeners = [], credentials = [] }: SomeSections): ConfigIssue[] {
+function warnOfClearText({ listeners = [], credentials = [] }: SomeSections): ConfigIssue[] {
   if (credentials.length === 0) return [];
   return listeners.flatMap((listener, index) =>
     listener.tls === "none" && !isLoopback(listener.listen.host)
       ? issue(
           ["listeners", index, "tls"],
-          "other machines reach this listener and it has no TLS: passwords given here would cross the network in clear",
+          "other machines reach this listener and it has no TLS: nobody can log in here, mail can be read on the way, and so can the password of a client that sends it unasked",
+        )
+      : [],
+  );
+}
+
+const PORT_SUBMISSIONS = 465;
+
+/** RFC 8314 section 3.3: who is told nothing else waits there for a handshake, and hears a greeting. */
+function warnOfImplicitPort({ listeners = [] }: SomeSections): ConfigIssue[] {
+  return listeners.flatMap(({ listen, tls }, index) =>
+    listen.port === PORT_SUBMISSIONS && tls !== "implicit"
+      ? issue(
+          ["listeners", index, "listen"],
+          "clients begin with TLS at port 465, and this listener does not: it needs tls: implicit and a certificate (without a file: WAYPOST_TLS_CERTIFICATE)",
         )
       : [],
   );
@@ -328,7 +342,8 @@ function warnOfPrivateNetworks({ delivery }: SomeSections): ConfigIssue[] {
 
 const WARNINGS: readonly ((sections: SomeSections) => readonly ConfigIssue[])[] = [
   warnOfUnusedCertificate,
-  warnOfClearPasswords,
+  warnOfClearText,
+  warnOfImplicitPort,
   warnOfOpenRelay,
   warnOfManyOthers,
   warnOfNobody,

@@ -272,12 +272,22 @@ describe("warnings", () => {
     expect(valid(working).warnings).toEqual([]);
   });
 
-  test("passwords in clear on a public listener", () => {
+  test("mail in clear on a public listener, where nobody can log in", () => {
     const listeners = [{ listen: "0.0.0.0:25", tls: "none" }, { listen: "0.0.0.0:587" }];
     expect(valid({ ...working, listeners, tls }).warnings).toEqual([]);
     expect(valid({ ...working, listeners, tls, credentials }).warnings).toEqual([
-      "listeners[0].tls: other machines reach this listener and it has no TLS: passwords given here would cross the network in clear",
+      "listeners[0].tls: other machines reach this listener and it has no TLS: nobody can log in here, mail can be read on the way, and so can the password of a client that sends it unasked",
     ]);
+  });
+
+  test("port 465 without TLS from the beginning", () => {
+    const listeners = [
+      { listen: "127.0.0.1:465", tls: "none" },
+      { listen: "127.0.0.2:465" },
+      { listen: "127.0.0.3:465", tls: "implicit" },
+    ];
+    const why = expect.stringMatching(/clients begin with TLS at port 465, and this listener does not/) as string;
+    expect(valid({ ...working, listeners, tls }).warnings).toEqual([why, why]);
   });
 
   test("passwords that nobody can give", () => {
@@ -434,6 +444,19 @@ describe("errors", () => {
       "routes[1].when: needs recipient or sender; without `when` the route matches everything",
       'access.networks[0]: ::/0 would let strangers relay; if that is meant, set access.open_to_everyone: "I know what I am doing"',
     ]);
+  });
+
+  test("a name that the parts of every object have is none, and nothing that is passed over", () => {
+    const section = JSON.parse(
+      '{ "__proto__": { "url": "smtp://h" }, "constructor": { "url": "smtp://h" } }',
+    ) as object;
+    const why = "is no name: letters, digits, hyphens and underscores, 63 at most";
+    expect(errorsWith({ smarthosts: section, routes: [{ deliver: "constructor" }] })).toEqual([
+      `smarthosts.__proto__: '__proto__' ${why}`,
+    ]);
+    expect(errorsWith({ egress: JSON.parse('{ "__proto__": {} }') as object, threads: -1 })).toContain(
+      `egress.__proto__: '__proto__' ${why}`,
+    );
   });
 
   test.each(["0.0.0.0/0", "::/0", "2002::/16", "64:ff9b::/96", "2000::/12", "0.0.0.0/1", "::ffff:0:0/96"])(

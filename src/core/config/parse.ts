@@ -11,7 +11,7 @@ import { toConfigIssues } from "./messages.ts";
 import { type NamedFiles, namedFilesIn } from "./named-files.ts";
 import { isSection, type RoughSections, valid } from "./rough-sections.ts";
 import { type ConfigSections, accessNetwork, configSchema, listener } from "./schema.ts";
-import { smartHost } from "./schema-outbound.ts";
+import { NO_NAME, smartHost } from "./schema-outbound.ts";
 import { unwrap } from "./shape.ts";
 
 export type ParsedConfig =
@@ -64,17 +64,28 @@ function endsOf({ hostname, listeners, smarthosts, access }: Readonly<Record<str
   };
 }
 
+/** zod passes over a key of that name, so that a smart host would be gone without a word. */
+function lostNames(input: unknown): readonly ConfigIssue[] {
+  if (!isSection(input)) return [];
+  return ["smarthosts", "egress"].flatMap((key) => {
+    const section = input[key];
+    if (!isSection(section) || !Object.hasOwn(section, "__proto__")) return [];
+    return [{ path: [key, "__proto__"], at: "key" as const, message: `'__proto__' ${NO_NAME}` }];
+  });
+}
+
 /** `input` is what the file holds, as plain values. Everything that is wrong is told, not only the first. */
 export function parseConfig(input: unknown): ParsedConfig {
   const parsed = configSchema.safeParse(input, REPORT);
   const ends = endsOf(isSection(input) ? input : {});
   if (parsed.success) {
     const sections = { tls: undefined, ...parsed.data }; // absent, and known to be so (checks.ts)
-    const issues = findErrors(sections, ends);
+    const issues = [...lostNames(input), ...findErrors(sections, ends)];
     if (issues.length > 0) return { kind: "invalid", issues, files: namedFilesIn(input) };
     return { kind: "config", config: toConfig(sections), warnings: findWarnings(sections) };
   }
-  const issues = parsed.error.issues.flatMap((found) => toConfigIssues(configSchema, found));
+  const found = parsed.error.issues.flatMap((issue) => toConfigIssues(configSchema, issue));
+  const issues = [...found, ...lostNames(input)];
   return {
     kind: "invalid",
     issues: isSection(input) ? [...issues, ...findErrors(validSections(input), ends)] : issues,

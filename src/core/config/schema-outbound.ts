@@ -122,7 +122,8 @@ export const smartHost = z
   })
   .meta(words({ description: "Relays that take our mail further, by name." }));
 
-const name = z.string().regex(NEXT_HOP_NAME, "is no name: letters, digits, hyphens and underscores, 63 at most");
+export const NO_NAME = "is no name: letters, digits, hyphens and underscores, 63 at most";
+const name = z.string().regex(NEXT_HOP_NAME, NO_NAME);
 
 export const egressName = name;
 export const smartHostName = name.refine(

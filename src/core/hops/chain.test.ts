@@ -164,6 +164,10 @@ test("an mbox, bare line feeds, empty lines before it, lines that are no field",
     hops: [{ stamp: { by: "a.test", id: "7" } }],
   });
   expect(readChain(utf8("no field\n"))).toMatchObject({ hasFields: false, strayLines: 1, hops: [] });
+  const passwd = "root:x:0:0:root:/root:/bin/bash\nmail:x:8:8:mail:/var/mail:/usr/sbin/nologin\n";
+  expect(readChain(utf8(passwd))).toMatchObject({ hasFields: false, hops: [] });
+  for (const name of ["Received", "DATE", "X-Mailer", "ARC-Seal", "Authentication-Results"])
+    expect(readChain(utf8(`${passwd}${name}: x\n`)).hasFields, name).toBe(true);
 });
 
 test("a header without end is read so far, and hops without end are counted", () => {

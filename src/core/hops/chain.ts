@@ -3,7 +3,7 @@ import type { Duration } from "../base/time.ts";
 import { type Timing, timingsOf } from "./clocks.ts";
 import { type StampDate, parseDate } from "./date.ts";
 import { doubtsOf } from "./doubts.ts";
-import { type Field, type Header, readHeader } from "./fields.ts";
+import { type Field, type Header, isKnown, readHeader } from "./fields.ts";
 import { type Mark, markOf } from "./filters.ts";
 import { reachOf } from "./host-names.ts";
 import { Lexer } from "./lexer.ts";
@@ -49,7 +49,7 @@ export interface Chain {
   readonly encrypted: number;
   /** `Received` fields that were too many, of what was read. */
   readonly hopsLeftOut: number;
-  /** False where this is no message. */
+  /** Whether it has any that messages have; false where this is no message. */
   readonly hasFields: boolean;
   readonly strayLines: number;
   /** The header is longer than what was read of it: the first hops may be missing. */
@@ -86,7 +86,7 @@ function chainOf({ fields, strayLines, isCut }: Header): Chain {
     networked: networked.length,
     encrypted: networked.filter(({ isTls }) => isTls === true).length,
     hopsLeftOut,
-    hasFields: fields.length > 0,
+    hasFields: fields.some(isKnown),
     strayLines,
     isCut,
   };

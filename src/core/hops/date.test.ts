@@ -56,6 +56,10 @@ test.each([
   "21 Foo 2026 10:00:00 +0000",
   "yesterday",
   "2026-02-30T10:00:00Z",
+  "21 Nov 0000 10:00:00 +0000",
+  "21 Nov 0026 10:00:00 +0000",
+  "Sat Nov 21 10:00:00 UTC 0026",
+  "0000-11-21T10:00:00Z",
 ])("%s is none", (text) => {
   expect(parseDate(text)).toEqual({ kind: "broken", text });
 });

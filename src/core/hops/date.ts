@@ -81,6 +81,9 @@ export function dateAmong(words: readonly string[]): { readonly date: StampDate;
   return undefined;
 }
 
+/** RFC 5322 section 3.3; the years of one century are others to `Date.UTC`. */
+const YEAR_MIN = 1900;
+
 /** Weekday, day, month, year, time, zone. */
 const DATE_WORDS_MAX = 6;
 
@@ -123,6 +126,7 @@ function assemble({ weekday, date = "", month = "", year = "", time, zone }: Wri
   const monthNumber = monthOf(month);
   if (!isDay(date) || monthNumber === -1 || !isDigits(year) || year.length > 4 || clock === undefined) return undefined;
   const fullYear = fullYearOf(year);
+  if (fullYear < YEAR_MIN) return undefined;
   const midnight = Date.UTC(fullYear, monthNumber, Number(date));
   if (new Date(midnight).getUTCDate() !== Number(date)) return undefined; // 31 Nov
   const notes: string[] = [];
@@ -145,7 +149,8 @@ function readIso(words: readonly string[]): StampDate | undefined {
   const [time = "", ...zone] = inner === undefined ? others : [inner, ...others];
   const clock = clockOf(time);
   const midnight = Date.UTC(Number(year), Number(month) - 1, Number(date));
-  if (clock === undefined || new Date(midnight).getUTCDate() !== Number(date)) return undefined;
+  if (clock === undefined || Number(year) < YEAR_MIN || new Date(midnight).getUTCDate() !== Number(date))
+    return undefined;
   const notes = ["written as ISO 8601 has it, not as RFC 5322"];
   return zoned(midnight + clock.ms, zoneOf(clock.rest === "" ? zone : [clock.rest]), notes, words.join(" "));
 }

@@ -18,6 +18,15 @@ export interface Header {
   readonly isCut: boolean;
 }
 
+/** Of fields that messages have: RFC 5322 section 3.6, RFC 2045, RFC 2369, what signs and authenticates, and whatever begins with `X-`. */
+const KNOWN =
+  /^(received(-spf)?|return-path|from|sender|reply-to|to|cc|bcc|date|subject|message-id|in-reply-to|references|comments|keywords|mime-version|delivered-to|envelope-to|(apparently|errors|original|resent|content|list|arc|dkim|domainkey|authentication|auto|x)-.+)$/i;
+
+/** Whether it is one that a message has; any line of `NAME:` looks like a field, as those of /etc/passwd do. */
+export function isKnown({ name }: Field): boolean {
+  return KNOWN.test(name);
+}
+
 interface Draft {
   readonly name: string;
   readonly parts: string[];

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { TRACE } from "../base/limits.ts";
 import { receivedField } from "../mail/trace.ts";
 import { parseReceived } from "./received.ts";
 
@@ -147,4 +148,13 @@ test("a stamp without clauses, without semicolon, without anything", () => {
   });
   expect(parseReceived("")).toMatchObject({ from: undefined, by: "", date: { kind: "missing" } });
   expect(parseReceived("from a (b by c.test with SMTP")).toMatchObject({ by: "c.test", isUnbalanced: true });
+});
+
+test("a server has some names, and not as many as somebody cares to write", () => {
+  const names = Array.from({ length: 50_000 }, (_, at) => `n${at}.test`);
+  const { byNames, byAddress } = parseReceived(
+    `from a by b.test (${names.join(" ")} [192.0.2.1]) with ESMTP id 7; ${DATE}`,
+  );
+  expect(byNames).toEqual(names.slice(0, TRACE.namesMax));
+  expect(byAddress).toBe("192.0.2.1");
 });

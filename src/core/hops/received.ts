@@ -1,3 +1,4 @@
+import { TRACE } from "../base/limits.ts";
 import { type StampDate, dateAmong, parseDate } from "./date.ts";
 import { type Encryption, encryptionIn } from "./encryption.ts";
 import { type Lexed, Lexer, type Token, commentWords } from "./lexer.ts";
@@ -11,7 +12,7 @@ export interface Stamp {
   /** The server that wrote it, by name or address. */
   readonly by: string;
   readonly byAddress: string;
-  /** Other names of it. */
+  /** Other names of it, as many as a server has. */
   readonly byNames: readonly string[];
   readonly software: string;
   readonly via: string;
@@ -173,10 +174,10 @@ function hostOf({ words, comments }: Clause): Pick<Stamp, "by" | "byAddress" | "
     const address = parts.map(addressIn).find((found) => found !== "") ?? "";
     if (address !== "") {
       byAddress ||= address;
-      byNames.push(...parts.filter((part) => addressIn(part) === "").map(hostName));
+      for (const part of parts) if (addressIn(part) === "") byNames.push(hostName(part));
     }
   }
-  return { by, byAddress, byNames, software: softwareIn(comments) };
+  return { by, byAddress, byNames: byNames.slice(0, TRACE.namesMax), software: softwareIn(comments) };
 }
 
 /** Most have it behind their name, Exim, fetchmail and Amazon behind the protocol. */

@@ -1,7 +1,5 @@
 // `waypost trace`
 import fs from "node:fs";
-import type { Readable } from "node:stream";
-import { reasonOf } from "../../adapters/config-file/find.ts";
 import { TRACE } from "../../core/base/limits.ts";
 import { printable } from "../../core/base/printable.ts";
 import { reportIn } from "../../core/dsn/notice.ts";
@@ -19,6 +17,7 @@ import { findToLookAt } from "./configuration.ts";
 import { print } from "./print.ts";
 import { dataFolder, query } from "./relay-of.ts";
 import { relayIdOf } from "./sink.ts";
+import { TAKES, headOf } from "./trace-input.ts";
 
 export async function trace(what: string, options: JsonOptions): Promise<void> {
   // A file with such a name is meant where it is written with its folder: ./0VbfQUpNXUfJly
@@ -29,29 +28,14 @@ export async function trace(what: string, options: JsonOptions): Promise<void> {
 async function traceFile(file: string, options: JsonOptions): Promise<void> {
   if (file === "") throw new CommandFailure(`a name that is empty is no file; ${TAKES}`, EXIT.usage);
   const name = file === "-" ? "standard input" : printable(file);
-  const chain = readChain(await head(file, name));
-  if (!chain.hasFields) throw new CommandFailure(`${name} is no message: no line of it is a header field`, EXIT.failed);
+  const chain = readChain(await headOf(file, name));
+  if (!chain.hasFields)
+    throw new CommandFailure(
+      `${name} is no message: no line of it is a field such as Received, From or Date`,
+      EXIT.failed,
+    );
   if (options.json === true) console.log(JSON.stringify(chain));
   else print(chainLines(chain, styled));
-}
-
-const TAKES = "trace takes a file, - for standard input, or an ID of 14 letters and digits";
-
-/** As much of the file as a header may have, and an octet more, so that a longer one is seen to be longer. */
-async function head(file: string, name: string): Promise<Uint8Array> {
-  const stream: Readable = file === "-" ? process.stdin : fs.createReadStream(file, { end: TRACE.headerOctetsMax });
-  const chunks: Uint8Array[] = [];
-  let octets = 0;
-  try {
-    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-      chunks.push(chunk);
-      octets += chunk.length;
-      if (octets > TRACE.headerOctetsMax) break;
-    }
-  } catch (error) {
-    throw new CommandFailure(`${name} cannot be read: ${reasonOf(error)}; ${TAKES}`, EXIT.failed);
-  }
-  return Buffer.concat(chunks);
 }
 
 async function traceMessage(id: string, options: JsonOptions): Promise<void> {

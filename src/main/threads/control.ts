@@ -129,7 +129,10 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
     answer: ({ number, answer }) => reloads.answered(number, answer),
     adopt: ({ plan: next, changedHosts }) => {
       ({ config } = next);
-      void changes.tryAgain(changedHosts);
+      // A stop closes the queue under it, and what was not tried waits its time; any other fault ends this thread.
+      void changes.tryAgain(changedHosts).catch((error: unknown) => {
+        if (!isStopping) throw error;
+      });
     },
   });
   report({ kind: "ready" });

@@ -181,7 +181,8 @@ function byText(stamp: Stamp): string[] {
   const { by, byAddress, byNames, software, via, remark } = stamp;
   const protocol = protocolText(stamp);
   if (by === "" && protocol === "" && remark !== "") return [];
-  const about = [...byNames, byAddress === by ? "" : byAddress, software].filter((text) => text !== "").map(shown);
+  const names = shown(byNames.join(", "));
+  const about = [names, byAddress === by ? "" : shown(byAddress), shown(software)].filter((text) => text !== "");
   const host = by === "" ? serverName(stamp) : by;
   const where = `by ${shown(host)}${about.length === 0 ? "" : ` (${about.join(", ")})`}`;
   return [[where, protocol, via === "" ? "" : `via ${shown(via)}`].filter((text) => text !== "").join(", ")];
