@@ -1,5 +1,5 @@
 // The program: `waypost COMMAND`.
-import { CommandFailure } from "../surfaces/cli/failure.ts";
+import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import { styled } from "../surfaces/cli/style.ts";
 import { followLauncher } from "./launcher.ts";
 
@@ -27,5 +27,27 @@ async function program(of: readonly string[]): Promise<number | undefined> {
     import("./output.ts"),
   ]);
   bearOutput();
-  return runProgram(commands, of);
+  try {
+    return await runProgram(commands, of);
+  } catch (error) {
+    throw error instanceof CommandFailure ? error : ((await strangeAnswer()) ?? error);
+  }
+}
+
+/**
+ * What a relay of another version answers need not have the form that this one's commands read. Undefined where that is not
+ * why: then it is a bug, which shows its place.
+ */
+async function strangeAnswer(): Promise<CommandFailure | undefined> {
+  const [{ lastAnsweredBy }, { VERSION }] = await Promise.all([
+    import("../adapters/control-socket/client.ts"),
+    import("./version.ts"),
+  ]);
+  const by = lastAnsweredBy();
+  if (by === undefined || by === VERSION) return undefined;
+  const other = by === "" ? "another version, older than those that say which" : `version ${by}`;
+  return new CommandFailure(
+    `the relay answered something that this version does not know: it is ${other}, and this command is of version ${VERSION}; use the same one`,
+    EXIT.unavailable,
+  );
 }

@@ -3,6 +3,14 @@ import { Readable } from "node:stream";
 import { CONTROL } from "../../core/base/limits.ts";
 import type { Duration } from "../../core/base/time.ts";
 import { type ShortPath, shortPath } from "./short-path.ts";
+import { VERSION_FIELD } from "./version-field.ts";
+
+let answeredBy: string | undefined;
+
+/** The version of the relay that answered last: empty where it does not say, undefined where none was asked. */
+export function lastAnsweredBy(): string | undefined {
+  return answeredBy;
+}
 
 /**
  * Asks the relay that runs on a data folder; with a body, sent as JSON or as the octets of a stream, it is to do something. Undefined where none runs; `null` where it
@@ -30,8 +38,16 @@ export function ask(
       });
       response.on("error", reject); // the relay went while it answered
       response.on("end", () => {
+        const version = response.headers[VERSION_FIELD];
+        answeredBy = typeof version === "string" ? version : "";
         if (response.statusCode === 500) reject(new Error(`the relay cannot tell: ${text}`));
-        else resolve(response.statusCode === 200 || response.statusCode === 422 ? JSON.parse(text) : null);
+        else if (response.statusCode !== 200 && response.statusCode !== 422) resolve(null);
+        else
+          try {
+            resolve(JSON.parse(text));
+          } catch (error) {
+            reject(new Error("what it answered is no JSON", { cause: error }));
+          }
       });
     });
     request.on("close", () => place.release());

@@ -5,7 +5,7 @@ import { PassThrough, Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { second } from "../../core/base/time.ts";
-import { ask } from "./client.ts";
+import { ask, lastAnsweredBy } from "./client.ts";
 import { SocketServer } from "./server.ts";
 
 let folder: string;
@@ -35,7 +35,7 @@ const ANSWERS = {
 };
 
 test("answers come back; what is not there is null; what fails says so, and the next question is answered", async () => {
-  const server = new SocketServer(file, ANSWERS, () => undefined);
+  const server = new SocketServer(file, ANSWERS, () => undefined, "1.2.3");
   server.listen();
   try {
     await expect.poll(() => ask(file, "/status")).toEqual({ waiting: 1 });
@@ -51,6 +51,7 @@ test("answers come back; what is not there is null; what fails says so, and the 
     expect(await ask(file, "/queue/counts?action=drop")).toEqual({ filter: {} });
     expect(await ask(file, "/queue/0abcdefABCDEF2")).toBeNull();
     expect(await ask(file, "/nothing")).toBeNull();
+    expect(lastAnsweredBy()).toBe("1.2.3");
     await expect(ask(file, `/queue/${ID}`)).rejects.toThrow("the disk has a hole");
     expect(await ask(file, "/status")).toEqual({ waiting: 1 });
   } finally {
@@ -65,7 +66,7 @@ test("where nobody listens the answer is undefined", async () => {
 test("a socket that cannot be made is told, and is no exception", async () => {
   for (const gone of ["gone", "x".repeat(200)]) {
     const told = new Promise<string>((resolve) => {
-      new SocketServer(path.join(folder, gone, "control.sock"), ANSWERS, resolve).listen();
+      new SocketServer(path.join(folder, gone, "control.sock"), ANSWERS, resolve, "1.2.3").listen();
     });
     expect(await told).toMatch(/ENOENT|EACCES/);
   }
@@ -81,7 +82,7 @@ test("a folder with a path of any length has a socket, which goes when it is clo
   const before = descriptors();
   for (let n = 0; n < 2; n++) {
     fs.writeFileSync(there, ""); // as if left by another process
-    const server = new SocketServer(there, ANSWERS, () => undefined);
+    const server = new SocketServer(there, ANSWERS, () => undefined, "1.2.3");
     server.listen();
     await expect.poll(() => ask(there, "/status")).toEqual({ waiting: 1 });
     expect(fs.statSync(there).mode & 0o777).toBe(0o600);
@@ -92,7 +93,7 @@ test("a folder with a path of any length has a socket, which goes when it is clo
 });
 
 test("what is to be done goes with a body; a refusal is an answer; a body too long is none", async () => {
-  const server = new SocketServer(file, ANSWERS, () => undefined);
+  const server = new SocketServer(file, ANSWERS, () => undefined, "1.2.3");
   server.listen();
   try {
     await expect.poll(() => ask(file, "/queue/actions", { action: "hold" })).toEqual({ did: { action: "hold" } });
@@ -120,6 +121,7 @@ test("who is served when it closes gets the answer; what takes too long is cut o
       },
     },
     () => undefined,
+    "1.2.3",
   );
   server.listen();
   await expect.poll(() => ask(file, "/status")).toEqual({ waiting: 1 });
@@ -149,6 +151,7 @@ test("who is served when it closes gets the answer; what takes too long is cut o
       },
     },
     () => undefined,
+    "1.2.3",
   );
   slow.listen();
   await expect.poll(() => ask(file, "/status")).toEqual({ waiting: 1 });

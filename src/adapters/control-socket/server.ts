@@ -6,6 +6,7 @@ import type { Duration } from "../../core/base/time.ts";
 import { QUEUE_ACTIONS, type QueueAction } from "../../core/queue/action.ts";
 import { SELECTION_KEYS, type SelectionTexts } from "../../core/queue/selection.ts";
 import { type ShortPath, shortPath } from "./short-path.ts";
+import { VERSION_FIELD } from "./version-field.ts";
 
 /** What is answered, at once or later. An object with `refused` says why not; what is thrown is told and ends nothing. */
 export interface Answers {
@@ -50,16 +51,18 @@ const NOT_FOUND: Answer = { status: 404, body: { error: "not found" } };
 export class SocketServer {
   readonly #file: string;
   readonly #answers: Answers;
+  readonly #version: string;
   readonly #server: http.Server;
   /** Held while it listens: to close removes the socket by it. */
   #place: ShortPath | undefined;
   readonly #failed: (error: Error) => void;
   readonly #underWay = new Set<Promise<void>>();
 
-  /** `failed` hears what is wrong with the socket; it is tried again. */
-  constructor(file: string, answers: Answers, failed: (text: string) => void) {
+  /** `failed` hears what is wrong with the socket; it is tried again. `version`: the relay's, which each answer says. */
+  constructor(file: string, answers: Answers, failed: (text: string) => void, version: string) {
     this.#file = file;
     this.#answers = answers;
+    this.#version = version;
     this.#server = http.createServer(
       { requestTimeout: IMPORT.request, headersTimeout: CONTROL.request },
       (request, response) => this.#take(request, response),
@@ -112,7 +115,9 @@ export class SocketServer {
   async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const { status, body } = await this.#answer(request);
     request.resume(); // whoever still writes a body that is not wanted reads the answer after it
-    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    response
+      .writeHead(status, { "content-type": "application/json", [VERSION_FIELD]: this.#version })
+      .end(JSON.stringify(body));
   }
 
   async #answer(request: http.IncomingMessage): Promise<Answer> {

@@ -107,9 +107,8 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
     reload: (request) => reloads.ask((number) => report({ kind: "asked", number, request })),
     isStopping: () => isStopping,
   });
-  const server = new SocketServer(paths.socket, answers, (text) =>
-    recorder.record({ event: "listener.failed", listener: "control.sock", text }),
-  );
+  const failed = (text: string): void => recorder.record({ event: "listener.failed", listener: "control.sock", text });
+  const server = new SocketServer(paths.socket, answers, failed, plan.version);
   server.listen();
   historian.start();
   const looking = setInterval(() => traffic.look(queue.newestMessage(), clock.now()), TRAFFIC.lookEvery);
