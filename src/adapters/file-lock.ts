@@ -21,7 +21,7 @@ export function lockFile(file: string): { release(): void } | undefined {
   }
 }
 
-/** Whether another process has it. Nothing is made or changed. */
+/** Whether another process is known to have it. Nothing is made or changed; what is wrong with the file, who locks it finds. */
 export function isLocked(file: string): boolean {
   if (fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) return false;
   const database = new DatabaseSync(file, { readOnly: true });
@@ -29,8 +29,7 @@ export function isLocked(file: string): boolean {
     database.prepare("PRAGMA page_count").get();
     return false;
   } catch (error) {
-    if (isBusy(error)) return true;
-    throw error;
+    return isBusy(error); // a journal that a kill left can be rolled back only by who writes
   } finally {
     database.close();
   }

@@ -192,8 +192,17 @@ export class Settlements {
   }
 
   #park({ delivery, lane, due, because, text }: Omit<Waiting, "end" | keyof Said>): Omit<Park, "entry"> {
-    const { row, attempts, isTold } = delivery;
-    return { kind: "park", row, lane, due, attempts, isTold, last: lastWord(because, text, this.#clock.now()) };
+    const { row, attempts, isTold, wish } = delivery;
+    return {
+      kind: "park",
+      row,
+      lane,
+      due,
+      attempts,
+      isTold,
+      last: lastWord(because, text, this.#clock.now()),
+      ...(because === "no-route" && wish === "route" && { isUnrouted: true }),
+    };
   }
 
   /** What history keeps of an attempt or an end. */

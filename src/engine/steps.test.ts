@@ -185,6 +185,28 @@ test("what an operator wants of a claimed delivery: its end, told to its sender,
   expect(s.hop.connections).toBe(0);
 });
 
+test("imported mail that no route takes is never tried in the lane that it had elsewhere", async () => {
+  const s = routed();
+  const message = { row: 1, id: "0".repeat(14), receivedAt: s.clock.now(), octets: 1, content: new Uint8Array(1) };
+  const one = { lane, recipient: "r@b.example", options: "", priority: "normal", attempts: 3, isTold: false } as const;
+  s.dispatcher.claimed([
+    {
+      message: { ...message, envelope: JSON.stringify(fresh().envelope) },
+      deliveries: [
+        { ...one, row: 4096, wish: "route" },
+        { ...one, row: 4097, wish: "reroute" },
+      ],
+    },
+  ]);
+  await settle();
+  const why = expect.stringContaining('"no-route"') as string;
+  expect(s.settlements).toEqual([
+    expect.objectContaining({ kind: "park", row: 4096, lane, last: why, isUnrouted: true }),
+    expect.not.objectContaining({ isUnrouted: true }),
+  ]);
+  expect(s.hop.connections).toBe(0);
+});
+
 test("this way it cannot go, and the other one is only blocked: it waits for that, and nobody's mail fails", async () => {
   const s = routed(lane, backup);
   s.dispatcher.blocked(backup, blockFor(s.clock, 5000, "away"));

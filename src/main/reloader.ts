@@ -102,6 +102,16 @@ export class Reloader {
     return this.#reportOn(this.#running);
   }
 
+  /** After root's start: certificates and keys that the relay's user may not read, which takes a restart to renew. */
+  tellUnreadable(): Promise<ReloadAnswer> {
+    return this.#inTurn(async () => {
+      const errors = await inTime(this.#parts.faultsOfFiles(this.#running.config, []), LATE.errors);
+      if (errors.length === 0) return this.#reportOn(this.#running);
+      this.#parts.recorder.record({ event: "certificates.rejected", errors });
+      return invalid(errors);
+    });
+  }
+
   #tellRenewed(config: Config): void {
     this.#parts.recorder.record({ event: "certificates.renewed", listeners: tlsListeners(config) });
   }

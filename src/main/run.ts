@@ -78,13 +78,10 @@ export async function run(
   } catch (error) {
     throw failureOf(error, advice);
   }
-  if (running.config.user !== undefined) {
-    await watch.lookAnew(running.config);
-    const errors = await reading.faultsOfFiles(running.config, []);
-    if (errors.length > 0) log.recorder.record({ event: "certificates.rejected", errors });
-  }
+  if (running.config.user !== undefined) await watch.lookAnew(running.config);
   watch.start();
   started.resolve();
+  if (running.config.user !== undefined) void reloader.tellUnreadable();
   setInterval(() => void reloader.rotateTickets(), RELOAD.ticketLife).unref();
   flushCompileCache(); // a process that is killed leaves it unwritten
   return { relay, log };

@@ -70,6 +70,8 @@ export type Settlement =
       readonly entry: string;
       /** The sender heard of the delay. */
       readonly isTold: boolean;
+      /** No route takes it, and its lane is the one of the relay that it came from: nothing of it may go there. */
+      readonly isUnrouted?: boolean;
     }
   /** These files are in the spool: of others it need not be known any more that they were committed. */
   | { readonly kind: "spool"; readonly names: readonly string[]; readonly entry: "" }
@@ -116,7 +118,7 @@ export interface ClaimedDelivery {
 }
 
 /** A wish that takes a mail thread: the others the store fulfils itself. */
-export type WishInHand = Exclude<Wish, "hold" | "cancel">;
+export type WishInHand = Exclude<Wish, "hold" | "hold-unrouted" | "cancel">;
 
 export interface LaneClaim {
   readonly lane: Lane;

@@ -407,6 +407,14 @@ test("what was imported has its routes looked up whatever an operator does befor
   store.recover(NOW, "");
   expect(unrouted()).toEqual([parked, held]);
   expect(claim().map(({ wish }) => wish)).toEqual(["route", "route"]);
+  // No route takes the one, and the other is held meanwhile.
+  expect(store.act("hold", [held], NOW)).toMatchObject({ inHand: 1 });
+  settle(...[parked, held].map((row) => ({ ...park(row, "mx/b.test", NOW), isUnrouted: true })));
+  expect(stateOf(held).state).toBe(2);
+  store.act("release", [held], NOW);
+  expect(claim().map(({ wish }) => wish)).toEqual(["route", "route"]);
+  settle(...[parked, held].map((row) => park(row, "mx/b.test", NOW)));
+  expect(claim().map(({ wish }) => wish)).toEqual(["none", "none"]); // routes chose a lane
   settle(park(parked, "here", 0), park(held, "here", 0));
   expect(unrouted()).toEqual([]);
   expect(claim(20_000).map(({ row, wish }) => [row, wish])).toEqual([

@@ -26,7 +26,7 @@ import {
 import { HELD, IN_HAND, PARKED, SERVED, STANDINGS } from "./schema.ts";
 
 /** `delivery.wish`, by its place. */
-const WISHES: readonly Wish[] = ["none", "hold", "cancel", "expire", "reroute", "route"];
+const WISHES: readonly Wish[] = ["none", "hold", "cancel", "expire", "reroute", "route", "hold-unrouted"];
 /** Added to a wish that a claim handed out: it is fulfilled when the delivery is parked, and stands after a crash. */
 const HANDED_OUT = 10;
 
@@ -40,19 +40,22 @@ export const TAKE_DELIVERY = `UPDATE delivery SET state = ${IN_HAND}, wish = wis
 
 /** Parks a delivery, unless an operator wanted something of it since it was claimed: then no row changes. */
 export const PARK_DELIVERY = `
-  UPDATE delivery SET state = ${PARKED}, wish = 0, lane = ?, due = ?, attempts = ?, last = ?, told = ?
+  UPDATE delivery SET state = ${PARKED}, wish = ?, lane = ?, due = ?, attempts = ?, last = ?, told = ?
   WHERE row = ? AND (wish = 0 OR wish > ${HANDED_OUT})`;
 
 /** The wish of a parked delivery that is claimed. */
 export function wishToHandOut(code: number): WishInHand {
   const wish = wishOf(code);
-  invariant(wish !== "hold" && wish !== "cancel", "what is parked is neither to be held nor to be cancelled");
+  invariant(
+    wish !== "hold" && wish !== "hold-unrouted" && wish !== "cancel",
+    "what is parked is neither to be held nor to be cancelled",
+  );
   return wish;
 }
 
 export function wishOf(code: number): Wish {
   const wish = WISHES[code % HANDED_OUT];
-  invariant(wish !== undefined, "a wish is one of six");
+  invariant(wish !== undefined, "a wish is one of seven");
   return wish;
 }
 

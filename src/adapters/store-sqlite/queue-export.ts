@@ -105,7 +105,7 @@ function exported(delivery: Row): ExportedDelivery {
     lane: delivery["lane"] as string,
     attempts: delivery["attempts"] as number,
     priority: PRIORITIES[(delivery["priority"] as number | undefined) ?? 1]!,
-    isHeld: delivery["state"] === HELD || wish(delivery) === "hold",
+    isHeld: delivery["state"] === HELD || wish(delivery) === "hold" || wish(delivery) === "hold-unrouted",
     isExpiring: wish(delivery) === "expire",
     isTold: delivery["told"] === 1,
     last: delivery["last"] as string,

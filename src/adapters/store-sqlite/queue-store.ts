@@ -26,7 +26,7 @@ import {
 import { isDiskFull, isWriteRefused, mayPass } from "./disk-full.ts";
 import { Imports } from "./import.ts";
 import { Lanes } from "./lanes.ts";
-import { OperatorActions, PARK_DELIVERY } from "./operator-actions.ts";
+import { OperatorActions, PARK_DELIVERY, codeOf } from "./operator-actions.ts";
 import { readPauses, settingOf } from "./pauses.ts";
 import { BUSY_TIMEOUT_MS, IN_HAND, PARKED, migrate, setUp } from "./schema.ts";
 import { Spooled } from "./spooled.ts";
@@ -324,8 +324,16 @@ export class SqliteQueueStore implements QueueStore {
       touched.add(messageRow(settlement.row));
       return;
     }
-    const { lane, due, attempts, last, row, isTold } = settlement;
-    const { changes } = this.#do.parkDelivery.run(lane, due, attempts, last, Number(isTold), row);
+    const { lane, due, attempts, last, row, isTold, isUnrouted } = settlement;
+    const { changes } = this.#do.parkDelivery.run(
+      codeOf(isUnrouted === true ? "route" : "none"),
+      lane,
+      due,
+      attempts,
+      last,
+      Number(isTold),
+      row,
+    );
     if (changes === 1) park(parking, lane, due);
     else this.#actions.park(settlement);
   }

@@ -51,4 +51,10 @@ test("what is not routed yet stays so when it is held, released or tried; its en
     "reroute held: reroute",
   ]);
   expect(effectOfWish("route")).toMatchObject({ kind: "wake", because: "imported", wish: "route" });
+  // A mail thread has it, and may find no route for it.
+  const noted = effectOf("hold", "in-hand", "route");
+  expect(noted).toEqual({ kind: "note", wish: "hold-unrouted" });
+  expect(effectOf("hold", "in-hand", "hold-unrouted")).toEqual(noted);
+  expect(effectOfWish("hold-unrouted")).toMatchObject({ kind: "hold", wish: "route" });
+  expect(effectOf("release", "in-hand", "hold-unrouted")).toEqual({ kind: "note", wish: "route" });
 });

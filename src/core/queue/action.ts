@@ -11,9 +11,9 @@ export type Standing = "parked" | "in-hand" | "held";
 /**
  * What an operator asked for and what has not happened yet. `hold` and `cancel` wait for a delivery to come out of the
  * hands of a mail thread; `expire` and `reroute` are for a mail thread to do. So is `route`: what was imported is in a lane of
- * the relay that it came from, until the routes here chose one.
+ * the relay that it came from, until the routes here chose one; also where an operator holds it meanwhile (`hold-unrouted`).
  */
-export type Wish = "none" | "hold" | "cancel" | "expire" | "reroute" | "route";
+export type Wish = "none" | "hold" | "cancel" | "expire" | "reroute" | "route" | "hold-unrouted";
 
 /** What an action does to one delivery. */
 export type Effect =
@@ -55,11 +55,15 @@ export function effectOf(action: QueueAction, standing: Standing, wish: Wish): E
 /** What becomes of a delivery that comes out of a mail thread's hands with it. */
 export function effectOfWish(wish: Exclude<Wish, "none">): Effect {
   if (wish === "route") return { kind: "wake", because: "imported", wish, isFirst: false };
+  if (wish === "hold-unrouted") return { kind: "hold", because: "held", wish: "route" };
   return effectOf(wish, "parked", "none");
 }
 
 function effectInHand(action: QueueAction, wish: Wish): Effect {
   if (action === "retry") return { kind: "under-way" };
+  if (action === "release" && wish === "hold-unrouted") return { kind: "note", wish: "route" };
   if (action === "release") return wish === "hold" ? { kind: "note", wish: "none" } : NOTHING;
+  if (action === "hold" && (wish === "route" || wish === "hold-unrouted"))
+    return { kind: "note", wish: "hold-unrouted" };
   return { kind: "note", wish: action };
 }
