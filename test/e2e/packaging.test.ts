@@ -107,7 +107,7 @@ describe("compose", () => {
       cap_drop: ["ALL"],
       security_opt: ["no-new-privileges:true"],
       tmpfs: ["/tmp"],
-      stop_grace_period: "40s",
+      stop_grace_period: "60s",
     });
     expect(Object.keys(file.secrets)).toEqual(waypost.secrets);
     expect(Object.keys(file.networks)).toEqual(waypost.networks);
