@@ -55,6 +55,10 @@ function scene({ expire } = { expire: 5000 }): {
       asked.push(`commit ${commits.length}`);
       return commits.flatMap(({ arrivals }) => arrivals.map(() => ++row));
     },
+    markOf: (name) => {
+      if (s.fails) throw new StorageError("failed", "no disk");
+      return name === "known" ? "known/!1" : undefined;
+    },
     claimDue: () => [claimOf("due")],
     claimLane: (lane) => claimOf(lane),
     rest: (lane) => void asked.push(`rest ${lane}`),
@@ -287,4 +291,17 @@ test("lanes whose servers are others now are unblocked, whatever waits in them, 
   expect(s.asked.filter((line) => line.startsWith("unblock"))).toEqual(["unblock a", "unblock b"]);
   const unblocks = ["a", "b"].map((lane) => ({ kind: "unblock", lane }));
   for (const said of [s.queue, ...s.mails]) expect(said.filter(({ kind }) => kind === "unblock")).toEqual(unblocks);
+});
+
+test("a mail thread hears what is known of a file of the spool, or that the store could not look", () => {
+  const s = scene();
+  s.keeper.fromMail(1, { kind: "spooled?", number: 4, name: "known" });
+  s.keeper.fromMail(1, { kind: "spooled?", number: 5, name: "other" });
+  s.fails = true;
+  s.keeper.fromMail(1, { kind: "spooled?", number: 6, name: "known" });
+  expect(s.mails[1]!.filter(({ kind }) => kind === "spooled")).toEqual([
+    { kind: "spooled", number: 4, mark: "known/!1" },
+    { kind: "spooled", number: 5, mark: undefined },
+    { kind: "spooled", number: 6, mark: undefined, failure: "no disk" },
+  ]);
 });

@@ -19,6 +19,7 @@ import {
   type Senders,
   type SpaceReport,
 } from "../ports/store.ts";
+import { spooledAnswer } from "./spooled-answer.ts";
 import type {
   ControlToStore,
   MailToStore,
@@ -187,6 +188,7 @@ export class Keeper {
 
   fromMail(mailThread: number, message: MailToStore): void {
     if (message.kind === "heard") return this.#rollCall.heard(message.number);
+    if (message.kind === "spooled?") return this.#mails[mailThread]!.say(spooledAnswer(this.#store, message));
     this.#waiting.push({ mailThread, commit: message.commit });
     this.#schedule();
   }

@@ -12,7 +12,9 @@ import type { Claimed, Commit, DeliveryRow, ImportedArrival, MessageRow, SpaceRe
 export type MailToStore =
   | { readonly kind: "commit"; readonly commit: Commit }
   /** The answer to `hear`. */
-  | { readonly kind: "heard"; readonly number: number };
+  | { readonly kind: "heard"; readonly number: number }
+  /** What is known of a file of the spool? `spooled` is the answer. */
+  | SpooledQuestion;
 
 export type StoreToMail =
   | { readonly kind: "committed"; readonly rows: readonly MessageRow[] }
@@ -22,9 +24,24 @@ export type StoreToMail =
   | PausesMessage
   /** To be answered once all is in the store, or refused, that was taken before this was heard. */
   | { readonly kind: "hear"; readonly number: number }
+  | SpooledAnswer
   | UnblockMessage
   /** An operator wants something of these, which this thread may have in hand. */
   | { readonly kind: "wanted"; readonly rows: readonly DeliveryRow[] };
+
+export interface SpooledQuestion {
+  readonly kind: "spooled?";
+  readonly number: number;
+  readonly name: string;
+}
+
+/** `mark`: of the message that was made of the file; undefined where none was. `failure` where the store could not look. */
+export interface SpooledAnswer {
+  readonly kind: "spooled";
+  readonly number: number;
+  readonly mark: string | undefined;
+  readonly failure?: string;
+}
 
 /** What an operator paused: at the start, before all else, and at each change. */
 export type PausesMessage = { readonly kind: "pauses" } & Pauses;

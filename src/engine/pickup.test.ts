@@ -44,6 +44,39 @@ test("killed between the commit and the removal: the next look keeps nothing twi
   expect(world.events("message.accepted")).toHaveLength(1);
 });
 
+test.each([
+  ["no route takes it any more", (world: World) => route(world, "a.test")],
+  ["its user may not relay any more", (world: World) => (world.identity = { kind: "none" })],
+  ["its user may not use that sender any more", (world: World) => (world.identity = { ...LOCAL, senders: [] })],
+])(
+  "killed after the commit, and then %s: what was taken is not refused, nor kept to be sent twice",
+  async (_, refuse) => {
+    const world = new World();
+    world.put("one", ["b@b.test"]);
+    world.spool.failure = new Error("killed here");
+    await world.look();
+    expect(world.engine.queue.arrivals).toHaveLength(1);
+    world.spool.failure = undefined;
+    refuse(world);
+    await world.look();
+    expect([world.spool.files.size, world.spool.dead, world.events("spool.refused")]).toEqual([0, [], []]);
+    expect(world.events("spool.known")).toMatchObject([{ file: "one" }]);
+    expect(world.engine.queue.arrivals).toHaveLength(1);
+  },
+);
+
+test("killed after the commit of some of its recipients, and then none is taken: it is kept, and said to be in doubt", async () => {
+  const world = new World();
+  world.known.add("one/!1");
+  world.put("one", ["a@a.test", "b@b.test"]);
+  route(world, "c.test");
+  await world.look();
+  expect([world.spool.dead, world.events("spool.refused")]).toEqual([["one"], []]);
+  expect(world.events("spool.failed")).toMatchObject([
+    { text: expect.stringContaining("a relay that was killed took it") },
+  ]);
+});
+
 test("what cannot be taken now stays where it is, and nothing of it is kept", async () => {
   const world = new World();
   world.put("one", ["b@example.net"]);

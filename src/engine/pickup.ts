@@ -11,13 +11,14 @@ import type { QueuePort } from "../ports/queue.ts";
 import type { Spool, SpooledFile } from "../ports/spool.ts";
 import type { Acceptance } from "./acceptance.ts";
 import { type ListenerRules, Reception, type ReceptionParts } from "./reception.ts";
+import { SpoolFailures } from "./spool-failures.ts";
 import { type Refused, type RefusedFile, SpoolReporter, type SpoolReporterParts } from "./spool-reporter.ts";
 import { SpoolRetries } from "./spool-retries.ts";
 import { SpoolSession } from "./spool-session.ts";
 
 export interface PickupParts extends SpoolReporterParts {
   readonly spool: Spool;
-  readonly queue: Pick<QueuePort, "settleWithReports">;
+  readonly queue: Pick<QueuePort, "markOf" | "settleWithReports">;
   readonly reception: ReceptionParts;
   rules(): ListenerRules;
   /** The life of a message. */
@@ -31,6 +32,7 @@ const UNCLEAR =
   "a relay that was killed took it for some of its recipients, and by the routes of then: `queue list` and `trace` say who has it";
 const TRANSIENT = "4";
 const PERMANENT = "5";
+const NOBODY_MAY_RELAY = "users of this machine may not relay: 127.0.0.1 is in no network of access.networks";
 
 /** Whose mail it is. */
 interface Owner {
@@ -55,6 +57,7 @@ export class Pickup {
   readonly #parts: PickupParts;
   readonly #reporter: SpoolReporter;
   readonly #retries = new SpoolRetries();
+  readonly #failures: SpoolFailures;
   /** What kept the last look from being one. */
   #trouble: string | undefined;
   /** Of the last look, what is still to be tried. */
@@ -70,6 +73,7 @@ export class Pickup {
   constructor(parts: PickupParts) {
     this.#parts = parts;
     this.#reporter = new SpoolReporter(parts);
+    this.#failures = new SpoolFailures(parts.recorder);
   }
 
   start(): void {
@@ -139,7 +143,7 @@ export class Pickup {
       const text = textOf(error);
       if (!(error instanceof StorageError)) return this.#putOff(name, text);
       this.#retries.delayed(name, this.#now());
-      this.#parts.recorder.record({ event: "spool.failed", file: name, text });
+      this.#failures.tell(name, text, this.#now());
     }
   }
 
@@ -177,8 +181,7 @@ export class Pickup {
     const owner = this.#ownerOf(file, head);
     if (owner === undefined) return this.#bury(name, "only a file of the relay's own may say whose it was");
     const identity = this.#parts.identityOf(owner.user, owner.uid);
-    if (identity.kind === "none")
-      return this.#bury(name, "users of this machine may not relay: 127.0.0.1 is in no network of access.networks");
+    if (identity.kind === "none") return (await this.#takenBefore(name)) ?? (await this.#bury(name, NOBODY_MAY_RELAY));
     const start = new Start(rest, file, head.octets);
     const taken = await this.#offer(name, head, identity, start);
     switch (taken.kind) {
@@ -190,10 +193,26 @@ export class Pickup {
         return this.#bury(name, UNCLEAR);
       case "taken":
         if (taken.refused.length === 0) return true;
+        if (taken.refused.length === head.recipients.length) {
+          const before = await this.#takenBefore(name); // else the store was asked at the end of its content
+          if (before !== undefined) return before;
+        }
         return await this.#tell({ name, file, uid: owner.uid, head, identity, start: start.kept(), ...taken });
       default:
         return unreachable(taken);
     }
+  }
+
+  /**
+   * Whether a file has to go of which nothing can be taken now, since a relay took it that was killed before it removed it; undefined
+   * where none did. A report, or a file that is kept to be put back, would be about mail that went out.
+   */
+  async #takenBefore(name: string): Promise<boolean | undefined> {
+    const mark = await this.#parts.queue.markOf(name);
+    if (mark === undefined) return undefined;
+    if (mark !== messageMark(name, [])) return await this.#bury(name, UNCLEAR);
+    this.#parts.recorder.record({ event: "spool.known", file: name });
+    return true;
   }
 
   /** Undefined: it says so, and that is not to be believed. */
@@ -239,7 +258,7 @@ export class Pickup {
   async #bury(name: string, text: string): Promise<boolean> {
     const kept = await this.#parts.spool.bury(name);
     this.#isGone(name);
-    this.#parts.recorder.record({ event: "spool.failed", file: kept, text });
+    this.#failures.tell(kept, text, this.#now());
     return false;
   }
 
@@ -259,7 +278,7 @@ export class Pickup {
     } catch (error) {
       text = `${why}; and it cannot be moved: ${textOf(error)}`;
     }
-    this.#parts.recorder.record({ event: "spool.failed", file, text });
+    this.#failures.tell(file, text, this.#now());
   }
 
   async #isTooOld(name: string): Promise<boolean> {

@@ -8,9 +8,17 @@ import { QueueClient } from "./queue-client.ts";
 
 type CommitMessage = Extract<MailToStore, { kind: "commit" }>;
 
-function scene(): { client: QueueClient; said: CommitMessage[]; heard: number[]; turn(): void; pass(): void } {
+function scene(): {
+  client: QueueClient;
+  said: CommitMessage[];
+  heard: number[];
+  asked: string[];
+  turn(): void;
+  pass(): void;
+} {
   const said: CommitMessage[] = [];
   const heard: number[] = [];
+  const asked: string[] = [];
   const soon: (() => void)[] = [];
   const timers: (() => void)[] = [];
   const clock = {
@@ -19,13 +27,16 @@ function scene(): { client: QueueClient; said: CommitMessage[]; heard: number[];
     soon: (call: () => void) => void soon.push(call),
     after: (_: number, call: () => void) => ({ cancel: () => undefined, at: timers.push(call) }),
   };
-  const say = (message: MailToStore): void =>
-    void (message.kind === "heard" ? heard.push(message.number) : said.push(message));
+  const say = (message: MailToStore): void => {
+    if (message.kind === "heard") heard.push(message.number);
+    else if (message.kind === "spooled?") asked.push(message.name);
+    else said.push(message);
+  };
   const client = new QueueClient(clock, { say }, { say: () => undefined });
   const run = (calls: (() => void)[]) => (): void => {
     for (const call of calls.splice(0)) call();
   };
-  return { client, said, heard, turn: run(soon), pass: run(timers) };
+  return { client, said, heard, asked, turn: run(soon), pass: run(timers) };
 }
 
 const end = (row: number): Settlement => ({ kind: "finish", row, entry: "" });
@@ -175,4 +186,14 @@ test("that a pause was heard is said when all that was submitted before is in th
   expect(await second).toBe(8);
   await nextTurn();
   expect(heard).toEqual([1, 2]);
+});
+
+test("what is known of a file of the spool is asked at once, and answered by its number; a store that fails is no answer", async () => {
+  const { client, asked } = scene();
+  const [one, two] = [client.markOf("one"), client.markOf("two")];
+  expect(asked).toEqual(["one", "two"]);
+  client.spooled({ kind: "spooled", number: 2, mark: undefined, failure: "the disk" });
+  client.spooled({ kind: "spooled", number: 1, mark: "one/!2" });
+  await expect(one).resolves.toBe("one/!2");
+  await expect(two).rejects.toThrow(StorageError);
 });

@@ -5,7 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
 import type { QueuePort, Rated, Site, SiteReport } from "../ports/queue.ts";
 import type { Arrival, MessageRow, Settlement } from "../ports/store.ts";
-import type { MailToQueue, MailToStore, Outlet, StoreToMail } from "./messages.ts";
+import type { MailToQueue, MailToStore, Outlet, SpooledAnswer, StoreToMail } from "./messages.ts";
 
 interface Submission {
   readonly arrival: Arrival;
@@ -56,6 +56,8 @@ export class QueueClient implements QueuePort {
   #settled = nothingSettled();
   /** In the order of their answers. */
   readonly #underWay: Group[] = [];
+  readonly #questions = new Map<number, (answer: SpooledAnswer) => void>();
+  #asked = 0;
   #isScheduled = false;
   #isWaiting = false; // after a failed commit, until it is tried again
   #whenSettled: (() => void)[] = [];
@@ -80,6 +82,24 @@ export class QueueClient implements QueuePort {
   /** Says so once all that was submitted by now is in the store, or refused. */
   hear(number: number): void {
     void this.#submitted.then(() => this.#store.say({ kind: "heard", number }));
+  }
+
+  markOf(name: string): Promise<string | undefined> {
+    return new Promise((resolve, reject) => {
+      const number = ++this.#asked;
+      this.#questions.set(number, ({ mark, failure }) => {
+        if (failure === undefined) resolve(mark);
+        else reject(new StorageError("failed", failure));
+      });
+      this.#store.say({ kind: "spooled?", number, name });
+    });
+  }
+
+  spooled(answer: SpooledAnswer): void {
+    const settle = this.#questions.get(answer.number);
+    invariant(settle !== undefined, "an answer belongs to a question");
+    this.#questions.delete(answer.number);
+    settle(answer);
   }
 
   settle(settlement: Settlement): void {

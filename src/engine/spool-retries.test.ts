@@ -2,13 +2,18 @@ import { expect, test } from "vitest";
 import { SPOOL } from "../core/base/limits.ts";
 import { SpoolRetries } from "./spool-retries.ts";
 
-test("of so many files it is known that they failed, and of those that failed last", () => {
+test("of so many files it is known that they failed: a flood keeps none of them from being given up, and those behind come when there is room", () => {
   const retries = new SpoolRetries();
   for (let n = 0; n <= SPOOL.retriesMax; n++) retries.failed(String(n), 0);
-  expect(["0", "1", String(SPOOL.retriesMax)].map((name) => retries.isDue(name, 1))).toEqual([true, false, false]);
-  retries.failed("1", 1);
-  retries.failed("more", 1);
-  expect(["1", "2"].map((name) => retries.isDue(name, 2))).toEqual([false, true]);
+  const last = String(SPOOL.retriesMax);
+  expect(["0", "1", last].map((name) => retries.isDue(name, 1))).toEqual([false, false, true]);
+  expect([retries.failed("0", SPOOL.failingMin), retries.failed(last, SPOOL.failingMin)]).toEqual([
+    SPOOL.failingMin,
+    0,
+  ]);
+  retries.forget("1");
+  retries.failed(last, 1);
+  expect(retries.isDue(last, 2)).toBe(false);
 });
 
 test("what its owner took back is not known for ever, what is tried again is", () => {

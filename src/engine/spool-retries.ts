@@ -48,12 +48,12 @@ export class SpoolRetries {
     return now - failingSince;
   }
 
-  /** Of more than are kept the one that failed longest ago is tried as if it were new. */
+  /**
+   * Those beyond so many are tried in their turns as if they were new: the others come to their end meanwhile, and make room. To
+   * forget one that is known for another would let a flood keep all of them from ever being given up.
+   */
   #set(name: string, retry: Retry): void {
-    this.#retries.delete(name);
+    if (!this.#retries.delete(name) && this.#retries.size === SPOOL.retriesMax) return;
     this.#retries.set(name, retry);
-    if (this.#retries.size <= SPOOL.retriesMax) return;
-    const [first] = this.#retries.keys();
-    this.#retries.delete(first!);
   }
 }

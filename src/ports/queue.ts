@@ -14,6 +14,8 @@ export type Site = string;
 export interface QueuePort {
   /** Durable when it resolves (promise P1); rejects with `StorageError`. */
   submit(arrival: Arrival, isInHand: boolean): Promise<MessageRow>;
+  /** The mark of the message that was made of a file of the spool; undefined where none was. Rejects with `StorageError`. */
+  markOf(name: string): Promise<string | undefined>;
   /** Recorded with the next group commit; the caller need not wait. */
   settle(settlement: Settlement): void;
   /**

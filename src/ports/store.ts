@@ -178,6 +178,8 @@ export type Senders = "all" | "null";
  * The queue store: unfinished mail only. Synchronous as an embedded store is; one writer. Failures are `StorageError`.
  */
 export interface QueueStore {
+  /** The mark of the message that was made of a file of the spool; undefined where none was. Throws `StorageError`. */
+  markOf(name: string): string | undefined;
   /** Whatever `work` asks of the store is one transaction, all of it or nothing. */
   together<Result>(work: () => Result): Result;
   /** One transaction on stable storage (promise P1). Answers the row of each arrival, in order. */

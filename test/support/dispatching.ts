@@ -168,6 +168,7 @@ export function scene(options: SceneOptions = {}): Scene {
   const clock = new FakeClock();
   const queue: QueuePort = {
     submit: () => Promise.reject(new Error("not here")),
+    markOf: () => Promise.resolve(undefined),
     settle: (settlement) => void settlements.push(settlement),
     settleWithReports: (some, arrivals) => {
       settlements.push(...some);

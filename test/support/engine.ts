@@ -60,6 +60,9 @@ export class MemoryQueue implements QueuePort {
     return this.arrivals.push(arrival);
   }
 
+  markOf(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
   settle(): void {}
   settleWithReports(): Promise<void> {
     return Promise.resolve();

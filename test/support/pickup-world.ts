@@ -118,6 +118,7 @@ export class World {
     return new Pickup({
       spool: this.spool,
       queue: {
+        markOf: (name) => Promise.resolve([...this.known].find((mark) => mark.split("/")[0] === name)),
         settleWithReports: (settlements) => {
           this.settled.push(...settlements);
           return Promise.resolve();

@@ -537,7 +537,9 @@ test("a file that was committed for others of its recipients is neither new nor 
   expect(commit(two!)).toBeGreaterThan(0);
   const known = [`${one}/!1.3`, one!, `${one}/!1`, `${one}/0`, two!, `${two}/!0`].map(commit);
   expect(known).toEqual([KNOWN, KNOWN_OTHERWISE, KNOWN_OTHERWISE, KNOWN, KNOWN, KNOWN_OTHERWISE]);
+  expect([one!, two!, "3".repeat(41)].map((name) => store.markOf(name))).toEqual([`${one}/!1.3`, two, undefined]);
   store.commit([{ arrivals: [], settlements: [{ kind: "forget", names: [one!], entry: "" }] }]);
+  expect(store.markOf(one!)).toBeUndefined();
   expect(commit(two!)).toBe(KNOWN);
   expect(commit(one!)).toBeGreaterThan(0);
   expect(commit(`${one}/0`)).toBeGreaterThan(0);

@@ -140,6 +140,10 @@ export class SqliteQueueStore implements QueueStore {
     });
   }
 
+  markOf(name: string): string | undefined {
+    return this.#transaction(() => this.#spooled.markOf(name));
+  }
+
   import(arrivals: readonly ImportedArrival[], now: Instant): boolean[] {
     return this.#transaction(() => {
       const parking = new Map<Lane, Parking>();

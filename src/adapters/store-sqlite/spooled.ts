@@ -27,6 +27,11 @@ export class Spooled {
     return this.#insert.run(mark).changes === 0 ? KNOWN : undefined;
   }
 
+  /** Of the message that was made of the file, if there is one. */
+  markOf(name: string): string | undefined {
+    return this.#message.get(name)?.["name"] as string | undefined;
+  }
+
   forget(names: readonly string[]): void {
     for (const name of names) this.#forget.run(name);
   }

@@ -10,10 +10,9 @@ interface CommitMessage {
 }
 
 /** Has no contents, and crosses as it is. */
-interface HeardMessage {
-  readonly kind: "heard";
-  readonly number: number;
-}
+type PlainMessage =
+  | { readonly kind: "heard"; readonly number: number }
+  | { readonly kind: "spooled?"; readonly number: number; readonly name: string };
 
 /** An arrival without its content; `length` is the octets that it has in `contents`, -1 where the content is a file. */
 interface PackedArrival {
@@ -43,9 +42,9 @@ function packedContents(arrivals: Commit["arrivals"]): Uint8Array<ArrayBuffer> {
 }
 
 /** What a mail thread says to the store. */
-export const COMMIT: Crossing<CommitMessage | HeardMessage, CommitParcel | HeardMessage> = {
+export const COMMIT: Crossing<CommitMessage | PlainMessage, CommitParcel | PlainMessage> = {
   wrap(message, moved) {
-    if (message.kind === "heard") return message;
+    if (message.kind !== "commit") return message;
     const { commit } = message;
     const contents = packedContents(commit.arrivals);
     moved.push(contents.buffer);

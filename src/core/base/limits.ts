@@ -349,6 +349,8 @@ export const SPOOL = {
   retryMax: 10 * minute,
   /** Files of which it is known that they failed: any user may leave what cannot be taken. */
   retriesMax: 10_000,
+  /** Of those that fail the log says so many by name, and then how many more there were. */
+  failuresToldPerMinute: 100,
   /** A file older than `retry.expire` is given up when it failed for this long: not the first time after a long night. */
   failingMin: 1 * hour,
   /** What nobody finished within this has no sender that waits: it was never said to be kept. */

@@ -155,6 +155,8 @@ class MailThread {
         return this.#dispatcher.pauses(message);
       case "hear":
         return this.#client.hear(message.number);
+      case "spooled":
+        return this.#client.spooled(message);
       case "not-committed":
         this.#recorder.record({ event: "store.failed", reason: message.reason, text: message.text });
         return this.#client.fromStore(message);
