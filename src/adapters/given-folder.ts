@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import path from "node:path";
 
 export interface Owner {
   readonly uid: number;
@@ -32,5 +33,17 @@ export function giveFolder(folder: string, owner: Owner, { fill, mode }: GivenFo
     if (mode !== undefined) fs.fchmodSync(descriptor, mode);
   } finally {
     fs.closeSync(descriptor);
+  }
+}
+
+const OTHERS_WRITE = 0o022;
+const STICKY = 0o1000;
+
+/** Whether nobody but root can put another folder, or a link, in the place of a part of this path. */
+export function isRootsAlone(folder: string): boolean {
+  for (let at = fs.realpathSync(folder); ; at = path.dirname(at)) {
+    const { uid, mode } = fs.statSync(at);
+    if (uid !== 0 || ((mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0)) return false;
+    if (at === path.dirname(at)) return true;
   }
 }

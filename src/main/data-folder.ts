@@ -1,21 +1,37 @@
 import { isReachable } from "../adapters/control-socket/short-path.ts";
 import fs from "node:fs";
-import type { ProcessUser } from "../adapters/system/process-user.ts";
+import path from "node:path";
+import type { Privileges, ProcessUser } from "../adapters/system/process-user.ts";
+import { syncFolderNow } from "../adapters/durable.ts";
+import { giveFolder, isRootsAlone } from "../adapters/given-folder.ts";
 import { readOrMakeLogKey } from "../adapters/log/address-hash.ts";
 import { isDiskFull } from "../adapters/store-sqlite/disk-full.ts";
 import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
 import { giveSpool, makeSpool } from "../adapters/spool/make-spool.ts";
 import { spoolTaken, takerOf } from "../adapters/spool/spool-lock.ts";
-import { makeFolder } from "../adapters/system/folder.ts";
+import { makeFolder, missingOf } from "../adapters/system/folder.ts";
 import { networkFileSystem } from "../adapters/system/space.ts";
 import { CONTROL } from "../core/base/limits.ts";
 import { dataPaths } from "./plan.ts";
 import { DiskFullError, FolderTakenError, StartError } from "./start-error.ts";
 
-/** Makes the data folder where it is not there, the user's if there is one. Throws `StartError` where it cannot be. */
-export function makeDataFolder(data: string, user: ProcessUser | undefined): void {
+/**
+ * Makes the data folder where it is not there, the user's if there is one: root makes the first part of its path that is missing, and
+ * the user what is below, and all of it where others than root could lead root astray. Throws `StartError` where it cannot be.
+ */
+export function makeDataFolder(data: string, user: ProcessUser | undefined, privileges: Privileges | undefined): void {
   checkSocketPath(data);
-  inFolder(data, () => makeFolder(data, user));
+  inFolder(data, () => {
+    const [first] = missingOf(data);
+    if (user !== undefined && first !== undefined && isRootsAlone(path.dirname(first))) {
+      fs.mkdirSync(first, { mode: 0o700 });
+      giveFolder(first, user);
+      syncFolderNow(path.dirname(first));
+    }
+    privileges?.asUser();
+    makeFolder(data);
+    privileges?.asRoot();
+  });
   const owner = inFolder(data, () => fs.statSync(data).uid);
   // Not changed here: root that follows what stands in another user's folder can be led astray.
   if (user !== undefined && owner !== user.uid)
@@ -29,7 +45,8 @@ export function makeDataFolder(data: string, user: ProcessUser | undefined): voi
  * `StartError` where it cannot be.
  */
 export function makeSpoolFor(user: ProcessUser, spool: string, data: string): void {
-  if (!isWithin(spool, data)) inSpool(spool, () => giveSpool(spool, user));
+  if (isWithin(spool, data)) return;
+  inSpool(spool, () => (isRootsAlone(path.dirname(spool)) ? giveSpool(spool, user) : undefined));
 }
 
 /** Makes the spool of sendmail where it is not there. Throws `StartError` where it cannot be, or is not safe. */

@@ -71,9 +71,9 @@ export class Relay {
     const { config, version, isTerminal, recorder } = options;
     const user = userToBecome(config);
     const plan = planFor(config, { version, isTerminal, startedAt: Date.now() }); // as root, who may read the keys
-    makeDataFolder(config.data, user);
-    if (user !== undefined) makeSpoolFor(user, config.sendmail.spool, config.data);
     const privileges = user && new Privileges(user);
+    makeDataFolder(config.data, user, privileges);
+    if (user !== undefined) makeSpoolFor(user, config.sendmail.spool, config.data);
     privileges?.asUser(); // what stands in the user's folders is the user's to make: root could be led astray there
     makeSpoolFolder(config.sendmail.spool, config.data);
     const lock = takeDataFolder(config.data);

@@ -1,8 +1,14 @@
 // Where sendmail keeps what the relay does not take for now.
-import { type FileParts, Reservation, leaveInSpool } from "../adapters/spool/leave.ts";
+import { type FileParts, PartlyKeptError, Reservation, leaveInSpool } from "../adapters/spool/leave.ts";
 import { SPOOL } from "../core/base/limits.ts";
 import { spoolFile } from "../core/submission/spooled.ts";
 import type { WholeMessage } from "./send.ts";
+
+export interface NotKept {
+  readonly why: string;
+  /** For whom it is kept all the same. */
+  readonly kept: readonly string[];
+}
 
 /** The spool, with room in it for a message. */
 export class SpoolRoom {
@@ -28,15 +34,25 @@ export class SpoolRoom {
   }
 
   /** For these recipients, on stable storage. Answers why it could not be. */
-  async keep(recipients: ReadonlySet<string>, why: string): Promise<string | undefined> {
+  async keep(recipients: ReadonlySet<string>, why: string): Promise<NotKept | undefined> {
     const cannot = `the relay does not take it for now (${why}), and it could not be kept`;
-    if (this.#folder === undefined) return `${cannot}: there is no spool (WAYPOST_SPOOL, sendmail.spool)`;
+    if (this.#folder === undefined)
+      return { why: `${cannot}: there is no spool (WAYPOST_SPOOL, sendmail.spool)`, kept: [] };
+    const groups = groupsOf(this.#reserved === undefined ? [...recipients] : this.#message.to);
+    const files = groups.map((group) => this.#fileOf(group, recipients));
     try {
-      if (this.#reserved === undefined) await leaveInSpool(this.#folder, filesOf(this.#message, [...recipients]));
-      else await this.#reserved.keep(groupsOf(this.#message.to).map((group) => this.#fileOf(group, recipients)));
+      if (this.#reserved !== undefined) await this.#reserved.keep(files);
+      else
+        await leaveInSpool(
+          this.#folder,
+          files.filter((file) => file !== undefined),
+        );
       return undefined;
     } catch (error) {
-      return `${cannot} in ${this.#folder}: ${error instanceof Error ? error.message : String(error)}`;
+      const text = error instanceof Error ? error.message : String(error);
+      const places = error instanceof PartlyKeptError ? error.kept : [];
+      const kept = places.flatMap((at) => groups[at]!).filter((recipient) => recipients.has(recipient));
+      return { why: `${cannot} in ${this.#folder}${kept.length === 0 ? "" : " for all"}: ${text}`, kept };
     }
   }
 

@@ -175,6 +175,27 @@ test.runIf(isRoot)(
   },
 );
 
+test.runIf(isRoot)(
+  "root makes no data folder behind a link of the user's, and all of its path is the user's elsewhere",
+  async () => {
+    const { home, config } = await stage({ user: `${NOBODY}:${NOBODY}` });
+    const [own, victim] = ["own", "victim"].map((name) => path.join(home.folder, name)) as [string, string];
+    for (const each of [own, victim]) fs.mkdirSync(each, { mode: 0o755 });
+    fs.chownSync(own, NOBODY, NOBODY);
+    fs.chownSync(victim, 12_345, 12_345);
+    fs.symlinkSync(victim, path.join(own, "a"));
+    home.configure({ ...config, data: "./own/a/data" });
+    const led = started(home);
+    expect((await led.exited).code).toBe(78);
+    expect(led.errors).toMatch(/own\/a\/data cannot be used: EACCES/);
+    expect(fs.readdirSync(victim)).toEqual([]);
+    home.configure({ ...config, data: "./new/folder/data" });
+    const relay = started(home);
+    await relay.ports();
+    expect(ownersBelow(path.join(home.folder, "new"))).toEqual([NOBODY]);
+  },
+);
+
 test("sockets that are handed over are listened on by one thread; one that no listener is for is an error", async () => {
   const { home, sink, config } = await stage({ threads: 2 });
   const handing = [

@@ -14,11 +14,22 @@ export type FileParts = readonly Uint8Array[];
 
 /**
  * Leaves files in the spool, on stable storage. Throws the system's error, and then nothing is left: the disk gets full before the
- * first of them has its name. A folder that its user may not read cannot be synced by that user: there the sync of a file
+ * first of them has its name; or a `PartlyKeptError`. A folder that its user may not read cannot be synced by that user: there the sync of a file
  * after it got its name is what puts the name on stable storage, as ext4, XFS, Btrfs and F2FS do.
  */
 export async function leaveInSpool(folder: string, files: readonly FileParts[]): Promise<void> {
   await (await Reservation.make(folder, files)).keep(files);
+}
+
+/** Some files are kept, by their places, and the others are not. */
+export class PartlyKeptError extends Error {
+  override readonly name = "PartlyKeptError";
+  readonly kept: readonly number[];
+
+  constructor(kept: readonly number[], cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.kept = kept;
+  }
 }
 
 /** Room in the spool for files that may have to be kept. To be kept or dropped. */
@@ -49,22 +60,22 @@ export class Reservation {
   /** Keeps what it was made for, or less of it: each file in the room of its own, where it is not longer; not those that are undefined. */
   async keep(files: readonly (FileParts | undefined)[]): Promise<void> {
     try {
-      const kept: Draft[] = [];
       for (const [at, draft] of this.#drafts.entries()) {
         const parts = files[at];
         if (parts === undefined) await draft.remove();
         else {
           await draft.write(parts);
           await draft.sync();
-          kept.push(draft);
         }
       }
-      for (const draft of kept) await draft.finish();
+      for (const [at, draft] of this.#drafts.entries()) if (files[at] !== undefined) await draft.finish();
       await syncIfReadable(this.#folder);
       for (const draft of this.#drafts.splice(0)) await draft.close();
     } catch (error) {
+      // What has its name is the relay's, which may have taken it by now.
+      const kept = [...this.#drafts.entries()].flatMap(([at, { isFinished }]) => (isFinished ? at : []));
       await this.drop();
-      throw error;
+      throw kept.length === 0 ? error : new PartlyKeptError(kept, error);
     }
   }
 
@@ -133,14 +144,19 @@ class Draft {
     await this.#handle.sync();
   }
 
+  /** It has its name. */
+  get isFinished(): boolean {
+    return this.#isFinished;
+  }
+
+  /** Nothing of it is left, unless it has its name: it is the relay's then. */
   async drop(): Promise<void> {
-    await this.remove();
+    if (!this.#isFinished) await this.remove();
     await this.close();
   }
 
   async remove(): Promise<void> {
-    const file = this.#isFinished ? this.#file : `${this.#file}${UNFINISHED}`;
-    await rm(file, { force: true }).catch(() => undefined); // the error that counts came before
+    await rm(`${this.#file}${UNFINISHED}`, { force: true }).catch(() => undefined); // the error that counts came before
   }
 
   async close(): Promise<void> {

@@ -133,6 +133,24 @@ test("a file of another program that ends like an unfinished one is nobody's to 
   expect(fs.existsSync(other)).toBe(true);
 });
 
+test("what has its name stays where another file cannot get its own, and is told", async () => {
+  const files = ["first", "second", "third"].map((text) => [Buffer.from(text)]);
+  const made = await Reservation.make(folder, files);
+  const drafts = fs.readdirSync(folder).filter((each) => each.endsWith(UNFINISHED));
+  const second = drafts.find((each) => fs.readFileSync(path.join(folder, each), "utf8") === "second");
+  fs.rmSync(path.join(folder, second!));
+  const failure = await made.keep(files).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ name: "PartlyKeptError", kept: [0], message: expect.stringContaining("ENOENT") });
+  const texts = () =>
+    fs.readdirSync(folder).flatMap((each) => {
+      const file = path.join(folder, each);
+      return fs.statSync(file).isFile() ? fs.readFileSync(file, "utf8") : [];
+    });
+  expect(texts()).toEqual(["first"]);
+  await made.drop();
+  expect(texts()).toEqual(["first"]);
+});
+
 test("room that was reserved is used where not all is kept: the same file, cut; the others and what is dropped leave nothing", async () => {
   const files = ["first, long", "second", "third"].map((text) => [Buffer.from("head "), Buffer.from(text)]);
   const made = await Reservation.make(folder, files);

@@ -186,8 +186,10 @@ async function send(message: WholeMessage, terms: SendmailTerms): Promise<number
     if (waiting.size === 0) return code;
     const failure = await spool.keep(waiting, why);
     if (failure === undefined) return code;
-    const has = taken.map((recipient) => `<${printable(recipient)}>: taken, do not send it there again`);
-    throw new CommandFailure(failure, EXIT.temporary, has);
+    const has = [...taken, ...failure.kept].map(
+      (recipient) => `<${printable(recipient)}>: taken, do not send it there again`,
+    );
+    throw new CommandFailure(failure.why, EXIT.temporary, has);
   } finally {
     await spool.drop();
   }
