@@ -1,0 +1,15 @@
+import type { Target } from "./target.ts";
+
+// Imported only when they are wanted: what is measured has to be imported after the measuring began.
+
+const GROUPS: readonly (() => Promise<{ readonly targets: readonly Target[] }>)[] = [
+  () => import("./targets/envelope.ts"),
+  () => import("./targets/replies.ts"),
+  () => import("./targets/content.ts"),
+];
+
+/** All of them, in the order of the list. */
+export async function allTargets(): Promise<readonly Target[]> {
+  const groups = await Promise.all(GROUPS.map((group) => group()));
+  return groups.flatMap(({ targets }) => targets);
+}
