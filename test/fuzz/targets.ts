@@ -6,6 +6,10 @@ const GROUPS: readonly (() => Promise<{ readonly targets: readonly Target[] }>)[
   () => import("./targets/envelope.ts"),
   () => import("./targets/replies.ts"),
   () => import("./targets/content.ts"),
+  () => import("./targets/hops.ts"),
+  () => import("./targets/submission.ts"),
+  () => import("./targets/values.ts"),
+  () => import("./targets/texts.ts"),
 ];
 
 /** All of them, in the order of the list. */
