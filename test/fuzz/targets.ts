@@ -10,6 +10,8 @@ const GROUPS: readonly (() => Promise<{ readonly targets: readonly Target[] }>)[
   () => import("./targets/submission.ts"),
   () => import("./targets/values.ts"),
   () => import("./targets/texts.ts"),
+  () => import("./targets/binary.ts"),
+  () => import("./targets/queue-file.ts"),
 ];
 
 /** All of them, in the order of the list. */
