@@ -6,7 +6,7 @@ const LENGTH_MAX = 4096;
 const POOL_MAX = 4000;
 /** What ends, hides, or is taken for something else. */
 const SPECIAL = [
-  ..."\r\n\t\0\v\f\x1b\x7f .,;:@<>()[]{}\"'\\=+-_%*/?!#&|$~^`",
+  ..."\r\n\t\0\v\f\x1b\x7f .,;:@<>()[]{}\"'\\=+-_%*/?!#&|$~^`".split(""),
   "\r\n",
   "\r\n.\r\n",
   "\n.\n",

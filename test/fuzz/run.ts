@@ -98,7 +98,7 @@ class Run {
 
   async all(): Promise<Outcome> {
     const { seeds } = this.#target;
-    await this.#batch([...seeds.slice(0, this.#options.inputs)]);
+    await this.#batch(seeds.slice(0, this.#options.inputs));
     while (!this.#isOver()) {
       const room = Math.min(BATCH, this.#options.inputs - this.#inputs);
       await this.#batch(Array.from({ length: room }, () => this.#mutation.next()));

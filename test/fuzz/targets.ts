@@ -12,6 +12,7 @@ const GROUPS: readonly (() => Promise<{ readonly targets: readonly Target[] }>)[
   () => import("./targets/texts.ts"),
   () => import("./targets/binary.ts"),
   () => import("./targets/queue-file.ts"),
+  () => import("./targets/session.ts"),
 ];
 
 /** All of them, in the order of the list. */

@@ -374,7 +374,7 @@ const mime: Target = {
     `${TYPES[9]}${TYPES[11]}\r\n\xe4`,
     `${TYPES[10]}\r\n\xe4\r\n\xff`,
     `Content-Type: multipart/mixed;\r\n boundary="a\\"b"\r\n\r\n--a"b\r\n\r\nx\r\n--a"b--\r\n`,
-    `${"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n".repeat(52)}`,
+    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n".repeat(52),
     `A: ${"x".repeat(5000)}\r\n\r\n${"y".repeat(5000)}\r\n`,
     ...chains().map((text) => text.replace(/\r?\n/g, "\r\n")),
   ],

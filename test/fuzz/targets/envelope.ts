@@ -43,7 +43,7 @@ const command: Target = {
     // The oracle: white space is space and tab, and nothing else is dropped or moved.
     const [, first = "", rest = ""] = /^([^ \t]*)[ \t]*([^]*?)[ \t]*$/.exec(line) ?? [];
     same(argument, rest, "the argument is what stands behind the verb");
-    const isPlain = [...first].every((c) => c <= "\x7f");
+    const isPlain = /^[\0-\x7f]*$/.test(first);
     same(verb, isPlain ? first.replace(/[a-z]/g, (c) => c.toUpperCase()) : first, "the verb is the first word");
     holds(isPlain || !VERBS.includes(verb), "a verb of other letters is none of ours", line);
     same(keyword(keyword(line)), keyword(line), "to make it a keyword twice is once");

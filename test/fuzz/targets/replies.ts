@@ -103,7 +103,7 @@ const reply: Target = {
     `250 ${"x".repeat(2100)}\r\n`,
     "250-x\r\n".repeat(110) + "250 y\r\n",
     `${"250-yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(90)}250 y\r\n`,
-    `${"\n".repeat(5002)}`,
+    "\n".repeat(5002),
     "550 5.7.1 no\r\n",
     ...hopWords().map((text) => `${text}\r\n`),
   ],

@@ -301,7 +301,7 @@ const stored: Target = {
   seeds: STORED,
   tokens: [...STORED, '"', "{", "}", ":", ",", "\\u0000", "__proto__"],
   check(text) {
-    for (const read of [readArrival, readOptions])
+    for (const read of [readArrival, readOptions] as readonly ((text: string) => object | undefined)[])
       same(readOr(read, text) !== "broken", text === "" || isJson(text), "it is read where it is JSON");
     const chance = chanceOf(text);
     const plain = text.toWellFormed();
