@@ -13,6 +13,7 @@ const GROUPS: readonly (() => Promise<{ readonly targets: readonly Target[] }>)[
   () => import("./targets/binary.ts"),
   () => import("./targets/queue-file.ts"),
   () => import("./targets/session.ts"),
+  () => import("./targets/dialogue.ts"),
 ];
 
 /** All of them, in the order of the list. */

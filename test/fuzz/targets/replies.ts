@@ -138,7 +138,7 @@ function isOpen(text: string): boolean {
     .map((line) => line.replace(/\r$/, ""))
     .filter((line) => line !== "")
     .at(-1);
-  return end < text.length || (last !== undefined && last[3] === "-");
+  return !/^\r?$/.test(text.slice(end)) || (last !== undefined && last[3] === "-");
 }
 
 const KEYWORDS = [
