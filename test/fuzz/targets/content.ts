@@ -362,7 +362,6 @@ const mime: Target = {
   name: "mime",
   files: ["core/mime/walker.ts", "core/mime/entity.ts", "core/mime/conversion.ts", "core/mime/encoders.ts"],
   lengthMax: 8000,
-  cost: 4,
   seeds: [
     "Subject: a\r\n\r\n\xc3\xa4\r\n",
     `${TYPES[1]}\r\n--b\r\n${TYPES[0]}\r\n\xe4\r\n--b\r\n${TYPES[6]}\r\n\xff\xfe\r\n--b--\r\nepilogue\r\n`,
@@ -410,6 +409,9 @@ const mime: Target = {
       again,
     );
     checkLeaves(text, result, plan);
+    const isOne = !/multipart|message|digest/i.test(text) && plan.leaves.length === 1;
+    if (isOne && !hasShortLines(bodyOf(text) ?? ""))
+      holds(plan.leaves[0] !== "as-is", "long lines are not left as they are");
   },
 };
 

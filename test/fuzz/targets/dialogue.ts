@@ -295,7 +295,6 @@ const dialogue: Target = {
   ],
   unreachable: { "return unreachable(this.#place);": "for a place that the type does not have" },
   lengthMax: 4000,
-  cost: 3,
   seeds: hopWords().map((words) => `@A220 hi\r\n${NEXT}250-h\r\n250 PIPELINING\r\n${NEXT}${words}\r\n`),
   tokens: [
     ...REPLIES.map((reply) => `${reply}\r\n`),
