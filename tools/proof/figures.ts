@@ -72,7 +72,7 @@ export const FIGURES: readonly Figure[] = [
         suite: "crash",
         value:
           "{killsDuringStart} during the start, {killsDuringReload} during a reload, {killsDuringStop} during a stop, {killsTwice} twice within 100 ms; one thread's end {threadEnds}, stopped and continued {freezes}",
-        target: "each kind",
+        target: "each of them, 10 times at least",
         atLeast: {
           killsDuringStart: 10,
           killsDuringReload: 10,
@@ -81,6 +81,61 @@ export const FIGURES: readonly Figure[] = [
           threadEnds: 10,
           freezes: 1,
         },
+      },
+    ],
+  },
+  {
+    number: 2,
+    name: "lost after a power cut",
+    showings: [
+      {
+        suite: "power-cuts",
+        value: "{lost} of {acknowledged} messages in {cuts} cuts",
+        target: "0 in 100 cuts",
+        zero: [...NOTHING_WRONG, "migrationLost"],
+        atLeast: { cuts: 100 },
+      },
+      {
+        suite: "power-cuts",
+        value:
+          "{cutsInCheckpoint} in a checkpoint, {cutsWithBacklog} with a backlog, {cutsAtStart} at the start, {cutsInStop} in a stop; {migrationLost} of {migrationMessages} messages in {cutsInMigration} migrations, {cutsAmidMigration} of them cut in the middle",
+        target: "each of them, 10 times at least",
+        atLeast: { cutsInCheckpoint: 10, cutsWithBacklog: 10, cutsAtStart: 10, cutsInStop: 10, cutsInMigration: 10 },
+      },
+      {
+        suite: "power-cuts",
+        value:
+          "controls: {noSyncLost} without a sync, {normalLost} with a sync at checkpoints only, {contentLost} with content unsynced, {tailLost} with the log's end gone",
+        target: "each loses mail",
+        atLeast: { noSyncLost: 1, normalLost: 1, contentLost: 1, tailLost: 1 },
+      },
+    ],
+  },
+  {
+    number: 4,
+    name: "duplicates",
+    showings: [
+      {
+        suite: "crash",
+        value:
+          "{repeatedPerKillOfAll} transactions repeated a kill of everything; {unexplained} recipients unexplained",
+        target: "at most 2 on average, each explained by a delivery in flight",
+        zero: ["unexplained"],
+        atMost: { repeatedPerKillOfAll: 2 },
+      },
+      {
+        suite: "crash",
+        value:
+          "{repeatedPerKillOfRelay} transactions repeated where only the relay is killed: what the next hop takes after that, it says to nobody",
+        target: "explained",
+        zero: ["unexplained"],
+      },
+      {
+        suite: "power-cuts",
+        value: "{repeatedPerKillOfAll} transactions repeated a cut; {unexplained} recipients unexplained",
+        target: "at most 3 on average, each explained by a delivery in flight",
+        zero: ["unexplained"],
+        atMost: { repeatedPerKillOfAll: 3 },
       },
     ],
   },
