@@ -112,6 +112,26 @@ export const FIGURES: readonly Figure[] = [
     ],
   },
   {
+    number: 3,
+    name: "crash points, system calls that fail",
+    showings: [
+      {
+        suite: "crash-points",
+        value:
+          "{violations} violations; {points} calls that change the disk, killed at {killsMet}, {errorsMet} that failed (EIO, ENOSPC, EMFILE)",
+        target: "0 violations, each call",
+        zero: ["violations"],
+        atLeast: { killsMet: 200, errorsMet: 300 },
+      },
+      {
+        suite: "crash-points",
+        value: "control: {controlViolations} violations of a relay that says 250 before it commits",
+        target: "at least 1",
+        atLeast: { controlViolations: 1 },
+      },
+    ],
+  },
+  {
     number: 4,
     name: "duplicates",
     showings: [
