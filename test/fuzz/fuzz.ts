@@ -3,6 +3,7 @@ import { fork } from "node:child_process";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Order, Report } from "./child.ts";
+import { type Counts, Recording } from "../support/result-file.ts";
 import { keepInCorpus } from "./corpus.ts";
 import { differential } from "./differential.ts";
 import { runPlanted } from "./planted.ts";
@@ -30,7 +31,6 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const startedAt = new Date();
 const seed = Number(values.seed);
 const [what = "", ...more] = positionals;
 
@@ -45,16 +45,18 @@ async function list(): Promise<void> {
 
 async function planted(names: readonly string[]): Promise<void> {
   const seconds = Math.min(600, Number(values.seconds));
+  const record = recording("fuzz-planted", "npm run fuzz -- planted");
   const counts = await runPlanted(names, seconds, Number(values.jobs));
   if (counts.plantedFound < counts.planted || counts.planted === 0) process.exitCode = 1;
-  record("fuzz-planted", "npm run fuzz -- planted", counts);
+  finish(record, counts);
 }
 
 async function compare(): Promise<void> {
   const dialogues = Number(values.dialogues);
+  const record = recording("differential", `npm run fuzz -- differential --dialogues ${dialogues}`);
   const counts = await differential({ dialogues, seed });
   if (counts.differencesUnexplained > 0 || counts.commands === 0) process.exitCode = 1;
-  record("differential", `npm run fuzz -- differential --dialogues ${dialogues}`, counts);
+  finish(record, counts);
 }
 
 async function fuzzAll(names: readonly string[]): Promise<void> {
@@ -65,6 +67,8 @@ async function fuzzAll(names: readonly string[]): Promise<void> {
     process.exitCode = 2;
     return;
   }
+  const options = `--inputs ${values.inputs}${values.coverage ? " --coverage" : ""}`;
+  const record = names.includes("all") ? recording("fuzz", `npm run fuzz -- all ${options}`) : undefined;
   const reports: Report[] = [];
   const left = [...chosen];
   const work = async (): Promise<void> => {
@@ -80,7 +84,7 @@ async function fuzzAll(names: readonly string[]): Promise<void> {
   const counts = countsOf(reports, chosen.length);
   console.log(JSON.stringify(counts));
   if (counts.crashes + counts.hangs + counts.violations > 0) process.exitCode = 1;
-  if (names.includes("all")) record("fuzz", `npm run fuzz -- all --inputs ${values.inputs}`, counts);
+  finish(record, counts);
 }
 
 function keep({ outcome }: Report): void {
@@ -114,7 +118,11 @@ function inChild(target: string): Promise<Report | undefined> {
   });
 }
 
-/** Here the result file is written, where it is asked for. */
-function record(suite: string, command: string, counts: Readonly<Record<string, number>>): void {
-  if (values.record) console.log(JSON.stringify({ suite, command, seed, startedAt, counts }));
+/** Undefined where it is not asked for; throws where what runs is not committed. */
+function recording(suite: string, command: string): Recording | undefined {
+  return values.record ? new Recording({ suite, command, seed }) : undefined;
+}
+
+function finish(record: Recording | undefined, counts: Counts): void {
+  if (record !== undefined) console.log(`recorded in ${record.finish(counts)}`);
 }
