@@ -277,7 +277,7 @@ function aHop(chance: Chance): string {
       () => `${chance() < 0.7 ? "250 ok" : oneOf(chance, REPLIES)}\r\n`,
     );
     segments.push(
-      `250 ok\r\n${glue}${rcpts.join(glue)}${glue}354 go\r\n`,
+      `${chance() < 0.8 ? "250 ok" : oneOf(chance, REPLIES)}\r\n${glue}${rcpts.join(glue)}${glue}354 go\r\n`,
       `${chance() < 0.7 ? "250 ok" : oneOf(chance, REPLIES)}\r\n`,
     );
   }
