@@ -2,6 +2,9 @@ import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { PLANTED, plantedTree } from "../crash/planted.ts";
+import { replay } from "./run.ts";
+import { allTargets } from "./targets.ts";
+import type { Target } from "./target.ts";
 
 // Each target finds a bug that was planted for it, in a copy of the tree: a patch named like it in test/planted/fuzz.
 
@@ -22,8 +25,13 @@ export function plantedTargets(): string[] {
 interface Found {
   readonly isFound: boolean;
   readonly seconds: number;
-  readonly inputs: number;
   readonly why: string;
+}
+
+const FINDING = /^ {2}((?:crash|hang|violation) at input [0-9]+: [^]*?)\n {4}(".*")$/m;
+
+async function targetNamed(name: string): Promise<Target> {
+  return (await allTargets()).find((target) => target.name === name)!;
 }
 
 /** Runs the target on the copy until it finds something, or the time is over. */
@@ -37,10 +45,13 @@ async function find(target: string, seconds: number): Promise<Found> {
     let output = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
     await new Promise((resolve) => child.once("close", resolve));
-    const [, kind = "", at = "0", why = ""] =
-      /^ {2}(crash|hang|violation) at input ([0-9]+): (.*)$/m.exec(output) ?? [];
-    const took = (performance.now() - started) / 1000;
-    return { isFound: kind !== "", seconds: Math.round(10 * took) / 10, inputs: Number(at), why: `${kind} ${why}` };
+    const took = Math.round((performance.now() - started) / 100) / 10;
+    const [, why = "", input] = FINDING.exec(output) ?? [];
+    if (input === undefined) return { isFound: false, seconds: took, why: "nothing was found" };
+    // The control: what is found is the bug, and not what the target says of the code as it is.
+    const wrong = await replay(await targetNamed(target), [{ name: "control", input: JSON.parse(input) as string }]);
+    if (wrong.length > 0) return { isFound: false, seconds: took, why: `without the bug too: ${wrong.join()}` };
+    return { isFound: true, seconds: took, why };
   } finally {
     remove();
   }
@@ -53,11 +64,12 @@ export async function runPlanted(names: readonly string[], seconds: number, jobs
     for (let target = left.shift(); target !== undefined; target = left.shift()) {
       const one = await find(target, seconds);
       found.push(one);
-      const how = one.isFound ? `found after ${one.seconds} s, ${one.inputs} inputs: ${one.why}` : "NOT FOUND";
+      const how = one.isFound ? `found after ${one.seconds} s: ${one.why}` : `NOT FOUND: ${one.why}`;
       console.log(`${target}: ${how.slice(0, 200)}`);
     }
   };
   await Promise.all(Array.from({ length: jobs }, work));
+  for (const { close } of await allTargets()) await close?.();
   const counts = {
     planted: found.length,
     plantedFound: found.filter(({ isFound }) => isFound).length,

@@ -51,7 +51,7 @@ export function print({ outcome, replayed, coverage, unreachable }: Report): voi
   );
   for (const text of replayed) console.log(`  of the corpus: ${text}`);
   for (const { kind, why, input, afterInputs } of findings)
-    console.log(`  ${kind} at input ${afterInputs}: ${why.slice(0, 2000)}\n    ${inputText(input).slice(0, 2000)}`);
+    console.log(`  ${kind} at input ${afterInputs}: ${why.slice(0, 2000)}\n    ${inputText(input)}`);
   for (const file of coverage) {
     console.log(`  ${percentOf(file, unreachable).toFixed(1)} % of ${file.lines} lines of ${file.file}`);
     for (const line of file.missed)
