@@ -234,7 +234,8 @@ const exported: Target = {
   async check(input) {
     const octets = octetsOf(input);
     const text = textOf(octets);
-    const hasHeader = /^[!-9;-~]+[ \t]*:/.test(text.split("\n", 1)[0]!) || text.startsWith("\r\n") || text === "";
+    const hasHeader =
+      /^[!-9;-~]+[ \t]*:/.test(text.split("\n", 1)[0]!.slice(0, 592)) || text.startsWith("\r\n") || text === "";
     for (const prefix of ["X: y\r\n", "X: y\r\n\r\n"]) {
       const checked = new ExportedContent();
       for (const piece of cut(octets, chanceOf(input))) checked.take(piece);

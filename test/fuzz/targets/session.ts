@@ -211,7 +211,12 @@ export function aSession(chance: Chance): string {
   if (chance() < 0.5) lines.push("STARTTLS", hello);
   if (chance() < 0.5)
     lines.push(
-      ...oneOf(chance, [[`AUTH PLAIN ${PLAIN}`], ["AUTH LOGIN", "YXBwMQ==", "c2VjcmV0"], ["AUTH PLAIN", PLAIN]]),
+      ...oneOf(chance, [
+        [`AUTH PLAIN ${PLAIN}`],
+        ["AUTH LOGIN", "YXBwMQ==", "c2VjcmV0"],
+        ["AUTH LOGIN", "", ""],
+        ["AUTH PLAIN", PLAIN],
+      ]),
     );
   const text: string[] = lines.map((line) => `${line}\r\n${NEXT}`);
   for (let n = between(chance, 0, 3); n > 0; n--) {
@@ -259,6 +264,16 @@ const session: Target = {
     "core/inbound/content.ts",
     "core/inbound/auth.ts",
   ],
+  unreachable: {
+    "abort(reply": "for the driver: a deadline that is over, or a stop",
+    'this.phase.name !== "closed") this.end(reply)': "the same",
+    "return this.#take();": "the same",
+    '"Enough messages on this connection"': "for a stranger who has sent mail, which nobody does who is not trusted",
+    '"Far too many recipients"': "for a stranger whose recipients are taken, of whom there is none",
+    'machine.emit({ kind: "reset" });': "for a message that our disk does not take",
+    "return machine.reply(verdict.reply);": "the same",
+    '"BDAT", verdict.reply': "the same",
+  },
   lengthMax: 12_000,
   seeds: sessionSeeds,
   tokens: sessionTokens,
