@@ -156,7 +156,7 @@ const COMMANDS: readonly KnownDifference[] = [
     reason:
       "who pipelines behind HELO, where nobody offered it, is let go (RFC 2920 section 3.1); Postfix refuses the chunk alone",
     holds: ({ waypost, before }) =>
-      waypost === 0 && before.some((one) => /^554 5\.5\.0 Nothing may/.test(one.waypostText)),
+      waypost === 0 && before.some((one) => one.waypostText.startsWith("554 5.5.0 Nothing may")),
   },
   stricter(
     "line-end",
