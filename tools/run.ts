@@ -24,6 +24,7 @@ const CHECK: readonly Step[] = [
   { name: "keys and their tests", command: ["node", "tools/key-tests.ts"] },
   { name: "attacks and their tests", command: ["node", "tools/catalogue.ts"] },
   { name: "planted bugs still apply", command: ["node", "tools/planted.ts"] },
+  { name: "figures and the runs that they come from", command: ["node", "tools/proof.ts", "--check"] },
   { name: "unit tests", command: vitest("quick") },
 ];
 

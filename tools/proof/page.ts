@@ -1,0 +1,61 @@
+import type { Counts, Result } from "../../test/support/result-file.ts";
+import { FIGURES, type Figure, type Showing, holds } from "./figures.ts";
+
+const INTRODUCTION = `# Proof
+
+How the promises are shown to hold: what each suite counted when it was last run in full. Every zero has a control: in the same run
+the good case passed, and a relay with a bug planted in it (\`test/planted\`) was found out. This page is written by \`npm run proof\`
+from the result files in \`docs/proof\`, and \`npm run check\` fails where it says anything else.
+`;
+
+export function proofPage(results: readonly Result[]): string {
+  const bySuite = new Map(results.map((result) => [result.suite, result]));
+  return [INTRODUCTION, "## The figures\n", figuresTable(bySuite), "## The runs\n", ...results.map(runSection)].join(
+    "\n",
+  );
+}
+
+function figuresTable(bySuite: ReadonlyMap<string, Result>): string {
+  const rows = FIGURES.flatMap((figure) => figure.showings.map((showing, at) => row(figure, showing, at, bySuite)));
+  return table(["#", "figure", "value", "target", ""], rows);
+}
+
+function row(
+  { number, name }: Figure,
+  showing: Showing,
+  at: number,
+  bySuite: ReadonlyMap<string, Result>,
+): readonly string[] {
+  const { suite, value, target, short } = showing;
+  const result = bySuite.get(suite);
+  const first = at === 0 ? [String(number), name] : ["", ""];
+  if (result === undefined) return [...first, `not run yet (${suite})`, target, ""];
+  const verdict = holds(showing, result.counts) ? "holds" : `short${short === undefined ? "" : `: ${short}`}`;
+  return [...first, `${filled(value, result.counts)} ([${suite}](#${suite}))`, target, verdict];
+}
+
+function filled(value: string, counts: Counts): string {
+  return value.replace(/\{(\w+)\}/g, (_, name: string) => shown(counts[name]));
+}
+
+function shown(count: number | undefined): string {
+  return count === undefined ? "?" : count.toLocaleString("en-US", { maximumFractionDigits: 3 });
+}
+
+function runSection({ suite, command, commit, seed, startedAt, seconds, machine, counts }: Result): string {
+  const { cores, processor, memoryMiB, system, node, fileSystem } = machine;
+  const facts = [
+    `- command: \`${command}\`${seed === null ? "" : `, seed ${seed}`}`,
+    `- commit: \`${commit}\``,
+    `- started ${startedAt}, took ${shown(seconds)} s`,
+    `- machine: ${cores} cores (${processor}), ${shown(memoryMiB)} MiB, ${system}, Node ${node}, ${fileSystem}`,
+  ];
+  const rows = Object.entries(counts).map(([name, count]) => [name, shown(count)]);
+  return `### ${suite}\n\n${facts.join("\n")}\n\n${table(["count", "value"], rows)}`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return `${[line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n")}\n`;
+}
