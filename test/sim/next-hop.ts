@@ -84,9 +84,12 @@ class HopSession implements EndHandler {
   /** It stops answering. */
   #isMute = false;
   #lastAt = 0;
+  /** Which process of the relay it is. */
+  readonly #life: number;
 
   constructor(hop: NextHop, end: End) {
     this.#hop = hop;
+    this.#life = hop.parts.ledger.life;
     this.#end = end;
     end.handler = this;
   }
@@ -232,7 +235,7 @@ class HopSession implements EndHandler {
     if (hop.does("dot4")) return this.#reply("451 4.3.0 Not stored");
     if (hop.does("dot5")) return this.#refuse("554 5.6.0 Content refused");
     if (hop.does("dotLost")) return this.#break();
-    const copies = hop.parts.ledger.took(hop.name, this.#recipients, content, unstuffed(content));
+    const copies = hop.parts.ledger.took(hop.name, this.#life, this.#recipients, content, unstuffed(content));
     if (hop.does("takenThenClosed")) return this.#close();
     if (hop.does("takenThenReset")) return this.#break();
     if (hop.does("takenThen421")) return this.#bye("421 4.3.2 Going down");

@@ -65,7 +65,7 @@ export class SimOperator {
     const action = dice.pick(ACTIONS);
     if ((action === "cancel" || action === "expire") && dice.happens(0.5)) return;
     faults.count(`operator-${action}`);
-    ledger.operates(action, account);
+    ledger.operates(action, account.address);
     void process()?.operator.act({ action, selection: { recipient: account.address } });
   }
 

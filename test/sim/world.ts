@@ -74,6 +74,7 @@ export class World {
   storeTrouble: StoreTrouble = RELIABLE;
   historyFails = 0;
   readonly #seed: number;
+  readonly #listener: ((at: number, event: Event) => void) | undefined;
   readonly #hours: number;
   readonly #dice: Dice;
   readonly #trace = new Trace();
@@ -94,7 +95,9 @@ export class World {
   #clientCount = 0;
   #clientsUnderWay = 0;
 
-  constructor(seed: number, hours: number, folder: string) {
+  /** `listener` hears what the relay logs. */
+  constructor(seed: number, hours: number, folder: string, listener?: (at: number, event: Event) => void) {
+    this.#listener = listener;
     this.#seed = seed;
     this.#hours = hours;
     this.#folder = folder;
@@ -335,6 +338,7 @@ export class World {
 
   #record(event: Event): void {
     this.#trace.add(this.timeline.now, JSON.stringify(event));
+    this.#listener?.(this.timeline.now, event);
     if (event.event === "session.crashed") this.ledger.violation("P7", `a session crashed: ${event.text}`);
     if ("reason" in event && (event.event === "delivery.deferred" || event.event === "delivery.rerouted"))
       this.#reached(event.reason);

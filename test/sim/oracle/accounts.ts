@@ -3,6 +3,8 @@
 /** A message that a next hop has, for one recipient. */
 export interface Copy {
   readonly hop: string;
+  /** The process of the relay that sent it. */
+  readonly life: number;
   readonly at: number;
   /** The relay's socket had the last octet of the 250. */
   isHeard: boolean;

@@ -56,7 +56,9 @@ export class Ledger {
   readonly #judged = new Map<string, Set<string>>();
   /** Domains of which the DNS said for certain that nobody takes their mail. */
   readonly #dead = new Set<string>();
-  #crashedAt = Number.NEGATIVE_INFINITY;
+  #diedAt = Number.NEGATIVE_INFINITY;
+  /** Which process of the relay there is now. */
+  life = 1;
   #operatedAt = Number.NEGATIVE_INFINITY;
   /** Sum of the times by which the wall clock was set forward. */
   #jumpedBy = 0;
@@ -98,9 +100,12 @@ export class Ledger {
     const account = this.#byAddress.get(address);
     const last = account?.copies.at(-1);
     if (last === undefined || last.isHeard) return;
-    const isOurs = this.#crashedAt > last.at || this.#operatedAt > last.at - SLACK_MS;
+    const isOurs = this.life !== last.life || this.#operatedAt > last.at - SLACK_MS;
     if (!isOurs && this.#now() - last.at < 0.8 * this.#terms.firstWaitMs)
-      this.violation("P3", `${address} was tried at ${hop} so soon after ${last.hop} may have taken it`);
+      this.violation(
+        "P3",
+        `${address} was tried at ${hop} ${this.#now() - last.at} ms after ${last.hop} may have taken it`,
+      );
   }
 
   judged(address: string, hop: string): void {
@@ -111,8 +116,8 @@ export class Ledger {
     this.#judged.set(address, judged);
   }
 
-  /** `wire`: as it came, with dots before dots. */
-  took(hop: string, addresses: readonly string[], wire: Buffer, content: Buffer): Copy[] {
+  /** From the process of that number. `wire`: as it came, with dots before dots. */
+  took(hop: string, life: number, addresses: readonly string[], wire: Buffer, content: Buffer): Copy[] {
     const key = fieldIn(content, "X-Letter") ?? idIn(content);
     const letter = this.letters.get(key);
     if (letter === undefined) {
@@ -122,10 +127,10 @@ export class Ledger {
     const fault = contentFault(letter, wire, content, this.#terms.hasSevenBitHops);
     if (fault !== undefined) this.violation("P6", `${key} at ${hop}: ${fault}`);
     if (letter.committedIn === undefined) this.violation("P1", `${key} was delivered before it was committed`);
-    return addresses.flatMap((address) => this.#tookFor(letter, address, hop));
+    return addresses.flatMap((address) => this.#tookFor(letter, address, hop, life));
   }
 
-  #tookFor(letter: Letter, address: string, hop: string): Copy[] {
+  #tookFor(letter: Letter, address: string, hop: string, life: number): Copy[] {
     const account = letter.accounts.get(address);
     if (account === undefined || (!account.isNamed && letter.fate === "acknowledged")) {
       this.violation("P4", `${letter.key} went to ${address}, who is none of its recipients`);
@@ -133,7 +138,7 @@ export class Ledger {
     }
     const last = account.copies.at(-1);
     if (last !== undefined) this.#judgeRepeat(account, last, hop);
-    const copy: Copy = { hop, at: this.#now(), isHeard: false };
+    const copy: Copy = { hop, life, at: this.#now(), isHeard: false };
     account.copies.push(copy);
     this.deliveries++;
     return [copy];
@@ -142,7 +147,7 @@ export class Ledger {
   /** Promise P3. */
   #judgeRepeat(account: Account, last: Copy, hop: string): void {
     const { address, ending } = account;
-    const isExplained = ending === undefined && (!last.isHeard || this.#crashedAt >= last.at);
+    const isExplained = ending === undefined && (!last.isHeard || this.life !== last.life);
     if (isExplained) this.duplicatesExplained++;
     else
       this.violation(
@@ -157,10 +162,11 @@ export class Ledger {
     this.#dead.add(domain);
   }
 
-  /** An operator is going to ask for this. */
-  operates(action: string, account: Account | undefined): void {
+  /** An operator is going to ask for this, of all mail to an address or of other mail. */
+  operates(action: string, address: string | undefined): void {
     this.#operatedAt = this.#now();
-    account?.wishes.add(action);
+    if (address === undefined) return;
+    for (const { accounts } of this.#byId.values()) accounts.get(address)?.wishes.add(action);
   }
 
   jumped(byMs: number): void {
@@ -169,7 +175,8 @@ export class Ledger {
 
   /** The process is gone. */
   died(): void {
-    this.#crashedAt = this.#now();
+    this.#diedAt = this.#now();
+    this.life++;
   }
 
   // What the store has.
@@ -269,9 +276,10 @@ export class Ledger {
     if (wishes.has("expire") || judgedBy.size > 0 || this.#judged.has(address)) return true;
     if (this.#dead.has(address.slice(address.lastIndexOf("@") + 1))) return true;
     const { sizeMin, lifeMs, nullLifeMs } = this.#terms;
-    if (sizeMin !== undefined && (letter.content?.length ?? sizeMin) + 1024 > sizeMin) return true;
+    const octets = letter.content?.length ?? Infinity;
+    if (sizeMin !== undefined && 3 * octets + 4096 > sizeMin) return true; // converted it may be three times as long
     const life = letter.from === "" ? nullLifeMs : lifeMs;
-    const jumped = this.#crashedAt > letter.committedAt ? this.#jumpedBy : 0; // a new process does not know of them
+    const jumped = this.#diedAt > letter.committedAt ? this.#jumpedBy : 0; // a new process does not know of them
     return this.#now() - letter.committedAt + jumped + SLACK_MS >= life;
   }
 
