@@ -78,7 +78,7 @@ export class Climate {
 
   #store(): void {
     this.#spells(0.5, HOUR, 5 * MINUTE, (isBad) => {
-      const kind = this.#dice.pick(["refused", "failsAtCommit", "crashBefore", "crashAfter"] as const);
+      const kind = this.#dice.pick(["refused", "full", "failsAtCommit", "crashBefore", "crashAfter"] as const);
       this.#world.storeTrouble = isBad ? { ...RELIABLE, [kind]: kind.startsWith("crash") ? 0.02 : 0.2 } : RELIABLE;
     });
   }

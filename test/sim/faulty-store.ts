@@ -30,12 +30,14 @@ export class Crash extends Error {}
 /** What is wrong with transactions now, as probabilities of each. */
 export interface StoreTrouble {
   readonly refused: number;
+  /** Somebody else fills the disk for a moment. */
+  readonly full: number;
   readonly failsAtCommit: number;
   readonly crashBefore: number;
   readonly crashAfter: number;
 }
 
-export const RELIABLE: StoreTrouble = { refused: 0, failsAtCommit: 0, crashBefore: 0, crashAfter: 0 };
+export const RELIABLE: StoreTrouble = { refused: 0, full: 0, failsAtCommit: 0, crashBefore: 0, crashAfter: 0 };
 
 export interface FaultyStoreParts {
   readonly file: string;
@@ -67,11 +69,14 @@ export class FaultyStore implements QueueStore {
   #seen: Seen[] = [];
   #imported = false;
   #isOpen = false;
+  readonly isSynced: boolean;
 
   constructor(parts: FaultyStoreParts) {
     this.#parts = parts;
     this.inner = new SqliteQueueStore(parts.file, (id) => parts.disk.remove(id));
     this.#eye = new DatabaseSync(parts.file, { readOnly: true });
+    this.isSynced = this.inner.setting("synchronous") === FULL_SYNC;
+    if (!this.isSynced) copyStore(parts.file, syncedCopy(parts.file));
   }
 
   close(): void {
@@ -102,6 +107,7 @@ export class FaultyStore implements QueueStore {
     try {
       const result = this.#transaction(work);
       this.#tell();
+      if (!this.isSynced && this.#parts.dice.happens(0.02)) copyStore(this.#parts.file, syncedCopy(this.#parts.file));
       if (this.#happens("crashAfter")) throw new Crash("after the commit, before its answer");
       return result;
     } finally {
@@ -115,6 +121,7 @@ export class FaultyStore implements QueueStore {
       faults.count("store-full");
       throw new StorageError("full", "queue store: database or disk is full");
     }
+    if (this.#happens("full")) throw new StorageError("full", "queue store: database or disk is full");
     if (this.#happens("refused")) throw new StorageError("failed", "queue store: database is locked");
     if (this.#happens("crashBefore")) throw new Crash("before the commit");
     const fails = this.#happens("failsAtCommit");
@@ -199,9 +206,9 @@ export class FaultyStore implements QueueStore {
       .filter(({ id }) => !this.#parts.ledger.knows(id));
   }
 
-  /** What a power cut leaves: all that was committed, where each commit waits for the disk; else what was there before. */
-  get isSynced(): boolean {
-    return this.inner.setting("synchronous") === FULL_SYNC;
+  /** What a power cut leaves: all that was committed, where each commit waits for the disk; else what the system wrote before. */
+  cutPower(): void {
+    if (!this.isSynced) copyStore(syncedCopy(this.#parts.file), this.#parts.file);
   }
 
   import(arrivals: readonly ImportedArrival[], now: Instant): boolean[] {
@@ -285,8 +292,13 @@ function reportsIn(settlements: readonly Settlement[]): ReadonlyMap<string, stri
   return reports;
 }
 
+/** Where a store that does not wait for the disk has what the system wrote by itself. */
+function syncedCopy(file: string): string {
+  return `${file}.synced`;
+}
+
 /** The files of a store as they are now. */
-export function copyStore(from: string, to: string): void {
+function copyStore(from: string, to: string): void {
   for (const suffix of ["", "-wal", "-shm"]) {
     fs.rmSync(`${to}${suffix}`, { force: true });
     if (fs.existsSync(`${from}${suffix}`)) fs.copyFileSync(`${from}${suffix}`, `${to}${suffix}`);

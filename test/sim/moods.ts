@@ -17,6 +17,8 @@ export interface Mood {
   readonly mail4?: number;
   readonly mail421?: number;
   readonly denies?: number;
+  /** It wants a login that the relay does not have. */
+  readonly wantsLogin?: number;
   readonly rcpt4?: number;
   readonly rcpt5?: number;
   readonly rcptHint?: number;
@@ -25,6 +27,7 @@ export interface Mood {
   readonly data4?: number;
   readonly data5?: number;
   readonly contentReset?: number;
+  readonly dot3?: number;
   readonly dot4?: number;
   readonly dot5?: number;
   readonly dotLost?: number;
@@ -43,7 +46,7 @@ const SICK: readonly Mood[] = [
   { name: "down", isDown: true },
   { name: "silent", isSilent: true },
   { name: "busy", greet421: 0.7, mail421: 0.4, rcpt4: 0.2 },
-  { name: "refusing", greet554: 0.8, denies: 0.5 },
+  { name: "refusing", greet554: 0.8, denies: 0.3, wantsLogin: 0.3 },
   { name: "mute", greetNothing: 0.8 },
   { name: "babbling", garbage: 0.4 },
   { name: "stiff", ehlo4: 0.3, tls454: 0.4, tlsFails: 0.4, tlsHangs: 0.1 },
@@ -53,6 +56,7 @@ const SICK: readonly Mood[] = [
   {
     name: "forgetful",
     dotLost: 0.2,
+    dot3: 0.1,
     takenThenClosed: 0.2,
     takenThenReset: 0.1,
     takenThen421: 0.1,

@@ -193,6 +193,7 @@ class HopSession implements EndHandler {
     if (this.#from === undefined) return this.#reply("503 5.5.1 MAIL first");
     if (hop.isTooSoon(address)) return this.#reply("451 4.7.1 Greylisted, try again in 300 seconds");
     if (hop.does("rcpt4")) return this.#reply("450 4.2.0 Mailbox busy");
+    if (hop.does("wantsLogin")) return this.#reply("530 5.7.0 Authentication required");
     if (hop.does("rcptHint")) return this.#reply("451 4.3.0 Please try again in 10 minutes");
     if (hop.does("rcptTooMany")) return this.#reply("452 4.5.3 Too many recipients");
     if (hop.does("rcpt5")) {
@@ -232,6 +233,7 @@ class HopSession implements EndHandler {
   /** The final dot was seen. */
   #answer(content: Buffer): void {
     const hop = this.#hop;
+    if (hop.does("dot3")) return this.#reply("354 Go on");
     if (hop.does("dot4")) return this.#reply("451 4.3.0 Not stored");
     if (hop.does("dot5")) return this.#refuse("554 5.6.0 Content refused");
     if (hop.does("dotLost")) return this.#break();

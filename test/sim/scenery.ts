@@ -143,6 +143,7 @@ function configFor(terms: Terms, folder: string, isWithoutExtra: boolean): Confi
       ...(isWithoutExtra ? [] : [{ when: { recipient: "@ext.test" }, deliver: "extra" }]),
       { when: { recipient: "@ext2.test" }, deliver: isWithoutExtra ? "backup" : "extra" },
       { when: { recipient: "@good.test" }, deliver: ["primary", "backup"] },
+      { when: { recipient: "@relay.test" }, deliver: "primary" },
       { when: { recipient: "@src.test" }, deliver: ["primary", "backup"] },
     ],
     delivery: { private_networks: ["10.3.0.0/16"], connections: 3, connections_per_minute: 20 },

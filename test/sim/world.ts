@@ -1,4 +1,3 @@
-import fs from "node:fs";
 import path from "node:path";
 import { REASONS } from "../../src/core/queue/reason.ts";
 import type { Event } from "../../src/core/events.ts";
@@ -9,7 +8,7 @@ import { Climate } from "./climate.ts";
 import { Dice } from "./dice.ts";
 import { Disk } from "./disk.ts";
 import { Faults } from "./faults.ts";
-import { Crash, RELIABLE, type StoreTrouble, copyStore } from "./faulty-store.ts";
+import { Crash, RELIABLE, type StoreTrouble } from "./faulty-store.ts";
 import { Writer } from "./letters.ts";
 import { Names } from "./names.ts";
 import { Net } from "./net.ts";
@@ -214,19 +213,12 @@ export class World {
     if (kind === "crash") this.#crashes++;
     else this.#powerCuts++;
     this.ledger.died();
-    const { isSynced } = process.store;
     process.end();
     if (kind === "power-cut") {
       this.disk.cutPower();
-      if (!isSynced) this.#forgetUnsynced();
+      process.store.cutPower();
     }
     this.timeline.after(this.#dice.magnitude(10, 60_000), () => this.#start());
-  }
-
-  /** What was written since some moment of the system's choice is gone. */
-  #forgetUnsynced(): void {
-    const kept = `${this.#file}.synced`;
-    if (fs.existsSync(kept)) copyStore(kept, this.#file);
   }
 
   /** It ends in order, and begins again. */
