@@ -47,7 +47,8 @@ export interface FaultyStoreParts {
   readonly ledger: Ledger;
   /** As it is now. */
   readonly trouble: () => StoreTrouble;
-  readonly reason: (last: string) => void;
+  /** Why a delivery is where it is; undefined: a mail thread has it. */
+  readonly reason: (last: string | undefined) => void;
   /** History has more to take. */
   readonly recorded: () => void;
 }
@@ -68,6 +69,7 @@ export class FaultyStore implements QueueStore {
   /** Of the transaction that is open. */
   #seen: Seen[] = [];
   #imported = false;
+  #acted = false;
   #isOpen = false;
   readonly isSynced: boolean;
 
@@ -94,6 +96,12 @@ export class FaultyStore implements QueueStore {
     );
   }
 
+  /** Why each delivery is where it is. */
+  look(): void {
+    const found = this.#eye.prepare("SELECT DISTINCT state = 1 AS is_in_hand, last FROM delivery").all();
+    for (const one of found) this.#parts.reason(one["is_in_hand"] === 1 ? undefined : String(one["last"]));
+  }
+
   /** What is held or in hand, or waits, for the operator's eye and for the end. */
   count(): number {
     return Number(this.#eye.prepare("SELECT count(*) AS n FROM delivery").get()?.["n"]);
@@ -103,6 +111,7 @@ export class FaultyStore implements QueueStore {
     if (this.#isOpen) return work();
     this.#seen = [];
     this.#imported = false;
+    this.#acted = false;
     this.#isOpen = true;
     try {
       const result = this.#transaction(work);
@@ -159,6 +168,7 @@ export class FaultyStore implements QueueStore {
     const ends = seen.flatMap(({ commit }) => commit.settlements.flatMap((settlement) => endOf(settlement)));
     if (this.#imported) arrivals.push(...this.#newImports());
     ledger.committed({ arrivals, ends });
+    if (this.#acted) this.look();
     if (seen.some(({ commit }) => commit.settlements.some(({ entry }) => entry !== ""))) recorded();
   }
 
@@ -248,7 +258,10 @@ export class FaultyStore implements QueueStore {
 
   act(action: QueueAction, rows: readonly DeliveryRow[], now: Instant): Acted {
     this.#parts.recorded(); // it may end some
-    return this.together(() => this.inner.act(action, rows, now));
+    return this.together(() => {
+      this.#acted = true;
+      return this.inner.act(action, rows, now);
+    });
   }
 
   unblock(lane: Lane, now: Instant): boolean {

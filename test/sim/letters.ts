@@ -19,7 +19,12 @@ export class Writer {
     this.#book = book;
   }
 
-  letter(facts: { readonly isPermitted: boolean; readonly recipients?: number; readonly octets?: number }): Letter {
+  letter(facts: {
+    readonly isPermitted: boolean;
+    readonly recipients?: number;
+    readonly octets?: number;
+    readonly domain?: string;
+  }): Letter {
     const dice = this.#dice;
     const number = ++this.#count;
     const key = `m${number}`;
@@ -35,7 +40,8 @@ export class Writer {
       wantsNoReport: dice.happens(0.05),
       about: undefined,
     });
-    for (let n = 0; n < count; n++) newAccount(letter, `r${number}.${n}@${dice.pick(this.#book.domains)}`);
+    for (let n = 0; n < count; n++)
+      newAccount(letter, `r${number}.${n}@${facts.domain ?? dice.pick(this.#book.domains)}`);
     return letter;
   }
 

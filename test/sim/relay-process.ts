@@ -33,7 +33,7 @@ import { FaultyStore, type FaultyStoreParts } from "./faulty-store.ts";
 import { IdleClock } from "./idle-clock.ts";
 import type { Names } from "./names.ts";
 import type { Net } from "./net.ts";
-import { NoSpool } from "./no-spool.ts";
+import type { SpoolFolder } from "./spool.ts";
 import { type Life, SimClock, type Timeline } from "./timeline.ts";
 
 /** What a relay's process runs on. It outlives it. */
@@ -44,6 +44,7 @@ export interface Machine {
   readonly disk: Disk;
   readonly net: Net;
   readonly names: Names;
+  readonly spool: SpoolFolder;
   readonly file: string;
   readonly recorder: Recorder;
   readonly store: Pick<FaultyStoreParts, "faults" | "ledger" | "trouble" | "reason">;
@@ -66,7 +67,7 @@ export class RelayProcess {
   readonly #keeper: Keeper;
   readonly #scheduler: Scheduler;
   readonly #historian: Historian;
-  readonly #spools: NoSpool[] = [];
+  readonly #spools: ReturnType<SpoolFolder["spool"]>[] = [];
   readonly #readers: readonly { close(): void }[];
   readonly recovered: number;
   #plan: RelayPlan;
@@ -204,7 +205,7 @@ export class RelayProcess {
 
   /** A stop in order. Resolves when all of it is over, unless it dies meanwhile. */
   async stop(): Promise<void> {
-    for (const spool of this.#spools) void spool.close();
+    for (const spool of this.#spools) spool.stop();
     await Promise.all(this.#mails.map((mail) => mail.stop()));
     if (this.life.isDead) return;
     this.#historian.finish();
@@ -241,7 +242,7 @@ export class RelayProcess {
       files: disk.contents(this.life),
       transport: net.transport(this.clock, this.life),
       spool: () => {
-        const spool = new NoSpool();
+        const spool = this.#machine.spool.spool(this.life, this.clock);
         this.#spools.push(spool);
         return spool;
       },

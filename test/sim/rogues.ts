@@ -158,6 +158,19 @@ export async function misbehave(parts: ClientParts, name: string): Promise<void>
   await rogue(parts, `${name} (${rogue.name})`);
 }
 
+/** More recipients at once than a mail thread keeps in memory. */
+export async function flood(parts: ClientParts, name: string): Promise<void> {
+  parts.faults.count("client-flood");
+  const send = async (n: number): Promise<void> => {
+    const talk = await openSession(parts, `${name}.${n}`);
+    if (talk === undefined) return;
+    const letter = parts.writer.letter({ isPermitted: true, recipients: 1000, octets: 500, domain: "good.test" });
+    await sendLetter(parts, talk, letter, { ...PLAIN, isPipelining: true });
+    talk.reset();
+  };
+  await Promise.all(Array.from({ length: 14 }, (_, n) => send(n)));
+}
+
 /** As many as a listener takes, and some more (promise P7). */
 export async function crowd(parts: ClientParts, name: string, sessionsMax: number): Promise<void> {
   parts.faults.count("client-crowd");

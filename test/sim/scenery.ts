@@ -16,7 +16,6 @@ export const DOORS: readonly Door[] = [
   { port: 465, tls: "implicit" },
 ];
 export const SESSIONS_MAX = 30;
-export const RECIPIENTS_MAX = 20;
 export const POSTMASTER = "postmaster@good.test";
 export const FIRST_WAIT_MS = 60_000;
 export const HOUR_MS = 3_600_000;
@@ -84,9 +83,22 @@ export interface Terms {
   readonly mailThreads: number;
   readonly primaryConnections: number;
   readonly messagesPerMinute: number | undefined;
+  readonly recipientsMax: number;
+  /** At some time comes more than a mail thread keeps in memory. */
+  readonly isFlooded: boolean;
 }
 
 export function drawTerms(dice: Dice): Terms {
+  const isFlooded = dice.happens(0.015);
+  return {
+    ...drawUsual(dice),
+    ...(isFlooded ? { mailThreads: 1, messagesPerMinute: 20 } : {}),
+    recipientsMax: isFlooded ? 1000 : 20,
+    isFlooded,
+  };
+}
+
+function drawUsual(dice: Dice): Omit<Terms, "recipientsMax" | "isFlooded"> {
   return {
     expireMs: dice.pick([2, 5, 12, 30]) * HOUR_MS,
     hasPostmaster: dice.happens(0.5),
@@ -119,7 +131,7 @@ function configFor(terms: Terms, folder: string, isWithoutExtra: boolean): Confi
     data: folder,
     listeners: DOORS.map(({ port, tls }) => ({ listen: `10.0.0.1:${port}`, tls })),
     tls: { certificate: "/none/cert.pem", key: "/none/key.pem" },
-    access: { networks: ["10.1.0.0/16"] },
+    access: { networks: ["10.1.0.0/16", "127.0.0.0/8"] },
     credentials: [{ username: "app", password: PASSWORD, senders: ["*", "<>"] }],
     smarthosts: {
       primary: {
@@ -154,7 +166,7 @@ function configFor(terms: Terms, folder: string, isWithoutExtra: boolean): Confi
       ...(terms.delayNotice === undefined ? {} : { delay_notice: terms.delayNotice }),
     },
     soft_bounce: terms.isSoftBounce,
-    limits: { sessions_per_listener: SESSIONS_MAX, recipients_per_message: RECIPIENTS_MAX },
+    limits: { sessions_per_listener: SESSIONS_MAX, recipients_per_message: terms.recipientsMax },
     ...(terms.hasPostmaster ? { postmaster: POSTMASTER } : {}),
   });
   if (parsed.kind === "invalid") throw new Error(JSON.stringify(parsed.issues));

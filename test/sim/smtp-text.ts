@@ -67,10 +67,10 @@ export function stuffed(content: Uint8Array): Buffer {
 
 /** A CR or an LF alone: nobody sends such a thing (RFC 5321 section 2.3.8). */
 export function hasBareNewline(content: Uint8Array): boolean {
-  for (const [at, octet] of content.entries()) {
-    if (octet === LF && content[at - 1] !== CR) return true;
-    if (octet === CR && content[at + 1] !== LF) return true;
-  }
+  for (let at = content.indexOf(LF); at !== -1; at = content.indexOf(LF, at + 1))
+    if (content[at - 1] !== CR) return true;
+  for (let at = content.indexOf(CR); at !== -1; at = content.indexOf(CR, at + 1))
+    if (content[at + 1] !== LF) return true;
   return false;
 }
 

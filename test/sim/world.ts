@@ -17,7 +17,7 @@ import { SimOperator } from "./operator-sim.ts";
 import { Ledger } from "./oracle/ledger.ts";
 import { SiteBook } from "./oracle/sites.ts";
 import { type Machine, RelayProcess } from "./relay-process.ts";
-import { crowd, misbehave } from "./rogues.ts";
+import { crowd, flood, misbehave } from "./rogues.ts";
 import {
   DOMAINS,
   DOORS,
@@ -27,13 +27,13 @@ import {
   HOUR_MS,
   NARROW_OCTETS,
   POSTMASTER,
-  RECIPIENTS_MAX,
   SESSIONS_MAX,
   ZONES,
   drawTerms,
   planFor,
   siteBounds,
 } from "./scenery.ts";
+import { SpoolFolder } from "./spool.ts";
 import { SimClock, Timeline } from "./timeline.ts";
 import { Trace } from "./trace.ts";
 
@@ -66,6 +66,7 @@ export class World {
   readonly net: Net;
   readonly names: Names;
   readonly disk: Disk;
+  readonly spool: SpoolFolder;
   readonly hops: readonly NextHop[];
   readonly ledger: Ledger;
   readonly operator: SimOperator;
@@ -82,6 +83,7 @@ export class World {
   readonly #folder: string;
   readonly #machine: Machine;
   readonly #clients: ClientParts;
+  readonly #isFlooded: boolean;
   readonly #reasons = new Set<string>();
   /** Of which history has an end. */
   readonly #recorded = new Set<string>();
@@ -128,9 +130,11 @@ export class World {
     this.net = new Net({ timeline, dice: dice.split(), faults, trace: this.#trace, sites, hops });
     this.names = new Names({ timeline, dice: dice.split(), faults, ledger, zones: ZONES, hosts: HOSTS });
     this.disk = new Disk(timeline, dice.split(), faults);
+    this.spool = new SpoolFolder({ timeline, dice: dice.split(), faults });
     this.operator = new SimOperator({ dice: dice.split(), faults, ledger, process: () => this.#running() });
     this.#machine = this.#newMachine();
-    this.#clients = this.#newClients();
+    this.#clients = this.#newClients(terms.recipientsMax);
+    this.#isFlooded = terms.isFlooded;
     timeline.onFault = (error) => this.#fault(error);
   }
 
@@ -180,7 +184,9 @@ export class World {
 
   #isQuiet(): boolean {
     const process = this.#running();
-    return process !== undefined && this.#clientsUnderWay === 0 && process.store.count() === 0;
+    return (
+      process !== undefined && this.#clientsUnderWay === 0 && this.spool.length === 0 && process.store.count() === 0
+    );
   }
 
   #isBroken(): boolean {
@@ -201,6 +207,7 @@ export class World {
     this.#trace.add(this.timeline.now, `start, ${process.recovered} recovered`);
     const files = process.store.inner.files();
     this.ledger.recovered(process.store.rows(), (id) => !files.has(id) || this.disk.has(id));
+    process.store.look();
     void process.start();
   }
 
@@ -216,6 +223,7 @@ export class World {
     process.end();
     if (kind === "power-cut") {
       this.disk.cutPower();
+      this.spool.cutPower();
       process.store.cutPower();
     }
     this.timeline.after(this.#dice.magnitude(10, 60_000), () => this.#start());
@@ -272,14 +280,29 @@ export class World {
       if (this.timeline.now + next < end) this.timeline.after(next, come);
     };
     this.timeline.after(this.#dice.gap(mean), come);
+    if (this.#isFlooded)
+      this.timeline.after(end * this.#dice.fraction(), () => void this.#accompany(flood(this.#clients, "flood")));
   }
 
   #come(): void {
     const name = `client ${++this.#clientCount}`;
     const chance = this.#dice.fraction();
-    if (chance < 0.85) void this.#accompany(sendLetters(this.#clients, name));
+    if (chance < 0.05) this.#leave();
+    else if (chance < 0.85) void this.#accompany(sendLetters(this.#clients, name));
     else if (chance < 0.99) void this.#accompany(misbehave(this.#clients, name));
     else void this.#accompany(crowd(this.#clients, name, SESSIONS_MAX));
+  }
+
+  /** A program of this machine, which takes itself for done. */
+  #leave(): void {
+    const letter = this.#clients.writer.letter({
+      isPermitted: true,
+      domain: this.#dice.pick(["good.test", "mx1.test"]),
+    });
+    letter.fate = "acknowledged";
+    for (const account of letter.accounts.values()) account.isNamed = true;
+    this.ledger.wrote(letter);
+    this.spool.leave(letter, Date.UTC(2026, 10, 21) + this.timeline.now + this.wall.offset);
   }
 
   async #accompany(client: Promise<void>): Promise<void> {
@@ -288,7 +311,7 @@ export class World {
     this.#clientsUnderWay--;
   }
 
-  #newClients(): ClientParts {
+  #newClients(recipientsMax: number): ClientParts {
     const { timeline, faults, ledger } = this;
     const dice = this.#dice.split();
     return {
@@ -298,7 +321,7 @@ export class World {
       ledger,
       writer: new Writer(dice, { domains: DOMAINS }),
       doors: DOORS,
-      recipientsMax: RECIPIENTS_MAX,
+      recipientsMax,
       dial: (address, port) => {
         const clock = this.#process?.clock ?? new SimClock(timeline, this.wall, { number: 0, isDead: true });
         return this.net.dial(clock, address, port);
@@ -315,6 +338,7 @@ export class World {
       dice: this.#dice.split(),
       wall,
       disk,
+      spool: this.spool,
       net,
       names,
       file: this.#file,
@@ -336,8 +360,9 @@ export class World {
       this.#reached(event.reason);
   }
 
-  #reason(last: string): void {
-    this.#reached((JSON.parse(last) as { readonly because: string }).because);
+  /** What an operator would read (promise P9). */
+  #reason(last: string | undefined): void {
+    this.#reached(last === undefined ? "in-hand" : (JSON.parse(last) as { readonly because: string }).because);
   }
 
   #reached(reason: string): void {
