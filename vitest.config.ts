@@ -33,7 +33,7 @@ export default defineConfig({
       {
         test: {
           name: "system",
-          include: ["test/{attacks,e2e,interop,crash,transcripts}/**/*.test.ts"],
+          include: ["test/{attacks,e2e,interop,crash,sim,transcripts}/**/*.test.ts"],
           exclude: [...configDefaults.exclude, ...PURE_TRANSCRIPTS, ...ALONE],
           ...RELAYS,
           maxWorkers: 2,

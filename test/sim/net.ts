@@ -1,0 +1,180 @@
+import type { ConnectTarget, Socket, SocketHandler, TlsFacts, Transport } from "../../src/ports/transport.ts";
+import type { Visitor } from "../../src/main/threads/listening.ts";
+import { INBOUND_TIME } from "../../src/core/base/limits.ts";
+import type { Dice } from "./dice.ts";
+import type { Faults } from "./faults.ts";
+import type { NextHop } from "./next-hop.ts";
+import type { SiteBook } from "./oracle/sites.ts";
+import { RelaySocket } from "./relay-socket.ts";
+import type { Life, SimClock, Timeline } from "./timeline.ts";
+import type { Trace } from "./trace.ts";
+import { type Carriage, type End, Wire } from "./wire.ts";
+
+/** How the network is now. */
+export interface NetTrouble {
+  /** Probabilities, of each connection. */
+  readonly resets: number;
+  readonly stalls: number;
+  /** Times the usual latency. */
+  readonly slowness: number;
+  /** The addresses that `source` names are gone from this machine. */
+  readonly isSourceGone: boolean;
+}
+
+export const QUIET: NetTrouble = { resets: 0, stalls: 0, slowness: 1, isSourceGone: false };
+
+type ConnectHandler = SocketHandler & { connected(socket: Socket, facts: TlsFacts | undefined): void };
+type Knock = (visitor: Visitor) => void;
+
+export interface NetParts {
+  readonly timeline: Timeline;
+  readonly dice: Dice;
+  readonly faults: Faults;
+  readonly trace: Trace;
+  readonly sites: SiteBook;
+  /** By address. */
+  readonly hops: ReadonlyMap<string, NextHop>;
+}
+
+/** The network between the relay, its clients and the next hops. */
+export class Net {
+  readonly #parts: NetParts;
+  readonly #wires = new Set<Wire>();
+  readonly #doors = new Map<number, Knock[]>();
+  #count = 0;
+  trouble: NetTrouble = QUIET;
+
+  constructor(parts: NetParts) {
+    this.#parts = parts;
+  }
+
+  /** The relay listens there; each of its mail threads. */
+  open(port: number, knock: Knock): void {
+    this.#doors.set(port, [...(this.#doors.get(port) ?? []), knock]);
+  }
+
+  shut(port: number, knock: Knock): void {
+    this.#doors.set(
+      port,
+      (this.#doors.get(port) ?? []).filter((other) => other !== knock),
+    );
+  }
+
+  /** The relay's process is gone: its system tells all that it talked with. */
+  hangUp(): void {
+    this.#doors.clear();
+    for (const wire of this.#wires) {
+      wire.relay.handler = undefined;
+      wire.relay.reset("the process is gone");
+    }
+    this.#parts.sites.died();
+  }
+
+  /** A client's end of a new connection to the relay; undefined where nobody listens. */
+  dial(clock: SimClock, address: string, port: number): Promise<End | undefined> {
+    const { timeline, dice, faults } = this.#parts;
+    const carriage = this.#carriage("stands");
+    return new Promise((resolve) => {
+      timeline.after(2 * carriage.latency, () => {
+        const knocks = this.#doors.get(port) ?? [];
+        if (knocks.length === 0) {
+          faults.count("client-not-let-in");
+          return resolve(undefined);
+        }
+        const wire = this.#wire(`in ${address}`, carriage);
+        // The client's program has it before the greeting can come.
+        resolve(wire.peer);
+        return timeline.after(0, () => this.#knock(clock, dice.pick(knocks), wire, address, port));
+      });
+    });
+  }
+
+  #knock(clock: SimClock, knock: Knock, wire: Wire, address: string, port: number): void {
+    knock({
+      address,
+      accept: (handler, isTlsFirst) => {
+        const socket: RelaySocket = new RelaySocket({
+          clock,
+          handler,
+          remote: { address, port },
+          isVerified: false,
+          opened: (facts) => facts !== undefined && handler.secured(facts),
+          closed: () => undefined,
+        });
+        socket.stands(wire.relay, isTlsFirst, INBOUND_TIME.tlsHandshake);
+        return socket;
+      },
+    });
+  }
+
+  /** For one run of the relay. */
+  transport(clock: SimClock, life: Life): Transport & { prepare(): void } {
+    return {
+      prepare: () => undefined,
+      connect: (target, handler) => this.#connect(clock, life, target, handler),
+    };
+  }
+
+  #connect(clock: SimClock, life: Life, target: ConnectTarget, handler: ConnectHandler): Socket {
+    const { timeline, faults, hops, sites, trace } = this.#parts;
+    const hop = hops.get(target.address);
+    const site = sites.opened(target.address, timeline.now);
+    trace.add(timeline.now, `connect ${target.address}`);
+    const isGood = hop?.traits.isVerifiable === true;
+    const socket: RelaySocket = new RelaySocket({
+      clock,
+      handler,
+      remote: { address: target.address, port: target.port },
+      isVerified: isGood,
+      opened: (facts) => handler.connected(socket, facts),
+      closed: () => {
+        if (!life.isDead) sites.closed(site);
+      },
+    });
+    socket.standsWithin(target.connectTimeout);
+    const carriage = this.#carriage(target.mustVerify && !isGood ? "fails" : "stands");
+    clock.after(2 * carriage.latency, () => {
+      if (target.source !== undefined && this.trouble.isSourceGone) {
+        faults.count("net-source-gone");
+        return socket.fails("source-unusable", `${target.source} is no address of this machine`);
+      }
+      if (hop === undefined || hop.mood.isDown === true) {
+        faults.count("net-refused");
+        return socket.fails("connect-failed", "connect ECONNREFUSED");
+      }
+      if (hop.mood.isSilent === true) return faults.count("net-silent"); // the deadline ends it
+      const wire = this.#wire(`out ${target.address}`, carriage);
+      socket.stands(wire.relay, target.isImplicitTls, target.handshakeTimeout);
+      return timeline.after(0, () => hop.accept(wire.peer));
+    });
+    return socket;
+  }
+
+  #wire(name: string, carriage: Carriage): Wire {
+    const { timeline, dice, faults, trace } = this.#parts;
+    const number = ++this.#count;
+    const wire: Wire = new Wire({
+      timeline,
+      dice,
+      carriage,
+      heard: (by, octets) => trace.add(timeline.now, `${number} ${by} ${octets.length}`),
+      fault: (kind) => faults.count(`net-${kind}`),
+      whenGone: () => this.#wires.delete(wire),
+    });
+    trace.add(timeline.now, `${number} ${name}`);
+    this.#wires.add(wire);
+    return wire;
+  }
+
+  #carriage(handshake: Carriage["handshake"]): Carriage {
+    const { dice } = this.#parts;
+    const { resets, stalls, slowness } = this.trouble;
+    return {
+      latency: dice.magnitude(0.1, 30) * slowness,
+      segmentsMax: dice.happens(0.1) ? 40 : 3,
+      handshake,
+      resetAfter: dice.happens(resets) ? dice.magnitude(10, 20_000) : undefined,
+      stallAfter: dice.happens(stalls) ? dice.magnitude(10, 20_000) : undefined,
+    };
+  }
+}

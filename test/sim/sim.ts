@@ -1,0 +1,157 @@
+// `npm run sim -- --seed N`: worlds in which much goes wrong, one after the other, and what of the promises they show broken.
+import { spawnSync } from "node:child_process";
+import { cpSync } from "node:fs";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { plantedTree } from "../crash/planted.ts";
+import { TREE } from "../support/relay.ts";
+import { Recording } from "../support/result-file.ts";
+import { HOURS, runSeed } from "./run-seed.ts";
+import { Tally } from "./tally.ts";
+import type { Outcome } from "./world.ts";
+
+const USAGE = `npm run sim -- [--seed N] [--seeds M] [--hours H] [--twice] [--log] [--patch NAME] [--record] [--out FILE]
+
+  --seed N     the first world (1)
+  --seeds M    how many, one after the other (1)
+  --hours H    virtual hours with faults in each (${HOURS})
+  --twice      runs each world twice: it has to go the same way
+  --log        writes what the relay logs
+  --patch NAME with a bug of test/planted in it: ends at the first world that shows it
+  --record     writes docs/proof/sim.json
+  --out FILE   writes the counts as JSON`;
+
+interface Options {
+  readonly seed: number;
+  readonly seeds: number;
+  readonly hours: number;
+  readonly isTwice: boolean;
+  readonly isLogging: boolean;
+  readonly isRecorded: boolean;
+  readonly isUntilFound: boolean;
+  readonly patch: string | undefined;
+  readonly out: string | undefined;
+}
+
+function options(): Options {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: "string", default: "1" },
+      seeds: { type: "string", default: "1" },
+      hours: { type: "string", default: String(HOURS) },
+      twice: { type: "boolean", default: false },
+      log: { type: "boolean", default: false },
+      record: { type: "boolean", default: false },
+      "until-found": { type: "boolean", default: false },
+      patch: { type: "string" },
+      out: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const [seed, seeds, hours] = [Number(values.seed), Number(values.seeds), Number(values.hours)];
+  if (values.help || !(seeds >= 1) || !(hours > 0) || !Number.isInteger(seed)) {
+    console.error(USAGE);
+    process.exit(values.help ? 0 : 2);
+  }
+  return {
+    seed,
+    seeds,
+    hours,
+    isTwice: values.twice,
+    isLogging: values.log,
+    isRecorded: values.record,
+    isUntilFound: values["until-found"],
+    patch: values.patch,
+    out: values.out,
+  };
+}
+
+/** The same command in a copy of the tree that has the bug. */
+function runPlanted(patch: string): number {
+  const { tree, remove } = plantedTree(patch);
+  try {
+    cpSync(path.join(TREE, "test"), path.join(tree, "test"), { recursive: true });
+    const args = process.argv.slice(2).filter((arg, at, all) => arg !== "--patch" && all[at - 1] !== "--patch");
+    const ran = spawnSync(process.execPath, [path.join(tree, "test/sim/sim.ts"), ...args, "--until-found"], {
+      stdio: "inherit",
+    });
+    console.log(`${patch}: ${ran.status === 1 ? "found" : "not found"}`);
+    return ran.status === 1 ? 0 : 1;
+  } finally {
+    remove();
+  }
+}
+
+function command({ seed, hours }: Options): string {
+  return `npm run sim -- --seed ${seed}${hours === HOURS ? "" : ` --hours ${hours}`}`;
+}
+
+function tell(outcome: Outcome, options: Options): void {
+  for (const violation of outcome.violations) console.error(`seed ${outcome.seed}: ${violation}`);
+  if (outcome.violations.length > 0) console.error(`again: ${command({ ...options, seed: outcome.seed })}`);
+}
+
+async function runAll(options: Options): Promise<number> {
+  const recording = options.isRecorded
+    ? new Recording({ suite: "sim", command: `npm run sim -- --seeds ${options.seeds}`, seed: options.seed })
+    : undefined;
+  const tally = new Tally();
+  const started = performance.now();
+  const seconds = (): number => (performance.now() - started) / 1000;
+  let isSame: boolean | undefined;
+  let trace = "";
+  for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
+    const outcome = await runSeed(seed, options.hours, options.isLogging ? log : undefined);
+    ({ trace } = outcome);
+    tally.add(outcome);
+    tell(outcome, options);
+    if (options.isTwice) isSame = (isSame ?? true) && (await isSameAgain(outcome, options));
+    if (options.isUntilFound && outcome.violations.length > 0) break;
+  }
+  const counts = tally.counts(seconds(), isSame);
+  report(tally, seconds(), trace, options);
+  if (options.out !== undefined)
+    await import("node:fs").then(({ writeFileSync }) => writeFileSync(options.out!, JSON.stringify(counts)));
+  if (recording !== undefined) console.log(`written: ${recording.finish(counts)}`);
+  return tally.violations > 0 || isSame === false ? 1 : 0;
+}
+
+async function isSameAgain(first: Outcome, { hours }: Options): Promise<boolean> {
+  const second = await runSeed(first.seed, hours);
+  if (second.trace === first.trace) return true;
+  console.error(
+    `seed ${first.seed}: ${first.trace} the first time, ${second.trace} the second: it is not the same world`,
+  );
+  return false;
+}
+
+function log(at: number, event: object): void {
+  console.log((at / 1000).toFixed(3), JSON.stringify(event));
+}
+
+function report(tally: Tally, seconds: number, trace: string, { seed, seeds }: Options): void {
+  const { virtualHours, deliveries } = tally;
+  console.log(
+    `seeds ${seed} to ${seed + tally.seeds - 1} of ${seeds} asked for, in ${seconds.toFixed(1)} s; the last trace is ${trace}`,
+  );
+  console.log(
+    `${virtualHours.toFixed(0)} virtual hours, ${(virtualHours / seconds).toFixed(0)} a second; ${deliveries} deliveries, ${(deliveries / seconds).toFixed(0)} a second`,
+  );
+  console.log(
+    `${tally.acknowledged} recipients acknowledged, ${tally.reports} reports, ${tally.duplicatesExplained} second copies explained, ${tally.crashes} crashes, ${tally.powerCuts} power cuts`,
+  );
+  console.log(
+    `faults: ${[...tally.faults]
+      .toSorted(([one], [other]) => (one < other ? -1 : 1))
+      .map(([kind, count]) => `${kind} ${count}`)
+      .join(", ")}`,
+  );
+  const missing = tally.reasonsMissing;
+  console.log(
+    `reasons: ${tally.reasons.size} of ${tally.reasons.size + missing.length}${missing.length > 0 ? `; not met: ${missing.join(", ")}` : ""}`,
+  );
+  console.log(`violations: ${tally.violations}`);
+}
+
+const given = options();
+process.exitCode = given.patch === undefined ? await runAll(given) : runPlanted(given.patch);
