@@ -159,4 +159,67 @@ export const FIGURES: readonly Figure[] = [
       },
     ],
   },
+  {
+    number: 5,
+    name: "smuggling",
+    showings: [
+      {
+        suite: "smuggling",
+        value:
+          "{placed} strings (each of the 97,655 of up to 7 of CR LF . x NUL, at 3 places), whole and octet by octet, in both modes, in and out again: {failed} tests failed; {accepted} are mail, {refused} refused",
+        target: "97,655 of 97,655 at each place",
+        zero: ["failed"],
+        atLeast: { placed: 3 * 97_655 },
+      },
+    ],
+  },
+  {
+    number: 6,
+    name: "chunk invariance",
+    showings: [
+      {
+        suite: "chunks",
+        value: "{transcripts} transcripts, {cutsInTwo} cuts in two, {plays} plays in all: {failed} tests failed",
+        target: "every transcript, every two-way split",
+        zero: ["failed"],
+        atLeast: { transcripts: 100 },
+      },
+    ],
+  },
+  {
+    number: 7,
+    name: "open relay",
+    showings: [
+      {
+        suite: "open-relay",
+        value: "{relayed} of {probes} probes relayed by the machine",
+        target: "0",
+        zero: ["relayed", "failed"],
+        atLeast: { probes: 1000 },
+      },
+      {
+        suite: "open-relay-sockets",
+        value:
+          "{relayed} of {probes} probes relayed by a running relay, on {listeners} listeners; {permitted} permitted messages in the same run",
+        target: "0, and each listener relays what is permitted",
+        zero: ["relayed", "failed"],
+        atLeast: { probes: 500 },
+        equal: [["listeners", "permitted"]],
+      },
+    ],
+  },
+  {
+    number: 10,
+    name: "broken next hops",
+    showings: [
+      {
+        suite: "next-hops",
+        value:
+          "{wrongSuccesses} wrong successes and {wrongReports} wrong bounces in {rows} rows x cells with {recipients} recipients; {plantedFound} planted bugs found",
+        target: "0, and 2 bugs found",
+        zero: ["wrongSuccesses", "wrongReports", "failed"],
+        atLeast: { rows: 300, plantedFound: 2 },
+      },
+    ],
+  },
 ];
