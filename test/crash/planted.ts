@@ -23,7 +23,7 @@ export function plantedTree(patch: string): { readonly tree: string; readonly re
   }
 }
 
-function applyPatch(tree: string, file: string): void {
+export function applyPatch(tree: string, file: string): void {
   // Where the folder lies inside a repository, git would take that one for its own and change nothing.
   const env = { ...process.env, GIT_CEILING_DIRECTORIES: path.dirname(tree) };
   execFileSync("git", ["apply", "--verbose", file], { cwd: tree, env, stdio: "pipe" });
