@@ -104,7 +104,7 @@ function freshIn(
 }
 
 /** What is not worth a line: brackets, `else`, and what begins a case. */
-const EMPTY_LINE = /^[\s{}()[\];,]*(?:else\s*\{?)?$/;
+const EMPTY_LINE = /^[\s{}()[\];,]*(?:else\s*\{?|default:)?$/;
 
 function coverageOf({ file, source, inFunction, everReached }: Watched): FileCoverage {
   const missed: { number: number; text: string }[] = [];

@@ -15,8 +15,8 @@ export interface Target {
   readonly generate?: (chance: Chance) => string;
   /** Characters of an input at most. */
   readonly lengthMax?: number;
-  /** What an input costs compared to others: of a dear one there are fewer in a run of all. */
-  readonly cost?: number;
+  /** Of the inputs that are asked for, where each takes a connection or a process. */
+  readonly share?: number;
   /** Throws where something does not hold. */
   readonly check: (input: string) => void | Promise<void>;
   /** What was seen on the way, for the last line of a run: `states 12 of 30`. */

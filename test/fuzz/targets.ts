@@ -14,6 +14,8 @@ const GROUPS: readonly (() => Promise<{ readonly targets: readonly Target[] }>)[
   () => import("./targets/queue-file.ts"),
   () => import("./targets/session.ts"),
   () => import("./targets/dialogue.ts"),
+  () => import("./targets/control.ts"),
+  () => import("./targets/loopback.ts"),
 ];
 
 /** All of them, in the order of the list. */

@@ -138,6 +138,9 @@ function checkAnswer(
     holds(name.length <= 1024, "a name is bounded", name.length);
     holds(Number.isFinite(ttl) && ttl >= 0, "a time is one", ttl);
   }
+  for (const { type: of, data } of records) {
+    if (of === "A" || of === "AAAA") same(isIP(String(data)), of === "A" ? 4 : 6, "an address is one");
+  }
 }
 
 const two = (n: number): string => String.fromCharCode((n >> 8) & 255, n & 255);
@@ -362,7 +365,6 @@ const handed: Target = {
   files: ["adapters/system/handed-sockets.ts"],
   unreachable: { "if (!fs.existsSync(file)) return [];": "of a system without IPv6 or without /proc" },
   lengthMax: 300,
-  cost: 4,
   seeds: [...PLACES, ...COUNTS.map((count) => `${process.pid}\n${count}`), "77\n1", "1\n1", `${process.pid}`],
   tokens: [...PLACES, ...COUNTS, "\n", `${process.pid}`, "77", ":", "F", "0", "g"],
   generate: (chance) => {

@@ -10,8 +10,11 @@ import { type Target, Violation, chanceOf, holds, octetsOf, oneOf, same, shown, 
 // says, a segment each time that it is its turn.
 
 const NEXT = "\ue000";
-/** What happens instead of a segment; the last one: what follows in it comes before the content is all out. */
-const [TIMED_OUT, LOST, EARLY] = ["\ue002", "\ue003", "\ue004"];
+/** What happens instead of a segment; what follows `EARLY` in it comes before the content is all out. */
+const TIMED_OUT = "\ue002";
+const LOST = "\ue003";
+const EARLY = "\ue004";
+const QUIT = "\ue005";
 const PASSWORD = "correct horse";
 
 interface Script {
@@ -27,7 +30,7 @@ function scriptOf(input: string): Script {
   const terms = (input.charCodeAt(0) || 0) - 0x40;
   const mail = (input.charCodeAt(1) || 0) - 0x40;
   const recipients = Array.from({ length: 1 + (mail & 3) }, (_, at) => ({
-    forwardPath: `r${at}@b.test`,
+    forwardPath: (mail & 32) !== 0 ? `r${at}@b.t\u00e4st` : `r${at}@b.test`,
     ...((mail & 4) !== 0 ? { notify: ["success"] as const, originalRecipient: "rfc822;x@y" } : {}),
   }));
   return {
@@ -111,14 +114,18 @@ class Play {
 
   #turn(segment: string, cut: Cut): void {
     if (segment === TIMED_OUT) return this.#take(this.#dialogue.timedOut());
+    if (segment === QUIT && this.#transactions === this.#endings) return this.#take(this.#dialogue.quit());
     if (segment === LOST) return this.#take(this.#dialogue.lost("connection-lost", "reset"));
     if (!segment.startsWith(EARLY)) this.#goOn();
     const octets = octetsOf(segment.replace(EARLY, ""));
+    const { step } = this.#dialogue;
     for (const piece of cut(octets)) {
       if (this.#isOver) return;
       this.#judge.heard(textOf(piece));
       this.#take(this.#dialogue.receive(piece));
     }
+    const isPart = !textOf(octets).includes("\n");
+    if (isPart && !this.#isOver) same(this.#dialogue.step, step, "a part of a reply is no step");
   }
 
   /** What takes time on our side is done. */
@@ -150,6 +157,8 @@ class Play {
         return undefined;
       case "ready":
         this.#judge.ready();
+        same(this.#dialogue.features, effect.features, "what is offered is known");
+        holds(this.#dialogue.isReady, "a session that is ready says so");
         return this.#transact();
       case "send-content":
         this.#isContentDue = true;
@@ -261,28 +270,39 @@ function anEhlo(chance: Chance, name: string): string {
   return [name, ...lines].map((line, at) => `250${at === lines.length ? " " : "-"}${line}\r\n`).join("");
 }
 
-/** Mostly as a server is. */
+const LOGINS = [
+  ["235 ok"],
+  ["334 ", "235 ok"],
+  ["334 a", "334 b", "235 ok"],
+  ["334 ", "334 ", "334 ", "334 ", "334 ", "334 "],
+];
+const ODD = [TIMED_OUT, LOST, QUIT, `${EARLY}552 5.3.4 no\r\n`, `${EARLY}250 ok\r\n`];
+
+function line(chance: Chance, usual: string, share: number): string {
+  return `${chance() < share ? usual : oneOf(chance, REPLIES)}\r\n`;
+}
+
+/** The answers to one transaction, all in one or one by one. */
+function aTransaction(chance: Chance, recipients: number): string[] {
+  const count = chance() < 0.85 ? recipients : between(chance, 1, 4);
+  const rcpts = Array.from({ length: count }, () => line(chance, "250 ok", 0.75));
+  const answers = [line(chance, "250 ok", 0.85), ...rcpts, line(chance, "354 go", 0.9)];
+  const odd = chance() < 0.15 ? [oneOf(chance, ODD)] : [];
+  const final = [...odd, line(chance, "250 ok", 0.7)];
+  return chance() < 0.6 ? [answers.join(""), ...final] : [...answers, ...final];
+}
+
+/** Mostly as a server is that is asked on these terms. */
 function aHop(chance: Chance): string {
-  const terms = String.fromCharCode(0x40 + between(chance, 0, 31), 0x40 + between(chance, 0, 31));
+  const [terms, mail] = [between(chance, 0, 31), between(chance, 0, 63)];
   const segments = ["220 hi\r\n", anEhlo(chance, chance() < 0.03 ? "self.test" : "host.test")];
-  if (chance() < 0.4) segments.push("220 go\r\n", anEhlo(chance, "host.test"));
-  if (chance() < 0.4)
-    segments.push(
-      ...oneOf(chance, [["235 ok\r\n"], ["334 \r\n", "235 ok\r\n"], ["334 a\r\n", "334 b\r\n", "235 ok\r\n"]]),
-    );
-  for (let n = between(chance, 0, 3); n > 0; n--) {
-    const glue = chance() < 0.5 ? NEXT : "";
-    const rcpts = Array.from(
-      { length: between(chance, 1, 4) },
-      () => `${chance() < 0.7 ? "250 ok" : oneOf(chance, REPLIES)}\r\n`,
-    );
-    segments.push(
-      `250 ok\r\n${glue}${rcpts.join(glue)}${glue}354 go\r\n`,
-      `${chance() < 0.7 ? "250 ok" : oneOf(chance, REPLIES)}\r\n`,
-    );
-  }
-  if (chance() < 0.3) segments.splice(between(chance, 0, segments.length), 1, `${oneOf(chance, REPLIES)}\r\n`);
-  return terms + segments.join(NEXT);
+  const mayStartTls = (terms & 3) !== 0 && (terms & 4) === 0;
+  if (chance() < (mayStartTls ? 0.6 : 0.05)) segments.push("220 go\r\n", anEhlo(chance, "host.test"));
+  if (chance() < ((terms & 8) !== 0 ? 0.7 : 0.05)) segments.push(...oneOf(chance, LOGINS).map((text) => `${text}\r\n`));
+  for (let n = between(chance, 0, 3); n > 0; n--) segments.push(...aTransaction(chance, 1 + (mail & 3)));
+  if (chance() < 0.1) segments.splice(between(chance, 0, segments.length), 0, oneOf(chance, ODD));
+  if (chance() < 0.3) segments.splice(between(chance, 0, segments.length), 1, line(chance, "250 ok", 0));
+  return String.fromCharCode(0x40 + terms, 0x40 + mail) + segments.join(NEXT);
 }
 
 const dialogue: Target = {
@@ -293,9 +313,12 @@ const dialogue: Target = {
     "core/outbound/authentication.ts",
     "core/outbound/commands.ts",
   ],
-  unreachable: { "return unreachable(this.#place);": "for a place that the type does not have" },
+  unreachable: {
+    "return unreachable(this.#place);": "for a place that the type does not have",
+    "this.#end(this.#astray(reply));": "for a state in which no reply is heard",
+    "? outcome": "for a success without a reply, of which there is none",
+  },
   lengthMax: 4000,
-  cost: 3,
   seeds: hopWords().map((words) => `@A220 hi\r\n${NEXT}250-h\r\n250 PIPELINING\r\n${NEXT}${words}\r\n`),
   tokens: [
     ...REPLIES.map((reply) => `${reply}\r\n`),
@@ -304,6 +327,10 @@ const dialogue: Target = {
     TIMED_OUT,
     LOST,
     NEXT + EARLY,
+    NEXT + TIMED_OUT + NEXT,
+    NEXT + LOST + NEXT,
+    NEXT + QUIT + NEXT,
+    `${NEXT}${EARLY}552 5.3.4 no\r\n`,
     "\r\n",
     "\n",
     "250-",

@@ -61,9 +61,9 @@ const addressList: Target = {
       holds(address !== "", "no address is empty");
       const bare = address.replace(/"(?:[^"\\]|\\[^])*"/g, "").replace(/\\[^]/g, "");
       holds(
-        !/[<>( \t\r\n]/.test(bare.replace(/\[[^\]]*\]/g, "").replace(/=\?[^?\s]+\?[BbQq]\?[^?\s]*\?=/g, "")) ||
-          /\\/.test(text),
-        "no bracket, comment or white space is left",
+        !/[( \t\r\n]/.test(bare.replace(/\[[^\]]*\]/g, "").replace(/=\?[^?\s]+\?[BbQq]\?[^?\s]*\?=/g, "")) ||
+          /\\|=\?/.test(text),
+        "no comment and no white space is left",
         address,
       );
     }
@@ -72,6 +72,9 @@ const addressList: Target = {
       if (/[\\:,]/.test(address) || address.trim() !== address) continue;
       same(parseAddressList(`<${address}>`), { kind: "addresses", addresses: [address] }, "in brackets it is the same");
     }
+    if (/^[a-z@<>, ]*$/.test(text) && !/<[^>]*</.test(text))
+      for (const [, inner = ""] of text.matchAll(/<([a-z@]+)>/g))
+        holds(list.addresses.includes(inner), "none is lost", inner);
     if (/^[a-z@., ]*$/.test(text))
       same(
         list.addresses.length,
@@ -161,6 +164,8 @@ const argumentsTarget: Target = {
   check(input) {
     const args = input === "" ? [] : input.split("\n");
     const order = parseArguments(args);
+    const isUnfinished = args.length === 1 && /^-[ABCDFLNOQRVXfhopr]$/.test(args[0]!);
+    if (isUnfinished) same(order.kind, "wrong", "an option has its value");
     if (order.kind === "wrong") {
       holds(order.why !== "" && order.why.length < 200, "it is said why", order.why);
       holdsNoHidden(order.why, "what is said");

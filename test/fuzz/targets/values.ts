@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { nearest } from "../../../src/core/base/nearest.ts";
-import { printable, printableLines } from "../../../src/core/base/printable.ts";
+import { hasHidden, printable, printableLines } from "../../../src/core/base/printable.ts";
 import { day, second } from "../../../src/core/base/time.ts";
 import {
   durationText,
@@ -266,7 +266,7 @@ const addressPattern: Target = {
   check(text) {
     const pattern = parseAddressPattern(text);
     if (pattern === undefined) {
-      holds(!/^[a-z]*@[a-z]+\.test$/.test(text), "a plain pattern is one", text);
+      holds(!/^[a-z]{0,60}@[a-z]{1,60}\.test$/.test(text), "a plain pattern is one", text);
       return;
     }
     const printed = patternText(pattern);
@@ -433,7 +433,7 @@ const configValues: Target = {
     "x".repeat(1024),
   ],
   generate: (chance) =>
-    `smtp${oneOf(chance, ["", "s"])}://${oneOf(chance, ["", "u:p@", "u%40:p@", "u:p@p@"])}${oneOf(chance, ["h.test", "[::1]", "1.2.3.4", "[::1"])}${oneOf(chance, ["", ":25", ":0", ":65535", ":65536"])}`,
+    `smtp${oneOf(chance, ["", "s"])}://${oneOf(chance, ["", "u:p@", "u%40:p@", "u:p@p@", `u:${"x".repeat(1025)}@`])}${oneOf(chance, ["h.test", "[::1]", "1.2.3.4", "[::1"])}${oneOf(chance, ["", ":25", ":0", ":65535", ":65536"])}`,
   check(text) {
     for (const [least, most] of [
       [0, 3650 * day],
@@ -616,6 +616,7 @@ const printed: Target = {
       holds(shown.length <= 10 * most + 1, "and is bounded", shown.length);
       if (text.length <= most && !/\\[xu]/.test(text)) same(unescaped(shown), text, "and nothing else is changed");
     }
+    same(hasHidden(text), printable(text, text.length) !== text, "what is hidden is told");
     for (const line of printableLines(text).split("\n")) holdsNoHidden(line, "a line");
   },
 };
