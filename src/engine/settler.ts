@@ -2,7 +2,7 @@ import { type Instant, hour } from "../core/base/time.ts";
 import { BY_OPERATOR } from "../core/dsn/explanation.ts";
 import type { Failure, Outcome } from "../core/outbound/outcome.ts";
 import { expiresAt } from "../core/queue/ageing.ts";
-import type { Reason } from "../core/queue/reason.ts";
+import { type Reason, reasonOfBlock } from "../core/queue/reason.ts";
 import { type Decision, type DeliveryPolicy, settle } from "../core/queue/settle.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -150,9 +150,9 @@ export class Settler {
   }
 
   /** Their site is blocked: they wait for it. */
-  waitForSite(load: Load, block: Pick<Block, "text">, waits: readonly Wait[]): Promise<void> | undefined {
+  waitForSite(load: Load, block: Pick<Block, "text" | "isOurs">, waits: readonly Wait[]): Promise<void> | undefined {
     const told = waits.map((one) => ({ ...one, met: MET_BLOCK }));
-    return this.#waitOrExpire(load, "lane-blocked", block.text, told);
+    return this.#waitOrExpire(load, reasonOfBlock(block), block.text, told);
   }
 
   /** They wait for an operator, or for the store to do what one wants. `lanes`: where each waits. */

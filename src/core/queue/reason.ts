@@ -11,7 +11,7 @@ export const REASONS = {
   "soft-bounce": "the next hop refused it for good, and `soft_bounce` is set: it is tried again by schedule",
   "content-unreadable": "its content could not be read from the data folder; it is tried again by schedule",
   "source-unusable":
-    "the `source` to connect from is no address of this machine: change it, or give the machine that address; it is tried again by schedule",
+    "the `source` to connect from is no address of this machine: change it, or give the machine that address; all mail that goes out from it waits",
   "lane-blocked": "the next hop cannot be reached or refuses us; all mail for it waits",
   "next-step": "this next hop did not take it for now; the route's next step is tried at once",
   "other-step":
@@ -36,6 +36,11 @@ export const REASONS = {
 } as const;
 
 export type Reason = keyof typeof REASONS;
+
+/** Why mail for a site waits to which nothing goes for now. `isOurs`: it is this machine's doing. */
+export function reasonOfBlock({ isOurs }: { readonly isOurs?: boolean }): Reason {
+  return isOurs === true ? "source-unusable" : "lane-blocked";
+}
 
 /** What the store keeps as the reason of a waiting delivery. `text` is what a next hop or the system said, if any. */
 export interface LastWord {
