@@ -22,6 +22,8 @@ export interface ClientParts {
   readonly writer: Writer;
   readonly doors: readonly Door[];
   readonly recipientsMax: number;
+  /** The relay neither stops nor is away. */
+  readonly isRunning: () => boolean;
   dial(address: string, port: number): Promise<End | undefined>;
 }
 
@@ -139,7 +141,12 @@ function mayLackRoute(address: string): boolean {
 }
 
 /** Promise P5: what is wrong on the relay's side is never a 5yz to somebody who does all as it should be. */
-function expectPatience({ ledger }: ClientParts, talk: Talk, what: string, reply: Reply | undefined): void {
+function expectPatience({ ledger, isRunning }: ClientParts, talk: Talk, what: string, reply: Reply | undefined): void {
+  if (reply?.code === 421 && isRunning())
+    ledger.violation(
+      "P5",
+      `${talk.name} got ${reply.code} ${reply.lines.join(" / ")} to its ${what}, of a relay that goes on`,
+    );
   if (reply !== undefined && reply.code >= 500)
     ledger.violation("P5", `${talk.name} got ${reply.code} ${reply.lines.join(" / ")} to its ${what}`);
 }

@@ -35,9 +35,18 @@ export interface StoreTrouble {
   readonly failsAtCommit: number;
   readonly crashBefore: number;
   readonly crashAfter: number;
+  /** Between the commit of what was in the spool and its removal there. */
+  readonly crashAfterSpooled: number;
 }
 
-export const RELIABLE: StoreTrouble = { refused: 0, full: 0, failsAtCommit: 0, crashBefore: 0, crashAfter: 0 };
+export const RELIABLE: StoreTrouble = {
+  refused: 0,
+  full: 0,
+  failsAtCommit: 0,
+  crashBefore: 0,
+  crashAfter: 0,
+  crashAfterSpooled: 0,
+};
 
 export interface FaultyStoreParts {
   readonly file: string;
@@ -117,11 +126,16 @@ export class FaultyStore implements QueueStore {
       const result = this.#transaction(work);
       this.#tell();
       if (!this.isSynced && this.#parts.dice.happens(0.02)) copyStore(this.#parts.file, syncedCopy(this.#parts.file));
+      if (this.#hasSpooled() && this.#happens("crashAfterSpooled")) throw new Crash("before the file is removed");
       if (this.#happens("crashAfter")) throw new Crash("after the commit, before its answer");
       return result;
     } finally {
       this.#isOpen = false;
     }
+  }
+
+  #hasSpooled(): boolean {
+    return this.#seen.some(({ commit }) => commit.arrivals.some(({ arrival }) => arrival.spooled !== undefined));
   }
 
   #transaction<Result>(work: () => Result): Result {

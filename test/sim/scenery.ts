@@ -68,6 +68,14 @@ export const ZONES: ReadonlyMap<string, Zone> = new Map<string, Zone>([
   ["dead.test", { exchangers: [], isDead: "null-mx" }],
 ]);
 
+/** What some of them say at other times. */
+export const CHANGED_ZONES: ReadonlyMap<string, Zone> = new Map<string, Zone>([
+  ["dead.test", { exchangers: TWO }],
+  ["gone.test", { exchangers: [{ preference: 5, exchange: "narrow.test" }] }],
+  ["mx2.test", { exchangers: TWO.toReversed() }],
+  ["both.test", { exchangers: [], isDead: "null-mx" }],
+]);
+
 /** Of recipients; those that stand here more often have more mail. */
 export const DOMAINS: readonly string[] =
   "good.test good.test good.test good.test good.test mx1.test mx1.test mx2.test both.test tight.test ext.test ext2.test eg.test dead.test gone.test".split(

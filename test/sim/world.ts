@@ -19,6 +19,7 @@ import { SiteBook } from "./oracle/sites.ts";
 import { type Machine, RelayProcess } from "./relay-process.ts";
 import { crowd, flood, misbehave } from "./rogues.ts";
 import {
+  CHANGED_ZONES,
   DOMAINS,
   DOORS,
   FIRST_WAIT_MS,
@@ -128,7 +129,15 @@ export class World {
     );
     const hops = new Map(this.hops.map((hop) => [hop.address, hop]));
     this.net = new Net({ timeline, dice: dice.split(), faults, trace: this.#trace, sites, hops });
-    this.names = new Names({ timeline, dice: dice.split(), faults, ledger, zones: ZONES, hosts: HOSTS });
+    this.names = new Names({
+      timeline,
+      dice: dice.split(),
+      faults,
+      ledger,
+      zones: ZONES,
+      changed: CHANGED_ZONES,
+      hosts: HOSTS,
+    });
     this.disk = new Disk(timeline, dice.split(), faults);
     this.spool = new SpoolFolder({ timeline, dice: dice.split(), faults });
     this.operator = new SimOperator({ dice: dice.split(), faults, ledger, process: () => this.#running() });
@@ -226,7 +235,7 @@ export class World {
       this.spool.cutPower();
       process.store.cutPower();
     }
-    this.timeline.after(this.#dice.magnitude(10, 60_000), () => this.#start());
+    this.timeline.after(this.#dice.magnitude(500, 60_000), () => this.#start());
   }
 
   /** It ends in order, and begins again. */
@@ -322,6 +331,7 @@ export class World {
       writer: new Writer(dice, { domains: DOMAINS }),
       doors: DOORS,
       recipientsMax,
+      isRunning: () => this.#running() !== undefined,
       dial: (address, port) => {
         const clock = this.#process?.clock ?? new SimClock(timeline, this.wall, { number: 0, isDead: true });
         return this.net.dial(clock, address, port);
