@@ -67,6 +67,8 @@ interface Seen {
   readonly rows: readonly MessageRow[];
 }
 
+/** In the envelope of what was in the spool. */
+const LOCAL = '"identity":"local ';
 const SPAN = 4096;
 const FULL_SYNC = 2;
 
@@ -109,6 +111,9 @@ export class FaultyStore implements QueueStore {
   look(): void {
     const found = this.#eye.prepare("SELECT DISTINCT state = 1 AS is_in_hand, last FROM delivery").all();
     for (const one of found) this.#parts.reason(one["is_in_hand"] === 1 ? undefined : String(one["last"]));
+    this.#parts.ledger.inHand(
+      Number(this.#eye.prepare("SELECT count(*) AS n FROM delivery WHERE state = 1").get()?.["n"]),
+    );
   }
 
   /** What is held or in hand, or waits, for the operator's eye and for the end. */
@@ -135,7 +140,7 @@ export class FaultyStore implements QueueStore {
   }
 
   #hasSpooled(): boolean {
-    return this.#seen.some(({ commit }) => commit.arrivals.some(({ arrival }) => arrival.spooled !== undefined));
+    return this.#seen.some(({ commit }) => commit.arrivals.some(({ arrival }) => arrival.envelope.includes(LOCAL)));
   }
 
   #transaction<Result>(work: () => Result): Result {

@@ -31,6 +31,7 @@ import {
   SESSIONS_MAX,
   ZONES,
   drawTerms,
+  inHandMax,
   planFor,
   siteBounds,
 } from "./scenery.ts";
@@ -117,6 +118,7 @@ export class World {
         firstWaitMs: FIRST_WAIT_MS,
         sizeMin: NARROW_OCTETS,
         hasSevenBitHops: true,
+        inHandMax: inHandMax(terms),
       },
       () => timeline.now,
       () => timeline.events,
