@@ -59,7 +59,7 @@ export interface Outcome {
 /** When nothing goes wrong any more, everything has to end within this. */
 const CALM_HOURS_MAX = 60;
 const NULL_LIFE_MS = 24 * HOUR_MS;
-const CLIENTS = 110;
+const CLIENTS_PER_HOUR = 18;
 
 /** One seed: a machine, a relay on it, and everybody around it. */
 export class World {
@@ -283,7 +283,7 @@ export class World {
   // Clients.
 
   #comeClients(end: number): void {
-    const mean = end / CLIENTS;
+    const mean = HOUR_MS / CLIENTS_PER_HOUR;
     const come = (): void => {
       const count = this.#dice.happens(0.06) ? this.#dice.between(4, 15) : 1;
       for (let n = 0; n < count; n++) this.#come();
