@@ -1,7 +1,7 @@
 import type { Instant } from "../core/base/time.ts";
-import { type Reason, lastWord, reasonOfBlock } from "../core/queue/reason.ts";
+import { type Reason, lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
-import type { Openings } from "./openings.ts";
+import { type Openings, reasonOfBlock } from "./openings.ts";
 
 /** Where the deliveries of an arrival begin, in order, and whether they stay in memory. */
 export interface Admission {

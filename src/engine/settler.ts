@@ -2,7 +2,7 @@ import { type Instant, hour } from "../core/base/time.ts";
 import { BY_OPERATOR } from "../core/dsn/explanation.ts";
 import type { Failure, Outcome } from "../core/outbound/outcome.ts";
 import { expiresAt } from "../core/queue/ageing.ts";
-import { type Reason, reasonOfBlock } from "../core/queue/reason.ts";
+import type { Reason } from "../core/queue/reason.ts";
 import { type Decision, type DeliveryPolicy, settle } from "../core/queue/settle.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -12,6 +12,7 @@ import type { Recorder } from "../ports/recorder.ts";
 import type { ClockWatch } from "./clock-watch.ts";
 import type { DeliveryInHand, Load, MessageInHand } from "./load.ts";
 import type { Notifier } from "./notifier.ts";
+import { reasonOfBlock } from "./openings.ts";
 import { type Attempt, NO_ATTEMPT, type Said, Settlements, type Waiting, whoSaid } from "./settlements.ts";
 import { Teller, type Telling } from "./teller.ts";
 

@@ -333,7 +333,7 @@ export class World {
       writer: new Writer(dice, { domains: DOMAINS }),
       doors: DOORS,
       recipientsMax,
-      isRunning: () => this.#running() !== undefined,
+      isRunning: (process) => this.#running() !== undefined && this.ledger.life === process,
       dial: (address, port) => {
         const clock = this.#process?.clock ?? new SimClock(timeline, this.wall, { number: 0, isDead: true });
         return this.net.dial(clock, address, port);

@@ -37,11 +37,6 @@ export const REASONS = {
 
 export type Reason = keyof typeof REASONS;
 
-/** Why mail for a site waits to which nothing goes for now. `isOurs`: it is this machine's doing. */
-export function reasonOfBlock({ isOurs }: { readonly isOurs?: boolean }): Reason {
-  return isOurs === true ? "source-unusable" : "lane-blocked";
-}
-
 /** What the store keeps as the reason of a waiting delivery. `text` is what a next hop or the system said, if any. */
 export interface LastWord {
   readonly because: Reason;
