@@ -22,6 +22,8 @@ export interface ClientParts {
   readonly writer: Writer;
   readonly doors: readonly Door[];
   readonly recipientsMax: number;
+  /** The relay's process of that number neither stops nor is gone. */
+  readonly isRunning: (process: number) => boolean;
   dial(address: string, port: number): Promise<End | undefined>;
 }
 
@@ -87,6 +89,7 @@ export async function sendLetters(parts: ClientParts, name: string): Promise<voi
   for (let left = dice.happens(0.7) ? 1 : dice.between(2, 8); left > 0 && !talk.isOver; left--) {
     const letter = parts.writer.letter({ isPermitted: true });
     if (!(await sendLetter(parts, talk, letter, mannerOf(dice)))) break;
+    if (left > 1 && dice.happens(0.2)) await talk.pause(dice.between(1000, 200_000));
   }
   if (talk.isOver) return;
   if (dice.happens(0.8)) await talk.ask("QUIT");
@@ -139,7 +142,13 @@ function mayLackRoute(address: string): boolean {
 }
 
 /** Promise P5: what is wrong on the relay's side is never a 5yz to somebody who does all as it should be. */
-function expectPatience({ ledger }: ClientParts, talk: Talk, what: string, reply: Reply | undefined): void {
+function expectPatience({ ledger, isRunning }: ClientParts, talk: Talk, what: string, reply: Reply | undefined): void {
+  // One that says nothing for long is ended, and sooner where sessions run short.
+  if (reply?.code === 421 && isRunning(talk.process) && !reply.lines[0]!.startsWith("4.4.2"))
+    ledger.violation(
+      "P5",
+      `${talk.name} got ${reply.code} ${reply.lines.join(" / ")} to its ${what}, of a relay that goes on`,
+    );
   if (reply !== undefined && reply.code >= 500)
     ledger.violation("P5", `${talk.name} got ${reply.code} ${reply.lines.join(" / ")} to its ${what}`);
 }

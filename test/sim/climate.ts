@@ -8,6 +8,16 @@ import type { World } from "./world.ts";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
+/** Of each transaction, in bad times. */
+const PROBABILITIES = {
+  refused: 0.2,
+  full: 0.2,
+  failsAtCommit: 0.2,
+  crashBefore: 0.02,
+  crashAfter: 0.02,
+  crashAfterSpooled: 0.5,
+} as const;
+
 /** What goes wrong in a world, and when: something else in each. */
 export class Climate {
   readonly #world: World;
@@ -28,6 +38,9 @@ export class Climate {
     this.#net();
     this.#names();
     this.#history();
+    this.#spells(0.3, HOUR, 30 * MINUTE, (isBad) => {
+      this.#world.names.isChanged = isBad; // for better or worse
+    });
     const world = this.#world;
     this.#now(0.6, 1.5 * HOUR, () => world.crash("crash"));
     this.#now(0.4, 3 * HOUR, () => world.crash("power-cut"));
@@ -78,8 +91,15 @@ export class Climate {
 
   #store(): void {
     this.#spells(0.5, HOUR, 5 * MINUTE, (isBad) => {
-      const kind = this.#dice.pick(["refused", "full", "failsAtCommit", "crashBefore", "crashAfter"] as const);
-      this.#world.storeTrouble = isBad ? { ...RELIABLE, [kind]: kind.startsWith("crash") ? 0.02 : 0.2 } : RELIABLE;
+      const kind = this.#dice.pick([
+        "refused",
+        "full",
+        "failsAtCommit",
+        "crashBefore",
+        "crashAfter",
+        "crashAfterSpooled",
+      ] as const);
+      this.#world.storeTrouble = isBad ? { ...RELIABLE, [kind]: PROBABILITIES[kind] } : RELIABLE;
     });
   }
 

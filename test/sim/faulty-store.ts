@@ -35,9 +35,18 @@ export interface StoreTrouble {
   readonly failsAtCommit: number;
   readonly crashBefore: number;
   readonly crashAfter: number;
+  /** Between the commit of what was in the spool and its removal there. */
+  readonly crashAfterSpooled: number;
 }
 
-export const RELIABLE: StoreTrouble = { refused: 0, full: 0, failsAtCommit: 0, crashBefore: 0, crashAfter: 0 };
+export const RELIABLE: StoreTrouble = {
+  refused: 0,
+  full: 0,
+  failsAtCommit: 0,
+  crashBefore: 0,
+  crashAfter: 0,
+  crashAfterSpooled: 0,
+};
 
 export interface FaultyStoreParts {
   readonly file: string;
@@ -58,6 +67,8 @@ interface Seen {
   readonly rows: readonly MessageRow[];
 }
 
+/** In the envelope of what was in the spool. */
+const LOCAL = '"identity":"local ';
 const SPAN = 4096;
 const FULL_SYNC = 2;
 
@@ -100,6 +111,9 @@ export class FaultyStore implements QueueStore {
   look(): void {
     const found = this.#eye.prepare("SELECT DISTINCT state = 1 AS is_in_hand, last FROM delivery").all();
     for (const one of found) this.#parts.reason(one["is_in_hand"] === 1 ? undefined : String(one["last"]));
+    this.#parts.ledger.inHand(
+      Number(this.#eye.prepare("SELECT count(*) AS n FROM delivery WHERE state = 1").get()?.["n"]),
+    );
   }
 
   /** What is held or in hand, or waits, for the operator's eye and for the end. */
@@ -117,11 +131,16 @@ export class FaultyStore implements QueueStore {
       const result = this.#transaction(work);
       this.#tell();
       if (!this.isSynced && this.#parts.dice.happens(0.02)) copyStore(this.#parts.file, syncedCopy(this.#parts.file));
+      if (this.#hasSpooled() && this.#happens("crashAfterSpooled")) throw new Crash("before the file is removed");
       if (this.#happens("crashAfter")) throw new Crash("after the commit, before its answer");
       return result;
     } finally {
       this.#isOpen = false;
     }
+  }
+
+  #hasSpooled(): boolean {
+    return this.#seen.some(({ commit }) => commit.arrivals.some(({ arrival }) => arrival.envelope.includes(LOCAL)));
   }
 
   #transaction<Result>(work: () => Result): Result {

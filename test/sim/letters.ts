@@ -31,7 +31,7 @@ export class Writer {
     const from = dice.happens(0.12) ? "" : `s${number}@${SENDER_DOMAIN}`;
     const count = facts.recipients ?? (dice.happens(0.7) ? 1 : dice.between(2, 6));
     const octets =
-      facts.octets ?? Math.floor(dice.happens(0.04) ? dice.magnitude(70_000, 300_000) : dice.magnitude(100, 6000));
+      facts.octets ?? Math.floor(dice.happens(0.08) ? dice.magnitude(66_000, 250_000) : dice.magnitude(100, 6000));
     const letter = newLetter({
       key,
       from,

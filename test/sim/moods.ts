@@ -24,6 +24,8 @@ export interface Mood {
   readonly rcptHint?: number;
   readonly rcptTooMany?: number;
   readonly isGreylisting?: boolean;
+  /** Its certificate is over. */
+  readonly isExpired?: boolean;
   readonly data4?: number;
   readonly data5?: number;
   readonly contentReset?: number;
@@ -64,6 +66,7 @@ const SICK: readonly Mood[] = [
     takenThenSilent: 0.05,
     contentReset: 0.1,
   },
+  { name: "expired", isExpired: true },
   { name: "tarpit", tempo: 20_000 },
 ];
 

@@ -20,6 +20,8 @@ export interface NamesParts {
   readonly faults: Faults;
   readonly ledger: Ledger;
   readonly zones: ReadonlyMap<string, Zone>;
+  /** As it is at other times. */
+  readonly changed: ReadonlyMap<string, Zone>;
   /** Addresses by host. */
   readonly hosts: ReadonlyMap<string, readonly string[]>;
 }
@@ -28,6 +30,8 @@ export interface NamesParts {
 export class Names {
   readonly #parts: NamesParts;
   weather: Weather = "well";
+  /** Some records are others than they were. */
+  isChanged = false;
 
   constructor(parts: NamesParts) {
     this.#parts = parts;
@@ -61,7 +65,7 @@ export class Names {
 
   #exchangers(domain: string): Answer<MxRecord> {
     const { zones, faults, ledger } = this.#parts;
-    const zone = zones.get(domain);
+    const zone = this.isChanged ? (this.#parts.changed.get(domain) ?? zones.get(domain)) : zones.get(domain);
     if (zone === undefined || zone.isDead === "unknown") {
       faults.count("dns-nxdomain");
       ledger.deadDomain(domain);

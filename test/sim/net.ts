@@ -73,7 +73,8 @@ export class Net {
   /** A client's end of a new connection to the relay; undefined where nobody listens. */
   dial(clock: SimClock, address: string, port: number): Promise<End | undefined> {
     const { timeline, dice, faults } = this.#parts;
-    const carriage = this.#carriage("stands");
+    const handshake = dice.happens(0.03) ? dice.pick(["fails", "hangs"] as const) : "stands";
+    const carriage = this.#carriage(handshake);
     return new Promise((resolve) => {
       timeline.after(2 * carriage.latency, () => {
         const knocks = this.#doors.get(port) ?? [];
@@ -120,7 +121,7 @@ export class Net {
     const hop = hops.get(target.address);
     const site = sites.opened(target.address, timeline.now);
     trace.add(timeline.now, `connect ${target.address}`);
-    const isGood = hop?.traits.isVerifiable === true;
+    const isGood = hop?.traits.isVerifiable === true && hop.mood.isExpired !== true;
     const socket: RelaySocket = new RelaySocket({
       clock,
       handler,

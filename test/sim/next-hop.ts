@@ -18,6 +18,8 @@ export interface Traits {
   readonly size: number;
   /** What it has against us it has against a client of its own, and that is nobody's fault whose mail it is. */
   readonly isSmartHost: boolean;
+  /** Transactions that the relay is to have over one connection; undefined: any. */
+  readonly messagesPerConnectionMax: number | undefined;
 }
 
 export interface HopParts {
@@ -49,7 +51,7 @@ export class NextHop {
   }
 
   /** Whether a thing of its mood happens now. */
-  does(thing: Exclude<keyof Mood, "name" | "isDown" | "isSilent" | "isGreylisting" | "tempo">): boolean {
+  does(thing: Exclude<keyof Mood, "name" | "isDown" | "isSilent" | "isGreylisting" | "isExpired" | "tempo">): boolean {
     const happens = this.parts.dice.happens(this.mood[thing] ?? 0);
     if (happens) this.parts.faults.count(`hop-${thing}`);
     return happens;
@@ -81,6 +83,9 @@ class HopSession implements EndHandler {
   #recipients: string[] = [];
   /** The sender was refused, for what we are. */
   #isDenied = false;
+  #transactions = 0;
+  /** An answer of its own choice is not the one that the relay waits for. */
+  #isKeptBack = false;
   /** It stops answering. */
   #isMute = false;
   #lastAt = 0;
@@ -176,6 +181,9 @@ class HopSession implements EndHandler {
   #mail(line: string): void {
     const hop = this.#hop;
     this.#recipients = [];
+    this.#transactions++;
+    if (this.#transactions > (hop.traits.messagesPerConnectionMax ?? Infinity))
+      hop.parts.ledger.violation("P8", `${this.#transactions} transactions over one connection to ${hop.name}`);
     hop.parts.sites.began(hop.address, hop.parts.timeline.now);
     if (hop.does("mail421")) return this.#bye("421 4.3.2 Going down");
     if (hop.does("mail4")) return this.#reply("451 4.3.0 Not now");
@@ -237,7 +245,8 @@ class HopSession implements EndHandler {
     if (hop.does("dot4")) return this.#reply("451 4.3.0 Not stored");
     if (hop.does("dot5")) return this.#refuse("554 5.6.0 Content refused");
     if (hop.does("dotLost")) return this.#break();
-    const copies = hop.parts.ledger.took(hop.name, this.#life, this.#recipients, content, unstuffed(content));
+    const copies = hop.parts.ledger.took(this.#asSource(), this.#recipients, content, unstuffed(content));
+    this.#isKeptBack = true;
     if (hop.does("takenThenClosed")) return this.#close();
     if (hop.does("takenThenReset")) return this.#break();
     if (hop.does("takenThen421")) return this.#bye("421 4.3.2 Going down");
@@ -246,7 +255,12 @@ class HopSession implements EndHandler {
       this.#isMute = true;
       return undefined;
     }
+    this.#isKeptBack = false;
     return this.#say("250 2.0.0 Taken\r\n", undefined, () => heard(copies));
+  }
+
+  #asSource(): Pick<Copy, "hop" | "life" | "isKeptBack"> {
+    return { hop: this.#hop.name, life: this.#life, isKeptBack: () => this.#isKeptBack || this.#end.isFaulty };
   }
 
   #refuse(text: string): void {

@@ -1,7 +1,7 @@
 import type { ExportedMail } from "../../src/engine/importer.ts";
 import type { Dice } from "./dice.ts";
 import type { Faults } from "./faults.ts";
-import type { Account } from "./oracle/accounts.ts";
+import type { Account, Letter } from "./oracle/accounts.ts";
 import type { Ledger } from "./oracle/ledger.ts";
 import type { RelayProcess } from "./relay-process.ts";
 import { importedLetter } from "./rogues.ts";
@@ -130,12 +130,18 @@ export class SimOperator {
       },
       content: one(content),
     };
-    void take(
-      relay,
-      mail,
-      () => (letter.fate = "acknowledged"),
-      () => (letter.fate = "unknown"),
-    );
+    letter.fate = "unknown";
+    void this.#takeIn(relay, mail, content, letter);
+  }
+
+  /** Somebody who is not sure reads the same file once more. */
+  async #takeIn(relay: RelayProcess, mail: ExportedMail, content: Uint8Array, letter: Letter): Promise<void> {
+    const report = await relay.importer.take(all(mail));
+    if ("messages" in report) letter.fate = "acknowledged";
+    if (this.#parts.dice.happens(0.6)) return;
+    await new Promise<void>((resolve) => void relay.clock.after(this.#parts.dice.magnitude(10, 600_000), resolve));
+    this.#parts.faults.count("operator-import-again");
+    await relay.importer.take(all({ ...mail, content: one(content) }));
   }
 }
 
@@ -145,10 +151,4 @@ async function* one(content: Uint8Array): AsyncGenerator<Uint8Array, void, void>
 
 async function* all(mail: ExportedMail): AsyncGenerator<ExportedMail, void, void> {
   yield mail;
-}
-
-async function take(relay: RelayProcess, mail: ExportedMail, taken: () => void, unknown: () => void): Promise<void> {
-  unknown();
-  const report = await relay.importer.take(all(mail));
-  if ("messages" in report) taken();
 }

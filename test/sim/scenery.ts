@@ -28,6 +28,7 @@ const USUAL: Traits = {
   isVerifiable: true,
   size: 0,
   isSmartHost: false,
+  messagesPerConnectionMax: undefined,
 };
 const SMART: Traits = { ...USUAL, isSmartHost: true };
 /** Octets that the narrow next hop takes. */
@@ -35,7 +36,7 @@ export const NARROW_OCTETS = 100_000;
 
 export const HOPS: readonly { readonly name: string; readonly address: string; readonly traits: Traits }[] = [
   { name: "primary", address: "10.2.0.1", traits: SMART },
-  { name: "backup", address: "10.2.0.2", traits: { ...SMART, hasDsn: true } },
+  { name: "backup", address: "10.2.0.2", traits: { ...SMART, hasDsn: true, messagesPerConnectionMax: 5 } },
   { name: "extra", address: "10.2.0.3", traits: { ...SMART, hasPipelining: false, hasStartTls: false } },
   { name: "mxa", address: "10.3.0.1", traits: { ...USUAL, isVerifiable: false } },
   { name: "mxb", address: "10.3.0.2", traits: { ...USUAL, hasStartTls: false } },
@@ -66,6 +67,14 @@ export const ZONES: ReadonlyMap<string, Zone> = new Map<string, Zone>([
   ["tight.test", { exchangers: [{ preference: 10, exchange: "narrow.test" }] }],
   ["eg.test", { exchangers: [{ preference: 5, exchange: "mxe.test" }] }],
   ["dead.test", { exchangers: [], isDead: "null-mx" }],
+]);
+
+/** What some of them say at other times. */
+export const CHANGED_ZONES: ReadonlyMap<string, Zone> = new Map<string, Zone>([
+  ["dead.test", { exchangers: TWO }],
+  ["gone.test", { exchangers: [{ preference: 5, exchange: "narrow.test" }] }],
+  ["mx2.test", { exchangers: TWO.toReversed() }],
+  ["both.test", { exchangers: [], isDead: "null-mx" }],
 ]);
 
 /** Of recipients; those that stand here more often have more mail. */
@@ -171,6 +180,11 @@ function configFor(terms: Terms, folder: string, isWithoutExtra: boolean): Confi
   });
   if (parsed.kind === "invalid") throw new Error(JSON.stringify(parsed.issues));
   return parsed.config;
+}
+
+/** 10,000 of each mail thread and one message more, and 5,000 that were claimed. */
+export function inHandMax({ mailThreads, recipientsMax }: Terms): number {
+  return mailThreads * (10_000 + recipientsMax) + 5_000;
 }
 
 /** What each site is spared, and where its servers are. */

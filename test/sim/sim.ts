@@ -1,10 +1,7 @@
 // `npm run sim -- --seed N`: worlds in which much goes wrong, one after the other, and what of the promises they show broken.
-import { spawnSync } from "node:child_process";
-import { cpSync } from "node:fs";
-import path from "node:path";
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { plantedTree } from "../crash/planted.ts";
-import { TREE } from "../support/relay.ts";
+import { runPlanted } from "./planted-worlds.ts";
 import { Recording } from "../support/result-file.ts";
 import { HOURS, runSeed } from "./run-seed.ts";
 import { Tally } from "./tally.ts";
@@ -17,7 +14,8 @@ const USAGE = `npm run sim -- [--seed N] [--seeds M] [--hours H] [--twice] [--lo
   --hours H    virtual hours with faults in each (${HOURS})
   --twice      runs each world twice: it has to go the same way
   --log        writes what the relay logs
-  --patch NAME with a bug of test/planted in it: ends at the first world that shows it
+  --patch NAME with a bug of test/planted in it, \`all\` of those that a world can show, or some, by commas: each
+               ends at the first world that shows it, and no world that does is a failure
   --record     writes docs/proof/sim.json
   --out FILE   writes the counts as JSON`;
 
@@ -66,22 +64,6 @@ function options(): Options {
   };
 }
 
-/** The same command in a copy of the tree that has the bug. */
-function runPlanted(patch: string): number {
-  const { tree, remove } = plantedTree(patch);
-  try {
-    cpSync(path.join(TREE, "test"), path.join(tree, "test"), { recursive: true });
-    const args = process.argv.slice(2).filter((arg, at, all) => arg !== "--patch" && all[at - 1] !== "--patch");
-    const ran = spawnSync(process.execPath, [path.join(tree, "test/sim/sim.ts"), ...args, "--until-found"], {
-      stdio: "inherit",
-    });
-    console.log(`${patch}: ${ran.status === 1 ? "found" : "not found"}`);
-    return ran.status === 1 ? 0 : 1;
-  } finally {
-    remove();
-  }
-}
-
 function command({ seed, hours }: Options): string {
   return `npm run sim -- --seed ${seed}${hours === HOURS ? "" : ` --hours ${hours}`}`;
 }
@@ -110,8 +92,7 @@ async function runAll(options: Options): Promise<number> {
   }
   const counts = tally.counts(seconds(), isSame);
   report(tally, seconds(), trace, options);
-  if (options.out !== undefined)
-    await import("node:fs").then(({ writeFileSync }) => writeFileSync(options.out!, JSON.stringify(counts)));
+  if (options.out !== undefined) writeFileSync(options.out, JSON.stringify(counts));
   if (recording !== undefined) console.log(`written: ${recording.finish(counts)}`);
   return tally.violations > 0 || isSame === false ? 1 : 0;
 }
@@ -154,4 +135,4 @@ function report(tally: Tally, seconds: number, trace: string, { seed, seeds }: O
 }
 
 const given = options();
-process.exitCode = given.patch === undefined ? await runAll(given) : runPlanted(given.patch);
+process.exitCode = given.patch === undefined ? await runAll(given) : runPlanted({ ...given, patch: given.patch });

@@ -17,6 +17,8 @@ const PATIENCE_MS = 11 * 60_000;
 export class Talk implements EndHandler {
   readonly end: End;
   readonly name: string;
+  /** Of the relay, that it talks with. */
+  readonly process: number;
   readonly #timeline: Timeline;
   readonly #ledger: Ledger;
   readonly #inbox = new Inbox();
@@ -37,6 +39,7 @@ export class Talk implements EndHandler {
   constructor(end: End, name: string, timeline: Timeline, ledger: Ledger) {
     this.end = end;
     this.name = name;
+    this.process = ledger.life;
     this.#timeline = timeline;
     this.#ledger = ledger;
     end.handler = this;

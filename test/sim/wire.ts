@@ -39,6 +39,11 @@ interface Chunk {
 /** One end of a simulated TCP connection. */
 export class End {
   readonly #wire: Wire;
+  /** The network broke the connection, or carries nothing any more. */
+  get isFaulty(): boolean {
+    return this.#wire.isFaulty;
+  }
+
   handler: EndHandler | undefined;
   other!: End;
   /** Octets that this end sent and the other one has not taken. */
@@ -179,6 +184,7 @@ export class Wire {
   /** Octets that the relay said. */
   #said = 0;
   #isStalled = false;
+  #isFaulty = false;
   #goneEnds = 0;
 
   constructor(parts: WireParts) {
@@ -187,6 +193,11 @@ export class Wire {
     this.peer = new End(this);
     this.relay.other = this.peer;
     this.peer.other = this.relay;
+  }
+
+  /** The network broke it, or carries nothing any more. */
+  get isFaulty(): boolean {
+    return this.#isFaulty;
   }
 
   get timeline(): Timeline {
@@ -218,6 +229,7 @@ export class Wire {
     if (this.#isStalled) return false;
     if (resetAfter !== undefined && this.#said > resetAfter && !this.relay.isGone) {
       this.#parts.fault("reset");
+      this.#isFaulty = true;
       this.timeline.after(0, () => {
         this.relay.break("reset", "read ECONNRESET");
         this.peer.break("reset", "read ECONNRESET");
@@ -226,6 +238,7 @@ export class Wire {
     }
     if (stallAfter === undefined || this.#said <= stallAfter) return true;
     this.#parts.fault("stall");
+    this.#isFaulty = true;
     this.#isStalled = true;
     return false;
   }

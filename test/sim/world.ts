@@ -19,6 +19,7 @@ import { SiteBook } from "./oracle/sites.ts";
 import { type Machine, RelayProcess } from "./relay-process.ts";
 import { crowd, flood, misbehave } from "./rogues.ts";
 import {
+  CHANGED_ZONES,
   DOMAINS,
   DOORS,
   FIRST_WAIT_MS,
@@ -30,6 +31,7 @@ import {
   SESSIONS_MAX,
   ZONES,
   drawTerms,
+  inHandMax,
   planFor,
   siteBounds,
 } from "./scenery.ts";
@@ -57,7 +59,7 @@ export interface Outcome {
 /** When nothing goes wrong any more, everything has to end within this. */
 const CALM_HOURS_MAX = 60;
 const NULL_LIFE_MS = 24 * HOUR_MS;
-const CLIENTS = 110;
+const CLIENTS_PER_HOUR = 18;
 
 /** One seed: a machine, a relay on it, and everybody around it. */
 export class World {
@@ -116,6 +118,7 @@ export class World {
         firstWaitMs: FIRST_WAIT_MS,
         sizeMin: NARROW_OCTETS,
         hasSevenBitHops: true,
+        inHandMax: inHandMax(terms),
       },
       () => timeline.now,
       () => timeline.events,
@@ -128,7 +131,15 @@ export class World {
     );
     const hops = new Map(this.hops.map((hop) => [hop.address, hop]));
     this.net = new Net({ timeline, dice: dice.split(), faults, trace: this.#trace, sites, hops });
-    this.names = new Names({ timeline, dice: dice.split(), faults, ledger, zones: ZONES, hosts: HOSTS });
+    this.names = new Names({
+      timeline,
+      dice: dice.split(),
+      faults,
+      ledger,
+      zones: ZONES,
+      changed: CHANGED_ZONES,
+      hosts: HOSTS,
+    });
     this.disk = new Disk(timeline, dice.split(), faults);
     this.spool = new SpoolFolder({ timeline, dice: dice.split(), faults });
     this.operator = new SimOperator({ dice: dice.split(), faults, ledger, process: () => this.#running() });
@@ -226,7 +237,7 @@ export class World {
       this.spool.cutPower();
       process.store.cutPower();
     }
-    this.timeline.after(this.#dice.magnitude(10, 60_000), () => this.#start());
+    this.timeline.after(this.#dice.magnitude(500, 60_000), () => this.#start());
   }
 
   /** It ends in order, and begins again. */
@@ -272,7 +283,7 @@ export class World {
   // Clients.
 
   #comeClients(end: number): void {
-    const mean = end / CLIENTS;
+    const mean = HOUR_MS / CLIENTS_PER_HOUR;
     const come = (): void => {
       const count = this.#dice.happens(0.06) ? this.#dice.between(4, 15) : 1;
       for (let n = 0; n < count; n++) this.#come();
@@ -322,6 +333,7 @@ export class World {
       writer: new Writer(dice, { domains: DOMAINS }),
       doors: DOORS,
       recipientsMax,
+      isRunning: (process) => this.#running() !== undefined && this.ledger.life === process,
       dial: (address, port) => {
         const clock = this.#process?.clock ?? new SimClock(timeline, this.wall, { number: 0, isDead: true });
         return this.net.dial(clock, address, port);

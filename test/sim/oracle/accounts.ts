@@ -8,6 +8,8 @@ export interface Copy {
   readonly at: number;
   /** The relay's socket had the last octet of the 250. */
   isHeard: boolean;
+  /** The next hop or the network kept the answer from it. */
+  readonly isKeptBack: () => boolean;
 }
 
 /** What became of a delivery, as the relay recorded it. */
@@ -53,6 +55,8 @@ export interface Letter {
   /** The event in which it was committed, and the time. */
   committedIn: number | undefined;
   committedAt: number;
+  /** Recipients that it has to name: of a report. */
+  readonly names: string[];
   /** Of a report: the letter that it is about. */
   readonly about: Letter | undefined;
 }
@@ -60,7 +64,15 @@ export interface Letter {
 export function newLetter(
   facts: Pick<Letter, "key" | "from" | "isPermitted" | "content" | "wantsNoReport" | "about">,
 ): Letter {
-  return { ...facts, accounts: new Map(), fate: "open", id: undefined, committedIn: undefined, committedAt: 0 };
+  return {
+    ...facts,
+    accounts: new Map(),
+    names: [],
+    fate: "open",
+    id: undefined,
+    committedIn: undefined,
+    committedAt: 0,
+  };
 }
 
 export function newAccount(letter: Letter, address: string): Account {

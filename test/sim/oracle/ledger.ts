@@ -34,6 +34,8 @@ export interface LedgerTerms {
   /** Octets of the smallest message that some next hop may find too large; undefined: none does. */
   readonly sizeMin: number | undefined;
   readonly hasSevenBitHops: boolean;
+  /** Deliveries in the memory of all mail threads. */
+  readonly inHandMax: number;
 }
 
 const REPORT_NOTE = /(?:sender|postmaster) told in report ([0-9A-Za-z]+)/;
@@ -116,8 +118,14 @@ export class Ledger {
     this.#judged.set(address, judged);
   }
 
-  /** From the process of that number. `wire`: as it came, with dots before dots. */
-  took(hop: string, life: number, addresses: readonly string[], wire: Buffer, content: Buffer): Copy[] {
+  /** `wire`: as it came, with dots before dots. */
+  took(
+    from: Pick<Copy, "hop" | "life" | "isKeptBack">,
+    addresses: readonly string[],
+    wire: Buffer,
+    content: Buffer,
+  ): Copy[] {
+    const { hop } = from;
     const key = fieldIn(content, "X-Letter") ?? idIn(content);
     const letter = this.letters.get(key);
     if (letter === undefined) {
@@ -126,19 +134,21 @@ export class Ledger {
     }
     const fault = contentFault(letter, wire, content, this.#terms.hasSevenBitHops);
     if (fault !== undefined) this.violation("P6", `${key} at ${hop}: ${fault}`);
+    const unnamed = letter.names.find((name) => !content.includes(`Final-Recipient: rfc822; ${name}\r\n`));
+    if (unnamed !== undefined) this.violation("P2", `report ${key} does not name ${unnamed}, who failed`);
     if (letter.committedIn === undefined) this.violation("P1", `${key} was delivered before it was committed`);
-    return addresses.flatMap((address) => this.#tookFor(letter, address, hop, life));
+    return addresses.flatMap((address) => this.#tookFor(letter, address, from));
   }
 
-  #tookFor(letter: Letter, address: string, hop: string, life: number): Copy[] {
+  #tookFor(letter: Letter, address: string, from: Pick<Copy, "hop" | "life" | "isKeptBack">): Copy[] {
     const account = letter.accounts.get(address);
     if (account === undefined || (!account.isNamed && letter.fate === "acknowledged")) {
       this.violation("P4", `${letter.key} went to ${address}, who is none of its recipients`);
       return [];
     }
     const last = account.copies.at(-1);
-    if (last !== undefined) this.#judgeRepeat(account, last, hop);
-    const copy: Copy = { hop, life, at: this.#now(), isHeard: false };
+    if (last !== undefined) this.#judgeRepeat(account, last, from.hop);
+    const copy: Copy = { ...from, at: this.#now(), isHeard: false };
     account.copies.push(copy);
     this.deliveries++;
     return [copy];
@@ -147,7 +157,8 @@ export class Ledger {
   /** Promise P3. */
   #judgeRepeat(account: Account, last: Copy, hop: string): void {
     const { address, ending } = account;
-    const isExplained = ending === undefined && (!last.isHeard || this.life !== last.life);
+    const wasKeptBack = !last.isHeard && last.isKeptBack();
+    const isExplained = ending === undefined && (wasKeptBack || this.life !== last.life);
     if (isExplained) this.duplicatesExplained++;
     else
       this.violation(
@@ -265,8 +276,10 @@ export class Ledger {
     const { letter } = account;
     const report = REPORT_NOTE.exec(note)?.[1];
     if (report !== undefined) {
-      if (!this.letters.has(report))
+      const told = this.letters.get(report);
+      if (told === undefined)
         this.violation("P2", `${name} failed, and its report ${report} was not committed with it`);
+      else told.names.push(account.address);
     } else if (letter.from !== "" && !letter.wantsNoReport && !SILENCE_PERMITTED.test(note))
       this.violation("P2", `${name} failed, and its sender was not told: ${note}`);
   }
@@ -300,6 +313,12 @@ export class Ledger {
     return [...this.#byId.values()].flatMap(({ accounts }) =>
       [...accounts.values()].filter(({ row, ending }) => row !== undefined && ending === undefined),
     );
+  }
+
+  /** What mail threads have in memory is bounded (promise P7). */
+  inHand(deliveries: number): void {
+    if (deliveries > this.#terms.inHandMax)
+      this.violation("P7", `${deliveries} deliveries are in hand, of at most ${this.#terms.inHandMax}`);
   }
 
   /** After a start: what was committed and has no end is in the store (promise P2). */
