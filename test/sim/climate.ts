@@ -23,12 +23,15 @@ export class Climate {
   readonly #world: World;
   readonly #dice: Dice;
   readonly #end: number;
+  /** How fast one thing follows the other. */
+  readonly #pace: number;
   #isOver = false;
 
   constructor(world: World, dice: Dice, end: number) {
     this.#world = world;
     this.#dice = dice;
     this.#end = end;
+    this.#pace = dice.pick([1, 1, 1, 3, 10]);
   }
 
   begin(): void {
@@ -132,7 +135,7 @@ export class Climate {
   #spells(probability: number, good: number, bad: number, set: (isBad: boolean) => void): void {
     if (!this.#dice.happens(probability)) return;
     const turn = (isBad: boolean): void => {
-      this.#later(this.#dice.gap(isBad ? good : bad), () => {
+      this.#later(this.#dice.gap((isBad ? good : bad) / this.#pace), () => {
         set(isBad);
         turn(!isBad);
       });
@@ -144,7 +147,7 @@ export class Climate {
   #now(probability: number, mean: number, happen: () => void): void {
     if (!this.#dice.happens(probability)) return;
     const again = (): void => {
-      this.#later(this.#dice.gap(mean), () => {
+      this.#later(this.#dice.gap(mean / this.#pace), () => {
         happen();
         again();
       });
