@@ -26,7 +26,13 @@ export default defineConfig({
       {
         test: {
           name: "quick",
-          include: ["src/**/*.test.ts", "tools/**/*.test.ts", "test/structure/**/*.test.ts", ...PURE_TRANSCRIPTS],
+          include: [
+            "src/**/*.test.ts",
+            "tools/**/*.test.ts",
+            "test/structure/**/*.test.ts",
+            "test/fuzz/**/*.test.ts",
+            ...PURE_TRANSCRIPTS,
+          ],
           testTimeout: 30_000,
         },
       },

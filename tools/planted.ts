@@ -10,7 +10,7 @@ const FOLDER = path.join(ROOT, "test/planted");
 
 export function plantedPatches(): string[] {
   return fs
-    .readdirSync(FOLDER)
+    .readdirSync(FOLDER, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".patch"))
     .map((name) => path.join(FOLDER, name));
 }

@@ -19,7 +19,15 @@ function result(counts: Readonly<Record<string, number>> = {}): Result {
     startedAt: "2026-11-21T00:00:00.000Z",
     seconds: 60,
     machine: { cores: 2, processor: "P", memoryMiB: 1024, system: "Linux 6", node: "v24", fileSystem: "ext4" },
-    counts: { ...Object.fromEntries(FIGURES[0]!.showings.flatMap(countsOf).map((name) => [name, 0])), ...counts },
+    counts: {
+      ...Object.fromEntries(
+        FIGURES.flatMap(({ showings }) => showings)
+          .filter(({ suite }) => suite === SHOWN.suite)
+          .flatMap(countsOf)
+          .map((name) => [name, 0]),
+      ),
+      ...counts,
+    },
   };
   return { ...bare, digest: digestOf(bare) };
 }

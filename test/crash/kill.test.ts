@@ -1,36 +1,40 @@
 import { expect, test } from "vitest";
-import { isBroken, killRounds } from "./kill-run.ts";
+import { isBroken } from "./findings.ts";
+import { killRounds } from "./kill-run.ts";
+import { LIVES } from "./lives.ts";
 import { plantedTree } from "./planted.ts";
 
 // The small version of `npm run crash`: a few kills of the relay as it is, and of relays with a bug planted in them,
 // which have to be found out.
 
-const SMALL = { loadMs: [800, 1600], messagesMin: 350, seed: 7 } as const;
+const SMALL = { loadMs: [800, 1600], messagesMin: 350, freezeMs: 3000, seed: 7 } as const;
+const PLAIN = { ...SMALL, life: "under-load" } as const;
 
-test("what was acknowledged survives SIGKILL, only deliveries in flight are repeated, and each failure is in one report", async () => {
-  const report = await killRounds({ ...SMALL, rounds: 3 });
-  expect(isBroken(report), JSON.stringify(report)).toBe(false);
-  expect(report.kills).toBeGreaterThanOrEqual(3);
-  expect(report.acknowledgedMessages).toBeGreaterThan(300);
-  expect(report.killsWithQueue).toBeGreaterThan(0);
-  expect(report.reports).toBeGreaterThan(0);
+test("what was acknowledged survives every kind of end, only deliveries in flight are repeated, and each failure is in one report", async () => {
+  const report = await killRounds({ ...SMALL, rounds: LIVES.length });
+  expect(isBroken(report.findings), JSON.stringify(report)).toBe(false);
+  for (const life of LIVES) expect(report.lives[life], life).toBeGreaterThan(0);
+  expect(report.kills["kills"]! + report.stopsInTime).toBeGreaterThanOrEqual(LIVES.length);
+  expect(report.findings.acknowledgedMessages).toBeGreaterThan(300);
+  expect(report.kills["killsWithQueue"]).toBeGreaterThan(0);
+  expect(report.findings.reports).toBeGreaterThan(0);
 });
 
 test("by MX too: what the DNS, a server or its age ends is told once, and nothing else fails", async () => {
-  const report = await killRounds({ ...SMALL, rounds: 3, isMx: true });
-  expect(isBroken(report), JSON.stringify(report)).toBe(false);
-  expect(report.kills).toBeGreaterThanOrEqual(3);
-  expect(report.acknowledgedMessages).toBeGreaterThan(300);
-  expect(report.failedByDns).toBeGreaterThan(0);
-  expect(report.expired).toBeGreaterThan(0);
-  expect(report.reports).toBeGreaterThan(0);
+  const report = await killRounds({ ...PLAIN, rounds: 3, isMx: true });
+  expect(isBroken(report.findings), JSON.stringify(report)).toBe(false);
+  expect(report.kills["kills"]).toBeGreaterThanOrEqual(3);
+  expect(report.findings.acknowledgedMessages).toBeGreaterThan(300);
+  expect(report.findings.failedByDns).toBeGreaterThan(0);
+  expect(report.findings.expired).toBeGreaterThan(0);
+  expect(report.findings.reports).toBeGreaterThan(0);
 });
 
 test("planted: a 250 before the commit loses mail", async () => {
   const { tree, remove } = plantedTree("ack-before-commit");
   try {
-    const report = await killRounds({ ...SMALL, rounds: 3, tree, drainMs: 15_000 });
-    expect(report.lost.length).toBeGreaterThan(0);
+    const report = await killRounds({ ...PLAIN, rounds: 3, tree, drainMs: 15_000 });
+    expect(report.findings.lost.length).toBeGreaterThan(0);
   } finally {
     remove();
   }
@@ -39,8 +43,8 @@ test("planted: a 250 before the commit loses mail", async () => {
 test("planted: a report that is recorded after the end that it is about is lost with the kill", async () => {
   const { tree, remove } = plantedTree("report-apart");
   try {
-    const report = await killRounds({ ...SMALL, rounds: 3, tree, drainMs: 15_000 });
-    expect(report.untold.length).toBeGreaterThan(0);
+    const report = await killRounds({ ...PLAIN, rounds: 3, tree, drainMs: 15_000 });
+    expect(report.findings.untold.length).toBeGreaterThan(0);
   } finally {
     remove();
   }
@@ -50,9 +54,9 @@ test("planted: deliveries whose end is not recorded are repeated without an excu
   const { tree, remove } = plantedTree("completion-dropped");
   try {
     // Long enough that deliveries ended well before the kill: those within a moment of it have an excuse.
-    const report = await killRounds({ ...SMALL, loadMs: [3000, 4000], rounds: 2, tree, drainMs: 5000 });
-    expect(report.unexplained.length).toBeGreaterThan(0);
-    expect(report.leftInQueue).toBeGreaterThan(0);
+    const report = await killRounds({ ...PLAIN, loadMs: [3000, 4000], rounds: 2, tree, drainMs: 5000 });
+    expect(report.findings.unexplained.length).toBeGreaterThan(0);
+    expect(report.findings.leftInQueue).toBeGreaterThan(0);
   } finally {
     remove();
   }

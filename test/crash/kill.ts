@@ -1,44 +1,33 @@
-// `npm run crash -- --rounds N --seed S [--mx] [--patch NAME] [--out FILE]`: SIGKILL under load, over and over, on one data folder.
-import { writeFileSync } from "node:fs";
+// `npm run crash -- [--rounds N] [--seed S] [--mx] [--life KIND] [--patch NAME] [--record]`: SIGKILL under load, over and over, on one data
+// folder. With --record relays with a bug planted in them follow, which have to be found out, and all goes to docs/proof.
 import { parseArgs } from "node:util";
-import { type KillReport, isBroken, killRounds } from "./kill-run.ts";
+import { Recording } from "../support/result-file.ts";
+import { type Findings, isBroken } from "./findings.ts";
+import { LIVES, type Life } from "./lives.ts";
+import { killCounts, killLines, killRounds } from "./kill-run.ts";
 import { plantedTree } from "./planted.ts";
 
-const SHOWN = 5;
+/** Bugs that these rounds have to find, and where they show. */
+const CONTROLS: Readonly<Record<string, (findings: Findings) => number>> = {
+  "ack-before-commit": ({ lost }) => lost.length,
+  "report-apart": ({ untold }) => untold.length,
+  "completion-dropped": ({ unexplained }) => unexplained.length,
+};
 
-function lines(report: KillReport): string[] {
-  const some = (list: readonly string[]): string =>
-    list.length === 0 ? "0" : `${list.length}: ${list.slice(0, SHOWN).join(" ")}${list.length > SHOWN ? " ..." : ""}`;
-  const { duplicates } = report;
-  return [
-    `rounds                        ${report.rounds} (seed ${report.seed}, ${report.seconds} s, on ${report.fileSystem})`,
-    `kills                         ${report.kills}, ${report.killsDuringStart} of them during the start`,
-    `  with an open transaction    ${report.killsWithOpenTransaction}`,
-    `  with a queue                ${report.killsWithQueue}`,
-    `acknowledged                  ${report.acknowledgedMessages} messages, ${report.acknowledgedRecipients} recipients`,
-    `unknown                       ${report.unknownMessages} messages`,
-    `lost                          ${some(report.lost)}`,
-    `repeated transactions a kill  ${report.repeatedPerKillOfAll.toFixed(2)} where everything is killed (${report.killsOfAll} kills)`,
-    `                              ${report.repeatedPerKillOfRelay.toFixed(2)} where the next hop lives on (${report.killsOfRelay} kills)`,
-    `  answered before the kill    ${duplicates.answeredByKill} recipients, at most ${report.oldestRepeatMs.toFixed(0)} ms before`,
-    `  taken, answered to nobody   ${duplicates.unansweredByKill} recipients`,
-    `duplicates by a closing sink  ${duplicates.byClose}`,
-    `duplicates unexplained        ${some(report.unexplained)}`,
-    `content altered               ${some(report.altered)}`,
-    `recipients never accepted     ${some(report.uninvited)}`,
-    `ends not in history           ${some(report.unrecorded)}`,
-    `recorded as failed wrongly    ${some(report.wronglyFailed)}`,
-    `failed by the DNS, by age     ${report.failedByDns}, ${report.expired}`,
-    `reports to senders            ${report.reports}`,
-    `  failed and not told         ${some(report.untold)}`,
-    `  told twice                  ${some(report.toldTwice)}`,
-    `  told and not failed         ${some(report.wronglyTold)}`,
-    `left in the queue             ${report.leftInQueue} deliveries, ${report.leftFiles} content files`,
-  ];
-}
+const CONTROL_ROUNDS = 4;
+const CONTROL_LOAD_MS = [3000, 4000] as const;
 
-function plainMaps(_key: string, value: unknown): unknown {
-  return value instanceof Map ? Object.fromEntries(value) : value;
+async function control(patch: string, seed: number): Promise<boolean> {
+  const { tree, remove } = plantedTree(patch);
+  try {
+    const [rounds, loadMs] = [CONTROL_ROUNDS, CONTROL_LOAD_MS];
+    const { findings, seconds } = await killRounds({ rounds, seed, loadMs, tree, life: "under-load", drainMs: 5000 });
+    const found = CONTROLS[patch]!(findings);
+    console.log(`planted ${patch}: ${found === 0 ? "NOT found" : `found ${found} times`} in ${seconds} s`);
+    return found > 0;
+  } finally {
+    remove();
+  }
 }
 
 async function main(): Promise<void> {
@@ -47,22 +36,28 @@ async function main(): Promise<void> {
       rounds: { type: "string", default: "20" },
       seed: { type: "string", default: "1" },
       mx: { type: "boolean", default: false },
+      life: { type: "string" },
       patch: { type: "string" },
-      out: { type: "string" },
+      record: { type: "boolean", default: false },
     },
   });
-  const planted = values.patch === undefined ? undefined : plantedTree(values.patch);
+  const { patch, record, life, mx: isMx } = values;
+  if (life !== undefined && !LIVES.includes(life as Life)) throw new Error(`--life is one of ${LIVES.join(", ")}`);
+  const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
+  const command = `npm run crash -- --rounds ${rounds} --seed ${seed}${isMx ? " --mx" : ""} --record`;
+  const recording = record ? new Recording({ suite: isMx ? "crash-mx" : "crash", command, seed }) : undefined;
+  const planted = patch === undefined ? undefined : plantedTree(patch);
   try {
-    const report = await killRounds({
-      rounds: Number(values.rounds),
-      seed: Number(values.seed),
-      isMx: values.mx,
-      say: (line) => console.error(line),
-      ...(planted === undefined ? {} : { tree: planted.tree, drainMs: 30_000 }),
-    });
-    console.log(lines(report).join("\n"));
-    if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(report, plainMaps, 2)}\n`);
-    process.exitCode = isBroken(report) ? 1 : 0;
+    const say = (line: string): void => console.error(line);
+    const bug = planted === undefined ? {} : { tree: planted.tree, drainMs: 30_000 };
+    const ends = life === undefined ? {} : { life: life as Life };
+    const report = await killRounds({ rounds, seed, isMx, say, ...ends, ...bug });
+    console.log(killLines(report).join("\n"));
+    process.exitCode = isBroken(report.findings) ? 1 : 0;
+    if (recording === undefined) return;
+    let plantedFound = 0;
+    for (const name of Object.keys(CONTROLS)) if (await control(name, seed)) plantedFound++;
+    recording.finish({ ...killCounts(report), planted: Object.keys(CONTROLS).length, plantedFound });
   } finally {
     planted?.remove();
   }

@@ -15,6 +15,9 @@ export interface NextHops {
   isNowhere(domain: string): boolean;
   /** All of them end as if they were killed, and are well again at once. */
   die(): void;
+  /** From here on everything is put off, until `recover`. */
+  refuse(): void;
+  recover(): void;
   /** From here on whoever takes mail at all takes it without a fault. */
   calm(): void;
   close(): Promise<void>;
@@ -23,6 +26,9 @@ export interface NextHops {
 type Common = Omit<SinkOptions, "faults" | "port" | "address">;
 
 const FAULTS: Faults = { tempfail: 0.05, permfail: 0.02, closeAfterDot: 0.01 };
+
+/** Half of a share is for recipients: all of them. */
+const NEVER_NOW: Faults = { tempfail: 2, permfail: 0, closeAfterDot: 0 };
 
 /** One smart host for all. */
 export async function smartHost(common: Common): Promise<NextHops> {
@@ -36,13 +42,13 @@ export async function smartHost(common: Common): Promise<NextHops> {
     domain: () => "dest.test",
     isNowhere: () => false,
     die: () => sink.die(),
+    refuse: () => (sink.faults = NEVER_NOW),
+    recover: () => (sink.faults = FAULTS),
     calm: () => (sink.faults = NO_FAULTS),
     close: () => sink.close(),
   };
 }
 
-/** Half of a share is for recipients: all of them. */
-const NEVER_NOW: Faults = { tempfail: 2, permfail: 0, closeAfterDot: 0 };
 const EXPIRE_S = 15;
 const DOMAINS = 36;
 /** Refuse connections: nobody listens there. */
@@ -89,6 +95,12 @@ export async function exchangers(common: Common): Promise<NextHops> {
     isNowhere: (domain) => domain === "null.test" || domain === "nowhere.test",
     die: () => {
       for (const sink of sinks) sink.die();
+    },
+    refuse: () => {
+      for (const sink of busy) sink.faults = NEVER_NOW;
+    },
+    recover: () => {
+      for (const sink of busy) sink.faults = FAULTS;
     },
     calm: () => {
       for (const sink of busy) sink.faults = NO_FAULTS;

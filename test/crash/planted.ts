@@ -7,13 +7,14 @@ import { TREE } from "../support/relay.ts";
 /** Planted bugs: patches that each break a promise, so that the tests that look for it can be seen to fail. */
 export const PLANTED = path.join(TREE, "test/planted");
 
-/** A copy of the program with one of them in it. Call `remove` at the end. */
-export function plantedTree(patch: string): { readonly tree: string; readonly remove: () => void } {
+const PROGRAM: readonly string[] = ["src", "bin", "package.json"];
+
+/** A copy of the program, or of these parts of the tree, with one of them in it. Call `remove` at the end. */
+export function plantedTree(patch: string, parts = PROGRAM): { readonly tree: string; readonly remove: () => void } {
   const tree = mkdtempSync(path.join(tmpdir(), "waypost-planted-"));
   const remove = (): void => rmSync(tree, { recursive: true, force: true });
   try {
-    for (const part of ["src", "bin", "package.json"])
-      cpSync(path.join(TREE, part), path.join(tree, part), { recursive: true });
+    for (const part of parts) cpSync(path.join(TREE, part), path.join(tree, part), { recursive: true });
     symlinkSync(path.join(TREE, "node_modules"), path.join(tree, "node_modules"));
     applyPatch(tree, path.join(PLANTED, `${patch}.patch`));
     return { tree, remove };
@@ -23,7 +24,7 @@ export function plantedTree(patch: string): { readonly tree: string; readonly re
   }
 }
 
-function applyPatch(tree: string, file: string): void {
+export function applyPatch(tree: string, file: string): void {
   // Where the folder lies inside a repository, git would take that one for its own and change nothing.
   const env = { ...process.env, GIT_CEILING_DIRECTORIES: path.dirname(tree) };
   execFileSync("git", ["apply", "--verbose", file], { cwd: tree, env, stdio: "pipe" });

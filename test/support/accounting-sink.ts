@@ -45,6 +45,8 @@ export interface SinkOptions {
   readonly latencyMs?: number;
   readonly faults?: Faults;
   readonly chance?: Chance;
+  /** What becomes of certain recipients at RCPT, whatever chance says. */
+  readonly fateOf?: (recipient: string) => Fate | undefined;
   readonly hasPipelining?: boolean;
   /** Without it messages come in 7 bits. */
   readonly hasEightBitMime?: boolean;
@@ -243,7 +245,7 @@ class Connection {
   }
 
   #rcpt(recipient: string): void {
-    const fate = this.#fate();
+    const fate = this.#sink.options.fateOf?.(recipient) ?? this.#fate();
     if (fate === "tempfail") {
       this.#sink.options.onDeferred?.(recipient);
       return this.#say("450 4.2.1 not now");

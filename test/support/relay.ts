@@ -66,6 +66,8 @@ export interface SpawnOptions {
   readonly tree?: string;
   /** A program, with its arguments, that runs the relay: `strace ...`. */
   readonly under?: readonly string[];
+  /** Variables beside those of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** One process of the relay, and the events that it wrote to its standard output. */
@@ -79,10 +81,11 @@ export class RelayProcess {
   readonly exited: Promise<RelayEnd>;
 
   constructor(home: RelayHome, options: SpawnOptions = {}) {
-    const { tree = TREE, under = [] } = options;
+    const { tree = TREE, under = [], environment = {} } = options;
     const relay = [process.execPath, path.join(tree, "bin/waypost.mjs"), "start", "--config", home.configFile];
     const [program = "", ...args] = [...under, ...relay];
-    const child = spawn(program, args, { cwd: home.folder, stdio: ["ignore", "pipe", "pipe"] });
+    const env = { ...process.env, ...environment };
+    const child = spawn(program, args, { cwd: home.folder, env, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.#reader = createInterface({ input: child.stdout }).on("line", (line) => this.#take(line));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (this.#errors += text));

@@ -44,6 +44,16 @@ export class ConnectionLostError extends Error {
   override readonly name = "ConnectionLostError";
 }
 
+/** The relay answered something else than was expected. */
+export class ReplyError extends Error {
+  override readonly name = "ReplyError";
+  readonly reply: string;
+  constructor(doing: string, reply: string) {
+    super(`${doing}: ${reply}`);
+    this.reply = reply;
+  }
+}
+
 function mailOf({ from, parameters }: SourceMessage): string {
   return `MAIL FROM:<${from}>${parameters === undefined ? "" : ` ${parameters}`}`;
 }
@@ -118,7 +128,7 @@ export class SourceSession {
 
   async expect(code: number, line?: string): Promise<string> {
     const reply = await (line === undefined ? this.reply() : this.command(line));
-    if (!reply.startsWith(String(code))) throw new Error(`${line ?? "greeting"}: ${reply}`);
+    if (!reply.startsWith(String(code))) throw new ReplyError(line ?? "greeting", reply);
     return reply;
   }
 

@@ -71,16 +71,33 @@ function edns(): NonNullable<Packet["additionals"]>[number] {
   };
 }
 
+const HEAD_OCTETS = 12; // RFC 1035 section 4.1.1
+const QUESTION_OCTETS_MIN = 5;
+const RECORD_OCTETS_MIN = 11;
+
+/**
+ * The codec believes the counts in the head: a datagram of 40 octets that says that it has 65,535 records keeps it busy for
+ * half a second, and the names of a long message may be made of one another.
+ */
+function isPlausible(octets: Uint8Array, id: number): boolean {
+  if (octets.length < HEAD_OCTETS || octets.length > DNS.answerOctetsMax) return false;
+  const [own, , questions, ...records] = [0, 2, 4, 6, 8, 10].map((at) => octets[at]! * 256 + octets[at + 1]!);
+  const count = records.reduce((sum, section) => sum + section, 0);
+  return own === id && HEAD_OCTETS + questions! * QUESTION_OCTETS_MIN + count * RECORD_OCTETS_MIN <= octets.length;
+}
+
 /** Undefined where it does not answer this question: malformed, somebody else's, or made up by a stranger. */
 export function decodeResponse(octets: Uint8Array, id: number, question: Question): Response | undefined {
+  if (!isPlausible(octets, id)) return undefined;
   let packet: ReturnType<typeof decode>;
   try {
     packet = decode(Buffer.from(octets.buffer, octets.byteOffset, octets.length));
   } catch {
     return undefined; // the codec's only way to say that it is no message
   }
-  if (decode.bytes > octets.length) return undefined; // the codec reads what is cut off as `undefined`
-  if (packet.type !== "response" || packet.id !== id) return undefined;
+  // The codec reads what is cut off as `undefined`, and by a length that is none it comes to no place at all.
+  if (!(decode.bytes <= octets.length)) return undefined;
+  if (packet.type !== "response") return undefined;
   const code = responseCode(packet);
   const [asked, ...others] = packet.questions ?? [];
   // RFC 1035 section 4.1.1: a server that cannot read the question may leave it out, and then says that it failed.

@@ -302,6 +302,28 @@ describe("what a server does not say is not taken for absence", () => {
   });
 });
 
+describe("what would keep the thread busy is no answer", () => {
+  const decoded = (octets: Uint8Array): unknown => decodeResponse(octets, 0x1234, { type: "A", name: "a.test" });
+  const head = [0x12, 0x34, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0x61, 4, 0x74, 0x65, 0x73, 0x74, 0, 0, 1, 0, 1];
+
+  test("more records than its octets can hold, with a text whose length is beyond them", () => {
+    const octets = Uint8Array.from([...head, 4, 0x74, 0x65, 0x73, 0x74, 0, 0, 16, 0, 1, 0, 0, 0, 5, 0, 35]);
+    octets.fill(255, 6, 12);
+    const started = performance.now();
+    expect(decoded(octets)).toBeUndefined();
+    expect(performance.now() - started).toBeLessThan(50);
+    octets.set([0, 1, 0, 0, 0, 0], 6);
+    expect(decoded(octets)).toBeUndefined(); // the length alone
+  });
+
+  test("a message that is longer than any answer", () => {
+    const octets = new Uint8Array(DNS.answerOctetsMax + 1);
+    octets.set(head);
+    expect(decoded(octets)).toBeUndefined();
+    expect(decoded(octets.subarray(0, -1))).toMatchObject({ code: "NOERROR", records: [] });
+  });
+});
+
 test("what is not the answer is waited past: another id, another question, no message at all", async () => {
   dns.on("A", "h.example", {
     octets: (query) => {

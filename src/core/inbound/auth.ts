@@ -1,4 +1,4 @@
-import { isAscii, octetText, utf8 } from "../base/bytes.ts";
+import { octetText, utf8 } from "../base/bytes.ts";
 import { INBOUND } from "../base/limits.ts";
 import { keyword } from "../smtp/command.ts";
 import { intermediate, permfail, success, tempfail } from "../smtp/reply.ts";
@@ -69,7 +69,7 @@ function challenge(machine: Machine, text: string, take: (octets: Uint8Array) =>
   machine.expectLine(INBOUND.authLineOctetsMax, (line) => {
     if (line === undefined)
       return machine.fail("AUTH", permfail(500, "5.5.6", "Line too long, or not ended with CR LF"));
-    const answer = isAscii(line) ? octetText(line) : "";
+    const answer = octetText(line);
     if (answer === "*") return machine.fail("AUTH", permfail(501, "5.7.0", "Authentication given up"));
     const octets = decodeBase64(answer);
     return octets === undefined ? machine.fail("AUTH", NOT_BASE64) : take(octets);

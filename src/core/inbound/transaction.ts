@@ -1,6 +1,6 @@
 import { INBOUND } from "../base/limits.ts";
 import type { Envelope, Recipient } from "../mail/envelope.ts";
-import { type ForwardPath, type Mailbox, parseForwardPath, parseReversePath } from "../mail/path.ts";
+import { type ForwardPath, type Mailbox, parseForwardPath, parseReversePath, trimmed } from "../mail/path.ts";
 import { parseMailParameters, parseRcptParameters } from "../smtp/parameters.ts";
 import { permfail, success, tempfail } from "../smtp/reply.ts";
 import type { Machine, PhaseOf, Transaction } from "./state.ts";
@@ -8,7 +8,7 @@ import type { Machine, PhaseOf, Transaction } from "./state.ts";
 /** What follows `FROM:` or `TO:`; spaces after the colon are tolerated, before it they are not. */
 function afterKeyword(argument: string, keyword: string): string | undefined {
   return argument.slice(0, keyword.length).toUpperCase() === keyword
-    ? argument.slice(keyword.length).trimStart()
+    ? trimmed(argument.slice(keyword.length))
     : undefined;
 }
 

@@ -105,6 +105,18 @@ export function parseMailbox(text: string): Mailbox | Malformed {
   return { kind: "mailbox", localPart: local.localPart, domain, text: whole, isInternational };
 }
 
+/** Without blanks at its ends. What else Unicode has for white space is none in SMTP. */
+export function trimmed(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && isBlank(text[start])) start++;
+  while (end > start && isBlank(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(c: string | undefined): boolean {
+  return c === " " || c === "\t";
+}
+
 /** The text between `<` and its `>` (quotes respected), and what follows. */
 function bracketed(text: string): { readonly inner: string; readonly rest: string } | Malformed {
   if (!text.startsWith("<")) return malformed("the address has to stand in angle brackets", true);
@@ -117,7 +129,7 @@ function bracketed(text: string): { readonly inner: string; readonly rest: strin
       const rest = text.slice(i + 1);
       if (rest !== "" && !rest.startsWith(" ") && !rest.startsWith("\t"))
         return malformed("nothing may touch the closing bracket", true);
-      return { inner: text.slice(1, i), rest: rest.trim() };
+      return { inner: text.slice(1, i), rest: trimmed(rest) };
     }
   }
   return malformed("the closing bracket is missing", true);

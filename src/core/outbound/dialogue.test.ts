@@ -640,8 +640,8 @@ describe("what the server offers", () => {
   });
 });
 
-/** A session that is ready, with the transaction's 354 given. */
-function atContent(): Dialogue {
+/** A session that is ready, with a transaction's commands sent in one piece. */
+function inTransaction(): Dialogue {
   const dialogue = new Dialogue({
     ehloName: "us.test",
     tls: "none",
@@ -651,12 +651,32 @@ function atContent(): Dialogue {
   dialogue.receive(utf8("220 hi\r\n"));
   dialogue.receive(utf8("250-mx\r\n250 PIPELINING\r\n"));
   dialogue.transact(transaction(1));
+  return dialogue;
+}
+
+/** The same, with its 354 given. */
+function atContent(): Dialogue {
+  const dialogue = inTransaction();
   expect(dialogue.receive(utf8("250 ok\r\n250 ok\r\n354 go\r\n"))).toEqual([{ kind: "send-content" }]);
   return dialogue;
 }
 
 const ended = (effects: readonly Effect[]): string[] =>
   effects.flatMap((e) => (e.kind === "done" ? [...e.outcomes.map(told), e.connection] : [e.kind]));
+
+test("a refusal behind the 354 counts wherever it is cut; what else stands there is out of turn", () => {
+  for (const [rest, expected] of [
+    ["552 5.3.4 too big\r\n", "permanent message content-refused 5.3.4 block"],
+    ["250 queued\r\n", "transient session protocol-error 4.5.0 block"],
+    ["hello\r\n", "transient session protocol-error 4.5.0 block"],
+  ] as const) {
+    for (let at = 1; at < rest.length; at++) {
+      const dialogue = inTransaction();
+      expect(dialogue.receive(utf8(`250 ok\r\n250 ok\r\n354 go\r\n${rest.slice(0, at)}`))).toEqual([]);
+      expect(ended(dialogue.receive(utf8(rest.slice(at))))).toEqual([expected, "close", "close"]);
+    }
+  }
+});
 
 describe("while content goes out", () => {
   test("a refusal counts and the rest is not sent", () => {

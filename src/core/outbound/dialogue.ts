@@ -338,6 +338,8 @@ export class Dialogue {
     const due = this.#due;
     if (due === undefined) return this.#taken();
     if (this.#decoder.hasRest) {
+      // It may be a refusal of the content; how it is cut must not decide whether that counts.
+      if (due === SEND_CONTENT) return this.#taken();
       const why = "the server went on talking out of turn";
       return this.#ended(due === START_TLS ? this.#injected() : this.#trouble("protocol-error", why));
     }

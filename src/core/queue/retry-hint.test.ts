@@ -38,3 +38,9 @@ test("a wish may go over a line's end, and a flood of words costs no more than i
   expect(retryHint(["retry wait ".repeat(400)], 2 * minute)).toBeUndefined();
   expect(performance.now() - started).toBeLessThan(1000); // milliseconds where it is quick; backtracking takes minutes
 });
+
+test("a flood of blanks behind a number costs no more than its length", () => {
+  const started = performance.now();
+  expect(retryHint([`try again in 123456${" ".repeat(100_000)}x`], 2 * minute)).toBeUndefined();
+  expect(performance.now() - started).toBeLessThan(1000); // looked at twice from each place it is half a minute
+});

@@ -11,7 +11,7 @@ const HINT_MAX: Duration = 4 * hour;
 const WISH =
   /\b(?:re-?try|(?:try|come|send|attempt)(?: it)? (?:again|later|back)|wait|gr[ae]y-?list(?:ed|ing)?)\b([^0-9]{0,40})/gi;
 const CLOCK = /^(\d{1,2}):([0-5]\d):([0-5]\d)(?!\d)/;
-const SPAN = /^(\d{1,6})\s*-?\s*(s|sec|secs|seconds?|m|min|mins|minutes?|h|hrs?|hours?)\b/i;
+const SPAN = /^(\d{1,6})\s{0,3}-?\s{0,3}(s|sec|secs|seconds?|m|min|mins|minutes?|h|hrs?|hours?)\b/i;
 
 function unit(word: string): Duration {
   switch (word[0]!.toLowerCase()) {

@@ -55,6 +55,8 @@ test("ORCPT may be UTF-8 where SMTPUTF8 was given, and goes on in the form that 
     ["utf-8;ü@x", false],
     ["rfc822;ü@x", true],
     ["ütf-8;a@x", true],
+    ["\u212a;a@x", false], // a Kelvin sign, which is a k in lower case
+    ["\u212a;a@x", true],
     ["utf-8;\u202ea@x", true],
     [`utf-8;${"\u4e00".repeat(100)}@x`, true],
   ] as const)

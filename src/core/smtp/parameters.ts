@@ -33,15 +33,15 @@ export function readNotify(value: string | undefined): Notify | undefined {
 /** The 7-bit form of an ORCPT (RFC 3461 section 4.2, RFC 6533 section 3), which every next hop takes. */
 function originalRecipient(value: string, isUtf8: boolean): string | undefined {
   const semicolon = value.indexOf(";");
-  const type = value.slice(0, Math.max(semicolon, 0)).toLowerCase();
-  const form = isUtf8 && type === "utf-8" ? embeddedUnicode(value) : value;
+  const type = keyword(value.slice(0, Math.max(semicolon, 0)));
+  const form = isUtf8 && type === "UTF-8" ? embeddedUnicode(value) : value;
   const address = decodeXtext(form.slice(semicolon + 1));
   const isAddress =
-    /^[a-z0-9-]+$/.test(type) &&
+    /^[A-Z0-9-]+$/.test(type) &&
     address !== undefined &&
     address !== "" &&
     !hasHidden(address) &&
-    (type !== "utf-8" || isEmbeddedUnicode(address));
+    (type !== "UTF-8" || isEmbeddedUnicode(address));
   return isAddress && form.length <= ORCPT_OCTETS_MAX ? form : undefined;
 }
 

@@ -160,6 +160,22 @@ describe("hasRest", () => {
     expect(decoder.next()).toMatchObject({ code: 250 });
     expect(decoder.hasRest).toBe(hasRest);
   });
+
+  test("a blank line behind a reply is none of it, wherever it is cut", () => {
+    for (const [pieces, hasRest] of [
+      [["250 ok\r\n\r\n"], false],
+      [["250 ok\r\n\r"], false],
+      [["250 ok\r\n\r", "\n"], false],
+      [["250 ok\r\n\r", "2"], true],
+    ] as const) {
+      const decoder = new ReplyDecoder();
+      for (const piece of pieces) {
+        decoder.feed(utf8(piece));
+        while (decoder.next() !== undefined);
+      }
+      expect(decoder.hasRest).toBe(hasRest);
+    }
+  });
 });
 
 const token = fc.constantFrom(

@@ -79,9 +79,10 @@ export class ReplyDecoder {
     }
   }
 
-  /** True where octets came that are part of no reply given so far. */
+  /** True where octets came that are part of no reply given so far. A CR alone may be the first half of a blank line. */
   get hasRest(): boolean {
-    return this.#at < this.#chunk.length || this.#carried > 0 || this.#code !== 0;
+    const isCr = this.#carried === 1 && this.#carryEndsWithCr;
+    return this.#at < this.#chunk.length || (this.#carried > 0 && !isCr) || this.#code !== 0;
   }
 
   /** The next line without its end, cut at the bound; valid until the next call. */

@@ -9,6 +9,7 @@ test.each([
   ["root", "<root@h.test>"],
   ["root@localhost", "<root@h.test>"],
   ["root@LOCALHOST.localdomain", "<root@h.test>"],
+  ["root@localhost.", "<root@h.test>"], // the dot of the root
   ["a@b.test", "<a@b.test>"],
   ["-a@b.test", "<-a@b.test>"],
   ['"a@b"', '<"a@b"@h.test>'],

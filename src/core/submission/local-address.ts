@@ -14,7 +14,8 @@ const HERE: ReadonlySet<string> = new Set(["localhost", "localhost.localdomain"]
 export function withDomain(address: string, domain: string): string {
   const at = address.lastIndexOf("@");
   if (at <= 0 || address.endsWith('"')) return `${address}@${domain}`;
-  return HERE.has(address.slice(at + 1).toLowerCase()) ? `${address.slice(0, at)}@${domain}` : address;
+  const named = address.slice(at + 1).toLowerCase();
+  return HERE.has(named.endsWith(".") ? named.slice(0, -1) : named) ? `${address.slice(0, at)}@${domain}` : address;
 }
 
 /** An address of sendmail's arguments or of a header, as RCPT has it. `postmaster` alone is the relay's. */

@@ -1,0 +1,72 @@
+// `npm run crash-points -- [--every K] [--jobs N] [--patch NAME] [--record]`: a fixed scenario, once for each system call by which it
+// changes its disk: killed at that call, and with that call failing. Needs strace.
+import { parseArgs } from "node:util";
+import { Recording } from "../support/result-file.ts";
+import { plantedTree } from "./planted.ts";
+import { type SweepReport, sweep } from "./point-sweep.ts";
+
+const SHOWN = 10;
+/** A bug that the kills between a write and its sync have to find. */
+const CONTROL = "ack-before-commit";
+
+function lines({ points, runs, met, violations }: SweepReport): readonly string[] {
+  const faults = Object.keys(runs) as (keyof typeof runs)[];
+  return [
+    `crash points   ${points} calls that change the disk`,
+    ...faults.map((fault) => `  ${fault.padEnd(12)} ${runs[fault]} runs, ${met[fault]} met the fault`),
+    `violations     ${violations.length}`,
+    ...violations.slice(0, SHOWN).map((violation) => `  ${violation}`),
+  ];
+}
+
+/** How many violations the kills at the store's own calls show of a relay with the bug. */
+async function control(): Promise<number> {
+  const { tree, remove } = plantedTree(CONTROL);
+  try {
+    const { violations } = await sweep({
+      tree,
+      every: 4,
+      isWanted: ({ where }, fault) => fault === "kill" && "thread" in where && where.thread === "store",
+    });
+    console.log(`planted ${CONTROL}: ${violations.length} violations`);
+    return violations.length;
+  } finally {
+    remove();
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      every: { type: "string", default: "1" },
+      jobs: { type: "string", default: "2" },
+      patch: { type: "string" },
+      record: { type: "boolean", default: false },
+    },
+  });
+  const [every, jobs] = [Number(values.every), Number(values.jobs)];
+  const command = `npm run crash-points -- --every ${every} --jobs ${jobs} --record`;
+  const recording = values.record ? new Recording({ suite: "crash-points", command }) : undefined;
+  const planted = values.patch === undefined ? undefined : plantedTree(values.patch);
+  try {
+    const bug = planted === undefined ? {} : { tree: planted.tree };
+    const report = await sweep({ every, jobs, say: (line) => console.error(line), ...bug });
+    console.log(lines(report).join("\n"));
+    process.exitCode = report.violations.length === 0 ? 0 : 1;
+    if (recording === undefined) return;
+    const { points, runs, met, violations } = report;
+    recording.finish({
+      points,
+      kills: runs.kill,
+      killsMet: met.kill,
+      errors: runs.EIO + runs.ENOSPC + runs.EMFILE,
+      errorsMet: met.EIO + met.ENOSPC + met.EMFILE,
+      violations: violations.length,
+      controlViolations: await control(),
+    });
+  } finally {
+    planted?.remove();
+  }
+}
+
+await main();

@@ -1,0 +1,57 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+/**
+ * A disk that can lose power: ext4 in a file. What a program wrote and nobody synced is in the kernel's memory and not in the
+ * file, so a copy of the file is what a disk has after the power went.
+ */
+export class DiskImage {
+  readonly #folder = mkdtempSync(path.join(tmpdir(), "waypost-disk-"));
+  readonly #place: string;
+  #cuts = 0;
+  #isMounted = false;
+
+  /** Mounted at `place`, which becomes a folder. It grows up to `mebibytes`. */
+  constructor(place: string, mebibytes: number) {
+    this.#place = place;
+    writeFileSync(this.#file, "");
+    truncateSync(this.#file, mebibytes * 2 ** 20);
+    execFileSync("mkfs.ext4", ["-q", "-F", "-m", "0", this.#file]);
+    mkdirSync(place, { recursive: true });
+    this.#mount();
+    rmSync(path.join(place, "lost+found"), { recursive: true });
+  }
+
+  /** The power goes and comes back. No process may have a file open there any more. */
+  cut(): void {
+    const before = this.#file;
+    this.#cuts++;
+    // The copy first: to unmount is to write.
+    execFileSync("cp", ["--sparse=always", "--reflink=never", before, this.#file]);
+    this.#unmount();
+    rmSync(before);
+    this.#mount();
+  }
+
+  remove(): void {
+    this.#unmount();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  get #file(): string {
+    return path.join(this.#folder, `${this.#cuts}.img`);
+  }
+
+  /** A journal of which a part was being written while it was copied is told by its checksums. */
+  #mount(): void {
+    execFileSync("mount", ["-o", "loop,journal_checksum", this.#file, this.#place]);
+    this.#isMounted = true;
+  }
+
+  #unmount(): void {
+    if (this.#isMounted) execFileSync("umount", [this.#place]);
+    this.#isMounted = false;
+  }
+}

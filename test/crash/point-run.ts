@@ -1,0 +1,272 @@
+import { readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { AccountingSink } from "../support/accounting-sink.ts";
+import { seeded } from "../support/chance.ts";
+import { RelayHome, RelayProcess } from "../support/relay.ts";
+import { seedQueue } from "../support/seeded-queue.ts";
+import { ConnectionLostError, MessageFactory, ReplyError, SourceSession } from "../support/source.ts";
+import { type Arrived, type Sent, judge } from "./account.ts";
+import { type Fault, type Point, attach, injected, pointsIn, threadsOf, watched } from "./points.ts";
+import { filesIn, makeAllDue, queuedIn } from "./records.ts";
+import { sleep } from "./traffic.ts";
+
+// A fixed scenario, once for each crash point: a queue from before, five messages, a stop; then a start without a fault, after which
+// everything has to be as it was said.
+
+export interface PointReport {
+  /** The fault was met: else the scenario had no such call this time. */
+  readonly isMet: boolean;
+  /** What did not hold. */
+  readonly violations: readonly string[];
+}
+
+export interface PointOptions {
+  /** The tree whose relay it is. */
+  readonly tree?: string;
+}
+
+/** Of before: they wait in the queue when the relay starts. */
+const SEEDED = 5;
+/** What no scenario takes, however slow the machine. */
+const ENDED_MS = 30_000;
+const SETTLED_MS = 20_000;
+const KILLED = "SIGKILL";
+/** Exit codes that a fault of the disk may lead to: in order, a thread that died, a start that asks for another. */
+const EXITS: ReadonlySet<number | null> = new Set([0, 70, 75, 78]);
+
+const LETTERS: readonly (readonly [octets: number, domain: string])[] = [
+  [2000, "dest.test"],
+  [200_000, "dest.test"],
+  [2000, "late.test"],
+  [2000, "refused.test"],
+  [3000, "dest.test"],
+];
+
+/** All points of the scenario, from a run without a fault. */
+export async function scenarioPoints(options: PointOptions = {}): Promise<readonly Point[]> {
+  const world = await World.make(options);
+  try {
+    const out = path.join(world.home.folder, "calls.out");
+    const relay = world.start(watched(out));
+    const [port] = await relay.ports();
+    const upAfter = readFileSync(out, "latin1").split("\n").length - 1;
+    const threads = threadsOf(relay);
+    await world.drive(port!);
+    await world.stop(relay);
+    return await pointsIn(out, world.home, upAfter, threads);
+  } finally {
+    await world.remove();
+  }
+}
+
+export async function runPoint(point: Point, fault: Fault, options: PointOptions = {}): Promise<PointReport> {
+  const world = await World.make(options);
+  try {
+    return await world.meet(point, fault);
+  } finally {
+    await world.remove();
+  }
+}
+
+class World {
+  readonly home = new RelayHome();
+  readonly #options: PointOptions;
+  readonly #sink: AccountingSink;
+  readonly #factory = new MessageFactory("c", seeded(1), 300_000);
+  readonly #acknowledged: Sent[] = [];
+  readonly #unknown: Sent[] = [];
+  readonly #violations: string[] = [];
+  readonly #relays: RelayProcess[] = [];
+  #endedAt = Number.POSITIVE_INFINITY;
+
+  static async make(options: PointOptions): Promise<World> {
+    const holder: { world?: World } = {};
+    const sink = await AccountingSink.start({
+      epoch: () => (holder.world?.isSecondLife === true ? 1 : 0),
+      fateOf: (recipient) => {
+        if (recipient.endsWith("@refused.test")) return "permfail";
+        return recipient.endsWith("@late.test") && holder.world?.isSecondLife !== true ? "tempfail" : undefined;
+      },
+    });
+    holder.world = new World(options, sink);
+    return holder.world;
+  }
+
+  private constructor(options: PointOptions, sink: AccountingSink) {
+    this.#options = options;
+    this.#sink = sink;
+    this.home.configure({
+      listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
+      access: { networks: ["127.0.0.0/8"] },
+      smarthosts: { sink: { url: `smtp://127.0.0.1:${sink.port}`, tls: "none" } },
+      routes: [{ deliver: "sink" }],
+      threads: 1,
+    });
+    const before = seedQueue(this.home, { count: SEEDED, lane: "smarthost/sink", due: Date.now() });
+    this.#acknowledged.push({ recipients: before.map(({ recipient }) => recipient), hash: "" });
+  }
+
+  get isSecondLife(): boolean {
+    return Number.isFinite(this.#endedAt);
+  }
+
+  start(under: readonly string[] = []): RelayProcess {
+    const { tree } = this.#options;
+    const environment = { UV_THREADPOOL_SIZE: "1" };
+    const relay = new RelayProcess(this.home, { under, environment, ...(tree === undefined ? {} : { tree }) });
+    this.#relays.push(relay);
+    return relay;
+  }
+
+  async meet(point: Point, fault: Fault): Promise<PointReport> {
+    const out = path.join(this.home.folder, "fault.out");
+    const file = "file" in point.where ? path.join(this.home.data, point.where.file) : undefined;
+    const relay = this.start(file === undefined ? [] : injected(point, file, fault, out));
+    const port = await this.#up(relay);
+    if (port !== undefined) {
+      if (file === undefined) await attach(relay, point, fault, out);
+      await this.drive(port);
+      await this.stop(relay);
+    }
+    await this.#ended(relay, fault);
+    await this.#secondLife();
+    return { isMet: isMet(out), violations: [...this.#violations] };
+  }
+
+  /** The port; undefined where it ended before it had one. */
+  async #up(relay: RelayProcess): Promise<number | undefined> {
+    try {
+      return (await relay.ports())[0];
+    } catch (error) {
+      if (relay.isRunning) throw error;
+      return undefined;
+    }
+  }
+
+  async #ended(relay: RelayProcess, fault: Fault): Promise<void> {
+    const end = await Promise.race([relay.exited, sleep(ENDED_MS)]);
+    this.#endedAt = performance.now();
+    if (end === undefined) {
+      this.#violations.push(`it neither went on nor ended: ${relay.told()}`);
+      relay.kill(KILLED);
+      await relay.exited;
+    } else if (!(fault === "kill" && end.signal === KILLED) && !EXITS.has(end.code))
+      this.#violations.push(`it ended with ${end.code ?? end.signal}: ${relay.told()}`);
+  }
+
+  /** Five messages over one connection; what the relay says to each is noted. */
+  async drive(port: number): Promise<void> {
+    try {
+      const session = await SourceSession.connect({ port });
+      for (const [octets, domain] of LETTERS) await this.#send(session, octets, domain);
+      await session.quit();
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError || (error instanceof ReplyError && error.reply.startsWith("4"))))
+        throw error;
+    }
+    await this.#settled();
+  }
+
+  async #send(session: SourceSession, octets: number, domain: string): Promise<void> {
+    const message = this.#factory.make(octets, 1, () => domain);
+    const result = await session.send(message);
+    const { hash, recipients } = message;
+    if (result.kind === "acknowledged") this.#acknowledged.push({ recipients, hash });
+    if (result.kind === "unknown") this.#unknown.push({ recipients, hash });
+    if (result.kind === "refused" && !result.reply.startsWith("4"))
+      this.#violations.push(`our own trouble was the sender's: ${result.reply}`);
+  }
+
+  /** Until all that can go has gone, or the relay has; or for a moment, since a fault may have put something off. */
+  async #settled(): Promise<void> {
+    const relay = this.#relays.at(-1)!;
+    const deadline = performance.now() + 400;
+    while (relay.isRunning && this.#missing().length > 0 && performance.now() < deadline) await sleep(5);
+  }
+
+  /** Acknowledged, and neither taken nor refused; but for what this life puts off. */
+  #missing(): readonly string[] {
+    const taken = new Set([...this.#sink.recipients(), ...this.#sink.refused]);
+    return this.#acknowledged
+      .flatMap(({ recipients }) => recipients)
+      .filter((recipient) => !taken.has(recipient) && (this.isSecondLife || !recipient.endsWith("@late.test")));
+  }
+
+  async stop(relay: RelayProcess): Promise<void> {
+    relay.kill("SIGTERM");
+    await Promise.race([relay.exited, sleep(ENDED_MS)]);
+  }
+
+  async #secondLife(): Promise<void> {
+    if (hasSchema(this.home.queueFile)) makeAllDue(this.home.data);
+    const relay = this.start();
+    const port = await this.#up(relay);
+    if (port === undefined) {
+      this.#violations.push(`it does not start again: ${relay.told()}`);
+      return;
+    }
+    await this.drive(port);
+    const deadline = performance.now() + SETTLED_MS;
+    while (queuedIn(this.home.data) > 0 && performance.now() < deadline) await sleep(20);
+    const { code } = await relay.stop();
+    if (code !== 0) this.#violations.push(`it stopped with ${code}: ${relay.told()}`);
+    this.#judge();
+  }
+
+  #judge(): void {
+    const arrived: Arrived[] = this.#sink.copies
+      .filter(({ from }) => from !== "")
+      .flatMap(({ recipients, hash, loggedAt, epoch, wasClosed }) =>
+        recipients.map((recipient) => ({ recipient, hash, loggedAt, epoch, wasClosed })),
+      );
+    const verdict = judge({
+      acknowledged: this.#acknowledged,
+      unknown: this.#unknown,
+      arrived,
+      refused: new Set(this.#sink.refused),
+      killedAt: [this.#endedAt, Number.POSITIVE_INFINITY],
+    });
+    for (const wrong of ["lost", "unexplained", "altered", "uninvited"] as const)
+      if (verdict[wrong].length > 0) this.#violations.push(`${wrong}: ${verdict[wrong].join(" ")}`);
+    const told = this.#sink.copies.filter(({ from }) => from === "").length;
+    const failed = new Set(this.#sink.refused).size;
+    if (told !== failed) this.#violations.push(`${failed} recipients were refused, and ${told} reports written`);
+    if (queuedIn(this.home.data) > 0) this.#violations.push("something is left in the queue");
+    if (filesIn(this.home.data) > 0) this.#violations.push("content is left without a message");
+    const whole = integrity(this.home.queueFile);
+    if (whole !== "ok") this.#violations.push(`the store is damaged: ${whole}`);
+  }
+
+  async remove(): Promise<void> {
+    for (const relay of this.#relays) {
+      if (relay.isRunning) relay.kill(KILLED);
+      await relay.exited;
+    }
+    await this.#sink.close();
+    this.home.remove();
+  }
+}
+
+function isMet(out: string): boolean {
+  const trace = statSync(out, { throwIfNoEntry: false }) === undefined ? "" : readFileSync(out, "latin1");
+  return trace.includes("(INJECTED)") || trace.includes("killed by SIGKILL") || / = \?/.test(trace);
+}
+
+function hasSchema(file: string): boolean {
+  const database = new DatabaseSync(file);
+  try {
+    return database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'lane'").get() !== undefined;
+  } finally {
+    database.close();
+  }
+}
+
+function integrity(file: string): string {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    return String(database.prepare("PRAGMA integrity_check").get()?.["integrity_check"]);
+  } finally {
+    database.close();
+  }
+}

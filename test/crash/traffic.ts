@@ -1,0 +1,190 @@
+import { type Chance, between, seeded } from "../support/chance.ts";
+import type { Copy } from "../support/accounting-sink.ts";
+import { ConnectionLostError, MessageFactory, ReplyError, SourceSession } from "../support/source.ts";
+import type { Arrived, Sent } from "./account.ts";
+
+// The load of the crash suites and its books: what clients were told, and what next hops took.
+
+export interface TrafficOptions {
+  readonly seed: number;
+  readonly connections: number;
+  /** Domain of a recipient. */
+  readonly domain: (chance: Chance) => string;
+  /** Sources wait while this many recipients are acknowledged and on their way, so that a drain has an end. */
+  readonly backlogMax?: number;
+}
+
+const LARGEST_OCTETS = 5 * 1024 * 1024;
+const BACKLOG_MAX = 3000;
+
+export class Traffic {
+  readonly acknowledged: Sent[] = [];
+  readonly unknown: Sent[] = [];
+  readonly arrived: Arrived[] = [];
+  /** Recipients that a next hop answered with 5yz. */
+  readonly refused = new Set<string>();
+  /** Reports to senders: whom each is about, by its Message-ID. */
+  readonly reports = new Map<string, readonly string[]>();
+  /** Recipients that are acknowledged, and neither taken nor refused by a next hop. */
+  readonly pending = new Set<string>();
+  /** Replies that refused a message, by code and status. */
+  readonly refusals = new Map<string, number>();
+  /** When the last message was acknowledged. */
+  acknowledgedAt = 0;
+  /** Of `pending`, what a next hop put off: it waits for minutes, and holds nobody up. */
+  readonly #deferred = new Set<string>();
+  readonly #settled = new Set<string>();
+  readonly #options: TrafficOptions;
+  readonly #factory: MessageFactory;
+  readonly #sessions = new Set<SourceSession>();
+  readonly #backlogMax: number;
+  #sources: readonly Promise<void>[] = [];
+  #port: number | undefined;
+  #isOver = false;
+  #wake: (() => void)[] = [];
+
+  constructor(options: TrafficOptions) {
+    this.#options = options;
+    this.#backlogMax = options.backlogMax ?? BACKLOG_MAX;
+    this.#factory = new MessageFactory(`s${options.seed}m`, seeded(options.seed), LARGEST_OCTETS);
+  }
+
+  /** Opens the connections; they wait for `announce`. */
+  start(): void {
+    this.#sources = Array.from({ length: this.#options.connections }, (_, at) => this.#source(at));
+  }
+
+  /** Where the relay listens now; undefined while there is none. */
+  announce(port: number | undefined): void {
+    this.#port = port;
+    if (port === undefined && !this.#isOver) return;
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+
+  get isAnnounced(): boolean {
+    return this.#port !== undefined;
+  }
+
+  /** A message is between its final dot and the 250. */
+  get isAnyOpen(): boolean {
+    return [...this.#sessions].some((session) => session.isOpen);
+  }
+
+  /** No message begins from here on; resolves when those under way ended. */
+  async finish(): Promise<void> {
+    this.#isOver = true;
+    this.announce(undefined);
+    await Promise.all(this.#sources);
+  }
+
+  abandon(): void {
+    this.#isOver = true;
+    this.announce(undefined);
+    for (const session of this.#sessions) session.destroy();
+  }
+
+  /** A next hop has it in its log. */
+  take({ from, raw, recipients, hash, loggedAt, epoch, wasClosed }: Copy): void {
+    if (from === "") return this.#report(raw!);
+    for (const recipient of recipients) {
+      this.arrived.push({ recipient, hash, loggedAt, epoch, wasClosed });
+      this.#settle(recipient);
+    }
+  }
+
+  refuse(recipient: string): void {
+    this.refused.add(recipient);
+    this.#settle(recipient);
+  }
+
+  defer(recipient: string): void {
+    this.#deferred.add(recipient);
+  }
+
+  #report(raw: Buffer): void {
+    const text = raw.toString("latin1");
+    const id = /^Message-ID: (\S+)\r$/m.exec(text)?.[1] ?? "";
+    const about = [...text.matchAll(/^Final-Recipient: rfc822; (\S+)\r$/gm)].map((found) => found[1]!);
+    this.reports.set(id, about);
+    for (const recipient of about) this.#settle(recipient);
+  }
+
+  #settle(recipient: string): void {
+    this.#settled.add(recipient);
+    this.pending.delete(recipient);
+    this.#deferred.delete(recipient);
+  }
+
+  /** Sends over one connection after the other. */
+  async #source(at: number): Promise<void> {
+    const chance = seeded(this.#options.seed * 1000 + at);
+    while (!this.#isOver) {
+      const port = await this.#nextPort();
+      if (port === undefined) continue;
+      let session: SourceSession | undefined;
+      try {
+        session = await SourceSession.connect({ port });
+        this.#sessions.add(session);
+        for (let left = between(chance, 1, 50); left > 0 && !session.isLost && !this.#isOver; left--) {
+          await this.#room(session);
+          await this.#send(session, chance);
+        }
+        await session.quit();
+      } catch (error) {
+        if (!isRelayGone(error)) throw error;
+        await sleep(10);
+      } finally {
+        if (session !== undefined) {
+          session.destroy();
+          this.#sessions.delete(session);
+        }
+      }
+    }
+  }
+
+  async #room(session: SourceSession): Promise<void> {
+    while (this.pending.size - this.#deferred.size > this.#backlogMax && !session.isLost && !this.#isOver)
+      await sleep(20);
+  }
+
+  async #send(session: SourceSession, chance: Chance): Promise<void> {
+    const recipients = chance() < 0.9 ? between(chance, 1, 2) : between(chance, 3, 50);
+    const message = this.#factory.make(sizeOf(chance), recipients, () => this.#options.domain(chance));
+    const result = await session.send(message);
+    if (result.kind === "unknown") this.unknown.push({ recipients: result.recipients, hash: message.hash });
+    if (result.kind === "refused") this.#refusedWith(result.reply, session);
+    if (result.kind !== "acknowledged") return;
+    this.acknowledgedAt = performance.now();
+    this.acknowledged.push({ recipients: result.recipients, hash: message.hash });
+    for (const recipient of result.recipients) if (!this.#settled.has(recipient)) this.pending.add(recipient);
+  }
+
+  #refusedWith(reply: string, session: SourceSession): void {
+    const kind = reply.slice(0, 9);
+    this.refusals.set(kind, (this.refusals.get(kind) ?? 0) + 1);
+    if (kind.startsWith("421")) session.destroy();
+  }
+
+  async #nextPort(): Promise<number | undefined> {
+    if (this.#port === undefined && !this.#isOver) await new Promise<void>((resolve) => this.#wake.push(resolve));
+    return this.#port;
+  }
+}
+
+/** The connection is gone, or a relay that stops says so instead of its greeting. */
+function isRelayGone(error: unknown): boolean {
+  return error instanceof ConnectionLostError || (error instanceof ReplyError && error.reply.startsWith("421"));
+}
+
+/** Mostly small, so that a round has many; one in some hundred is large enough to be a content file of megabytes. */
+function sizeOf(chance: Chance): number {
+  const kind = chance();
+  if (kind < 0.85) return between(chance, 1024, 8 * 1024);
+  if (kind < 0.97) return between(chance, 8 * 1024, 64 * 1024);
+  if (kind < 0.995) return between(chance, 64 * 1024, 512 * 1024);
+  return between(chance, 512 * 1024, LARGEST_OCTETS);
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

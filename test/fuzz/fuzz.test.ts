@@ -1,0 +1,56 @@
+import { afterAll, expect, test } from "vitest";
+import { corpusOf } from "./corpus.ts";
+import { plantedTargets } from "./planted.ts";
+import { fuzz, replay } from "./run.ts";
+import { type Target, Violation } from "./target.ts";
+import { allTargets } from "./targets.ts";
+
+// A slice of `npm run fuzz`: what once found something, and some inputs of each target.
+
+const INPUTS = 1500;
+const MS = 400;
+const LOOPBACK = "session-loopback"; // a relay that runs is no unit test
+
+const targets = (await allTargets()).filter(({ name }) => name !== LOOPBACK);
+
+test.for(targets.map((target) => [target.name, target] as const))("%s holds", async ([name, target]) => {
+  const outcome = await fuzz(target, { inputs: Math.ceil(INPUTS * (target.share ?? 1)), ms: MS, seed: 7 });
+  expect(outcome.findings).toEqual([]);
+  expect(outcome.inputs).toBeGreaterThan(10);
+  expect(await replay(target, corpusOf(name))).toEqual([]);
+});
+
+afterAll(async () => {
+  for (const target of targets) await target.close?.();
+});
+
+const broken = (check: Target["check"]): Target => ({
+  name: "broken",
+  files: [],
+  seeds: ["abc"],
+  tokens: ["X"],
+  check,
+});
+
+test("a finding is told, and made small", async () => {
+  const target = broken((input) => {
+    if (input.includes("X")) throw new Violation(`no X | ${input.length}`);
+  });
+  const { findings } = await fuzz(target, { inputs: 1000, ms: 5000, seed: 1 });
+  expect(findings).toMatchObject([{ kind: "violation", input: "X" }]);
+});
+
+test("what is thrown is a crash, and what takes long a hang", async () => {
+  const crash = broken(() => (undefined as unknown as Target).check("x"));
+  expect((await fuzz(crash, { inputs: 20, ms: 5000, seed: 1 })).findings).toMatchObject([{ kind: "crash" }]);
+  const hang = broken(() => {
+    const before = process.threadCpuUsage().user;
+    while (process.threadCpuUsage().user < before + 1_100_000);
+  });
+  const { findings } = await fuzz(hang, { inputs: 1, ms: 20_000, seed: 1 });
+  expect(findings).toMatchObject([{ kind: "hang" }]);
+});
+
+test("each target has a bug that was planted for it", () => {
+  expect(plantedTargets().toSorted()).toEqual([...targets.map(({ name }) => name), LOOPBACK].sort());
+});

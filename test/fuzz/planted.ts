@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import path from "node:path";
+import { PLANTED, plantedTree } from "../crash/planted.ts";
+import { replay } from "./run.ts";
+import { allTargets } from "./targets.ts";
+import type { Target } from "./target.ts";
+
+// Each target finds a bug that was planted for it, in a copy of the tree: a patch named like it in test/planted/fuzz.
+
+const FOLDER = "fuzz";
+
+export interface PlantedCounts {
+  readonly [name: string]: number;
+  readonly planted: number;
+  readonly plantedFound: number;
+  readonly plantedSlowestS: number;
+}
+
+export function plantedTargets(): string[] {
+  const names = readdirSync(path.join(PLANTED, FOLDER)).filter((name) => name.endsWith(".patch"));
+  return names.sort().map((name) => name.slice(0, -".patch".length));
+}
+
+interface Found {
+  readonly isFound: boolean;
+  readonly seconds: number;
+  readonly why: string;
+}
+
+const FINDING = /^ {2}((?:crash|hang|violation) at input [0-9]+: [^]*?)\n {4}(".*")$/m;
+
+async function targetNamed(name: string): Promise<Target> {
+  return (await allTargets()).find((target) => target.name === name)!;
+}
+
+/** Runs the target on the copy until it finds something, or the time is over. */
+async function find(target: string, seconds: number): Promise<Found> {
+  const { tree, remove } = plantedTree(path.join(FOLDER, target), ["src", "bin", "test", "package.json"]);
+  try {
+    const args = ["--no-warnings", "test/fuzz/fuzz.ts", target, "--stop-at-first", "--jobs", "1"];
+    const limits = ["--seconds", `${seconds}`, "--inputs", "1000000000"];
+    const started = performance.now();
+    const child = spawn(process.execPath, [...args, ...limits], { cwd: tree, stdio: ["ignore", "pipe", "inherit"] });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+    await new Promise((resolve) => child.once("close", resolve));
+    const took = Math.round((performance.now() - started) / 100) / 10;
+    const [, why = "", input] = FINDING.exec(output) ?? [];
+    if (input === undefined) return { isFound: false, seconds: took, why: "nothing was found" };
+    // The control: what is found is the bug, and not what the target says of the code as it is.
+    const wrong = await replay(await targetNamed(target), [{ name: "control", input: JSON.parse(input) as string }]);
+    if (wrong.length > 0) return { isFound: false, seconds: took, why: `without the bug too: ${wrong.join()}` };
+    return { isFound: true, seconds: took, why };
+  } finally {
+    remove();
+  }
+}
+
+export async function runPlanted(names: readonly string[], seconds: number, jobs: number): Promise<PlantedCounts> {
+  const left = names.length === 0 ? plantedTargets() : [...names];
+  const found: Found[] = [];
+  const work = async (): Promise<void> => {
+    for (let target = left.shift(); target !== undefined; target = left.shift()) {
+      const one = await find(target, seconds);
+      found.push(one);
+      const how = one.isFound ? `found after ${one.seconds} s: ${one.why}` : `NOT FOUND: ${one.why}`;
+      console.log(`${target}: ${how.slice(0, 200)}`);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  for (const { close } of await allTargets()) await close?.();
+  const counts = {
+    planted: found.length,
+    plantedFound: found.filter(({ isFound }) => isFound).length,
+    plantedSlowestS: Math.max(0, ...found.map((one) => one.seconds)),
+  };
+  console.log(JSON.stringify(counts));
+  return counts;
+}

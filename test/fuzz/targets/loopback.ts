@@ -1,0 +1,164 @@
+import { readFileSync } from "node:fs";
+import net from "node:net";
+import { AccountingSink } from "../../support/accounting-sink.ts";
+import { testListener } from "../../support/listener.ts";
+import { Machine } from "../../support/machine.ts";
+import { RelayHome, RelayProcess } from "../../support/relay.ts";
+import { ReferenceSession } from "../reference-session.ts";
+import { type Target, Violation, holds, textOf } from "../target.ts";
+import { aSession, codesIn, rulesOf, scriptOf, sessionSeeds, sessionTokens } from "./session.ts";
+
+// The same sessions over a socket, to a relay that runs: whether it lives, and in how much memory.
+
+const MiB = 1024 * 1024;
+/** Of all threads together. An idle relay has 150 MiB; each mail thread may have 64 MiB of mail in hand. */
+const RSS_MAX = 420 * MiB;
+const HEAP_MAX_MIB = 96;
+const LOOK_EVERY = 50;
+/** Of which the relay is one that everybody here may use. */
+const WORDS = "trusted size=52428800 recipients=1000";
+/** Where more than this comes in one segment it may be read in two. */
+const SEGMENT_MAX = 16_000;
+const PATIENCE_MS = 10_000;
+
+interface Running {
+  readonly home: RelayHome;
+  readonly relay: RelayProcess;
+  readonly sink: AccountingSink;
+  readonly port: number;
+}
+
+let running: Promise<Running> | undefined;
+let inputs = 0;
+let largest = 0;
+
+async function start(): Promise<Running> {
+  const sink = await AccountingSink.start();
+  const home = new RelayHome();
+  home.configure({
+    listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
+    access: { networks: ["127.0.0.0/8"] },
+    smarthosts: { sink: { url: `smtp://127.0.0.1:${sink.port}`, tls: "none" } },
+    routes: [{ deliver: "sink" }],
+    threads: 1,
+  });
+  // Of heap no thread has more: what goes beyond ends it. (By RLIMIT_DATA or RLIMIT_AS V8 does not start: it sets aside a lot.)
+  const relay = new RelayProcess(home, { under: ["env", `NODE_OPTIONS=--max-old-space-size=${HEAP_MAX_MIB}`] });
+  const [port = 0] = await relay.ports();
+  return { home, relay, sink, port };
+}
+
+/** A client that waits for so many replies. */
+class Client {
+  readonly #socket: net.Socket;
+  output = "";
+  isClosed = false;
+  #wake: () => void = () => undefined;
+
+  constructor(port: number) {
+    this.#socket = net.connect({ port, host: "127.0.0.1", noDelay: true });
+    this.#socket.setEncoding("latin1").on("data", (text: string) => {
+      this.output += text;
+      this.#wake();
+    });
+    this.#socket.on("error", () => undefined);
+    this.#socket.on("close", () => {
+      this.isClosed = true;
+      this.#wake();
+    });
+    this.#socket.on("end", () => this.#wake());
+  }
+
+  send(octets: Uint8Array): void {
+    this.#socket.write(octets);
+  }
+
+  /** Takes the replies once they are there; with `isLast` the connection ends too. */
+  async replies(count: number, isLast: boolean): Promise<string> {
+    const deadline = performance.now() + PATIENCE_MS;
+    while (!this.isClosed && (isLast || codesIn(wholeLines(this.output)).length < count)) {
+      const left = deadline - performance.now();
+      holds(left > 0, "an answer comes", count, this.output.slice(-500));
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    const taken = this.output;
+    this.output = "";
+    return taken;
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+const wholeLines = (text: string): string => text.slice(0, text.lastIndexOf("\n") + 1);
+
+function residentOctets(pid: number): number {
+  const line = /^VmRSS:\s+([0-9]+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"));
+  return Number(line?.[1] ?? 0) * 1024;
+}
+
+async function play(port: number, segments: readonly Uint8Array[]): Promise<void> {
+  const listener = testListener(WORDS);
+  const machine = new Machine(listener).open();
+  const reference = new ReferenceSession(rulesOf(listener));
+  const client = new Client(port);
+  const hasHelo = segments.some((segment) => /^helo/im.test(textOf(segment)));
+  try {
+    machine.replies();
+    await client.replies(1, false);
+    for (const segment of segments) {
+      if (segment.length === 0 || segment.length > SEGMENT_MAX || client.isClosed) break;
+      machine.receive(segment);
+      if (machine.delays > 0) return; // a reply that is late on purpose is for the pure target
+      const expected = codesIn(machine.replies()).length;
+      if (expected === 0 && hasHelo) return; // nothing says that it came alone (RFC 2920), and by HELO that counts
+      client.send(segment);
+      const codes = codesIn(await client.replies(expected, machine.isClosed));
+      try {
+        reference.take(textOf(segment), codes, machine.isClosed);
+      } catch (error) {
+        throw new Violation((error as Error).message);
+      }
+    }
+  } finally {
+    client.destroy();
+  }
+}
+
+const loopback: Target = {
+  name: "session-loopback",
+  files: [],
+  lengthMax: 6000,
+  share: 0.01,
+  seeds: sessionSeeds,
+  tokens: sessionTokens,
+  generate: aSession,
+  async check(input) {
+    const { relay, port } = await (running ??= start());
+    await play(port, scriptOf(input).segments);
+    if (++inputs % LOOK_EVERY !== 0) return;
+    holds(relay.isRunning, "the relay lives", relay.told());
+    holds(relay.events("session.crashed").length === 0, "no session crashes", relay.events("session.crashed"));
+    const octets = residentOctets(relay.pid);
+    largest = Math.max(largest, octets);
+    holds(octets < RSS_MAX, "memory is bounded", Math.round(octets / MiB));
+  },
+  summary: () => ({ largestRssMiB: Math.round(largest / MiB) }),
+  async close() {
+    const was = await running;
+    running = undefined;
+    if (was === undefined) return;
+    await was.relay.stop();
+    await was.sink.close();
+    was.home.remove();
+  },
+};
+
+export const targets: readonly Target[] = [loopback];
