@@ -89,11 +89,17 @@ export async function sendLetters(parts: ClientParts, name: string): Promise<voi
   for (let left = dice.happens(0.7) ? 1 : dice.between(2, 8); left > 0 && !talk.isOver; left--) {
     const letter = parts.writer.letter({ isPermitted: true });
     if (!(await sendLetter(parts, talk, letter, mannerOf(dice)))) break;
-    if (left > 1 && dice.happens(0.2)) await talk.pause(dice.between(1000, 200_000));
+    if (left > 1 && dice.happens(0.2)) await rest(parts, talk);
   }
   if (talk.isOver) return;
   if (dice.happens(0.8)) await talk.ask("QUIT");
   talk.close();
+}
+
+/** Between two letters. */
+async function rest(parts: ClientParts, talk: Talk): Promise<void> {
+  await talk.pause(parts.dice.between(1000, 200_000));
+  if (talk.hasFarewell) expectPatience(parts, talk, "silence", await talk.reply());
 }
 
 /** One letter. False where the session cannot go on. */

@@ -23,12 +23,15 @@ export class Climate {
   readonly #world: World;
   readonly #dice: Dice;
   readonly #end: number;
+  /** How fast one thing follows the other. */
+  readonly #pace: number;
   #isOver = false;
 
   constructor(world: World, dice: Dice, end: number) {
     this.#world = world;
     this.#dice = dice;
     this.#end = end;
+    this.#pace = dice.pick([1, 1, 1, 3, 10]);
   }
 
   begin(): void {
@@ -47,9 +50,7 @@ export class Climate {
     this.#now(0.4, 3 * HOUR, () => world.restart("restart"));
     this.#now(0.4, 1.5 * HOUR, () => world.reload());
     this.#now(0.5, 5 * MINUTE, () => world.operator.act());
-    this.#now(0.3, 2 * HOUR, () =>
-      world.setClock(Math.round(this.#dice.pick([-1, 1]) * this.#dice.magnitude(100, 6 * HOUR))),
-    );
+    this.#now(0.4, 2 * HOUR, () => world.setClock(this.#jump()));
   }
 
   /** From now on all is well. */
@@ -63,6 +64,13 @@ export class Climate {
     world.names.weather = "well";
     world.historyFails = 0;
     world.lookAtSpace();
+  }
+
+  /** Clocks drift a little, or somebody slips. */
+  #jump(): number {
+    const dice = this.#dice;
+    const size = dice.happens(0.5) ? dice.magnitude(100, 10 * MINUTE) : dice.magnitude(30 * MINUTE, 24 * HOUR);
+    return Math.round(dice.pick([-1, 1, 1]) * size);
   }
 
   #hop(hop: World["hops"][number]): void {
@@ -132,7 +140,7 @@ export class Climate {
   #spells(probability: number, good: number, bad: number, set: (isBad: boolean) => void): void {
     if (!this.#dice.happens(probability)) return;
     const turn = (isBad: boolean): void => {
-      this.#later(this.#dice.gap(isBad ? good : bad), () => {
+      this.#later(this.#dice.gap((isBad ? good : bad) / this.#pace), () => {
         set(isBad);
         turn(!isBad);
       });
@@ -144,7 +152,7 @@ export class Climate {
   #now(probability: number, mean: number, happen: () => void): void {
     if (!this.#dice.happens(probability)) return;
     const again = (): void => {
-      this.#later(this.#dice.gap(mean), () => {
+      this.#later(this.#dice.gap(mean / this.#pace), () => {
         happen();
         again();
       });

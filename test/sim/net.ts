@@ -32,6 +32,8 @@ export interface NetParts {
   readonly faults: Faults;
   readonly trace: Trace;
   readonly sites: SiteBook;
+  /** Something keeps the relay from a next hop. */
+  readonly troubled: (hop: string) => void;
   /** By address. */
   readonly hops: ReadonlyMap<string, NextHop>;
 }
@@ -137,21 +139,24 @@ export class Net {
     clock.after(2 * carriage.latency, () => {
       if (target.source !== undefined && this.trouble.isSourceGone) {
         faults.count("net-source-gone");
+        this.#parts.troubled(hop?.name ?? "");
         return socket.fails("source-unusable", `${target.source} is no address of this machine`);
       }
       if (hop === undefined || hop.mood.isDown === true) {
         faults.count("net-refused");
+        this.#parts.troubled(hop?.name ?? "");
         return socket.fails("connect-failed", "connect ECONNREFUSED");
       }
+      if (carriage.handshake !== "stands" || hop.mood.isSilent === true) this.#parts.troubled(hop.name);
       if (hop.mood.isSilent === true) return faults.count("net-silent"); // the deadline ends it
-      const wire = this.#wire(`out ${target.address}`, carriage);
+      const wire = this.#wire(`out ${target.address}`, carriage, () => this.#parts.troubled(hop.name));
       socket.stands(wire.relay, target.isImplicitTls, target.handshakeTimeout);
       return timeline.after(0, () => hop.accept(wire.peer));
     });
     return socket;
   }
 
-  #wire(name: string, carriage: Carriage): Wire {
+  #wire(name: string, carriage: Carriage, troubled = (): void => undefined): Wire {
     const { timeline, dice, faults, trace } = this.#parts;
     const number = ++this.#count;
     const wire: Wire = new Wire({
@@ -159,7 +164,10 @@ export class Net {
       dice,
       carriage,
       heard: (by, octets) => trace.add(timeline.now, `${number} ${by} ${octets.length}`),
-      fault: (kind) => faults.count(`net-${kind}`),
+      fault: (kind) => {
+        faults.count(`net-${kind}`);
+        troubled();
+      },
       whenGone: () => this.#wires.delete(wire),
     });
     trace.add(timeline.now, `${number} ${name}`);

@@ -53,7 +53,10 @@ export class NextHop {
   /** Whether a thing of its mood happens now. */
   does(thing: Exclude<keyof Mood, "name" | "isDown" | "isSilent" | "isGreylisting" | "isExpired" | "tempo">): boolean {
     const happens = this.parts.dice.happens(this.mood[thing] ?? 0);
-    if (happens) this.parts.faults.count(`hop-${thing}`);
+    if (happens) {
+      this.parts.faults.count(`hop-${thing}`);
+      this.parts.ledger.troubled(this.name);
+    }
     return happens;
   }
 
@@ -65,6 +68,7 @@ export class NextHop {
     this.#greylisted.set(address, first);
     const isTooSoon = timeline.now - first < GREYLISTED;
     if (isTooSoon) faults.count("hop-greylisted");
+    if (isTooSoon) this.parts.ledger.troubled(this.name);
     return isTooSoon;
   }
 }

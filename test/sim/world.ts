@@ -130,7 +130,15 @@ export class World {
         new NextHop(name, address, traits, { timeline, dice: dice.split(), faults, ledger, sites }),
     );
     const hops = new Map(this.hops.map((hop) => [hop.address, hop]));
-    this.net = new Net({ timeline, dice: dice.split(), faults, trace: this.#trace, sites, hops });
+    this.net = new Net({
+      timeline,
+      dice: dice.split(),
+      faults,
+      trace: this.#trace,
+      sites,
+      hops,
+      troubled: (hop) => ledger.troubled(hop),
+    });
     this.names = new Names({
       timeline,
       dice: dice.split(),

@@ -6,6 +6,8 @@ export interface Copy {
   /** The process of the relay that sent it. */
   readonly life: number;
   readonly at: number;
+  /** The recipient was named to a next hop since. */
+  isFollowed: boolean;
   /** The relay's socket had the last octet of the 250. */
   isHeard: boolean;
   /** The next hop or the network kept the answer from it. */

@@ -61,6 +61,7 @@ export class Ledger {
   #diedAt = Number.NEGATIVE_INFINITY;
   /** Which process of the relay there is now. */
   life = 1;
+  readonly #troubledAt = new Map<string, number>();
   #operatedAt = Number.NEGATIVE_INFINITY;
   /** Sum of the times by which the wall clock was set forward. */
   #jumpedBy = 0;
@@ -102,12 +103,28 @@ export class Ledger {
     const account = this.#byAddress.get(address);
     const last = account?.copies.at(-1);
     if (last === undefined || last.isHeard) return;
+    if (this.life !== last.life && !last.isFollowed) this.#judgeFirstTry(address, last, hop);
+    last.isFollowed = true;
     const isOurs = this.life !== last.life || this.#operatedAt > last.at - SLACK_MS;
     if (!isOurs && this.#now() - last.at < 0.8 * this.#terms.firstWaitMs)
       this.violation(
         "P3",
         `${address} was tried at ${hop} ${this.#now() - last.at} ms after ${last.hop} may have taken it`,
       );
+  }
+
+  /** After a crash it goes where it may be already, as long as that next hop is well and nobody wants it elsewhere. */
+  #judgeFirstTry(address: string, last: Copy, hop: string): void {
+    const isElsewhere = groupOf(hop) !== groupOf(last.hop);
+    const troubledAt = this.#troubledAt.get(groupOf(last.hop)) ?? Number.NEGATIVE_INFINITY;
+    const wasWell = Math.max(troubledAt, this.#operatedAt) < last.at - SLACK_MS;
+    if (isElsewhere && wasWell)
+      this.violation("P3", `${address} went to ${hop} after a crash, and ${last.hop} may have it and is well`);
+  }
+
+  /** Something went wrong at a next hop, or on the way there. */
+  troubled(hop: string): void {
+    this.#troubledAt.set(groupOf(hop), this.#now());
   }
 
   judged(address: string, hop: string): void {
@@ -148,7 +165,7 @@ export class Ledger {
     }
     const last = account.copies.at(-1);
     if (last !== undefined) this.#judgeRepeat(account, last, from.hop);
-    const copy: Copy = { ...from, at: this.#now(), isHeard: false };
+    const copy: Copy = { ...from, at: this.#now(), isFollowed: false, isHeard: false };
     account.copies.push(copy);
     this.deliveries++;
     return [copy];
@@ -358,6 +375,11 @@ export class Ledger {
     if (ending?.outcome === "delivered" && !copies.some(({ isHeard }) => isHeard))
       this.violation("P2", `${name} is recorded as delivered, and no next hop said so`);
   }
+}
+
+/** Servers of one domain stand for each other. */
+function groupOf(hop: string): string {
+  return hop.startsWith("mx") && hop !== "mxe" ? "mx" : hop;
 }
 
 /** Of a report: its own id, which its Message-ID has. */
