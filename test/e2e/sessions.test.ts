@@ -80,12 +80,7 @@ test.skipIf(process.platform !== "linux")(
       ]);
       const first = await SourceSession.connect({ port });
       const flood = Array.from({ length: 400 }, () => net.connect({ host: "127.0.0.1", port }));
-      const turnedAway = flood.map((socket) =>
-        once(
-          socket.on("error", () => undefined).resume(),
-          "close",
-        ),
-      );
+      const turnedAway = flood.map((socket) => once(socket.on("error", () => undefined).resume(), "close"));
       await Promise.race(turnedAway);
       await relay.event("listener.failed", ({ text }) => String(text).includes("no file descriptors are left"));
       // Who was let in before can send, and what it sends goes out, while all the others sit there.
