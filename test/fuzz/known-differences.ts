@@ -145,6 +145,19 @@ const COMMANDS: readonly KnownDifference[] = [
       postfix === 0 &&
       before.some(({ postfixText }) => /synchronization|bare <LF>|I can break rules/.test(postfixText)),
   },
+  {
+    name: "chunk-out-of-order",
+    reason:
+      "the octets of a chunk that comes out of order are read and refused; Postfix takes them for pipelined without leave",
+    holds: ({ verb, waypost, postfix }) => verb === "BDAT" && waypost === 503 && postfix === 0,
+  },
+  {
+    name: "closed-by-waypost",
+    reason:
+      "who pipelines behind HELO, where nobody offered it, is let go (RFC 2920 section 3.1); Postfix refuses the chunk alone",
+    holds: ({ waypost, before }) =>
+      waypost === 0 && before.some((one) => one.waypostText.startsWith("554 5.5.0 Nothing may")),
+  },
   stricter(
     "line-end",
     /^500 5\.5\.2 A command ends with CR LF/,
@@ -201,7 +214,7 @@ const CHUNKS: readonly KnownDifference[] = [
   ),
   laxer(
     "after-an-empty-chunk",
-    /^551 5\.0\.0 Discarded/,
+    /^551 5\.0\.0 Discarded|^503 5\.5\.1 Error: RCPT after BDAT/,
     "a chunk of no octets that is not the last is refused alone: no octet of the message is missing; Postfix refuses the rest too",
   ),
 ];

@@ -66,7 +66,7 @@ export class ReferenceSession {
     }
     this.#demand(new RegExp(`^(?:${permitted})$`).test(`${code}`), `${code} and not ${permitted}: ${what}`);
     if (code >= 500) this.#errors++;
-    if (code === 500 || code === 502 || code === 555) this.#errorsForSure++;
+    if (code === 500 || code === 502) this.#errorsForSure++;
     if (code === 535) this.#guesses++;
     this.#demand(this.#errorsForSure < 20 && this.#guesses < 3, `no end of it: ${what}`);
     return code;

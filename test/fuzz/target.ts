@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Chance, between, seeded } from "../support/chance.ts";
 
 /** Something that takes what a peer or a file says, and what has to hold whatever that is. */
@@ -35,7 +36,7 @@ export function holds(condition: boolean, claim: string, ...values: readonly unk
 }
 
 export function same(a: unknown, b: unknown, claim: string): void {
-  if (a === b) return;
+  if (a === b || isDeepStrictEqual(a, b)) return;
   const [one, other] = [shown(a), shown(b)];
   if (one !== other) throw new Violation(`${claim} | ${one} | ${other}`);
 }

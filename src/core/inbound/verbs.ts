@@ -1,3 +1,4 @@
+import { utf8 } from "../base/bytes.ts";
 import { hasHidden } from "../base/printable.ts";
 import { isIpv4, isIpv6 } from "../mail/domain.ts";
 import { keywords, permfail, success } from "../smtp/reply.ts";
@@ -93,7 +94,7 @@ const HELLO_OCTETS_MAX = 255;
 
 /** A host name or an address literal; underscores and the like are what devices send, spaces and controls are not. */
 function isHelloName(argument: string): boolean {
-  if (argument === "" || argument.length > HELLO_OCTETS_MAX) return false;
+  if (argument === "" || utf8(argument).length > HELLO_OCTETS_MAX) return false;
   if (/[\s<>()"\\;,]/.test(argument) || hasHidden(argument)) return false;
   return !/[[\]]/.test(argument) || isBracketedAddress(argument);
 }

@@ -78,7 +78,9 @@ function asciiLabel(label: string): string | undefined {
     const converted = convertedLabel(label);
     if (converted === undefined || converted === "") return undefined;
     ascii = converted;
-  } else if (lower.startsWith("xn--") && !isALabel(lower)) return undefined;
+  } else if (lower.startsWith("xn--")) ascii = lower;
+  // Also of what is converted: a letter that stands for an ASCII one may have completed what is no A-label.
+  if (ascii.startsWith("xn--") && !isALabel(ascii)) return undefined;
   if (!isLetterDigitHyphen(ascii) || ascii.startsWith("-") || ascii.endsWith("-")) return undefined;
   return ascii.length <= LABEL_OCTETS_MAX ? ascii.toLowerCase() : undefined;
 }

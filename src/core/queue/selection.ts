@@ -170,7 +170,8 @@ const PARSERS: Readonly<Record<keyof typeof SELECTION_WORDS, (text: string, now:
   },
   reason(text) {
     if (Object.hasOwn(REASONS, text)) return { reason: text as Reason };
-    const meant = REASON_NAMES.find((name) => name.replaceAll("-", "_") === nearest(text, PLAIN_REASONS));
+    const slip = nearest(text, PLAIN_REASONS);
+    const meant = REASON_NAMES.find((name) => name.replaceAll("-", "_") === slip);
     const advice = meant === undefined ? `there are ${REASON_NAMES.join(", ")}` : `did you mean ${meant}?`;
     return `--reason ${text} is none; ${advice}`;
   },
