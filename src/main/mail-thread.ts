@@ -201,7 +201,9 @@ export class MailThread {
 
   #connected({ address, accept }: Visitor, { rules, count, isUnderStress }: ListenerTerms): void {
     const identity = this.#settings.identityAt(address);
-    const seat = count.enter(address, identity.kind === "network");
+    const isTrusted = identity.kind === "network";
+    const isFull = count.isFull(isTrusted);
+    const seat = count.enter(address, isTrusted);
     const whenOver = (): void => {
       this.#sessions.delete(reception);
       seat?.leave();
@@ -217,7 +219,12 @@ export class MailThread {
     this.#sessions.set(reception, address);
     const refusal = this.#isStopping ? SHUTTING_DOWN : seat !== undefined ? undefined : TOO_MANY_SESSIONS;
     const isTlsFirst = rules.tls === "implicit" && refusal === undefined;
-    reception.start(accept(reception, isTlsFirst), refusal);
+    const socket = accept(reception, isTlsFirst);
+    reception.start(socket, refusal);
+    if (isFull) {
+      socket.destroy(); // the file descriptor is wanted: there is no waiting until the reply is read
+      this.#tellFailed(rules.name, new Error("no file descriptors are left for more sessions"));
+    }
   }
 
   /** Certificates of authorities are read now, which takes some 60 ms, and not when the first connection wants them. */

@@ -6,11 +6,11 @@ import type { Order, Report } from "./child.ts";
 import { type Counts, Recording } from "../support/result-file.ts";
 import { keepInCorpus } from "./corpus.ts";
 import { differential } from "./differential.ts";
-import { runPlanted } from "./planted.ts";
+import { runPatched, runPlanted } from "./planted.ts";
 import { countsOf, print } from "./report.ts";
 import { allTargets } from "./targets.ts";
 
-const USAGE = `usage: npm run fuzz -- TARGET... [--inputs N] [--seconds S] [--seed N] [--coverage] [--keep NAME] [--jobs N] [--record]
+const USAGE = `usage: npm run fuzz -- TARGET... [--inputs N] [--seconds S] [--seed N] [--coverage] [--keep NAME] [--jobs N] [--patch NAME] [--record]
        npm run fuzz -- all [the same]
        npm run fuzz -- list
        npm run fuzz -- planted [TARGET...] [--seconds S] [--record]
@@ -28,16 +28,23 @@ const { values, positionals } = parseArgs({
     record: { type: "boolean", default: false },
     "stop-at-first": { type: "boolean", default: false },
     keep: { type: "string" },
+    patch: { type: "string" },
   },
 });
 
 const seed = Number(values.seed);
 const [what = "", ...more] = positionals;
 
-if (what === "list") await list();
+if (values.patch !== undefined) console.log(await runPatched(values.patch, withoutPatch(process.argv.slice(2))));
+else if (what === "list") await list();
 else if (what === "planted") await planted(more);
 else if (what === "differential") await compare();
 else await fuzzAll(positionals);
+
+function withoutPatch(args: readonly string[]): string[] {
+  const at = args.findIndex((arg) => arg === "--patch" || arg.startsWith("--patch="));
+  return args.toSpliced(at, args[at] === "--patch" ? 2 : 1);
+}
 
 async function list(): Promise<void> {
   for (const { name, files } of await allTargets()) console.log(`${name.padEnd(18)} ${files.join(" ")}`);

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import path from "node:path";
 import { PLANTED, plantedTree } from "../crash/planted.ts";
+import { TREE } from "../support/relay.ts";
 import { replay } from "./run.ts";
 import { allTargets } from "./targets.ts";
 import type { Target } from "./target.ts";
@@ -34,27 +35,59 @@ async function targetNamed(name: string): Promise<Target> {
   return (await allTargets()).find((target) => target.name === name)!;
 }
 
-/** Runs the target on the copy until it finds something, or the time is over. */
-async function find(target: string, seconds: number): Promise<Found> {
-  const { tree, remove } = plantedTree(path.join(FOLDER, target), ["src", "bin", "test", "package.json"]);
+/** Parts of the tree that the fuzzer takes to run. */
+const PARTS = ["src", "bin", "test", "package.json"];
+
+/** Runs the fuzzer of a copy that has a bug in it, to its end; `patch` is its name in test/planted. */
+export async function runPatched(patch: string, args: readonly string[]): Promise<string> {
+  const { tree, remove } = plantedTree(patch, PARTS);
   try {
-    const args = ["--no-warnings", "test/fuzz/fuzz.ts", target, "--stop-at-first", "--jobs", "1"];
-    const limits = ["--seconds", `${seconds}`, "--inputs", "1000000000"];
-    const started = performance.now();
-    const child = spawn(process.execPath, [...args, ...limits], { cwd: tree, stdio: ["ignore", "pipe", "inherit"] });
-    let output = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
-    await new Promise((resolve) => child.once("close", resolve));
-    const took = Math.round((performance.now() - started) / 100) / 10;
-    const [, why = "", input] = FINDING.exec(output) ?? [];
-    if (input === undefined) return { isFound: false, seconds: took, why: "nothing was found" };
-    // The control: what is found is the bug, and not what the target says of the code as it is.
-    const wrong = await replay(await targetNamed(target), [{ name: "control", input: JSON.parse(input) as string }]);
-    if (wrong.length > 0) return { isFound: false, seconds: took, why: `without the bug too: ${wrong.join()}` };
-    return { isFound: true, seconds: took, why };
+    return await runIn(tree, args);
   } finally {
     remove();
   }
+}
+
+async function runIn(tree: string, args: readonly string[]): Promise<string> {
+  const whole = ["--no-warnings", "test/fuzz/fuzz.ts", ...args];
+  const child = spawn(process.execPath, whole, { cwd: tree, stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+  await new Promise((resolve) => child.once("close", resolve));
+  return output;
+}
+
+/** Runs the target on the copy until it finds something, or the time is over. */
+async function find(target: string, seconds: number): Promise<Found> {
+  const started = performance.now();
+  const args = ["--stop-at-first", "--jobs", "1", "--seconds", `${seconds}`, "--inputs", "1000000000"];
+  const output = await runPatched(path.join(FOLDER, target), [target, ...args]);
+  const took = tookSince(started);
+  const [, why = "", input] = FINDING.exec(output) ?? [];
+  if (input === undefined) return { isFound: false, seconds: took, why: "nothing was found" };
+  // The control: what is found is the bug, and not what the target says of the code as it is.
+  const wrong = await replay(await targetNamed(target), [{ name: "control", input: JSON.parse(input) as string }]);
+  if (wrong.length > 0) return { isFound: false, seconds: took, why: `without the bug too: ${wrong.join()}` };
+  return { isFound: true, seconds: took, why };
+}
+
+function tookSince(started: number): number {
+  return Math.round((performance.now() - started) / 100) / 10;
+}
+
+const DIFFERENTIAL = "differential";
+const UNEXPLAINED = /^NOT EXPLAINED, .*$/m;
+
+/** The comparison with Postfix has to see a bug too, and nothing where there is none. */
+async function findByComparison(): Promise<Found> {
+  const started = performance.now();
+  const args = [DIFFERENTIAL, "--dialogues", "400"];
+  const why = UNEXPLAINED.exec(await runPatched(path.join(FOLDER, DIFFERENTIAL), args))?.[0];
+  const seconds = tookSince(started);
+  if (why === undefined) return { isFound: false, seconds, why: "nothing was found" };
+  const without = UNEXPLAINED.exec(await runIn(TREE, args))?.[0];
+  if (without !== undefined) return { isFound: false, seconds, why: `without the bug too: ${without}` };
+  return { isFound: true, seconds, why };
 }
 
 export async function runPlanted(names: readonly string[], seconds: number, jobs: number): Promise<PlantedCounts> {
@@ -62,7 +95,7 @@ export async function runPlanted(names: readonly string[], seconds: number, jobs
   const found: Found[] = [];
   const work = async (): Promise<void> => {
     for (let target = left.shift(); target !== undefined; target = left.shift()) {
-      const one = await find(target, seconds);
+      const one = await (target === DIFFERENTIAL ? findByComparison() : find(target, seconds));
       found.push(one);
       const how = one.isFound ? `found after ${one.seconds} s: ${one.why}` : `NOT FOUND: ${one.why}`;
       console.log(`${target}: ${how.slice(0, 200)}`);

@@ -76,7 +76,8 @@ class Client {
   /** Takes the replies once they are there; with `isLast` the connection ends too. */
   async replies(count: number, isLast: boolean): Promise<string> {
     const deadline = performance.now() + PATIENCE_MS;
-    while (!this.isClosed && (isLast || codesIn(wholeLines(this.output)).length < count)) {
+    const isEnough = (): boolean => !isLast && codesIn(wholeLines(this.output)).length >= count;
+    while (!this.isClosed && !isEnough()) {
       const left = deadline - performance.now();
       holds(left > 0, "an answer comes", count, this.output.slice(-500));
       await new Promise<void>((resolve) => {
