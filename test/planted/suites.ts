@@ -20,7 +20,11 @@ const vitest = (project: string, ...files: readonly string[]): readonly string[]
 const node = (...args: readonly string[]): readonly string[] => [process.execPath, ...args];
 
 export const SUITES: readonly Suite[] = [
-  { name: "simulation", command: node("test/sim/sim.ts", "--seed", "1", "--seeds", "40"), secondsMax: 240 },
+  {
+    name: "simulation",
+    command: node("test/sim/sim.ts", "--seed", "1", "--seeds", "40", "--stop-at-first"),
+    secondsMax: 240,
+  },
   { name: "transcripts", command: vitest("quick", "test/transcripts/machine.test.ts"), secondsMax: 120 },
   {
     name: "attacks",

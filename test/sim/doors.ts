@@ -1,21 +1,19 @@
 import type { ListeningPlace, RelayPlan } from "../../src/main/plan.ts";
-import {
-  type ListenerTerms,
-  type ListeningParts,
-  type Visitor,
-  listenerTerms,
-} from "../../src/main/threads/listening.ts";
-import type { Net } from "./net.ts";
+import { type ListenerTerms, type ListeningParts, listenerTerms } from "../../src/main/threads/listening.ts";
+import type { Listening, Net } from "./net.ts";
+import type { SimClock } from "./timeline.ts";
 
 /** The listening sockets of one mail thread, as `Listening` has them. */
 export class SimDoors {
   readonly #net: Net;
+  readonly #clock: SimClock;
   readonly #parts: ListeningParts;
-  #open = new Map<number, (visitor: Visitor) => void>();
+  #open = new Map<number, Listening>();
   #prepared: ReadonlyMap<number, ListenerTerms> | undefined;
 
-  constructor(net: Net, parts: ListeningParts) {
+  constructor(net: Net, clock: SimClock, parts: ListeningParts) {
     this.#net = net;
+    this.#clock = clock;
     this.#parts = parts;
   }
 
@@ -31,9 +29,12 @@ export class SimDoors {
     const prepared = this.#prepared ?? new Map<number, ListenerTerms>();
     this.close();
     for (const [port, terms] of prepared) {
-      const knock = (visitor: Visitor): void => this.#parts.connected(visitor, terms);
-      this.#open.set(port, knock);
-      this.#net.open(port, knock);
+      const listening: Listening = {
+        clock: this.#clock,
+        knock: (visitor) => this.#parts.connected(visitor, terms),
+      };
+      this.#open.set(port, listening);
+      this.#net.open(port, listening);
     }
   }
 
@@ -42,7 +43,7 @@ export class SimDoors {
   }
 
   close(): void {
-    for (const [port, knock] of this.#open) this.#net.shut(port, knock);
+    for (const [port, listening] of this.#open) this.#net.shut(port, listening);
     this.#open = new Map();
   }
 }

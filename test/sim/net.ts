@@ -24,7 +24,12 @@ export interface NetTrouble {
 export const QUIET: NetTrouble = { resets: 0, stalls: 0, slowness: 1, isSourceGone: false };
 
 type ConnectHandler = SocketHandler & { connected(socket: Socket, facts: TlsFacts | undefined): void };
-type Knock = (visitor: Visitor) => void;
+
+/** A mail thread that listens. */
+export interface Listening {
+  readonly clock: SimClock;
+  readonly knock: (visitor: Visitor) => void;
+}
 
 export interface NetParts {
   readonly timeline: Timeline;
@@ -42,7 +47,7 @@ export interface NetParts {
 export class Net {
   readonly #parts: NetParts;
   readonly #wires = new Set<Wire>();
-  readonly #doors = new Map<number, Knock[]>();
+  readonly #doors = new Map<number, Listening[]>();
   #count = 0;
   trouble: NetTrouble = QUIET;
 
@@ -51,14 +56,14 @@ export class Net {
   }
 
   /** The relay listens there; each of its mail threads. */
-  open(port: number, knock: Knock): void {
-    this.#doors.set(port, [...(this.#doors.get(port) ?? []), knock]);
+  open(port: number, listening: Listening): void {
+    this.#doors.set(port, [...(this.#doors.get(port) ?? []), listening]);
   }
 
-  shut(port: number, knock: Knock): void {
+  shut(port: number, listening: Listening): void {
     this.#doors.set(
       port,
-      (this.#doors.get(port) ?? []).filter((other) => other !== knock),
+      (this.#doors.get(port) ?? []).filter((other) => other !== listening),
     );
   }
 
@@ -73,26 +78,26 @@ export class Net {
   }
 
   /** A client's end of a new connection to the relay; undefined where nobody listens. */
-  dial(clock: SimClock, address: string, port: number): Promise<End | undefined> {
+  dial(address: string, port: number): Promise<End | undefined> {
     const { timeline, dice, faults } = this.#parts;
     const handshake = dice.happens(0.03) ? dice.pick(["fails", "hangs"] as const) : "stands";
     const carriage = this.#carriage(handshake);
     return new Promise((resolve) => {
       timeline.after(2 * carriage.latency, () => {
-        const knocks = this.#doors.get(port) ?? [];
-        if (knocks.length === 0) {
+        const listening = this.#doors.get(port) ?? [];
+        if (listening.length === 0) {
           faults.count("client-not-let-in");
           return resolve(undefined);
         }
         const wire = this.#wire(`in ${address}`, carriage);
         // The client's program has it before the greeting can come.
         resolve(wire.peer);
-        return timeline.after(0, () => this.#knock(clock, dice.pick(knocks), wire, address, port));
+        return timeline.after(0, () => this.#knock(dice.pick(listening), wire, address, port));
       });
     });
   }
 
-  #knock(clock: SimClock, knock: Knock, wire: Wire, address: string, port: number): void {
+  #knock({ clock, knock }: Listening, wire: Wire, address: string, port: number): void {
     knock({
       address,
       accept: (handler, isTlsFirst) => {

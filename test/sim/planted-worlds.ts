@@ -66,7 +66,7 @@ function find(patch: string, { seed, seeds, hours }: PlantedOptions): Found {
   try {
     cpSync(path.join(TREE, "test"), path.join(tree, "test"), { recursive: true });
     const out = path.join(tree, "counts.json");
-    const args = ["--seed", seed, "--seeds", seeds, "--hours", hours, "--out", out, "--until-found"].map(String);
+    const args = ["--seed", seed, "--seeds", seeds, "--hours", hours, "--out", out, "--stop-at-first"].map(String);
     const ran = spawnSync(process.execPath, [path.join(tree, "test/sim/sim.ts"), ...args], { encoding: "utf8" });
     console.log(firstViolation(ran.stderr));
     return JSON.parse(readFileSync(out, "utf8")) as Counts & Found;

@@ -122,7 +122,7 @@ export class RelayProcess {
       ({ port1 }, index) =>
         new MailThread(
           { plan, sessions, index, listening: this.#places(), store: port1, queue: mailQueue[index]!.port1 },
-          this.#world((parts) => new SimDoors(machine.net, parts)),
+          this.#world((parts) => new SimDoors(machine.net, this.clock, parts)),
         ),
     );
     const outbox = new OutboxReader(machine.file);

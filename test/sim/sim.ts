@@ -7,12 +7,13 @@ import { HOURS, runSeed } from "./run-seed.ts";
 import { Tally } from "./tally.ts";
 import type { Outcome } from "./world.ts";
 
-const USAGE = `npm run sim -- [--seed N] [--seeds M] [--hours H] [--twice] [--log] [--patch NAME] [--record] [--out FILE]
+const USAGE = `npm run sim -- [--seed N] [--seeds M] [--hours H] [--twice] [--log] [--stop-at-first] [--patch NAME] [--record] [--out FILE]
 
   --seed N     the first world (1)
   --seeds M    how many, one after the other (1)
   --hours H    virtual hours with faults in each (${HOURS})
   --twice      runs each world twice: it has to go the same way
+  --stop-at-first  ends at the first world that shows something
   --log        writes what the relay logs
   --patch NAME with a bug of test/planted in it, \`all\` of those that a world can show, or some, by commas: each
                ends at the first world that shows it, and no world that does is a failure
@@ -26,7 +27,7 @@ interface Options {
   readonly isTwice: boolean;
   readonly isLogging: boolean;
   readonly isRecorded: boolean;
-  readonly isUntilFound: boolean;
+  readonly isStoppedAtFirst: boolean;
   readonly patch: string | undefined;
   readonly out: string | undefined;
 }
@@ -40,7 +41,7 @@ function options(): Options {
       twice: { type: "boolean", default: false },
       log: { type: "boolean", default: false },
       record: { type: "boolean", default: false },
-      "until-found": { type: "boolean", default: false },
+      "stop-at-first": { type: "boolean", default: false },
       patch: { type: "string" },
       out: { type: "string" },
       help: { type: "boolean", default: false },
@@ -58,7 +59,7 @@ function options(): Options {
     isTwice: values.twice,
     isLogging: values.log,
     isRecorded: values.record,
-    isUntilFound: values["until-found"],
+    isStoppedAtFirst: values["stop-at-first"],
     patch: values.patch,
     out: values.out,
   };
@@ -88,7 +89,7 @@ async function runAll(options: Options): Promise<number> {
     tally.add(outcome);
     tell(outcome, options);
     if (options.isTwice) isSame = (isSame ?? true) && (await isSameAgain(outcome, options));
-    if (options.isUntilFound && outcome.violations.length > 0) break;
+    if (options.isStoppedAtFirst && outcome.violations.length > 0) break;
   }
   const counts = tally.counts(seconds(), isSame);
   report(tally, seconds(), trace, options);

@@ -107,7 +107,7 @@ export interface Life {
 }
 
 /** When a world begins by its wall clock: `Sat, 21 Nov 2026 00:00:00 +0000`. */
-const START: Instant = Date.UTC(2026, 10, 21);
+export const START: Instant = Date.UTC(2026, 10, 21);
 
 /** The machine's clocks as one process sees them; the wall clock may be set. */
 export class SimClock implements Clock {

@@ -3,7 +3,7 @@ import { REASONS } from "../../src/core/queue/reason.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { HistoryEntry } from "../../src/ports/history.ts";
 import type { RelayPlan } from "../../src/main/plan.ts";
-import { type ClientParts, sendLetters } from "./client.ts";
+import type { ClientParts } from "./client.ts";
 import { Climate } from "./climate.ts";
 import { Dice } from "./dice.ts";
 import { Disk } from "./disk.ts";
@@ -14,10 +14,10 @@ import { Names } from "./names.ts";
 import { Net } from "./net.ts";
 import { NextHop } from "./next-hop.ts";
 import { SimOperator } from "./operator-sim.ts";
+import { Population } from "./population.ts";
 import { Ledger } from "./oracle/ledger.ts";
 import { SiteBook } from "./oracle/sites.ts";
 import { type Machine, RelayProcess } from "./relay-process.ts";
-import { crowd, flood, misbehave } from "./rogues.ts";
 import {
   CHANGED_ZONES,
   DOMAINS,
@@ -28,7 +28,7 @@ import {
   HOUR_MS,
   NARROW_OCTETS,
   POSTMASTER,
-  SESSIONS_MAX,
+  type Terms,
   ZONES,
   drawTerms,
   inHandMax,
@@ -36,7 +36,7 @@ import {
   siteBounds,
 } from "./scenery.ts";
 import { SpoolFolder } from "./spool.ts";
-import { SimClock, Timeline } from "./timeline.ts";
+import { START, Timeline } from "./timeline.ts";
 import { Trace } from "./trace.ts";
 
 /** What came of a world. */
@@ -59,7 +59,6 @@ export interface Outcome {
 /** When nothing goes wrong any more, everything has to end within this. */
 const CALM_HOURS_MAX = 60;
 const NULL_LIFE_MS = 24 * HOUR_MS;
-const CLIENTS_PER_HOUR = 18;
 
 /** One seed: a machine, a relay on it, and everybody around it. */
 export class World {
@@ -84,8 +83,7 @@ export class World {
   readonly #planWithoutExtra: RelayPlan;
   readonly #folder: string;
   readonly #machine: Machine;
-  readonly #clients: ClientParts;
-  readonly #isFlooded: boolean;
+  readonly #population: Population;
   readonly #reasons = new Set<string>();
   /** Of which history has an end. */
   readonly #recorded = new Set<string>();
@@ -95,8 +93,6 @@ export class World {
   #starts = 0;
   #crashes = 0;
   #powerCuts = 0;
-  #clientCount = 0;
-  #clientsUnderWay = 0;
 
   /** `listener` hears what the relay logs. */
   constructor(seed: number, hours: number, folder: string, listener?: (at: number, event: Event) => void) {
@@ -152,8 +148,7 @@ export class World {
     this.spool = new SpoolFolder({ timeline, dice: dice.split(), faults });
     this.operator = new SimOperator({ dice: dice.split(), faults, ledger, process: () => this.#running() });
     this.#machine = this.#newMachine();
-    this.#clients = this.#newClients(terms.recipientsMax);
-    this.#isFlooded = terms.isFlooded;
+    this.#population = this.#newPopulation(terms);
     timeline.onFault = (error) => this.#fault(error);
   }
 
@@ -161,7 +156,7 @@ export class World {
   async run(): Promise<Outcome> {
     const end = this.#hours * HOUR_MS;
     this.#start();
-    this.#comeClients(end);
+    this.#population.begin(end);
     const climate = new Climate(this, this.#dice.split(), end);
     climate.begin();
     await this.timeline.run(end, () => this.#isBroken());
@@ -204,7 +199,7 @@ export class World {
   #isQuiet(): boolean {
     const process = this.#running();
     return (
-      process !== undefined && this.#clientsUnderWay === 0 && this.spool.length === 0 && process.store.count() === 0
+      process !== undefined && this.#population.underWay === 0 && this.spool.length === 0 && process.store.count() === 0
     );
   }
 
@@ -288,52 +283,10 @@ export class World {
     return undefined;
   }
 
-  // Clients.
-
-  #comeClients(end: number): void {
-    const mean = HOUR_MS / CLIENTS_PER_HOUR;
-    const come = (): void => {
-      const count = this.#dice.happens(0.06) ? this.#dice.between(4, 15) : 1;
-      for (let n = 0; n < count; n++) this.#come();
-      const next = this.#dice.gap(mean);
-      if (this.timeline.now + next < end) this.timeline.after(next, come);
-    };
-    this.timeline.after(this.#dice.gap(mean), come);
-    if (this.#isFlooded)
-      this.timeline.after(end * this.#dice.fraction(), () => void this.#accompany(flood(this.#clients, "flood")));
-  }
-
-  #come(): void {
-    const name = `client ${++this.#clientCount}`;
-    const chance = this.#dice.fraction();
-    if (chance < 0.05) this.#leave();
-    else if (chance < 0.85) void this.#accompany(sendLetters(this.#clients, name));
-    else if (chance < 0.99) void this.#accompany(misbehave(this.#clients, name));
-    else void this.#accompany(crowd(this.#clients, name, SESSIONS_MAX));
-  }
-
-  /** A program of this machine, which takes itself for done. */
-  #leave(): void {
-    const letter = this.#clients.writer.letter({
-      isPermitted: true,
-      domain: this.#dice.pick(["good.test", "mx1.test"]),
-    });
-    letter.fate = "acknowledged";
-    for (const account of letter.accounts.values()) account.isNamed = true;
-    this.ledger.wrote(letter);
-    this.spool.leave(letter, Date.UTC(2026, 10, 21) + this.timeline.now + this.wall.offset);
-  }
-
-  async #accompany(client: Promise<void>): Promise<void> {
-    this.#clientsUnderWay++;
-    await client;
-    this.#clientsUnderWay--;
-  }
-
-  #newClients(recipientsMax: number): ClientParts {
-    const { timeline, faults, ledger } = this;
+  #newPopulation({ recipientsMax, isFlooded }: Terms): Population {
+    const { timeline, faults, ledger, spool } = this;
     const dice = this.#dice.split();
-    return {
+    const clients: ClientParts = {
       timeline,
       dice,
       faults,
@@ -341,12 +294,16 @@ export class World {
       writer: new Writer(dice, { domains: DOMAINS }),
       doors: DOORS,
       recipientsMax,
-      isRunning: (process) => this.#running() !== undefined && this.ledger.life === process,
-      dial: (address, port) => {
-        const clock = this.#process?.clock ?? new SimClock(timeline, this.wall, { number: 0, isDead: true });
-        return this.net.dial(clock, address, port);
-      },
+      isRunning: (process) => this.#running() !== undefined && ledger.life === process,
+      dial: (address, port) => this.net.dial(address, port),
     };
+    return new Population({
+      dice: this.#dice.split(),
+      clients,
+      spool,
+      now: () => START + timeline.now + this.wall.offset,
+      isFlooded,
+    });
   }
 
   // What the relay says of itself.
