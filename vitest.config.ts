@@ -7,6 +7,7 @@ const PURE_TRANSCRIPTS = ["test/transcripts/machine.test.ts", "test/transcripts/
 // What measures time, counts per minute, kills in the middle of a load, or looks at memory has the machine to itself.
 const ALONE = [
   "test/crash/**/*.test.ts",
+  "test/overload/**/*.test.ts",
   "test/e2e/scheduling.test.ts",
   "test/e2e/bulk.test.ts",
   "test/e2e/full-disk.test.ts",
@@ -39,7 +40,7 @@ export default defineConfig({
       {
         test: {
           name: "system",
-          include: ["test/{attacks,e2e,interop,crash,transcripts}/**/*.test.ts"],
+          include: ["test/{attacks,e2e,interop,crash,sim,transcripts}/**/*.test.ts"],
           exclude: [...configDefaults.exclude, ...PURE_TRANSCRIPTS, ...ALONE],
           ...RELAYS,
           maxWorkers: 2,

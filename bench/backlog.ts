@@ -1,20 +1,23 @@
 // A queue of a million: what it costs in memory, start-up, claims and commits, and what is left for fresh mail.
 //
-//   node bench/backlog.ts [--messages 1000000] [--lanes 100000] [--smtp 100000] [--fresh 5000] [--folder DIR]
+//   npm run backlog -- [--messages 1000000] [--lanes 100000] [--smtp 100000] [--fresh 5000] [--folder DIR] [--record]
 //
 // Needs smtp-source and smtp-sink (Debian's postfix package). One lane to a smart host that refuses connections has most
-// of it; `lanes` further lanes have one delivery each, and fall due while fresh mail is measured. Their kind of lane has no
-// next hop in this version, so the run puts one in that refuses connections, into a copy of the source. The copy is
-// compiled, as the package is.
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+// of it; `lanes` domains have one delivery each, and fall due while fresh mail is measured: each has a server of its own,
+// which refuses connections. The relay is compiled, as the package is.
+import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { type Answer, RECURSION_AVAILABLE, encode } from "dns-packet";
 import { SqliteQueueStore } from "../src/adapters/store-sqlite/queue-store.ts";
 import { messageId } from "../src/core/mail/message-id.ts";
 import { smartHostLane } from "../src/core/routing/lane.ts";
+import { compiledTree } from "../test/support/compiled.ts";
+import { DnsServerScript } from "../test/support/dns-server.ts";
 import { freePort } from "../test/support/free-port.ts";
+import { Recording } from "../test/support/result-file.ts";
 import type { Commit } from "../src/ports/store.ts";
 
 const { values: options } = parseArgs({
@@ -24,36 +27,26 @@ const { values: options } = parseArgs({
     smtp: { type: "string", default: "100000" },
     fresh: { type: "string", default: "5000" },
     folder: { type: "string", default: "/var/tmp" },
+    record: { type: "boolean", default: false },
   },
 });
 const total = Number(options.messages);
 const lanes = Number(options.lanes);
 const bySmtp = Number(options.smtp);
 const fresh = Number(options.fresh);
-const root = path.resolve(import.meta.dirname, "..");
 const folder = fs.mkdtempSync(path.join(options.folder, "waypost-backlog-"));
 const children: ChildProcess[] = [];
 
 /** The dead lanes fall due one after the other in this time. */
 const DUE_WITHIN_MS = 120_000;
 
-/** The program as it is packaged, but lanes of a kind without next hop get the one named `refusing`. */
-function copyWithRefusingNextHop(): string {
-  const copy = path.join(folder, "copy");
-  for (const name of ["src", "bin", "package.json", "tsconfig.json", "tsconfig.build.json"])
-    fs.cpSync(path.join(root, name), path.join(copy, name), { recursive: true });
-  fs.symlinkSync(path.join(root, "node_modules"), path.join(copy, "node_modules"));
-  const file = path.join(copy, "src/main/threads/mail.ts");
-  const before = fs.readFileSync(file, "utf8");
-  const after = before.replace(
-    "parsed === undefined ? undefined : byName",
-    'parsed === undefined ? byName.get("refusing") : byName',
-  );
-  if (after === before)
-    throw new Error("the place for the refusing next hop was not found in src/main/threads/mail.ts");
-  fs.writeFileSync(file, after);
-  execFileSync("tsc", ["-p", "tsconfig.build.json"], { cwd: copy, stdio: "inherit" });
-  return copy;
+/** Where `mx.dN.example` is; nobody listens there. */
+const REFUSING_ADDRESS = "127.0.0.9";
+
+interface Ports {
+  readonly sink: number;
+  readonly refusing: number;
+  readonly dns: number;
 }
 
 interface Relay {
@@ -64,21 +57,40 @@ interface Relay {
   deadAttempts: number;
 }
 
-function configuration(data: string, sink: number, refusing: number): string {
+/** Every domain has a server of its own, at an address where nobody listens. */
+async function domainsThatRefuse(): Promise<DnsServerScript> {
+  const dns = await DnsServerScript.start();
+  const answer = (name: string, type: string): Answer =>
+    type === "MX"
+      ? { type: "MX", name, ttl: 3600, data: { preference: 10, exchange: `mx.${name}` } }
+      : { type: "A", name, ttl: 3600, data: REFUSING_ADDRESS };
+  dns.otherwise = {
+    octets: ({ id, questions = [] }) => {
+      const { name, type } = questions[0]!;
+      const answers = type === "MX" || type === "A" ? [answer(name, type)] : [];
+      return [encode({ type: "response", id: id ?? 0, flags: RECURSION_AVAILABLE, questions, answers })];
+    },
+  };
+  return dns;
+}
+
+function configuration(data: string, { sink, refusing, dns }: Ports): string {
   return JSON.stringify({
     hostname: "relay.example.com",
     data,
     listeners: [{ name: "in", listen: "127.0.0.1:0", tls: "none" }],
     access: { networks: ["127.0.0.0/8"] },
     smarthosts: { live: { url: `smtp://127.0.0.1:${sink}` }, refusing: { url: `smtp://127.0.0.1:${refusing}` } },
-    routes: [{ when: { recipient: "@dead.example" }, deliver: "refusing" }, { deliver: "live" }],
+    routes: [{ when: { recipient: "@dead.example" }, deliver: "refusing" }, { deliver: ["live", "mx"] }],
+    dns: { servers: [`127.0.0.1:${dns}`] },
+    delivery: { port: refusing, private_networks: ["127.0.0.0/8"] },
     threads: 2,
   });
 }
 
-async function startRelay(copy: string, data: string, sink: number, refusing: number): Promise<Relay> {
+async function startRelay(copy: string, data: string, ports: Ports): Promise<Relay> {
   const file = path.join(folder, `${path.basename(data)}.yaml`);
-  fs.writeFileSync(file, configuration(data, sink, refusing));
+  fs.writeFileSync(file, configuration(data, ports));
   const started = performance.now();
   const child = spawn(process.execPath, [path.join(copy, "bin/waypost.mjs"), "start", "--config", file], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -88,10 +100,7 @@ async function startRelay(copy: string, data: string, sink: number, refusing: nu
   const relay: Relay = { child, port: 0, startMs: 0, deadAttempts: 0 };
   await new Promise<void>((resolve, reject) => {
     lines.on("line", (line) => {
-      if (line.includes('"lane":"mx/')) {
-        if (line.includes('"delivery.deferred"')) relay.deadAttempts++;
-        return;
-      }
+      if (line.includes('"event":"site.blocked"')) relay.deadAttempts++;
       if (!line.includes('"relay.started"')) return;
       const event = JSON.parse(line) as { listeners: string[] };
       relay.port = Number(event.listeners[0]!.split(":").at(-1));
@@ -215,20 +224,35 @@ function fill(file: string): number {
 }
 
 async function main(): Promise<void> {
-  const sinkPort = await freePort();
-  const refusing = await freePort(); // and nobody listens there
-  const sink = spawn("smtp-sink", ["-u", "nobody", `127.0.0.1:${sinkPort}`, "1000"], { stdio: "ignore" });
+  const recording = options.record
+    ? new Recording({ suite: "backlog", command: "npm run backlog -- --record" })
+    : undefined;
+  const dns = await domainsThatRefuse();
+  const ports = { sink: await freePort(), refusing: await freePort(), dns: dns.port }; // and nobody listens at the second
+  const sink = spawn("smtp-sink", ["-u", "nobody", `127.0.0.1:${ports.sink}`, "1000"], { stdio: "ignore" });
   children.push(sink);
-  const copy = copyWithRefusingNextHop();
-  const empty = await startRelay(copy, path.join(folder, "empty"), sinkPort, refusing);
+  const { tree, remove } = compiledTree();
+  try {
+    const counts = await measure(tree, ports);
+    recording?.finish(counts);
+  } finally {
+    remove();
+    dns.close();
+  }
+}
+
+async function measure(copy: string, ports: Ports): Promise<Record<string, number>> {
+  const warm = await startRelay(copy, path.join(folder, "warm"), ports); // compiles
+  await stopRelay(warm);
+  const empty = await startRelay(copy, path.join(folder, "empty"), ports);
   await load(empty.port, 1000, "r@live.example");
   const emptyRate = await load(empty.port, fresh, "r@live.example");
-  const emptyRss = rssMiB(empty.child.pid!);
+  const emptyMiB = rssMiB(empty.child.pid!);
   await stopRelay(empty);
   const data = path.join(folder, "full");
   fs.mkdirSync(data);
   const firstDue = fill(path.join(data, "queue.db"));
-  const full = await startRelay(copy, data, sinkPort, refusing);
+  const full = await startRelay(copy, data, ports);
   console.log(
     `start with ${total - bySmtp} queued: ${full.startMs.toFixed(0)} ms; RSS ${rssMiB(full.child.pid!).toFixed(0)} MiB`,
   );
@@ -239,30 +263,35 @@ async function main(): Promise<void> {
   const early = firstDue + 3000 - Date.now();
   if (early < 0) console.log(`the lanes fell due ${(-early / 1000).toFixed(0)} s before fresh mail was measured`);
   else await new Promise((resolve) => setTimeout(resolve, early));
-  console.log(`the lanes fall due; RSS ${rssMiB(full.child.pid!).toFixed(0)} MiB`);
-  const rates: string[] = [];
+  const shares: number[] = [];
   for (let n = 0; n < 3; n++) {
     const attemptsBefore = full.deadAttempts;
     const started = performance.now();
     const rate = await load(full.port, fresh, "r@live.example");
     const attempts = (full.deadAttempts - attemptsBefore) / ((performance.now() - started) / 1000);
-    rates.push(
-      `${rate.toFixed(0)}/s (${((100 * rate) / emptyRate).toFixed(0)} %) beside ${attempts.toFixed(0)} attempts/s to dead lanes`,
+    shares.push((100 * rate) / emptyRate);
+    console.log(
+      `fresh mail: ${rate.toFixed(0)}/s (${shares.at(-1)!.toFixed(0)} % of the empty queue's) beside ${attempts.toFixed(0)} attempts/s to dead lanes`,
     );
   }
-  console.log(`fresh mail: empty queue ${emptyRate.toFixed(0)}/s (RSS ${emptyRss.toFixed(0)} MiB); ${total} queued:`);
-  for (const rate of rates) console.log(`  ${rate}`);
-  const status = execFileSync(process.execPath, [
-    path.join(copy, "bin/waypost.mjs"),
-    "status",
-    "--data",
-    data,
-  ]).toString();
-  console.log(`RSS ${rssMiB(full.child.pid!).toFixed(0)} MiB\n${status.split("\n").slice(0, 5).join("\n")}`);
+  const fullMiB = rssMiB(full.child.pid!);
+  console.log(`RSS ${fullMiB.toFixed(0)} MiB; with an empty queue ${emptyMiB.toFixed(0)} MiB`);
   await stopRelay(full);
-  const restarted = await startRelay(copy, data, sinkPort, refusing);
+  const restarted = await startRelay(copy, data, ports);
   console.log(`start with ${total} queued: ${restarted.startMs.toFixed(0)} ms`);
+  const restartedMiB = rssMiB(restarted.child.pid!);
   await stopRelay(restarted);
+  return {
+    messages: total,
+    lanes,
+    emptyMiB,
+    fullMiB,
+    restartedMiB,
+    startMs: restarted.startMs,
+    emptyPerSecond: emptyRate,
+    freshSharePercent: shares.toSorted((a, b) => a - b)[1] ?? 0,
+    freshShareLeastPercent: Math.min(...shares),
+  };
 }
 
 try {

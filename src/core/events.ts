@@ -259,7 +259,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   "descriptors.few": {
     level: "warn",
     description:
-      "Sessions and connections to next hops may be more than the process may have file descriptors. Raise the limit (LimitNOFILE= of systemd, ulimit -n, --ulimit nofile= of a container), or lower `limits.sessions_per_listener`.",
+      "Sessions and connections to next hops may be more than the process may have file descriptors. Sessions leave 512 of them, or half, for deliveries and files, and are refused with 421 beyond that. Raise the limit (LimitNOFILE= of systemd, ulimit -n, --ulimit nofile= of a container), or lower `limits.sessions_per_listener`.",
     fields: {
       descriptors: "What the process may have.",
       sessions: "What all listeners together may have.",

@@ -1,7 +1,7 @@
 import type { Instant } from "../core/base/time.ts";
 import { type Reason, lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
-import type { Openings } from "./openings.ts";
+import { type Openings, reasonOfBlock } from "./openings.ts";
 
 /** Where the deliveries of an arrival begin, in order, and whether they stay in memory. */
 export interface Admission {
@@ -39,6 +39,6 @@ function placeOf(openings: Openings, lanes: readonly Lane[], isOpen: boolean, ot
   const lane = lanes[0]!;
   if (openings.isPaused(lane)) return { lane, due: now, last: lastWord("paused", "", now) };
   const block = isOpen ? undefined : openings.firstToEnd(lanes);
-  if (block !== undefined) return { lane, due: block.until, last: lastWord("lane-blocked", block.text, now) };
+  if (block !== undefined) return { lane, due: block.until, last: lastWord(reasonOfBlock(block), block.text, now) };
   return { lane, due: now, last: lastWord(otherwise, "", now) };
 }

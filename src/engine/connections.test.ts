@@ -503,7 +503,10 @@ test("a source that is not this machine's: no other address is tried, and nobody
   expect(s.reports).toMatchObject([{ failure: expect.stringMatching(/^source-unusable/) as string, isOurs: true }]);
   s.clock.advance(6 * day);
   s.dispatcher.blocked("mx.b.example", { ...blockFor(s.clock, 5000, "source-unusable: no"), isOurs: true });
-  expect(s.settlements.at(-1)).toMatchObject({ kind: "park", lane: mx });
+  const because = { last: expect.stringContaining('"because":"source-unusable"') as string };
+  expect(s.settlements.at(-1)).toMatchObject({ kind: "park", lane: mx, ...because });
+  s.dispatcher.blocked("smarthost/a", { ...blockFor(s.clock, 5000, "source-unusable: no"), isOurs: true });
+  expect(s.dispatcher.admits(0, [["smarthost/a"]]).places).toMatchObject([because]);
 });
 
 test("a configuration that changes: what stands ends with what it carries, what follows goes to the new server", async () => {

@@ -1,9 +1,15 @@
 import { QUEUE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
 import type { Pauses } from "../core/queue/pause.ts";
+import type { Reason } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Block, Site } from "../ports/queue.ts";
+
+/** Why mail for a blocked site waits. */
+export function reasonOfBlock({ isOurs }: Pick<Block, "isOurs">): Reason {
+  return isOurs === true ? "source-unusable" : "lane-blocked";
+}
 
 /** What a mail thread knows of where mail can go now: which sites are blocked, and what an operator paused. */
 export class Openings {

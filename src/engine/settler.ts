@@ -12,6 +12,7 @@ import type { Recorder } from "../ports/recorder.ts";
 import type { ClockWatch } from "./clock-watch.ts";
 import type { DeliveryInHand, Load, MessageInHand } from "./load.ts";
 import type { Notifier } from "./notifier.ts";
+import { reasonOfBlock } from "./openings.ts";
 import { type Attempt, NO_ATTEMPT, type Said, Settlements, type Waiting, whoSaid } from "./settlements.ts";
 import { Teller, type Telling } from "./teller.ts";
 
@@ -150,9 +151,9 @@ export class Settler {
   }
 
   /** Their site is blocked: they wait for it. */
-  waitForSite(load: Load, block: Pick<Block, "text">, waits: readonly Wait[]): Promise<void> | undefined {
+  waitForSite(load: Load, block: Pick<Block, "text" | "isOurs">, waits: readonly Wait[]): Promise<void> | undefined {
     const told = waits.map((one) => ({ ...one, met: MET_BLOCK }));
-    return this.#waitOrExpire(load, "lane-blocked", block.text, told);
+    return this.#waitOrExpire(load, reasonOfBlock(block), block.text, told);
   }
 
   /** They wait for an operator, or for the store to do what one wants. `lanes`: where each waits. */

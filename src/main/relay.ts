@@ -7,6 +7,7 @@ import { CONTROL_RETRY, wait } from "../core/queue/backoff.ts";
 import type { ReloadAnswer, ReloadRequest } from "../engine/operator.ts";
 import type { HandedSocket } from "../adapters/system/handed-sockets.ts";
 import { Privileges, type ProcessUser, findUser, isRoot, isUser } from "../adapters/system/process-user.ts";
+import { descriptorsMax } from "../adapters/system/descriptors.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import { makeDataFolder, makeSpoolFolder, makeSpoolFor, takeDataFolder } from "./data-folder.ts";
 import type {
@@ -218,7 +219,7 @@ export class Relay {
       store: queueStore.port1,
       control: controlQueue.port2,
     } satisfies QueueThreadData);
-    const sessions = sharedSessions();
+    const sessions = sharedSessions(descriptorsMax());
     const places = placesFor(config, undefined, this.#options.handed);
     for (let index = 0; index < mailThreads; index++) {
       const data: MailThreadData = {

@@ -54,6 +54,24 @@ test("who leaves gives back all that it had, once", () => {
   expect([1, 2, 3].map(() => sessions.enter(STRANGER, false) !== undefined)).toEqual([true, true, false]);
 });
 
+test("what the file descriptors allow is a limit of all listeners together, and strangers leave some of it", () => {
+  const shared = sharedSessions(1024);
+  expect(shared.max).toBe(512);
+  expect(sharedSessions(200).max).toBe(100);
+  const roomy = { sessionsMax: 1000, perStrangerMax: 1000, perTrustedMax: 1000 };
+  const [one, other] = [0, 1].map((at) => new SessionCount(shared, at, roomy)) as [SessionCount, SessionCount];
+  for (let n = 0; n < 460; n++) expect((n % 2 === 0 ? one : other).enter(STRANGER, false)).toBeDefined();
+  expect(one.isFull(false)).toBe(true);
+  expect(other.enter(STRANGER, false)).toBeUndefined();
+  expect(one.isFull(true)).toBe(false);
+  const known = Array.from({ length: 52 }, () => other.enter("192.0.2.2", true));
+  expect(known.every((seat) => seat !== undefined)).toBe(true);
+  expect(one.isFull(true)).toBe(true);
+  expect(other.enter("192.0.2.2", true)).toBeUndefined();
+  known[0]!.leave();
+  expect(other.enter("192.0.2.2", true)).toBeDefined();
+});
+
 test("a listener has its own limit, an address one on all listeners", () => {
   const shared = sharedSessions();
   const [one, other] = [0, 1].map((at) => new SessionCount(shared, at, { ...LIMITS, sessionsMax: 3 })) as [

@@ -15,17 +15,27 @@ export interface SharedSessions {
   readonly counts: SharedArrayBuffer;
   /** Without it nobody can find addresses that share a bucket. */
   readonly seed: string;
+  /** Sessions of all listeners together: what the file descriptors leave for them. */
+  readonly max: number;
 }
 
 const BUCKET = 2; // all sessions of its addresses, then those of strangers among them
-const TRUSTED_PLACES = 2; // the listener's and the first of a bucket; a stranger has the second too
+const ALL = SESSIONS.listenerPlaces; // behind those of the listeners
+const TRUSTED_PLACES = 3; // the listener's, that of all, the first of a bucket; a stranger has the second too
 
-export function sharedSessions(): SharedSessions {
-  const places = SESSIONS.listenerPlaces + SESSIONS.addressBuckets * BUCKET;
+/** `descriptors`: how many file descriptors the process may have; undefined where there is no limit. */
+export function sharedSessions(descriptors?: number): SharedSessions {
+  const places = ALL + 1 + SESSIONS.addressBuckets * BUCKET;
   return {
     counts: new SharedArrayBuffer(places * Int32Array.BYTES_PER_ELEMENT),
     seed: randomBytes(16).toString("hex"),
+    max: descriptors === undefined ? Number.POSITIVE_INFINITY : sessionsWith(descriptors),
   };
+}
+
+/** The rest is for files, and for connections to next hops: mail that was taken has to go, whoever floods us. */
+function sessionsWith(descriptors: number): number {
+  return Math.max(Math.floor(descriptors / 2), descriptors - SESSIONS.descriptorsKept);
 }
 
 /** Who is connected, on all listeners together. */
@@ -41,6 +51,7 @@ export class SessionCount {
   readonly #limits: SessionLimits;
   readonly #counts: Int32Array;
   readonly #seed: string;
+  readonly #max: number;
   readonly #listener: number;
   readonly #buckets: number;
 
@@ -49,6 +60,7 @@ export class SessionCount {
     this.#limits = limits;
     this.#counts = new Int32Array(shared.counts);
     this.#seed = shared.seed;
+    this.#max = shared.max;
     this.#listener = listener;
     this.#buckets = this.#counts.length - SESSIONS.addressBuckets * BUCKET;
   }
@@ -58,6 +70,11 @@ export class SessionCount {
     return Atomics.load(this.#counts, this.#listener);
   }
 
+  /** The file descriptors leave no room for this one, whoever it is; strangers leave some for those that are known. */
+  isFull(isTrusted: boolean): boolean {
+    return Atomics.load(this.#counts, ALL) >= this.#roomFor(isTrusted);
+  }
+
   /** Undefined where there are too many; then nothing was counted. */
   enter(address: string, isTrusted: boolean): Seat | undefined {
     const { sessionsMax, perStrangerMax, perTrustedMax } = this.#limits;
@@ -65,11 +82,16 @@ export class SessionCount {
     const seat = new Seat(this.#counts);
     const isIn =
       seat.take(this.#listener, sessionsMax) &&
+      seat.take(ALL, this.#roomFor(isTrusted)) &&
       seat.take(bucket, perTrustedMax) &&
       (isTrusted || seat.take(bucket + 1, perStrangerMax));
     if (isIn) return seat;
     seat.leave();
     return undefined;
+  }
+
+  #roomFor(isTrusted: boolean): number {
+    return isTrusted ? this.#max : Math.floor(this.#max * SESSIONS.strangerShare);
   }
 
   #bucketOf(address: string): number {

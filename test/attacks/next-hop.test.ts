@@ -4,11 +4,14 @@ import { plantedTree } from "../crash/planted.ts";
 import { type Cell, ROWS } from "../support/broken-hops.ts";
 import { type Judgement, runCell } from "../support/hop-run.ts";
 import { isProof } from "../support/proof.ts";
+import { tally } from "../support/recorded.ts";
 import { RelayHome, RelayProcess } from "../support/relay.ts";
 import { type RawAnswer, ScriptedHost } from "../support/scripted-host.ts";
 import { SourceSession } from "../support/source.ts";
 
 // ATTACKS 17: broken and hostile next hops against a relay. Silence of minutes is in src/engine/courier.test.ts.
+
+const counted = tally("next-hops");
 
 const MiB = 1024 * 1024;
 
@@ -29,6 +32,10 @@ test.each((isProof ? CELLS : PAIRS).map((cell) => [name(cell), cell] as const))(
   async (_, cell) => {
     const judgement = await runCell(cell, ROWS);
     judged.push(judgement);
+    counted.add("rows", ROWS.length);
+    counted.add("recipients", judgement.recipients);
+    counted.add("wrongSuccesses", judgement.wrongSuccesses.length);
+    counted.add("wrongReports", judgement.wrongReports.length);
     const { wrongSuccesses, wrongReports, wrongEnds, faults } = judgement;
     expect([...wrongSuccesses, ...wrongReports, ...wrongEnds, ...faults]).toEqual([]);
   },
@@ -43,6 +50,7 @@ test.each([
     const rows = ROWS.filter((row) => row.what.startsWith("dot: "));
     const judgement = await runCell({ isTls: false, isPipelined: true, recipients: 1 }, rows, tree);
     expect(judgement[where].filter((found) => found.includes(what))).not.toEqual([]);
+    counted.add("plantedFound");
   } finally {
     remove();
   }

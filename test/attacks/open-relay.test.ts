@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { octets, testListener } from "../support/listener.ts";
 import { Machine } from "../support/machine.ts";
+import { tally } from "../support/recorded.ts";
+
+const counted = tally("open-relay");
 
 // Promise P4 against the known ways to find an open relay. H is the relay's name, I its address, X a foreign domain.
 
@@ -73,12 +76,14 @@ describe.for(LISTENERS)("$name relays nothing for a stranger", ({ words, isSecur
       const machine = opened(words, isSecured, lines);
       const mail = say(machine, `MAIL FROM:${from}`);
       const rcpt = say(machine, `RCPT TO:${to}`);
+      counted.add("probes");
       const probe = `row ${row}: ${mail}${rcpt}`;
       expect(rcpt, probe).toMatch(/^5[0-9]{2} /);
       say(machine, "DATA");
       say(machine, "text");
       say(machine, ".");
       say(machine, "BDAT 4 LAST\r\ntext");
+      counted.add("relayed", machine.stored.length);
       expect(machine.stored, probe).toEqual([]);
     }
   });

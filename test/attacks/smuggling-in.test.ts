@@ -3,6 +3,9 @@ import type { BareNewlines } from "../../src/core/smtp/data-decoder.ts";
 import { DataDecoder } from "../../src/core/smtp/data-decoder.ts";
 import { DataEncoder } from "../../src/core/smtp/data-encoder.ts";
 import { EMPTY } from "../../src/core/base/bytes.ts";
+import { tally } from "../support/recorded.ts";
+
+const counted = tally("smuggling");
 
 // --- The oracle: RFC 5321 by text search; shares nothing with the decoder. ---
 function oracle(input: string): { end: number; content: string | undefined } {
@@ -48,6 +51,15 @@ function decode(
   return { at, content: decoded, isAccepted: mode === "normalize" || (!bareNewline && !nul) };
 }
 
+function encode(content: Uint8Array, isByteWise: boolean): string {
+  const wire: Uint8Array[] = [];
+  const encoder = new DataEncoder();
+  const pieces = isByteWise ? Array.from(content, (octet) => Uint8Array.of(octet)) : [content];
+  for (const piece of pieces) encoder.encode(piece, wire);
+  encoder.end(wire);
+  return text(wire);
+}
+
 const PLACES = [
   {
     name: "in the middle",
@@ -91,15 +103,12 @@ test.for(PLACES)("every string of up to 7 of CR LF . x NUL $name: one message or
         (!strict.isAccepted || strict.content === expected.content);
       if (!isSame) expect.fail(`${JSON.stringify(string)}: ${JSON.stringify({ strict, expected })}`);
       const tolerant = decode(input, "normalize", isByteWise);
-      const wire: Uint8Array[] = [];
-      const encoder = new DataEncoder();
-      encoder.encode(octets(tolerant.content), wire);
-      encoder.end(wire);
-      const sent = text(wire);
+      const sent = encode(octets(tolerant.content), isByteWise);
       const isCanonical = !/\r(?!\n)|(?<!\r)\n|\0/.test(sent) && `\r\n${sent}`.indexOf("\r\n.\r\n") === sent.length - 3;
       if (tolerant.at !== expected.end || !isCanonical)
         expect.fail(`${JSON.stringify(string)} normalized: ${JSON.stringify(sent)}`);
     }
+    counted.add("placed");
     if (expected.content === undefined) refused++;
     else {
       accepted++;
@@ -107,6 +116,8 @@ test.for(PLACES)("every string of up to 7 of CR LF . x NUL $name: one message or
       if (expected.end <= input.length - place.after.length) endedInside++;
     }
   }
+  counted.add("accepted", accepted);
+  counted.add("refused", refused);
   expect({ accepted, endedEarly, endedInside, total: accepted + refused }).toEqual({
     accepted: place.accepted,
     endedEarly: place.endedEarly,

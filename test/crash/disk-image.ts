@@ -3,8 +3,6 @@ import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-export const mayMount = process.getuid?.() === 0 && process.platform === "linux";
-
 /**
  * A disk that can lose power: ext4 in a file. What a program wrote and nobody synced is in the kernel's memory and not in the
  * file, so a copy of the file is what a disk has after the power went.

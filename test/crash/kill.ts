@@ -1,8 +1,9 @@
-// `npm run crash -- [--rounds N] [--seed S] [--mx] [--patch NAME] [--record]`: SIGKILL under load, over and over, on one data
+// `npm run crash -- [--rounds N] [--seed S] [--mx] [--life KIND] [--patch NAME] [--record]`: SIGKILL under load, over and over, on one data
 // folder. With --record relays with a bug planted in them follow, which have to be found out, and all goes to docs/proof.
 import { parseArgs } from "node:util";
 import { Recording } from "../support/result-file.ts";
 import { type Findings, isBroken } from "./findings.ts";
+import { LIVES, type Life } from "./lives.ts";
 import { killCounts, killLines, killRounds } from "./kill-run.ts";
 import { plantedTree } from "./planted.ts";
 
@@ -35,11 +36,13 @@ async function main(): Promise<void> {
       rounds: { type: "string", default: "20" },
       seed: { type: "string", default: "1" },
       mx: { type: "boolean", default: false },
+      life: { type: "string" },
       patch: { type: "string" },
       record: { type: "boolean", default: false },
     },
   });
-  const { patch, record, mx: isMx } = values;
+  const { patch, record, life, mx: isMx } = values;
+  if (life !== undefined && !LIVES.includes(life as Life)) throw new Error(`--life is one of ${LIVES.join(", ")}`);
   const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
   const command = `npm run crash -- --rounds ${rounds} --seed ${seed}${isMx ? " --mx" : ""} --record`;
   const recording = record ? new Recording({ suite: isMx ? "crash-mx" : "crash", command, seed }) : undefined;
@@ -47,7 +50,8 @@ async function main(): Promise<void> {
   try {
     const say = (line: string): void => console.error(line);
     const bug = planted === undefined ? {} : { tree: planted.tree, drainMs: 30_000 };
-    const report = await killRounds({ rounds, seed, isMx, say, ...bug });
+    const ends = life === undefined ? {} : { life: life as Life };
+    const report = await killRounds({ rounds, seed, isMx, say, ...ends, ...bug });
     console.log(killLines(report).join("\n"));
     process.exitCode = isBroken(report.findings) ? 1 : 0;
     if (recording === undefined) return;

@@ -24,7 +24,7 @@ export function plantedTree(patch: string, parts = PROGRAM): { readonly tree: st
   }
 }
 
-function applyPatch(tree: string, file: string): void {
+export function applyPatch(tree: string, file: string): void {
   // Where the folder lies inside a repository, git would take that one for its own and change nothing.
   const env = { ...process.env, GIT_CEILING_DIRECTORIES: path.dirname(tree) };
   execFileSync("git", ["apply", "--verbose", file], { cwd: tree, env, stdio: "pipe" });

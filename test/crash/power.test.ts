@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { CONTROLS, lostWith } from "./cut-controls.ts";
 import { powerCuts } from "./cut-run.ts";
-import { mayMount } from "./disk-image.ts";
+import { mayMount } from "../support/small-disk.ts";
 import { isBroken } from "./findings.ts";
 import { migrationCuts } from "./migration-cuts.ts";
 

@@ -13,6 +13,10 @@ export interface RigOptions {
   /** Delivery to the servers of many domains instead of one smart host. */
   readonly isMx?: boolean;
   readonly connections?: number;
+  /** Keys of its listener beside the usual ones. */
+  readonly listener?: Readonly<Record<string, unknown>>;
+  /** Sources wait while this many recipients are on their way. */
+  readonly backlogMax?: number;
   /** How long all that is left may take at the end. */
   readonly drainMs?: number;
 }
@@ -45,6 +49,7 @@ export class Rig {
       seed: options.seed,
       connections: options.connections ?? CONNECTIONS,
       domain: (chance) => hops.domain(chance),
+      ...(options.backlogMax === undefined ? {} : { backlogMax: options.backlogMax }),
     });
     const hops = await (options.isMx === true ? exchangers : smartHost)({
       latencyMs: LATENCY_MS,
@@ -76,7 +81,11 @@ export class Rig {
 
   configure(listeners = 1): void {
     this.home.configure({
-      listeners: Array.from({ length: listeners }, () => ({ listen: "127.0.0.1:0", tls: "none" })),
+      listeners: Array.from({ length: listeners }, () => ({
+        listen: "127.0.0.1:0",
+        tls: "none",
+        ...this.#options.listener,
+      })),
       access: { networks: ["127.0.0.0/8"] },
       ...this.hops.config,
       threads: this.#threads,
@@ -108,6 +117,12 @@ export class Rig {
       this.#killedWithHops.add(this.#epoch);
     }
     await relay.exited;
+  }
+
+  /** The relay at hand, in order. */
+  async stop(): Promise<void> {
+    const end = await this.#process!.stop();
+    if (end.code !== 0) throw new Error(`the relay stopped with ${end.code ?? end.signal}: ${this.#process!.told()}`);
   }
 
   /** It ended in the middle of its work, and nobody killed it. */
@@ -163,7 +178,6 @@ export class Rig {
     const relay = this.spawn();
     await relay.ports();
     await meanwhile();
-    const end = await relay.stop();
-    if (end.code !== 0) throw new Error(`the relay stopped with ${end.code ?? end.signal}: ${relay.told()}`);
+    await this.stop();
   }
 }

@@ -27,7 +27,11 @@ export class Traffic {
   readonly reports = new Map<string, readonly string[]>();
   /** Recipients that are acknowledged, and neither taken nor refused by a next hop. */
   readonly pending = new Set<string>();
-  /** Of those, what a next hop put off: it waits for minutes, and holds nobody up. */
+  /** Replies that refused a message, by code and status. */
+  readonly refusals = new Map<string, number>();
+  /** When the last message was acknowledged. */
+  acknowledgedAt = 0;
+  /** Of `pending`, what a next hop put off: it waits for minutes, and holds nobody up. */
   readonly #deferred = new Set<string>();
   readonly #settled = new Set<string>();
   readonly #options: TrafficOptions;
@@ -148,10 +152,17 @@ export class Traffic {
     const message = this.#factory.make(sizeOf(chance), recipients, () => this.#options.domain(chance));
     const result = await session.send(message);
     if (result.kind === "unknown") this.unknown.push({ recipients: result.recipients, hash: message.hash });
-    if (result.kind === "refused" && result.reply.startsWith("421")) session.destroy();
+    if (result.kind === "refused") this.#refusedWith(result.reply, session);
     if (result.kind !== "acknowledged") return;
+    this.acknowledgedAt = performance.now();
     this.acknowledged.push({ recipients: result.recipients, hash: message.hash });
     for (const recipient of result.recipients) if (!this.#settled.has(recipient)) this.pending.add(recipient);
+  }
+
+  #refusedWith(reply: string, session: SourceSession): void {
+    const kind = reply.slice(0, 9);
+    this.refusals.set(kind, (this.refusals.get(kind) ?? 0) + 1);
+    if (kind.startsWith("421")) session.destroy();
   }
 
   async #nextPort(): Promise<number | undefined> {

@@ -1,5 +1,3 @@
-import { execFileSync } from "node:child_process";
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
@@ -9,12 +7,12 @@ import { freePort } from "../support/free-port.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
 import { RelayHome, RelayProcess } from "../support/relay.ts";
 import { PLAIN, configure } from "../support/scene.ts";
+import { SmallDisk, mayMount } from "../support/small-disk.ts";
 import { MessageFactory, SourceSession } from "../support/source.ts";
 
 // The data folder on a small tmpfs that somebody else fills up.
 
 const MiB = 1024 * 1024;
-const mayMount = process.getuid?.() === 0 && process.platform === "linux";
 const skipped = mayMount ? "" : " (skipped: not root)";
 // The disk is as small as a start (20 MiB) and a queue on it allow: filling it takes a slow machine its time.
 const DISK_MIB = 36;
@@ -24,19 +22,16 @@ const SESSIONS = 8;
 
 interface Disk {
   readonly home: RelayHome;
-  /** Takes this much, or all there is. */
-  fill(octets?: number): void;
-  free(): void;
+  readonly disk: SmallDisk;
 }
 
 async function onSmallDisk(play: (disk: Disk, sinkPort: number) => Promise<void>): Promise<void> {
   const home = new RelayHome();
-  const ballast = path.join(home.folder, "ballast");
-  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK_MIB}m`, "tmpfs", home.folder]);
+  const disk = new SmallDisk(home.folder, DISK_MIB);
   try {
     const sinkPort = await freePort();
     configure(home, sinkPort, { data: path.join(home.folder, "data"), listeners });
-    await play({ home, fill: (octets) => fill(ballast, octets), free: () => rmSync(ballast) }, sinkPort);
+    await play({ home, disk }, sinkPort);
   } catch (error) {
     // Who loses a connection hears of it before the end of the process that had it.
     await Promise.race([Promise.all(started.map((relay) => relay.exited)), setTimeout(2000)]);
@@ -46,7 +41,7 @@ async function onSmallDisk(play: (disk: Disk, sinkPort: number) => Promise<void>
       if (relay.isRunning) relay.kill("SIGKILL");
       await relay.exited;
     }
-    execFileSync("umount", [home.folder]);
+    disk.remove();
     home.remove();
   }
 }
@@ -57,24 +52,6 @@ function start({ home }: Disk): RelayProcess {
   const relay = new RelayProcess(home);
   started.push(relay);
   return relay;
-}
-
-function fill(file: string, octets = Number.POSITIVE_INFINITY): void {
-  const handle = openSync(file, "a");
-  try {
-    // Page by page at the end, so that not one is left.
-    for (let left = octets, piece = MiB; left > 0; left -= piece) {
-      try {
-        writeSync(handle, Buffer.alloc(piece));
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
-        if (piece === 4096) return;
-        piece = 4096;
-      }
-    }
-  } finally {
-    closeSync(handle);
-  }
 }
 
 /** Some sessions send until they are refused; answers the recipients that were acknowledged. */
@@ -121,19 +98,19 @@ async function sendWhenAccepted(port: number, relay: RelayProcess): Promise<void
 const factory = new MessageFactory("f", seeded(1), MiB);
 
 test.skipIf(!mayMount)(`452 4.3.1 to MAIL, and mail again when there is room${skipped}`, () =>
-  onSmallDisk(async (disk, sinkPort) => {
+  onSmallDisk(async (small, sinkPort) => {
     const sink = await AccountingSink.start({ port: sinkPort });
-    const relay = start(disk);
+    const relay = start(small);
     const port = (await relay.ports())[PLAIN]!;
     const session = await SourceSession.connect({ port });
     expect(await session.send(factory.make(3000, 1))).toMatchObject({ kind: "acknowledged" });
-    disk.fill((DISK_MIB - 10) * MiB); // and 8 MiB are the reserve
+    small.disk.fill((DISK_MIB - 10) * MiB); // and 8 MiB are the reserve
     await relay.event("space.low");
     expect(await session.send(factory.make(3000, 1))).toMatchObject({
       kind: "refused",
       reply: expect.stringMatching(/^452 4\.3\.1 /),
     });
-    disk.free();
+    small.disk.free();
     await relay.event("space.restored", ({ isMailAccepted }) => isMailAccepted === true);
     expect(await session.send(factory.make(3000, 1))).toMatchObject({ kind: "acknowledged" });
     await session.quit();
@@ -147,12 +124,12 @@ test.skipIf(!mayMount).each([
   ["large messages", 250_000],
   ["small messages", 30_000],
 ])(`a queue of %s that filled the disk survives stop and start, and leaves as soon as it can${skipped}`, (_, octets) =>
-  onSmallDisk(async (disk, sinkPort) => {
-    const first = start(disk);
+  onSmallDisk(async (small, sinkPort) => {
+    const first = start(small);
     const acknowledged = await sendUntilRefused((await first.ports())[PLAIN]!, octets);
     expect(acknowledged.length).toBeGreaterThan(50);
     expect(await first.stop()).toEqual({ code: 0, signal: null });
-    const second = start(disk);
+    const second = start(small);
     const port = (await second.ports())[PLAIN]!;
     // What the start could save may be enough for some more.
     acknowledged.push(...(await sendUntilRefused(port, 3000)));
@@ -169,13 +146,13 @@ test.skipIf(!mayMount).each([
 test.skipIf(!mayMount)(
   `a start without any room is refused with what to do, and does as soon as there is room${skipped}`,
   () =>
-    onSmallDisk(async (disk) => {
-      disk.fill();
-      const first = start(disk);
+    onSmallDisk(async (small) => {
+      small.disk.fill();
+      const first = start(small);
       expect(await first.exited).toEqual({ code: 75, signal: null });
       expect(first.errors).toMatch(/the disk with the data folder .*data is full: make 20 MiB of room/);
-      disk.free();
-      const second = start(disk);
+      small.disk.free();
+      const second = start(small);
       await second.ports();
       expect(await second.stop()).toEqual({ code: 0, signal: null });
     }),

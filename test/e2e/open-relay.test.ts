@@ -1,10 +1,13 @@
 import { expect, test } from "vitest";
 import { seeded } from "../support/chance.ts";
+import { tally } from "../support/recorded.ts";
 import { IMPLICIT, PLAIN, STARTTLS, type Scene, USER, scene } from "../support/scene.ts";
 import { ConnectionLostError, MessageFactory, SourceSession } from "../support/source.ts";
 
 // Promise P4: no identity, no relaying, on every listener, in every state. The probes are nmap's and those of MAPS and
 // abuse.net; a relay that takes one of them is found and abused within hours.
+
+const counted = tally("open-relay-sockets");
 
 const HOST = "relay.test";
 const LITERAL = "[127.0.0.1]";
@@ -177,6 +180,8 @@ test("no probe is relayed through any listener after any prelude, and permitted 
     const { probed, wrong } = await probeAll(found);
     expect(wrong).toEqual([]);
     expect(probed).toBe(3 * PRELUDES.length * PROBES.length);
+    counted.add("probes", probed);
+    counted.add("relayed", sink.copies.length + relay.events("message.accepted").length);
     expect(relay.events("message.accepted")).toEqual([]);
     // The same relay, the same sink: what may go, goes.
     for (const { at, tls } of LISTENERS.slice(1)) {
@@ -194,6 +199,8 @@ test("no probe is relayed through any listener after any prelude, and permitted 
       await session.quit();
     }
     await sink.until(({ copies }) => copies.length === 3);
+    counted.add("listeners", LISTENERS.length);
+    counted.add("permitted", new Set(sink.recipients()).size);
   });
 });
 

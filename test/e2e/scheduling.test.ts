@@ -6,6 +6,7 @@ import { DnsServerScript } from "../support/dns-server.ts";
 import { isProof } from "../support/proof.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
 import { ScriptedHost } from "../support/scripted-host.ts";
+import { tally } from "../support/recorded.ts";
 import { SourceSession } from "../support/source.ts";
 
 // Who gets a connection when: limits that hold, windows that grow, turns that are fair, and dead sites that delay nobody.
@@ -222,6 +223,8 @@ test("mail of every mail thread has its turns at a site with one connection", as
   expect(sink.standingMax).toBe(1);
 });
 
+const counted = tally("isolation", "scheduling");
+
 /** Listens and never accepts: once its queue is full the system drops what comes, as a host that is gone does. */
 async function blackHole(address: string): Promise<{ readonly port: number }> {
   const program = `
@@ -318,6 +321,13 @@ test("a tarpit and a thousand domains that are gone delay nobody else", async ()
   console.log(
     `isolation: ${normal.perSecond.toFixed(0)}/s and p95 ${normal.p95Ms} ms alone; ${beside.perSecond.toFixed(0)}/s (${(share * 100).toFixed(0)} %) and p95 ${beside.p95Ms} ms beside 1,000 domains that are gone and a tarpit`,
   );
+  counted.add("blackHoles", 1000);
+  counted.add("tarpitConnections", tarpit.standing);
+  counted.add("alonePerSecond", normal.perSecond);
+  counted.add("besidePerSecond", beside.perSecond);
+  counted.add("sharePercent", share * 100);
+  counted.add("aloneP95Ms", normal.p95Ms);
+  counted.add("besideP95Ms", beside.p95Ms);
   expect(beside.p95Ms).toBeLessThanOrEqual(2000);
   // The same machine may be half as quick a few seconds later: the proof wants a quiet one.
   expect(share).toBeGreaterThan(isProof ? 0.9 : 0.4);

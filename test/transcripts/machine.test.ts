@@ -3,11 +3,15 @@ import { atRandom, byOctet, inTwo, whole } from "../support/cuts.ts";
 import { testListener } from "../support/listener.ts";
 import { MachineWire } from "../support/machine-wire.ts";
 import { type Cutter, byLine, parseTranscript, play } from "../support/transcript.ts";
+import { tally } from "../support/recorded.ts";
 import { type NamedTranscript, transcripts } from "../support/transcripts.ts";
+
+const counted = tally("chunks");
 
 const RANDOM_CUTS = 20;
 
 async function playOn({ name, transcript }: NamedTranscript, cut: Cutter, how: string): Promise<void> {
+  counted.add("plays");
   try {
     await play(transcript, new MachineWire(testListener(transcript.listener)), cut);
   } catch (error) {
@@ -23,10 +27,13 @@ describe("the pure machine, a line a segment", () => {
 
 describe("the pure machine, however the octets are cut", () => {
   test.for(transcripts())("$name", async (named) => {
+    counted.add("transcripts");
     await playOn(named, whole, "whole");
     await playOn(named, byOctet, "octet by octet");
     for (let seed = 1; seed <= RANDOM_CUTS; seed++) await playOn(named, atRandom(seed), `cut at random, seed ${seed}`);
-    for (const { name: how, cutter } of inTwo(named.transcript)) await playOn(named, cutter, how);
+    const cuts = inTwo(named.transcript);
+    counted.add("cutsInTwo", cuts.length);
+    for (const { name: how, cutter } of cuts) await playOn(named, cutter, how);
   });
 });
 

@@ -77,6 +77,13 @@ export const SESSIONS = {
   /** Counts of addresses, 8 octets each: of 10,000 addresses one in seven meets another one, of 50 hardly any. */
   addressBuckets: 65_536,
   messagesPerStrangerConnectionMax: 100,
+  /**
+   * File descriptors that sessions leave alone: some hundred are the relay's own (store, history, threads, listeners), the
+   * others are for connections to next hops and for contents. Where that would be more than half of them, half.
+   */
+  descriptorsKept: 512,
+  /** Of the sessions that the file descriptors allow, the share that strangers may have before they say who they are. */
+  strangerShare: 0.9,
   /** Counts of listeners: those that a reload brings beside those that were there before. */
   listenerPlaces: 128,
   /** Connections to a new listener of one mail thread until all threads go by it: some milliseconds. */

@@ -11,7 +11,7 @@ export const REASONS = {
   "soft-bounce": "the next hop refused it for good, and `soft_bounce` is set: it is tried again by schedule",
   "content-unreadable": "its content could not be read from the data folder; it is tried again by schedule",
   "source-unusable":
-    "the `source` to connect from is no address of this machine: change it, or give the machine that address; it is tried again by schedule",
+    "the `source` to connect from is no address of this machine: change it, or give the machine that address; all mail that goes out from it waits",
   "lane-blocked": "the next hop cannot be reached or refuses us; all mail for it waits",
   "next-step": "this next hop did not take it for now; the route's next step is tried at once",
   "other-step":

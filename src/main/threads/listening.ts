@@ -1,22 +1,34 @@
 import { hkdfSync } from "node:crypto";
 import { once } from "node:events";
 import net from "node:net";
-import type { ServerTls } from "../../adapters/net/socket.ts";
+import { plainAddress } from "../../adapters/net/networks.ts";
+import { type ServerTls, acceptSocket, acceptTlsSocket } from "../../adapters/net/socket.ts";
 import { serverContexts } from "../../adapters/net/tls-context.ts";
 import { INBOUND_TIME, SESSIONS, SPOOL } from "../../core/base/limits.ts";
 import { type Listener, listenText } from "../../core/config/config.ts";
 import type { ListenerRules } from "../../engine/reception.ts";
+import type { Socket, SocketHandler } from "../../ports/transport.ts";
 import type { ListeningPlace, RelayPlan } from "../plan.ts";
 import { SessionCount, type SharedSessions } from "../session-count.ts";
 
 /** What a session of a listener goes by, from its first octet to its last. */
 export interface ListenerTerms {
   readonly rules: ListenerRules;
-  /** Undefined without TLS. */
-  readonly tls: ServerTls | undefined;
   readonly count: SessionCount;
   /** Its sessions run short. */
   readonly isUnderStress: () => boolean;
+}
+
+interface TermsWithTls extends ListenerTerms {
+  /** Undefined without TLS. */
+  readonly tls: ServerTls | undefined;
+}
+
+/** Who just connected. */
+export interface Visitor {
+  readonly address: string;
+  /** To be called once; `isTlsFirst`: TLS comes before the first octet of SMTP. */
+  readonly accept: (handler: SocketHandler, isTlsFirst: boolean) => Socket;
 }
 
 interface Opening {
@@ -24,7 +36,7 @@ interface Opening {
   /** Who connected before what was prepared holds; undefined from then on. */
   waiting: net.Socket[] | undefined;
   /** Of sessions that begin now. */
-  terms: ListenerTerms;
+  terms: TermsWithTls;
 }
 
 type Openings = Map<string, Opening>;
@@ -33,7 +45,7 @@ export interface ListeningParts {
   /** The one thread that listens on sockets that were handed over. */
   readonly isFirst: boolean;
   readonly sessions: SharedSessions;
-  connected(raw: net.Socket, terms: ListenerTerms): void;
+  connected(visitor: Visitor, terms: ListenerTerms): void;
   failed(listener: string, error: Error): void;
 }
 
@@ -44,7 +56,7 @@ export interface ListeningParts {
 export class Listening {
   readonly #parts: ListeningParts;
   #open: Openings = new Map();
-  #prepared: { readonly added: Openings; readonly terms: ReadonlyMap<string, ListenerTerms> } | undefined;
+  #prepared: { readonly added: Openings; readonly terms: ReadonlyMap<string, TermsWithTls> } | undefined;
 
   constructor(parts: ListeningParts) {
     this.#parts = parts;
@@ -53,7 +65,7 @@ export class Listening {
   /** Answers the ports, in the order of the configuration. Rejects where a socket cannot be had; then nothing is open that was not. */
   async prepare(plan: RelayPlan, listening: readonly ListeningPlace[]): Promise<number[]> {
     const added: Openings = new Map();
-    const terms = new Map<string, ListenerTerms>();
+    const terms = new Map<string, TermsWithTls>();
     const ports: number[] = [];
     try {
       for (const [at, listener] of plan.config.listeners.entries()) {
@@ -62,7 +74,7 @@ export class Listening {
           ports.push(address.port);
           continue;
         }
-        const found = termsOf(plan, at, new SessionCount(this.#parts.sessions, place, limitsOf(plan)));
+        const found = termsOf(plan, at, this.#parts.sessions, place);
         const isOpen = this.#open.has(listenText(address));
         const opening = isOpen ? undefined : await this.#listen(listener, listening[at]!, plan, found);
         const port = opening === undefined ? address.port : (opening.server.address() as net.AddressInfo).port;
@@ -112,12 +124,12 @@ export class Listening {
     opening.waiting = undefined;
     for (const raw of waiting) {
       raw.removeAllListeners("error");
-      if (!raw.destroyed) this.#parts.connected(raw, terms);
+      if (!raw.destroyed) this.#parts.connected(visitor(raw, terms), terms);
     }
   }
 
   #connected(opening: Opening, raw: net.Socket): void {
-    if (opening.waiting === undefined) return this.#parts.connected(raw, opening.terms);
+    if (opening.waiting === undefined) return this.#parts.connected(visitor(raw, opening.terms), opening.terms);
     raw.on("error", () => undefined); // it is gone: nobody has heard of it yet
     if (opening.waiting.length < SESSIONS.waitingMax) opening.waiting.push(raw);
     else raw.destroy();
@@ -127,7 +139,7 @@ export class Listening {
     listener: Listener,
     { address, descriptor }: ListeningPlace,
     { mailThreads }: RelayPlan,
-    terms: ListenerTerms,
+    terms: TermsWithTls,
   ): Promise<Opening> {
     const server = net.createServer({ noDelay: true, pauseOnConnect: false }, (raw) => this.#connected(opening, raw));
     const opening: Opening = { server, terms, waiting: [] };
@@ -141,6 +153,14 @@ export class Listening {
 
 const BACKLOG = 1024;
 
+function visitor(raw: net.Socket, { tls }: TermsWithTls): Visitor {
+  return {
+    address: plainAddress(raw.remoteAddress ?? ""),
+    accept: (handler, isTlsFirst) =>
+      isTlsFirst && tls !== undefined ? acceptTlsSocket(raw, handler, tls) : acceptSocket(raw, handler, tls),
+  };
+}
+
 function close(openings: Openings): void {
   for (const { server, waiting = [] } of openings.values()) {
     server.close();
@@ -148,19 +168,28 @@ function close(openings: Openings): void {
   }
 }
 
-function limitsOf({ config }: RelayPlan): ConstructorParameters<typeof SessionCount>[2] {
-  const { sessionsPerListener, sessionsPerAddress } = config.limits;
+function termsOf(plan: RelayPlan, at: number, shared: SharedSessions, place: number): TermsWithTls {
+  const listener = plan.config.listeners[at]!;
   return {
-    sessionsMax: sessionsPerListener,
-    perStrangerMax: sessionsPerAddress,
-    perTrustedMax: Math.max(SESSIONS.perTrustedAddressMax, sessionsPerAddress),
+    ...listenerTerms(plan, at, shared, place),
+    tls: listener.tls === "none" ? undefined : tlsOf(plan, at, listener),
   };
 }
 
-function termsOf(plan: RelayPlan, at: number, count: SessionCount): ListenerTerms {
-  const { config } = plan;
+/** `place` is the listener's among the counts of sessions. */
+export function listenerTerms(
+  { config }: Pick<RelayPlan, "config">,
+  at: number,
+  shared: SharedSessions,
+  place: number,
+): ListenerTerms {
   const listener = config.listeners[at]!;
-  const { sessionsPerListener, recipientsPerMessage, messagesPerConnection } = config.limits;
+  const { sessionsPerListener, sessionsPerAddress, recipientsPerMessage, messagesPerConnection } = config.limits;
+  const count = new SessionCount(shared, place, {
+    sessionsMax: sessionsPerListener,
+    perStrangerMax: sessionsPerAddress,
+    perTrustedMax: Math.max(SESSIONS.perTrustedAddressMax, sessionsPerAddress),
+  });
   return {
     rules: {
       name: listener.name,
@@ -174,7 +203,6 @@ function termsOf(plan: RelayPlan, at: number, count: SessionCount): ListenerTerm
       messagesPerConnectionMax: messagesPerConnection,
       hasCredentials: config.credentials.length > 0,
     },
-    tls: listener.tls === "none" ? undefined : tlsOf(plan, at, listener),
     count,
     isUnderStress: () => count.sessions > sessionsPerListener * SESSIONS.stressShare,
   };

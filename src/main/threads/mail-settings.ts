@@ -1,13 +1,24 @@
-import { PasswordVerifier, runningShare } from "../../adapters/crypto/passwords.ts";
 import { Networks } from "../../adapters/net/networks.ts";
 import { unreachable } from "../../core/base/invariant.ts";
 import type { Credential, ListenAddress } from "../../core/config/config.ts";
 import type { Identity } from "../../core/policy/identity.ts";
 import type { DestinationFinder } from "../../engine/destination.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { CredentialVerifier } from "../../ports/credentials.ts";
 import type { Entropy } from "../../ports/entropy.ts";
+import type { Resolver } from "../../ports/resolver.ts";
+import type { Endpoint } from "../../ports/transport.ts";
 import type { RelayPlan } from "../plan.ts";
 import { destinationFinder, nextHopTerms } from "./next-hops.ts";
+
+/** What settings are made of besides the configuration. */
+export interface SettingsParts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  resolverFor(servers: readonly Endpoint[]): Resolver;
+  /** `checkers`: how many check passwords at a time, on threads of their own. */
+  verifierFor(credentials: readonly Credential[], checkers: number): CredentialVerifier;
+}
 
 /**
  * What a mail thread goes by that is made of the configuration. Another plan makes another one, which takes over what has
@@ -15,19 +26,14 @@ import { destinationFinder, nextHopTerms } from "./next-hops.ts";
  */
 export class MailSettings {
   readonly plan: RelayPlan;
-  readonly verifier: PasswordVerifier;
+  readonly verifier: CredentialVerifier;
   readonly finder: DestinationFinder;
   readonly nextHops: ReturnType<typeof nextHopTerms>;
   readonly #networks: Networks;
   readonly #credentials: ReadonlyMap<string, Credential>;
   readonly #listening: readonly ListenAddress[];
 
-  constructor(
-    plan: RelayPlan,
-    listening: readonly ListenAddress[],
-    parts: { readonly clock: Clock; readonly entropy: Entropy },
-    before?: MailSettings,
-  ) {
+  constructor(plan: RelayPlan, listening: readonly ListenAddress[], parts: SettingsParts, before?: MailSettings) {
     const { config, mailThreads } = plan;
     this.plan = plan;
     this.#listening = listening;
@@ -38,11 +44,7 @@ export class MailSettings {
     this.verifier =
       before !== undefined && isSame(old?.credentials, config.credentials)
         ? before.verifier
-        : new PasswordVerifier({
-            credentials: config.credentials,
-            clock: parts.clock,
-            runningMax: runningShare(mailThreads),
-          });
+        : parts.verifierFor(config.credentials, mailThreads);
     const finderTerms = (of: typeof config, at: typeof listening): unknown => [of.dns, of.delivery, of.hostname, at];
     this.finder =
       before !== undefined && isSame(finderTerms(before.plan.config, before.#listening), finderTerms(config, listening))

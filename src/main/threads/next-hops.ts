@@ -1,6 +1,5 @@
 import { getServers } from "node:dns";
 import { networkInterfaces } from "node:os";
-import { DnsResolver } from "../../adapters/dns/resolver.ts";
 import { invariant } from "../../core/base/invariant.ts";
 import type { Config, ListenAddress } from "../../core/config/config.ts";
 import { parseDnsServer } from "../../core/config/values.ts";
@@ -13,6 +12,8 @@ import { type NamedEgress, type SiteLimits, type SiteTerms, termsThrough } from 
 import { DestinationFinder } from "../../engine/destination.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Entropy } from "../../ports/entropy.ts";
+import type { Resolver } from "../../ports/resolver.ts";
+import type { Endpoint } from "../../ports/transport.ts";
 import type { Site } from "../../ports/queue.ts";
 import type { RelayPlan } from "../plan.ts";
 
@@ -71,7 +72,7 @@ export function siteLimits({ smartHosts: hosts, delivery }: Config): (site: Site
 }
 
 /** The DNS servers that the configuration names, else the system's, else one on this machine (resolv.conf(5)). */
-function dnsServers({ dns }: Config): { readonly address: string; readonly port: number }[] {
+function dnsServers({ dns }: Config): Endpoint[] {
   const system = getServers().flatMap((text): readonly ListenAddress[] => {
     const parsed = parseDnsServer(text);
     return "kind" in parsed ? [] : [parsed];
@@ -107,11 +108,15 @@ function ourselves(config: Config, listening: readonly ListenAddress[]): (hostOr
 export function destinationFinder(
   config: Config,
   listening: readonly ListenAddress[],
-  parts: { readonly clock: Clock; readonly entropy: Entropy },
+  parts: {
+    readonly clock: Clock;
+    readonly entropy: Entropy;
+    resolverFor(servers: readonly Endpoint[]): Resolver;
+  },
 ): DestinationFinder {
   return new DestinationFinder({
     clock: parts.clock,
-    resolver: new DnsResolver({ servers: dnsServers(config), ...parts }),
+    resolver: parts.resolverFor(dnsServers(config)),
     entropy: parts.entropy,
     isUs: ourselves(config, listening),
     permitted: config.delivery.privateNetworks.map(network),

@@ -12,7 +12,8 @@ export function attemptsText(attempts: number): string {
 /** How often what is in the queue was tried. */
 export function triesText({ attempts, state, reason, lane }: DeliveryReport): string {
   if (attempts > 0 || state !== "waiting") return attemptsText(attempts);
-  const isExplained = codeOf(reason) === "lane-blocked" && isRetriedWithItsSite(lane);
+  const isBlocked = codeOf(reason) === "lane-blocked" || codeOf(reason) === "source-unusable";
+  const isExplained = isBlocked && isRetriedWithItsSite(lane);
   return isExplained ? "no attempt yet (that its next hop takes no mail at all counts as none)" : "no attempt yet";
 }
 
@@ -26,6 +27,7 @@ export function attemptText({ attempts, reason, lane, state }: DeliveryReport): 
     case "expired":
       return `after ${attemptsText(attempts)}`;
     case "lane-blocked":
+    case "source-unusable":
     case "no-route":
       return `waits after ${attemptsText(attempts)}`;
     default:

@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { mayMount } from "../support/small-disk.ts";
+import { fullDisks } from "./disk-run.ts";
+import { isBroken } from "./findings.ts";
+import { plantedTree } from "./planted.ts";
+
+// The small version of `npm run full-disk`.
+
+const skipped = mayMount ? "" : " (skipped: not root)";
+
+test.skipIf(!mayMount)(
+  `a disk that is full puts mail off, loses none, and is used as soon as it has room${skipped}`,
+  async () => {
+    const report = await fullDisks({ rounds: 3, seed: 7 });
+    expect(isBroken(report.findings), JSON.stringify(report)).toBe(false);
+    expect(report).toMatchObject({ refused: 0, notRecovered: 0 });
+    expect(report.putOff).toBeGreaterThan(0);
+  },
+);
+
+test.skipIf(!mayMount)(`planted: a full disk that is taken for a written one loses mail${skipped}`, async () => {
+  const { tree, remove } = plantedTree("no-space-swallowed");
+  try {
+    const { findings } = await fullDisks({ rounds: 3, seed: 7, tree, drainMs: 10_000 });
+    expect(findings.lost.length + findings.altered.length).toBeGreaterThan(0);
+  } finally {
+    remove();
+  }
+});

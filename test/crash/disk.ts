@@ -1,0 +1,52 @@
+// `npm run full-disk -- [--rounds N] [--seed S] [--patch NAME] [--record]`: a disk that is full and has room again, over and over.
+// With --record a relay follows that takes a full disk for a written one: it has to lose mail.
+import { parseArgs } from "node:util";
+import { Recording } from "../support/result-file.ts";
+import { type DiskReport, diskCounts, diskLines, fullDisks } from "./disk-run.ts";
+import { isBroken } from "./findings.ts";
+import { plantedTree } from "./planted.ts";
+
+const CONTROL = "no-space-swallowed";
+const CONTROL_ROUNDS = 4;
+
+function isWrong({ findings, refused, notRecovered }: DiskReport): boolean {
+  return isBroken(findings) || refused > 0 || notRecovered > 0;
+}
+
+async function control(seed: number): Promise<number> {
+  const { tree, remove } = plantedTree(CONTROL);
+  try {
+    const { findings } = await fullDisks({ rounds: CONTROL_ROUNDS, seed, tree, drainMs: 15_000 });
+    const lost = findings.lost.length + findings.altered.length;
+    console.log(`planted ${CONTROL}: ${lost} recipients lost or altered`);
+    return lost;
+  } finally {
+    remove();
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: "string", default: "20" },
+      seed: { type: "string", default: "1" },
+      patch: { type: "string" },
+      record: { type: "boolean", default: false },
+    },
+  });
+  const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
+  const command = `npm run full-disk -- --rounds ${rounds} --seed ${seed} --record`;
+  const recording = values.record ? new Recording({ suite: "full-disk", command, seed }) : undefined;
+  const planted = values.patch === undefined ? undefined : plantedTree(values.patch);
+  try {
+    const bug = planted === undefined ? {} : { tree: planted.tree, drainMs: 15_000 };
+    const report = await fullDisks({ rounds, seed, say: (line) => console.error(line), ...bug });
+    console.log(diskLines(report).join("\n"));
+    process.exitCode = isWrong(report) ? 1 : 0;
+    recording?.finish({ ...diskCounts(report), controlLost: await control(seed) });
+  } finally {
+    planted?.remove();
+  }
+}
+
+await main();

@@ -1,0 +1,93 @@
+// What the simulated clients and next hops know of mail, each by itself. Nothing here comes from the relay's own code.
+
+/** A message that a next hop has, for one recipient. */
+export interface Copy {
+  readonly hop: string;
+  /** The process of the relay that sent it. */
+  readonly life: number;
+  readonly at: number;
+  /** The recipient was named to a next hop since. */
+  isFollowed: boolean;
+  /** The relay's socket had the last octet of the 250. */
+  isHeard: boolean;
+  /** The next hop or the network kept the answer from it. */
+  readonly isKeptBack: () => boolean;
+}
+
+/** What became of a delivery, as the relay recorded it. */
+export interface Ending {
+  readonly outcome: "delivered" | "failed" | "cancelled";
+  readonly note: string;
+  readonly reply: string;
+  readonly at: number;
+}
+
+/** One recipient of one letter. */
+export interface Account {
+  readonly address: string;
+  readonly letter: Letter;
+  readonly copies: Copy[];
+  /** Next hops that refused it, or the message to it, for good. */
+  readonly judgedBy: Set<string>;
+  /** The relay said 250 to its RCPT, or it had none. */
+  isNamed: boolean;
+  row: number | undefined;
+  ending: Ending | undefined;
+  /** What an operator asked for. */
+  readonly wishes: Set<string>;
+}
+
+/** A message, as whoever wrote it knows it. */
+export interface Letter {
+  /** Of a client's letter what its header says; of a report its id. */
+  readonly key: string;
+  /** Envelope sender; empty: the null one. */
+  readonly from: string;
+  /** The client may relay. */
+  readonly isPermitted: boolean;
+  /** As it was sent; undefined: the relay wrote it. */
+  readonly content: Buffer | undefined;
+  /** It asked for no report of failure. */
+  readonly wantsNoReport: boolean;
+  readonly accounts: Map<string, Account>;
+  /** What the client knows of it. */
+  fate: "open" | "acknowledged" | "refused" | "unknown";
+  /** The relay's name for it. */
+  id: string | undefined;
+  /** The event in which it was committed, and the time. */
+  committedIn: number | undefined;
+  committedAt: number;
+  /** Recipients that it has to name: of a report. */
+  readonly names: string[];
+  /** Of a report: the letter that it is about. */
+  readonly about: Letter | undefined;
+}
+
+export function newLetter(
+  facts: Pick<Letter, "key" | "from" | "isPermitted" | "content" | "wantsNoReport" | "about">,
+): Letter {
+  return {
+    ...facts,
+    accounts: new Map(),
+    names: [],
+    fate: "open",
+    id: undefined,
+    committedIn: undefined,
+    committedAt: 0,
+  };
+}
+
+export function newAccount(letter: Letter, address: string): Account {
+  const account: Account = {
+    address,
+    letter,
+    copies: [],
+    judgedBy: new Set(),
+    isNamed: false,
+    row: undefined,
+    ending: undefined,
+    wishes: new Set(),
+  };
+  letter.accounts.set(address, account);
+  return account;
+}

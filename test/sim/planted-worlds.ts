@@ -1,0 +1,88 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { plantedTree } from "../crash/planted.ts";
+import { TREE } from "../support/relay.ts";
+import { type Counts, Recording } from "../support/result-file.ts";
+
+/** Bugs that worlds can show; those with a name of their own in `test/planted`. */
+const SHOWN: readonly string[] = [
+  "ack-before-commit",
+  "completion-dropped",
+  "dsn-for-null-sender",
+  "granted-twice",
+  "import-forgets",
+  "intermediate-is-success",
+  "lf-dot-crlf-ends",
+  "limit-off-by-one",
+  "login-bounces",
+  "no-space-swallowed",
+  "pickup-forgets",
+  "reload-ends-sessions",
+  "reset-forgotten",
+  "second-250",
+  "site-limit-off-by-one",
+  "starttls-keeps-buffer",
+  "sync-off",
+  "unbounded-line",
+];
+
+interface PlantedOptions {
+  readonly patch: string;
+  readonly seed: number;
+  readonly seeds: number;
+  readonly hours: number;
+  readonly isRecorded: boolean;
+}
+
+interface Found {
+  readonly seeds: number;
+  readonly violations: number;
+}
+
+/** The worlds in copies of the tree that have a bug each. Zero where each is found. */
+export function runPlanted(options: PlantedOptions): number {
+  const { patch, seed, seeds, isRecorded } = options;
+  const command = `npm run sim -- --patch ${patch} --seeds ${seeds}`;
+  const recording = isRecorded ? new Recording({ suite: "sim-planted", command, seed }) : undefined;
+  const patches = patch === "all" ? SHOWN : patch.split(",");
+  const counts: Record<string, number> = { planted: patches.length, found: 0 };
+  for (const name of patches) {
+    const started = performance.now();
+    const { seeds: needed, violations } = find(name, options);
+    const seconds = (performance.now() - started) / 1000;
+    const isFound = violations > 0;
+    if (isFound) counts["found"]!++;
+    counts[`seeds${nameOf(name)}`] = isFound ? needed : -1;
+    const how = isFound ? `found in world ${needed}` : `not found in ${needed} worlds`;
+    console.log(`${name}: ${how}, ${seconds.toFixed(1)} s`);
+  }
+  if (recording !== undefined) console.log(`written: ${recording.finish(counts)}`);
+  return counts["found"] === counts["planted"] ? 0 : 1;
+}
+
+function find(patch: string, { seed, seeds, hours }: PlantedOptions): Found {
+  const { tree, remove } = plantedTree(patch);
+  try {
+    cpSync(path.join(TREE, "test"), path.join(tree, "test"), { recursive: true });
+    const out = path.join(tree, "counts.json");
+    const args = ["--seed", seed, "--seeds", seeds, "--hours", hours, "--out", out, "--stop-at-first"].map(String);
+    const ran = spawnSync(process.execPath, [path.join(tree, "test/sim/sim.ts"), ...args], { encoding: "utf8" });
+    console.log(firstViolation(ran.stderr));
+    return JSON.parse(readFileSync(out, "utf8")) as Counts & Found;
+  } finally {
+    remove();
+  }
+}
+
+function firstViolation(text: string): string {
+  return text.split("\n").find((line) => line.startsWith("seed ")) ?? text;
+}
+
+/** `second-250` as `Second250`. */
+function nameOf(patch: string): string {
+  return patch
+    .split("-")
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+    .join("");
+}

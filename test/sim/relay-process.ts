@@ -1,0 +1,265 @@
+import { OutboxReader } from "../../src/adapters/store-sqlite/outbox-reader.ts";
+import { QueueReader } from "../../src/adapters/store-sqlite/queue-reader.ts";
+import { listenTo, outletTo, plain } from "../../src/adapters/threads/outlet.ts";
+import { COMMIT, answers } from "../../src/adapters/threads/parcels.ts";
+import { lanesOfHosts } from "../../src/core/routing/lane.ts";
+import { Importer } from "../../src/engine/importer.ts";
+import { Keeper } from "../../src/engine/keeper.ts";
+import type {
+  ControlToStore,
+  MailToQueue,
+  QueueToMail,
+  QueueToStore,
+  StoreToControl,
+  StoreToMail,
+  StoreToQueue,
+} from "../../src/engine/messages.ts";
+import { OperatorClient } from "../../src/engine/operator-client.ts";
+import { QueueOperator } from "../../src/engine/queue-operator.ts";
+import { Scheduler } from "../../src/engine/scheduler.ts";
+import { Historian } from "../../src/main/historian.ts";
+import { MailThread } from "../../src/main/mail-thread.ts";
+import type { ListeningPlace, RelayPlan } from "../../src/main/plan.ts";
+import { sharedSessions } from "../../src/main/session-count.ts";
+import type { ListeningParts } from "../../src/main/threads/listening.ts";
+import { fallbacksOf, siteLimits } from "../../src/main/threads/next-hops.ts";
+import type { HistoryEntry } from "../../src/ports/history.ts";
+import type { Recorder } from "../../src/ports/recorder.ts";
+import { simChannel } from "./channels.ts";
+import { type Dice, entropyOf } from "./dice.ts";
+import type { Disk } from "./disk.ts";
+import { SimDoors } from "./doors.ts";
+import { FaultyStore, type FaultyStoreParts } from "./faulty-store.ts";
+import { IdleClock } from "./idle-clock.ts";
+import type { Names } from "./names.ts";
+import type { Net } from "./net.ts";
+import type { SpoolFolder } from "./spool.ts";
+import { type Life, SimClock, type Timeline } from "./timeline.ts";
+
+/** What a relay's process runs on. It outlives it. */
+export interface Machine {
+  readonly timeline: Timeline;
+  readonly dice: Dice;
+  readonly wall: { readonly offset: number };
+  readonly disk: Disk;
+  readonly net: Net;
+  readonly names: Names;
+  readonly spool: SpoolFolder;
+  readonly file: string;
+  readonly recorder: Recorder;
+  readonly store: Pick<FaultyStoreParts, "faults" | "ledger" | "trouble" | "reason">;
+  /** Takes what history is to keep; may throw, as a disk does. */
+  readonly history: (entries: readonly HistoryEntry[]) => void;
+}
+
+/**
+ * A whole relay in one process: the shipped parts, wired as `src/main/threads` and `src/main/relay` do, with lines between
+ * the threads that take their time.
+ */
+export class RelayProcess {
+  readonly life: Life;
+  readonly clock: SimClock;
+  readonly store: FaultyStore;
+  readonly operator: QueueOperator;
+  readonly importer: Importer;
+  readonly #machine: Machine;
+  readonly #mails: readonly MailThread[];
+  readonly #keeper: Keeper;
+  readonly #scheduler: Scheduler;
+  readonly #historian: Historian;
+  readonly #spools: ReturnType<SpoolFolder["spool"]>[] = [];
+  readonly #readers: readonly { close(): void }[];
+  readonly recovered: number;
+  #plan: RelayPlan;
+  #limitsOf: ReturnType<typeof siteLimits>;
+  #fallbacks: ReturnType<typeof fallbacksOf>;
+  #space = "";
+
+  constructor(machine: Machine, plan: RelayPlan, number: number) {
+    const { timeline, dice, disk, recorder } = machine;
+    this.#machine = machine;
+    this.#plan = plan;
+    this.life = { number, isDead: false };
+    this.clock = new SimClock(timeline, machine.wall, this.life);
+    const channel = (): ReturnType<typeof simChannel> => simChannel(timeline, dice, this.life);
+    const mailStore = Array.from({ length: plan.mailThreads }, channel);
+    const mailQueue = Array.from({ length: plan.mailThreads }, channel);
+    const queueStore = channel();
+    const controlStore = channel();
+    const idle = new IdleClock(this.clock);
+    this.store = new FaultyStore({ ...machine.store, file: machine.file, dice, disk, recorded: () => idle.stir() });
+    disk.sweep(this.store.inner.files());
+    this.#keeper = new Keeper({
+      store: this.store,
+      clock: this.clock,
+      mails: mailStore.map(({ port2 }) => outletTo(port2, answers<StoreToMail>())),
+      queue: outletTo(queueStore.port2, plain<StoreToQueue>()),
+      control: outletTo(controlStore.port2, plain<StoreToControl>()),
+      expire: plan.config.retry.expire,
+      full: () => this.lookAtSpace(),
+    });
+    this.recovered = this.#keeper.start();
+    for (const [index, { port2 }] of mailStore.entries())
+      listenTo(port2, COMMIT, (message) => this.#keeper.fromMail(index, message));
+    listenTo(queueStore.port2, plain<QueueToStore>(), (message) => this.#keeper.fromQueue(message));
+    listenTo(controlStore.port2, plain<ControlToStore>(), (message) => this.#keeper.fromControl(message));
+    this.#limitsOf = siteLimits(plan.config);
+    this.#fallbacks = fallbacksOf(plan.config.routes);
+    this.#scheduler = new Scheduler({
+      clock: this.clock,
+      entropy: entropyOf(dice),
+      recorder,
+      mails: mailQueue.map(({ port2 }) => outletTo(port2, plain<QueueToMail>())),
+      store: outletTo(queueStore.port1, plain<QueueToStore>()),
+      limitsOf: (site) => this.#limitsOf(site),
+      fallbacksOf: (lane) => this.#fallbacks(lane),
+    });
+    for (const [index, { port2 }] of mailQueue.entries())
+      listenTo(port2, plain<MailToQueue>(), (message) => this.#scheduler.fromMail(index, message));
+    listenTo(queueStore.port1, plain<StoreToQueue>(), (message) => this.#scheduler.fromStore(message));
+    const sessions = { ...sharedSessions(), seed: "of the simulation" };
+    this.#mails = mailStore.map(
+      ({ port1 }, index) =>
+        new MailThread(
+          { plan, sessions, index, listening: this.#places(), store: port1, queue: mailQueue[index]!.port1 },
+          this.#world((parts) => new SimDoors(machine.net, this.clock, parts)),
+        ),
+    );
+    const outbox = new OutboxReader(machine.file);
+    const queue = new QueueReader(machine.file);
+    this.#readers = [outbox, queue];
+    const toStore = outletTo(controlStore.port1, plain<ControlToStore>());
+    this.#historian = new Historian({
+      outbox: {
+        read: (after, limit) => {
+          const rows = outbox.read(after, limit);
+          if (rows.length < limit) idle.rest();
+          return rows;
+        },
+      },
+      history: { write: (entries) => machine.history(entries), retire: () => undefined },
+      forget: (row) => toStore.say({ kind: "forget", row }),
+      recorder,
+      clock: idle,
+    });
+    const client = new OperatorClient(toStore, this.clock);
+    listenTo(controlStore.port1, plain<StoreToControl>(), (message) => client.fromStore(message));
+    this.operator = new QueueOperator({
+      queue,
+      client,
+      recorder,
+      clock: this.clock,
+      smartHosts: () => this.#plan.config.smartHosts.map(({ name }) => name),
+      egresses: () => this.#plan.config.egresses.map(({ name }) => name),
+    });
+    this.importer = new Importer({
+      queue,
+      client,
+      files: disk.contents(this.life),
+      recorder,
+      clock: this.clock,
+      entropy: entropyOf(dice),
+      space: () => ({ freeOctets: disk.space.freeOctets, neededOctets: 1 }),
+    });
+  }
+
+  /** Listens, and takes mail. */
+  async start(): Promise<void> {
+    this.lookAtSpace();
+    await this.#adopt(this.#plan, []);
+    if (!this.life.isDead) this.#historian.start();
+  }
+
+  /** Goes by another configuration, as a reload does. */
+  async reload(plan: RelayPlan): Promise<void> {
+    const before = new Map(this.#plan.config.smartHosts.map((host) => [host.name, JSON.stringify(host)]));
+    const after = new Map(plan.config.smartHosts.map((host) => [host.name, JSON.stringify(host)]));
+    const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
+      (name) => before.get(name) !== after.get(name),
+    );
+    await this.#adopt(plan, changed);
+    if (!this.life.isDead) await this.operator.tryAgain(changed);
+  }
+
+  /** In the order of `Relay.#adopt`: the queue, the mail threads, the store. */
+  async #adopt(plan: RelayPlan, changedHosts: readonly string[]): Promise<void> {
+    for (const mail of this.#mails) await mail.prepare(plan, this.#places());
+    this.#plan = plan;
+    const { config } = plan;
+    const lanes = lanesOfHosts(
+      changedHosts,
+      config.egresses.map(({ name }) => name),
+    );
+    await this.#passed();
+    this.#limitsOf = siteLimits(config);
+    this.#fallbacks = fallbacksOf(config.routes);
+    this.#scheduler.limitsChanged(lanes);
+    for (const mail of this.#mails) {
+      await this.#passed();
+      mail.adopt();
+    }
+    await this.#passed();
+    this.#keeper.unblock(lanes);
+    this.#keeper.setExpire(config.retry.expire);
+  }
+
+  /** A stop in order. Resolves when all of it is over, unless it dies meanwhile. */
+  async stop(): Promise<void> {
+    for (const spool of this.#spools) spool.stop();
+    await Promise.all(this.#mails.map((mail) => mail.stop()));
+    if (this.life.isDead) return;
+    this.#historian.finish();
+    this.end();
+  }
+
+  /** Everything of it is gone, at whatever it was. */
+  end(): void {
+    if (this.life.isDead) return;
+    this.life.isDead = true;
+    for (const reader of this.#readers) reader.close();
+    this.store.close();
+    this.#machine.net.hangUp();
+  }
+
+  /** The space on the disk may be another one now. */
+  lookAtSpace(): void {
+    const report = this.#machine.disk.space;
+    if (JSON.stringify(report) === this.#space) return;
+    this.#space = JSON.stringify(report);
+    this.#keeper.space(report);
+  }
+
+  #places(): ListeningPlace[] {
+    return this.#plan.config.listeners.map(({ listen }, place) => ({ address: listen, place }));
+  }
+
+  #world(doors: (parts: ListeningParts) => SimDoors): ConstructorParameters<typeof MailThread>[1] {
+    const { dice, disk, net, names, recorder } = this.#machine;
+    return {
+      clock: this.clock,
+      entropy: entropyOf(dice),
+      recorder,
+      files: disk.contents(this.life),
+      transport: net.transport(this.clock, this.life),
+      spool: () => {
+        const spool = this.#machine.spool.spool(this.life, this.clock);
+        this.#spools.push(spool);
+        return spool;
+      },
+      doors,
+      resolverFor: () => names.resolver(this.life),
+      verifierFor: (credentials) => ({
+        verify: async (username, password) => {
+          await this.#passed();
+          if (dice.happens(0.02)) return "busy";
+          const found = credentials.find((credential) => credential.username === username)?.secret;
+          return found?.kind === "plain" && found.password === password ? "ok" : "wrong";
+        },
+      }),
+    };
+  }
+
+  #passed(): Promise<void> {
+    return new Promise((resolve) => void this.clock.after(this.#machine.dice.fraction() * 20, resolve));
+  }
+}

@@ -1,0 +1,380 @@
+import path from "node:path";
+import { REASONS } from "../../src/core/queue/reason.ts";
+import type { Event } from "../../src/core/events.ts";
+import type { HistoryEntry } from "../../src/ports/history.ts";
+import type { RelayPlan } from "../../src/main/plan.ts";
+import type { ClientParts } from "./client.ts";
+import { Climate } from "./climate.ts";
+import { Dice } from "./dice.ts";
+import { Disk } from "./disk.ts";
+import { Faults } from "./faults.ts";
+import { Crash, RELIABLE, type StoreTrouble } from "./faulty-store.ts";
+import { Writer } from "./letters.ts";
+import { Names } from "./names.ts";
+import { Net } from "./net.ts";
+import { NextHop } from "./next-hop.ts";
+import { SimOperator } from "./operator-sim.ts";
+import { Population } from "./population.ts";
+import { Ledger } from "./oracle/ledger.ts";
+import { SiteBook } from "./oracle/sites.ts";
+import { type Machine, RelayProcess } from "./relay-process.ts";
+import {
+  CHANGED_ZONES,
+  DOMAINS,
+  DOORS,
+  FIRST_WAIT_MS,
+  HOPS,
+  HOSTS,
+  HOUR_MS,
+  NARROW_OCTETS,
+  POSTMASTER,
+  type Terms,
+  ZONES,
+  drawTerms,
+  inHandMax,
+  planFor,
+  siteBounds,
+} from "./scenery.ts";
+import { SpoolFolder } from "./spool.ts";
+import { START, Timeline } from "./timeline.ts";
+import { Trace } from "./trace.ts";
+
+/** What came of a world. */
+export interface Outcome {
+  readonly seed: number;
+  readonly violations: readonly string[];
+  readonly trace: string;
+  readonly events: number;
+  readonly virtualHours: number;
+  readonly acknowledged: number;
+  readonly deliveries: number;
+  readonly duplicatesExplained: number;
+  readonly reports: number;
+  readonly crashes: number;
+  readonly powerCuts: number;
+  readonly faults: ReadonlyMap<string, number>;
+  readonly reasons: ReadonlySet<string>;
+}
+
+/** When nothing goes wrong any more, everything has to end within this. */
+const CALM_HOURS_MAX = 60;
+const NULL_LIFE_MS = 24 * HOUR_MS;
+
+/** One seed: a machine, a relay on it, and everybody around it. */
+export class World {
+  readonly timeline = new Timeline();
+  readonly faults = new Faults();
+  readonly net: Net;
+  readonly names: Names;
+  readonly disk: Disk;
+  readonly spool: SpoolFolder;
+  readonly hops: readonly NextHop[];
+  readonly ledger: Ledger;
+  readonly operator: SimOperator;
+  readonly wall = { offset: 0 };
+  storeTrouble: StoreTrouble = RELIABLE;
+  historyFails = 0;
+  readonly #seed: number;
+  readonly #listener: ((at: number, event: Event) => void) | undefined;
+  readonly #hours: number;
+  readonly #dice: Dice;
+  readonly #trace = new Trace();
+  readonly #plan: RelayPlan;
+  readonly #planWithoutExtra: RelayPlan;
+  readonly #folder: string;
+  readonly #machine: Machine;
+  readonly #population: Population;
+  readonly #reasons = new Set<string>();
+  /** Of which history has an end. */
+  readonly #recorded = new Set<string>();
+  #process: RelayProcess | undefined;
+  #isStopping = false;
+  #isWithoutExtra = false;
+  #starts = 0;
+  #crashes = 0;
+  #powerCuts = 0;
+
+  /** `listener` hears what the relay logs. */
+  constructor(seed: number, hours: number, folder: string, listener?: (at: number, event: Event) => void) {
+    this.#listener = listener;
+    this.#seed = seed;
+    this.#hours = hours;
+    this.#folder = folder;
+    this.#dice = new Dice(seed);
+    const dice = this.#dice;
+    const terms = drawTerms(dice);
+    this.#plan = planFor(terms, folder, false);
+    this.#planWithoutExtra = planFor(terms, folder, true);
+    const { timeline, faults } = this;
+    this.ledger = new Ledger(
+      {
+        postmaster: terms.hasPostmaster ? POSTMASTER : undefined,
+        lifeMs: terms.expireMs,
+        nullLifeMs: Math.min(terms.expireMs, NULL_LIFE_MS),
+        firstWaitMs: FIRST_WAIT_MS,
+        sizeMin: NARROW_OCTETS,
+        hasSevenBitHops: true,
+        inHandMax: inHandMax(terms),
+      },
+      () => timeline.now,
+      () => timeline.events,
+    );
+    const { ledger } = this;
+    const sites = new SiteBook(siteBounds(terms), (promise, text) => ledger.violation(promise, text));
+    this.hops = HOPS.map(
+      ({ name, address, traits }) =>
+        new NextHop(name, address, traits, { timeline, dice: dice.split(), faults, ledger, sites }),
+    );
+    const hops = new Map(this.hops.map((hop) => [hop.address, hop]));
+    this.net = new Net({
+      timeline,
+      dice: dice.split(),
+      faults,
+      trace: this.#trace,
+      sites,
+      hops,
+      troubled: (hop) => ledger.troubled(hop),
+    });
+    this.names = new Names({
+      timeline,
+      dice: dice.split(),
+      faults,
+      ledger,
+      zones: ZONES,
+      changed: CHANGED_ZONES,
+      hosts: HOSTS,
+    });
+    this.disk = new Disk(timeline, dice.split(), faults);
+    this.spool = new SpoolFolder({ timeline, dice: dice.split(), faults });
+    this.operator = new SimOperator({ dice: dice.split(), faults, ledger, process: () => this.#running() });
+    this.#machine = this.#newMachine();
+    this.#population = this.#newPopulation(terms);
+    timeline.onFault = (error) => this.#fault(error);
+  }
+
+  /** Lives through all of it. */
+  async run(): Promise<Outcome> {
+    const end = this.#hours * HOUR_MS;
+    this.#start();
+    this.#population.begin(end);
+    const climate = new Climate(this, this.#dice.split(), end);
+    climate.begin();
+    await this.timeline.run(end, () => this.#isBroken());
+    climate.end();
+    await this.#calmDown();
+    this.#process?.end();
+    if (!this.#isBroken()) this.ledger.close(this.#recorded);
+    return this.#outcome();
+  }
+
+  /** Nothing goes wrong any more: all that is under way has to end. */
+  async #calmDown(): Promise<void> {
+    const start = this.timeline.now;
+    this.#sayClear();
+    const end = start + CALM_HOURS_MAX * HOUR_MS;
+    while (!this.#isBroken() && this.timeline.now < end && !this.#isQuiet())
+      await this.timeline.run(Math.min(end, this.timeline.now + 60_000), () => this.#isBroken());
+    if (this.#isBroken()) return;
+    if (!this.#isQuiet())
+      this.ledger.violation(
+        "P2",
+        `${this.#process?.store.count()} deliveries have no end ${CALM_HOURS_MAX} hours after the last fault`,
+      );
+    await this.timeline.run(this.timeline.now + 10_000);
+    this.restart("stop");
+    await this.timeline.run(this.timeline.now + 120_000, () => this.#isBroken());
+  }
+
+  #sayClear(): void {
+    const process = this.#running();
+    if (process === undefined) return void this.timeline.after(60_000, () => this.#sayClear());
+    const clear = async (): Promise<void> => {
+      if (this.#isWithoutExtra) await process.reload(this.#plan);
+      this.#isWithoutExtra = false;
+      await this.operator.clear();
+    };
+    void clear();
+  }
+
+  #isQuiet(): boolean {
+    const process = this.#running();
+    return (
+      process !== undefined && this.#population.underWay === 0 && this.spool.length === 0 && process.store.count() === 0
+    );
+  }
+
+  #isBroken(): boolean {
+    return this.ledger.violations.length > 0;
+  }
+
+  #running(): RelayProcess | undefined {
+    return this.#process?.life.isDead === false && !this.#isStopping ? this.#process : undefined;
+  }
+
+  // The relay's process, and how it ends.
+
+  #start(): void {
+    this.#isStopping = false;
+    const plan = this.#isWithoutExtra ? this.#planWithoutExtra : this.#plan;
+    const process = new RelayProcess(this.#machine, plan, ++this.#starts);
+    this.#process = process;
+    this.#trace.add(this.timeline.now, `start, ${process.recovered} recovered`);
+    const files = process.store.inner.files();
+    this.ledger.recovered(process.store.rows(), (id) => !files.has(id) || this.disk.has(id));
+    process.store.look();
+    void process.start();
+  }
+
+  /** The process dies now, whatever it does, or the whole machine does. */
+  crash(kind: "crash" | "power-cut"): void {
+    const process = this.#process;
+    if (process === undefined || process.life.isDead) return;
+    this.faults.count(kind);
+    this.#trace.add(this.timeline.now, kind);
+    if (kind === "crash") this.#crashes++;
+    else this.#powerCuts++;
+    this.ledger.died();
+    process.end();
+    if (kind === "power-cut") {
+      this.disk.cutPower();
+      this.spool.cutPower();
+      process.store.cutPower();
+    }
+    this.timeline.after(this.#dice.magnitude(500, 60_000), () => this.#start());
+  }
+
+  /** It ends in order, and begins again. */
+  restart(kind: "restart" | "stop"): void {
+    const process = this.#running();
+    if (process === undefined) return;
+    this.faults.count(kind);
+    this.#isStopping = true;
+    const stop = async (): Promise<void> => {
+      await process.stop();
+      if (process.life.isDead && this.#process === process) this.ledger.died();
+      if (kind === "restart") this.timeline.after(this.#dice.magnitude(100, 60_000), () => this.#start());
+    };
+    void stop();
+  }
+
+  reload(): void {
+    const process = this.#running();
+    if (process === undefined) return;
+    this.faults.count("reload");
+    this.#isWithoutExtra = !this.#isWithoutExtra;
+    this.ledger.operates("reload", undefined);
+    void process.reload(this.#isWithoutExtra ? this.#planWithoutExtra : this.#plan);
+  }
+
+  lookAtSpace(): void {
+    this.#running()?.lookAtSpace();
+  }
+
+  setClock(byMs: number): void {
+    this.wall.offset += byMs;
+    this.faults.count(byMs > 0 ? "clock-forward" : "clock-back");
+    this.ledger.jumped(byMs);
+  }
+
+  #fault(error: unknown): void {
+    if (error instanceof Crash) return this.crash("crash");
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.ledger.violation("P2", `a thread died: ${text}`);
+    return undefined;
+  }
+
+  #newPopulation({ recipientsMax, isFlooded }: Terms): Population {
+    const { timeline, faults, ledger, spool } = this;
+    const dice = this.#dice.split();
+    const clients: ClientParts = {
+      timeline,
+      dice,
+      faults,
+      ledger,
+      writer: new Writer(dice, { domains: DOMAINS }),
+      doors: DOORS,
+      recipientsMax,
+      isRunning: (process) => this.#running() !== undefined && ledger.life === process,
+      dial: (address, port) => this.net.dial(address, port),
+    };
+    return new Population({
+      dice: this.#dice.split(),
+      clients,
+      spool,
+      now: () => START + timeline.now + this.wall.offset,
+      isFlooded,
+    });
+  }
+
+  // What the relay says of itself.
+
+  #newMachine(): Machine {
+    const { timeline, wall, disk, net, names, faults, ledger } = this;
+    return {
+      timeline,
+      dice: this.#dice.split(),
+      wall,
+      disk,
+      spool: this.spool,
+      net,
+      names,
+      file: this.#file,
+      recorder: { record: (event) => this.#record(event) },
+      store: { faults, ledger, trouble: () => this.storeTrouble, reason: (last) => this.#reason(last) },
+      history: (entries) => this.#keep(entries),
+    };
+  }
+
+  get #file(): string {
+    return path.join(this.#folder, "queue.db");
+  }
+
+  #record(event: Event): void {
+    this.#trace.add(this.timeline.now, JSON.stringify(event));
+    this.#listener?.(this.timeline.now, event);
+    if (event.event === "session.crashed") this.ledger.violation("P7", `a session crashed: ${event.text}`);
+    if ("reason" in event && (event.event === "delivery.deferred" || event.event === "delivery.rerouted"))
+      this.#reached(event.reason);
+  }
+
+  /** What an operator would read (promise P9). */
+  #reason(last: string | undefined): void {
+    this.#reached(last === undefined ? "in-hand" : (JSON.parse(last) as { readonly because: string }).because);
+  }
+
+  #reached(reason: string): void {
+    if (!Object.hasOwn(REASONS, reason)) this.ledger.violation("P9", `${reason} is no reason`);
+    this.#reasons.add(reason);
+  }
+
+  #keep(entries: readonly HistoryEntry[]): void {
+    if (this.#dice.happens(this.historyFails)) {
+      this.faults.count("history-write");
+      throw new Error("history: disk I/O error");
+    }
+    for (const { id, row, outcome, note } of entries) {
+      if (outcome !== "delivered" && outcome !== "failed" && outcome !== "cancelled") continue;
+      this.#recorded.add(`${id} ${row}`);
+      if (outcome === "cancelled") this.ledger.cancelled(id, row, note);
+    }
+  }
+
+  #outcome(): Outcome {
+    const { ledger, timeline, faults } = this;
+    return {
+      seed: this.#seed,
+      violations: ledger.violations,
+      trace: this.#trace.digest,
+      events: timeline.events,
+      virtualHours: timeline.now / HOUR_MS,
+      acknowledged: ledger.acknowledged,
+      deliveries: ledger.deliveries,
+      duplicatesExplained: ledger.duplicatesExplained,
+      reports: ledger.reports,
+      crashes: this.#crashes,
+      powerCuts: this.#powerCuts,
+      faults: faults.counts,
+      reasons: this.#reasons,
+    };
+  }
+}
