@@ -7,7 +7,7 @@ import { Tally } from "./tally.ts";
 const SEEDS = 20;
 const HOURS = 2;
 
-test("worlds in which much goes wrong: no promise is broken, and everything ends", { timeout: 120_000 }, async () => {
+test("worlds in which much goes wrong: no promise is broken, and everything ends", { timeout: 300_000 }, async () => {
   const tally = new Tally();
   const violations: string[] = [];
   for (let seed = 1; seed <= SEEDS; seed++) {
@@ -22,7 +22,7 @@ test("worlds in which much goes wrong: no promise is broken, and everything ends
   expect(tally.duplicatesExplained).toBeGreaterThan(0);
 });
 
-test("the same seed is the same world, to the last octet", { timeout: 60_000 }, async () => {
+test("the same seed is the same world, to the last octet", { timeout: 120_000 }, async () => {
   const [first, second, other] = [await runSeed(3, HOURS), await runSeed(3, HOURS), await runSeed(4, HOURS)];
   expect(second.trace).toBe(first.trace);
   expect(other.trace).not.toBe(first.trace);
@@ -30,7 +30,7 @@ test("the same seed is the same world, to the last octet", { timeout: 60_000 }, 
 
 test.each(["ack-before-commit", "completion-dropped"])(
   "a world shows a bug that is planted: %s",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   (patch) => {
     expect(runPlanted({ patch, seed: 1, seeds: 10, hours: HOURS, isRecorded: false })).toBe(0);
   },
