@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from "vitest";
+import { PATIENCE_MS } from "../support/patience.ts";
 import { corpusOf } from "./corpus.ts";
 import { plantedTargets } from "./planted.ts";
 import { fuzz, replay } from "./run.ts";
@@ -40,7 +41,7 @@ test("a finding is told, and made small", async () => {
   expect(findings).toMatchObject([{ kind: "violation", input: "X" }]);
 });
 
-test("what is thrown is a crash, and what takes long a hang", async () => {
+test("what is thrown is a crash, and what takes long a hang", { timeout: 2 * PATIENCE_MS }, async () => {
   const crash = broken(() => (undefined as unknown as Target).check("x"));
   expect((await fuzz(crash, { inputs: 20, ms: 5000, seed: 1 })).findings).toMatchObject([{ kind: "crash" }]);
   const hang = broken(() => {

@@ -365,6 +365,12 @@ export const FIGURES: readonly Figure[] = [
           ["bugs", "caughtTwice"],
         ],
       },
+      {
+        suite: "sim-planted",
+        value: "the simulation alone: {found} of {planted} planted bugs",
+        target: "8 of the twelve; here they are more",
+        equal: [["found", "planted"]],
+      },
     ],
   },
   {
