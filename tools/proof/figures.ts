@@ -133,6 +133,27 @@ export const FIGURES: readonly Figure[] = [
     ],
   },
   {
+    number: 3,
+    name: "full disk",
+    showings: [
+      {
+        suite: "full-disk",
+        value:
+          "{lost} of {acknowledged} messages lost in {rounds} rounds, {kills} of them with a kill; {putOff} put off with 452, {refused} refused; accepting again at most {recoveryMs} ms after there was room",
+        target: "0 lost, none refused, 10 s",
+        zero: [...NOTHING_WRONG, "refused", "notRecovered"],
+        atLeast: { rounds: 20 },
+        atMost: { recoveryMs: 10_000 },
+      },
+      {
+        suite: "full-disk",
+        value: "control: {controlLost} recipients lost by a relay that takes a full disk for a written one",
+        target: "at least 1",
+        atLeast: { controlLost: 1 },
+      },
+    ],
+  },
+  {
     number: 4,
     name: "duplicates",
     showings: [
@@ -309,6 +330,21 @@ export const FIGURES: readonly Figure[] = [
         target: "300 MiB with 1,000,000",
         atLeast: { messages: 1_000_000 },
         atMost: { fullMiB: 300 },
+      },
+      {
+        suite: "uploads",
+        value: "{mostMiB} MiB with {uploads} uploads of {mebibytesEach} MiB at once ({emptyMiB} MiB before)",
+        target: "300 MiB with 100, all acknowledged",
+        atLeast: { uploads: 100 },
+        atMost: { mostMiB: 300 },
+        equal: [["uploads", "acknowledged"]],
+      },
+      {
+        suite: "uploads",
+        value: "{lineGrowthMiB} MiB more by a line of {lineMiB} MiB",
+        target: "1 MiB by one of 1 GiB",
+        atLeast: { lineMiB: 1024 },
+        atMost: { lineGrowthMiB: 1 },
       },
     ],
   },
