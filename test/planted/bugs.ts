@@ -6,6 +6,13 @@ export interface Bug {
   readonly what: string;
 }
 
+/** Planted by somebody who had seen the source and no test. */
+export const BLIND_BUGS: readonly Bug[] = [
+  { patch: "lookup-keeps-list", what: "who waits for the DNS is remembered as it was when the lookup began" },
+  { patch: "lowered-rate-forgets", what: "a rate that a reload lowers forgets the newest of what began" },
+  { patch: "barred-before-unknown", what: "an address that is barred counts more than a lookup without an answer" },
+];
+
 export const BUGS: readonly Bug[] = [
   { patch: "ack-before-commit", what: "250 before the commit" },
   { patch: "sync-off", what: "the store does not sync" },

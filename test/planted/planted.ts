@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { applyPatch } from "../crash/planted.ts";
 import { TREE } from "../support/relay.ts";
 import { Recording } from "../support/result-file.ts";
-import { BUGS } from "./bugs.ts";
+import { BLIND_BUGS, BUGS } from "./bugs.ts";
 import { SUITES, type Suite } from "./suites.ts";
 
 interface Finding {
@@ -48,7 +48,8 @@ async function run(
 ): Promise<{ code: number | undefined; seconds: number }> {
   const [program = "", ...args] = command;
   const started = performance.now();
-  const child = spawn(program, args, { cwd: tree, stdio: "ignore", detached: true });
+  const env = { ...process.env, PATH: `${path.dirname(process.execPath)}:${process.env["PATH"]}` };
+  const child = spawn(program, args, { cwd: tree, env, stdio: "ignore", detached: true });
   let isOver = false;
   const timer = setTimeout(() => {
     isOver = true;
@@ -125,7 +126,9 @@ function countsOf(all: readonly Finding[], suites: number): Record<string, numbe
     bugs: BUGS.length,
     caught: BUGS.filter(({ patch }) => by.has(patch)).length,
     caughtTwice: twice,
-    caughtBySimulation: all.filter(({ suite, isFound }) => isFound && suite === "simulation").length,
+    caughtBySimulation: BUGS.filter(({ patch }) => by.get(patch)?.some(({ suite }) => suite === "simulation")).length,
+    blind: BLIND_BUGS.length,
+    blindCaught: BLIND_BUGS.filter(({ patch }) => by.has(patch)).length,
     ...Object.fromEntries(
       all.map(({ patch, suite, isFound, seconds }) => [camel(patch, "by", suite, "s"), isFound ? seconds : -1]),
     ),
@@ -142,7 +145,7 @@ const recording = values.record
   : undefined;
 const suites = await sober(SUITES.filter(({ name }) => wanted(values.suites, name)));
 const all: Finding[] = [];
-for (const { patch } of BUGS.filter((bug) => wanted(values.bugs, bug.patch)))
+for (const { patch } of [...BUGS, ...BLIND_BUGS].filter((bug) => wanted(values.bugs, bug.patch)))
   all.push(...(await findings(patch, suites)));
 const counts = countsOf(all, suites.length);
 console.log(`${counts["caughtTwice"]} of ${BUGS.length} bugs found by two suites or more`);

@@ -9,7 +9,8 @@ export interface Suite {
 }
 
 const vitest = (project: string, ...files: readonly string[]): readonly string[] => [
-  "node_modules/.bin/vitest",
+  process.execPath,
+  "node_modules/vitest/vitest.mjs",
   "run",
   "--bail=1",
   "--project",

@@ -402,6 +402,12 @@ export const FIGURES: readonly Figure[] = [
         ],
       },
       {
+        suite: "planted",
+        value: "{blindCaught} of {blind} bugs of somebody who had seen no test",
+        target: "as many as can be",
+        equal: [["blind", "blindCaught"]],
+      },
+      {
         suite: "sim-planted",
         value: "the simulation alone: {found} of {planted} planted bugs",
         target: "8 of the twelve; here they are more",
