@@ -38,6 +38,7 @@ export interface EventCatalogue {
   "control.failed": { readonly text: string; readonly retryMs: number };
   "history.failed": { readonly text: string; readonly retryMs: number | undefined };
   "listener.failed": { readonly listener: string; readonly text: string };
+  "sessions.full": { readonly listener: string };
   "spool.refused": {
     readonly identity: string;
     readonly from: string;
@@ -334,6 +335,12 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       file: "Its name, or where it is kept; absent where it is the spool that cannot be read.",
       text: "What is wrong, or what the system said.",
     },
+  },
+  "sessions.full": {
+    level: "warn",
+    description:
+      "Sessions have all the file descriptors that deliveries and files leave them, those of strangers nine tenths: who comes now hears 421. Told now and then.",
+    fields: { listener: "At which the last one was refused." },
   },
   "listener.failed": {
     level: "error",

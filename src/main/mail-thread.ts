@@ -6,6 +6,7 @@ import { LOGS, STOP } from "../core/base/limits.ts";
 import type { Config } from "../core/config/config.ts";
 import { NO_SPACE, NOT_STORED, PAUSED, SHUTTING_DOWN, TOO_MANY_SESSIONS } from "../core/inbound/trouble.ts";
 import { DELIVERY_RETRY } from "../core/queue/backoff.ts";
+import type { Event } from "../core/events.ts";
 import type { Reply } from "../core/smtp/reply.ts";
 import { Acceptor } from "../engine/acceptance.ts";
 import { BrokenTls } from "../engine/broken-tls.ts";
@@ -191,19 +192,23 @@ export class MailThread {
     return this.#space.mayAccept ? undefined : NO_SPACE;
   }
 
-  /** Tells what goes wrong with a listening socket, now and then. */
   #tellFailed(listener: string, error: Error): void {
+    this.#tellNowAndThen(listener, { event: "listener.failed", listener, text: error.message });
+  }
+
+  /** Tells what may come with each connection to a listener, now and then. */
+  #tellNowAndThen(listener: string, event: Event): void {
     const now = this.#clock.monotonic();
-    if (now - (this.#toldAt.get(listener) ?? Number.NEGATIVE_INFINITY) < LOGS.listenerErrorEvery) return;
-    this.#toldAt.set(listener, now);
-    this.#recorder.record({ event: "listener.failed", listener, text: error.message });
+    const key = `${event.event} ${listener}`;
+    if (now - (this.#toldAt.get(key) ?? Number.NEGATIVE_INFINITY) < LOGS.listenerErrorEvery) return;
+    this.#toldAt.set(key, now);
+    this.#recorder.record(event);
   }
 
   #connected({ address, accept }: Visitor, { rules, count, isUnderStress }: ListenerTerms): void {
     const identity = this.#settings.identityAt(address);
-    const isTrusted = identity.kind === "network";
-    const isFull = count.isFull(isTrusted);
-    const seat = count.enter(address, isTrusted);
+    const entered = count.enter(address, identity.kind === "network");
+    const seat = typeof entered === "string" ? undefined : entered;
     const whenOver = (): void => {
       this.#sessions.delete(reception);
       seat?.leave();
@@ -221,10 +226,9 @@ export class MailThread {
     const isTlsFirst = rules.tls === "implicit" && refusal === undefined;
     const socket = accept(reception, isTlsFirst);
     reception.start(socket, refusal);
-    if (isFull) {
-      socket.destroy(); // the file descriptor is wanted: there is no waiting until the reply is read
-      this.#tellFailed(rules.name, new Error("no file descriptors are left for more sessions"));
-    }
+    if (entered !== "full") return;
+    socket.destroy(); // the file descriptor is wanted: there is no waiting until the reply is read
+    this.#tellNowAndThen(rules.name, { event: "sessions.full", listener: rules.name });
   }
 
   /** Certificates of authorities are read now, which takes some 60 ms, and not when the first connection wants them. */

@@ -70,24 +70,25 @@ export class SessionCount {
     return Atomics.load(this.#counts, this.#listener);
   }
 
-  /** The file descriptors leave no room for this one, whoever it is; strangers leave some for those that are known. */
-  isFull(isTrusted: boolean): boolean {
-    return Atomics.load(this.#counts, ALL) >= this.#roomFor(isTrusted);
+  /**
+   * Where there are too many nothing is counted: `full` where the file descriptors leave no room for more sessions, whosever
+   * they are; strangers leave some of it for those that are known.
+   */
+  enter(address: string, isTrusted: boolean): Seat | "full" | "too-many" {
+    const seat = new Seat(this.#counts);
+    const refusal = this.#refusal(seat, address, isTrusted);
+    if (refusal === undefined) return seat;
+    seat.leave();
+    return refusal;
   }
 
-  /** Undefined where there are too many; then nothing was counted. */
-  enter(address: string, isTrusted: boolean): Seat | undefined {
+  #refusal(seat: Seat, address: string, isTrusted: boolean): "full" | "too-many" | undefined {
     const { sessionsMax, perStrangerMax, perTrustedMax } = this.#limits;
     const bucket = this.#bucketOf(address);
-    const seat = new Seat(this.#counts);
-    const isIn =
-      seat.take(this.#listener, sessionsMax) &&
-      seat.take(ALL, this.#roomFor(isTrusted)) &&
-      seat.take(bucket, perTrustedMax) &&
-      (isTrusted || seat.take(bucket + 1, perStrangerMax));
-    if (isIn) return seat;
-    seat.leave();
-    return undefined;
+    if (!seat.take(this.#listener, sessionsMax)) return "too-many";
+    if (!seat.take(ALL, this.#roomFor(isTrusted))) return "full";
+    const isIn = seat.take(bucket, perTrustedMax) && (isTrusted || seat.take(bucket + 1, perStrangerMax));
+    return isIn ? undefined : "too-many";
   }
 
   #roomFor(isTrusted: boolean): number {
@@ -101,7 +102,7 @@ export class SessionCount {
 }
 
 /** One session's place in the counts. */
-class Seat {
+export class Seat {
   readonly #counts: Int32Array;
   readonly #taken: number[] = [];
 

@@ -1,16 +1,26 @@
 import { expect, test } from "vitest";
 import { type Arrived, type Books, judge } from "./account.ts";
 
+const FROM = "app@example.test";
+
 const BOOKS: Books = {
-  acknowledged: [{ recipients: ["a.0@dest.test", "a.1@dest.test"], hash: "a" }],
-  unknown: [{ recipients: ["b.0@dest.test"], hash: "b" }],
+  acknowledged: [{ from: FROM, recipients: ["a.0@dest.test", "a.1@dest.test"], hash: "a" }],
+  unknown: [{ from: FROM, recipients: ["b.0@dest.test"], hash: "b" }],
   arrived: [],
   refused: new Set(),
   killedAt: [10_000, Number.POSITIVE_INFINITY],
 };
 
 function arrival(recipient: string, loggedAt: number, more: Partial<Arrived> = {}): Arrived {
-  return { recipient, hash: recipient[0]!, loggedAt, epoch: loggedAt > 10_000 ? 1 : 0, wasClosed: false, ...more };
+  return {
+    from: FROM,
+    recipient,
+    hash: recipient[0]!,
+    loggedAt,
+    epoch: loggedAt > 10_000 ? 1 : 0,
+    wasClosed: false,
+    ...more,
+  };
 }
 
 const BOTH = [arrival("a.0@dest.test", 9000), arrival("a.1@dest.test", 9000)];
@@ -48,8 +58,10 @@ test("a second copy of what was answered long before the kill, or without a kill
   expect(judge({ ...BOOKS, arrived: without }).unexplained).toEqual(["b.0@dest.test"]);
 });
 
-test("content that changed, and recipients that nobody sent to, are seen", () => {
+test("content or a sender that changed, and recipients that nobody sent to, are seen", () => {
   const changed = [BOTH[0]!, arrival("a.1@dest.test", 9000, { hash: "x" })];
   expect(judge({ ...BOOKS, arrived: changed }).altered).toEqual(["a.1@dest.test"]);
+  const swapped = [BOTH[0]!, arrival("a.1@dest.test", 9000, { from: "other@example.test" })];
+  expect(judge({ ...BOOKS, arrived: swapped }).altered).toEqual(["a.1@dest.test"]);
   expect(judge({ ...BOOKS, arrived: [...BOTH, arrival("z@dest.test", 1)] }).uninvited).toEqual(["z@dest.test"]);
 });

@@ -2,12 +2,15 @@
 
 /** What the source sent up to the final dot. */
 export interface Sent {
+  /** The envelope sender. */
+  readonly from: string;
   readonly recipients: readonly string[];
   readonly hash: string;
 }
 
 /** One recipient of one message that the sink took. Times are those of one clock, in ms. */
 export interface Arrived {
+  readonly from: string;
   readonly recipient: string;
   readonly hash: string;
   readonly loggedAt: number;
@@ -49,7 +52,7 @@ export interface Verdict {
   /** Copies before the last one of a recipient, by what explains that there was another. */
   readonly duplicates: Duplicates;
   readonly unexplained: readonly string[];
-  /** Content that is not what was sent. */
+  /** Content, or an envelope sender, that is not what was sent. */
   readonly altered: readonly string[];
   /** Taken by the sink, and never accepted by the relay. */
   readonly uninvited: readonly string[];
@@ -61,9 +64,9 @@ export interface Verdict {
 export const RECORDED_WITHIN_MS = 1000;
 
 export function judge(books: Books): Verdict {
-  const sent = new Map<string, string>();
-  for (const { recipients, hash } of [...books.acknowledged, ...books.unknown])
-    for (const recipient of recipients) sent.set(recipient, hash);
+  const sent = new Map<string, Sent>();
+  for (const message of [...books.acknowledged, ...books.unknown])
+    for (const recipient of message.recipients) sent.set(recipient, message);
   const byRecipient = Map.groupBy(books.arrived, (arrival) => arrival.recipient);
   const acknowledged = books.acknowledged.flatMap(({ recipients }) => recipients);
   const duplicates = { answeredByKill: 0, unansweredByKill: 0, byClose: 0 };
@@ -96,7 +99,10 @@ export function judge(books: Books): Verdict {
     },
     unexplained,
     altered: books.arrived
-      .filter(({ recipient, hash }) => sent.has(recipient) && sent.get(recipient) !== hash)
+      .filter(({ recipient, hash, from }) => {
+        const message = sent.get(recipient);
+        return message !== undefined && (message.hash !== hash || message.from !== from);
+      })
       .map(({ recipient }) => recipient),
     uninvited: [...byRecipient.keys()].filter((recipient) => !sent.has(recipient)),
     oldestRepeatMs,

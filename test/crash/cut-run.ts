@@ -31,7 +31,7 @@ export interface CutReport {
 
 const DISK_MIB = 1024;
 const START_MS = 600;
-const STOP_MS = 1500;
+const STOP_MS = 400;
 /** How long a checkpoint is waited for; it comes with every 8 MiB of log. */
 const CHECKPOINT_MS = 5000;
 /** Recipients that wait, in a queue that is to be one. */

@@ -24,6 +24,8 @@ export interface Findings extends Verdict {
   readonly untold: readonly string[];
   readonly toldTwice: readonly string[];
   readonly wronglyTold: readonly string[];
+  /** Refused for good by the relay, which had no reason to: but for what is larger than it takes. */
+  readonly wronglyRefused: readonly string[];
   /** Deliveries left in the queue when all had arrived, and content files without a message. */
   readonly leftInQueue: number;
   readonly leftFiles: number;
@@ -61,6 +63,7 @@ export function findingsOf({ traffic, hops, data, killedAt, killedWithHops }: Ev
     toldTwice: repeated(told),
     untold: [...failed].filter((recipient) => !toldOnce.has(recipient)),
     wronglyTold: told.filter((recipient) => !failed.has(recipient)),
+    wronglyRefused: [...traffic.refusals.keys()].filter((kind) => kind.startsWith("5") && kind !== TOO_LARGE),
     leftInQueue: queuedIn(data),
     leftFiles: filesIn(data),
   };
@@ -89,7 +92,11 @@ const WRONGS = [
   "untold",
   "toldTwice",
   "wronglyTold",
+  "wronglyRefused",
 ] as const;
+
+/** The reply to what is larger than a message may be, which some of the traffic is. */
+const TOO_LARGE = "552 5.3.4";
 
 /** True where the promises did not hold. */
 export function isBroken(findings: Findings): boolean {
@@ -149,6 +156,7 @@ export function linesOf(findings: Findings): readonly string[] {
     `  failed and not told         ${some(findings.untold)}`,
     `  told twice                  ${some(findings.toldTwice)}`,
     `  told and not failed         ${some(findings.wronglyTold)}`,
+    `refused for good              ${some(findings.wronglyRefused)}`,
     `left in the queue             ${findings.leftInQueue} deliveries, ${findings.leftFiles} content files`,
   ];
 }

@@ -38,7 +38,7 @@ export interface KillReport {
 const OPEN_WITHIN_MS = 200;
 const START_MS = 600;
 const RELOAD_MS = 300;
-const STOP_MS = 1500;
+const STOP_MS = 400;
 const FREEZE_MS = 60_000;
 /** What a thread that ends by itself is given before. */
 const THREAD_MS = 2500;

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
 import { RelayHome, RelayProcess } from "../support/relay.ts";
-import { seedQueue } from "../support/seeded-queue.ts";
+import { SEEDED_FROM, seedQueue } from "../support/seeded-queue.ts";
 import { ConnectionLostError, MessageFactory, ReplyError, SourceSession } from "../support/source.ts";
 import { type Arrived, type Sent, judge } from "./account.ts";
 import { type Fault, type Point, attach, injected, pointsIn, threadsOf, watched } from "./points.ts";
@@ -78,7 +78,8 @@ class World {
   readonly #unknown: Sent[] = [];
   readonly #violations: string[] = [];
   readonly #relays: RelayProcess[] = [];
-  #endedAt = Number.POSITIVE_INFINITY;
+  #diedAt = Number.POSITIVE_INFINITY;
+  #isSecondLife = false;
 
   static async make(options: PointOptions): Promise<World> {
     const holder: { world?: World } = {};
@@ -104,11 +105,11 @@ class World {
       threads: 1,
     });
     const before = seedQueue(this.home, { count: SEEDED, lane: "smarthost/sink", due: Date.now() });
-    this.#acknowledged.push({ recipients: before.map(({ recipient }) => recipient), hash: "" });
+    this.#acknowledged.push({ from: SEEDED_FROM, recipients: before.map(({ recipient }) => recipient), hash: "" });
   }
 
   get isSecondLife(): boolean {
-    return Number.isFinite(this.#endedAt);
+    return this.#isSecondLife;
   }
 
   start(under: readonly string[] = []): RelayProcess {
@@ -146,7 +147,9 @@ class World {
 
   async #ended(relay: RelayProcess, fault: Fault): Promise<void> {
     const end = await Promise.race([relay.exited, sleep(ENDED_MS)]);
-    this.#endedAt = performance.now();
+    this.#isSecondLife = true;
+    // Who stopped in order has recorded all that it did: nothing may come twice.
+    if (end?.code !== 0) this.#diedAt = performance.now();
     if (end === undefined) {
       this.#violations.push(`it neither went on nor ended: ${relay.told()}`);
       relay.kill(KILLED);
@@ -171,9 +174,9 @@ class World {
   async #send(session: SourceSession, octets: number, domain: string): Promise<void> {
     const message = this.#factory.make(octets, 1, () => domain);
     const result = await session.send(message);
-    const { hash, recipients } = message;
-    if (result.kind === "acknowledged") this.#acknowledged.push({ recipients, hash });
-    if (result.kind === "unknown") this.#unknown.push({ recipients, hash });
+    const { from, hash, recipients } = message;
+    if (result.kind === "acknowledged") this.#acknowledged.push({ from, recipients, hash });
+    if (result.kind === "unknown") this.#unknown.push({ from, recipients, hash });
     if (result.kind === "refused" && !result.reply.startsWith("4"))
       this.#violations.push(`our own trouble was the sender's: ${result.reply}`);
   }
@@ -217,15 +220,15 @@ class World {
   #judge(): void {
     const arrived: Arrived[] = this.#sink.copies
       .filter(({ from }) => from !== "")
-      .flatMap(({ recipients, hash, loggedAt, epoch, wasClosed }) =>
-        recipients.map((recipient) => ({ recipient, hash, loggedAt, epoch, wasClosed })),
+      .flatMap(({ from, recipients, hash, loggedAt, epoch, wasClosed }) =>
+        recipients.map((recipient) => ({ from, recipient, hash, loggedAt, epoch, wasClosed })),
       );
     const verdict = judge({
       acknowledged: this.#acknowledged,
       unknown: this.#unknown,
       arrived,
       refused: new Set(this.#sink.refused),
-      killedAt: [this.#endedAt, Number.POSITIVE_INFINITY],
+      killedAt: [this.#diedAt, Number.POSITIVE_INFINITY],
     });
     for (const wrong of ["lost", "unexplained", "altered", "uninvited"] as const)
       if (verdict[wrong].length > 0) this.#violations.push(`${wrong}: ${verdict[wrong].join(" ")}`);

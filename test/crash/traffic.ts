@@ -27,7 +27,7 @@ export class Traffic {
   readonly reports = new Map<string, readonly string[]>();
   /** Recipients that are acknowledged, and neither taken nor refused by a next hop. */
   readonly pending = new Set<string>();
-  /** Replies that refused a message, by code and status. */
+  /** Replies that refused a message or a recipient, by code and status. */
   readonly refusals = new Map<string, number>();
   /** When the last message was acknowledged. */
   acknowledgedAt = 0;
@@ -87,7 +87,7 @@ export class Traffic {
   take({ from, raw, recipients, hash, loggedAt, epoch, wasClosed }: Copy): void {
     if (from === "") return this.#report(raw!);
     for (const recipient of recipients) {
-      this.arrived.push({ recipient, hash, loggedAt, epoch, wasClosed });
+      this.arrived.push({ from, recipient, hash, loggedAt, epoch, wasClosed });
       this.#settle(recipient);
     }
   }
@@ -151,11 +151,13 @@ export class Traffic {
     const recipients = chance() < 0.9 ? between(chance, 1, 2) : between(chance, 3, 50);
     const message = this.#factory.make(sizeOf(chance), recipients, () => this.#options.domain(chance));
     const result = await session.send(message);
-    if (result.kind === "unknown") this.unknown.push({ recipients: result.recipients, hash: message.hash });
+    if (result.kind === "unknown")
+      this.unknown.push({ from: message.from, recipients: result.recipients, hash: message.hash });
     if (result.kind === "refused") this.#refusedWith(result.reply, session);
     if (result.kind !== "acknowledged") return;
+    for (const reply of result.refusals) this.#refusedWith(reply, session);
     this.acknowledgedAt = performance.now();
-    this.acknowledged.push({ recipients: result.recipients, hash: message.hash });
+    this.acknowledged.push({ from: message.from, recipients: result.recipients, hash: message.hash });
     for (const recipient of result.recipients) if (!this.#settled.has(recipient)) this.pending.add(recipient);
   }
 

@@ -7,11 +7,11 @@ const count = new SessionCount(shared, 0, limits);
 parentPort!.on("message", () => {
   let admitted = 0;
   // Some leave again, so that counts go both ways while the other thread looks at them.
-  for (let seat = count.enter("192.0.2.1", true); seat !== undefined; seat = count.enter("192.0.2.1", true)) {
+  for (let seat = count.enter("192.0.2.1", true); typeof seat !== "string"; seat = count.enter("192.0.2.1", true)) {
     if (++admitted % 3 !== 0) continue;
     seat.leave();
     admitted--;
-    if (count.enter("192.0.2.1", true) === undefined) break;
+    if (typeof count.enter("192.0.2.1", true) === "string") break;
     admitted++;
   }
   parentPort!.postMessage(admitted);

@@ -20,6 +20,8 @@ export interface SeedOptions {
 }
 
 const PER_COMMIT = 500;
+/** The envelope sender of all. */
+export const SEEDED_FROM = "seed@client.test";
 
 /** Puts messages into the queue of a relay that does not run, as if it had taken them: quicker than SMTP would be. */
 export function seedQueue(home: RelayHome, options: SeedOptions): Seeded[] {
@@ -61,7 +63,7 @@ function arrivalOf(
         .repeat(Math.ceil(octets / 72)),
   );
   const envelope = JSON.stringify({
-    from: "seed@client.test",
+    from: SEEDED_FROM,
     identity: "network",
     client: "127.0.0.1",
     subject: "seeded",

@@ -19,7 +19,13 @@ export interface SourceMessage {
 
 /** What the relay made of one message. */
 export type SendResult =
-  | { readonly kind: "acknowledged"; readonly recipients: readonly string[]; readonly reply: string }
+  | {
+      readonly kind: "acknowledged";
+      readonly recipients: readonly string[];
+      readonly reply: string;
+      /** To recipients that it did not take. */
+      readonly refusals: readonly string[];
+    }
   | { readonly kind: "refused"; readonly reply: string }
   /** The connection died after the final dot: only the relay knows. */
   | { readonly kind: "unknown"; readonly recipients: readonly string[] }
@@ -152,6 +158,7 @@ export class SourceSession {
 
   async send(message: SourceMessage): Promise<SendResult> {
     const accepted: string[] = [];
+    const refusals: string[] = [];
     try {
       const mail = await this.command(mailOf(message));
       if (!mail.startsWith("250")) return { kind: "refused", reply: mail };
@@ -159,6 +166,7 @@ export class SourceSession {
       for (const recipient of message.recipients) {
         last = await this.command(`RCPT TO:<${recipient}>`);
         if (last.startsWith("250")) accepted.push(recipient);
+        else refusals.push(last);
       }
       const data = accepted.length === 0 ? last : await this.command("DATA");
       if (!data.startsWith("354")) {
@@ -174,7 +182,7 @@ export class SourceSession {
     try {
       const reply = await this.command(".");
       if (!reply.startsWith("250")) return { kind: "refused", reply };
-      return { kind: "acknowledged", recipients: accepted, reply };
+      return { kind: "acknowledged", recipients: accepted, reply, refusals };
     } catch (error) {
       if (error instanceof ConnectionLostError) return { kind: "unknown", recipients: accepted };
       throw error;

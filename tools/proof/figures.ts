@@ -52,6 +52,7 @@ const NOTHING_WRONG = [
   "untold",
   "toldTwice",
   "wronglyTold",
+  "wronglyRefused",
   "leftInQueue",
   "leftFiles",
 ];
@@ -71,9 +72,16 @@ export const FIGURES: readonly Figure[] = [
       },
       {
         suite: "crash",
+        value: "control: {plantedFound} of {planted} planted bugs found in the same run",
+        target: "all",
+        equal: [["planted", "plantedFound"]],
+        atLeast: { planted: 3 },
+      },
+      {
+        suite: "crash",
         value:
           "{killsDuringStart} during the start, {killsDuringReload} during a reload, {killsDuringStop} during a stop, {killsTwice} twice within 100 ms; one thread's end {threadEnds}, stopped and continued {freezes}",
-        target: "each of them, 10 times at least",
+        target: "each of them 10 times at least, a frozen relay once",
         atLeast: {
           killsDuringStart: 10,
           killsDuringReload: 10,
@@ -101,7 +109,14 @@ export const FIGURES: readonly Figure[] = [
         value:
           "{cutsInCheckpoint} in a checkpoint, {cutsWithBacklog} with a backlog, {cutsAtStart} at the start, {cutsInStop} in a stop; {migrationLost} of {migrationMessages} messages in {cutsInMigration} migrations, {cutsAmidMigration} of them cut in the middle",
         target: "each of them, 10 times at least",
-        atLeast: { cutsInCheckpoint: 10, cutsWithBacklog: 10, cutsAtStart: 10, cutsInStop: 10, cutsInMigration: 10 },
+        atLeast: {
+          cutsInCheckpoint: 10,
+          cutsWithBacklog: 10,
+          cutsAtStart: 10,
+          cutsInStop: 10,
+          cutsInMigration: 10,
+          cutsAmidMigration: 1,
+        },
       },
       {
         suite: "power-cuts",
@@ -163,6 +178,7 @@ export const FIGURES: readonly Figure[] = [
           "{repeatedPerKillOfAll} transactions repeated a kill of everything; {unexplained} recipients unexplained",
         target: "at most 2 on average, each explained by a delivery in flight",
         zero: ["unexplained"],
+        atLeast: { killsOfAll: 50 },
         atMost: { repeatedPerKillOfAll: 2 },
       },
       {
@@ -177,6 +193,7 @@ export const FIGURES: readonly Figure[] = [
         value: "{repeatedPerKillOfAll} transactions repeated a cut; {unexplained} recipients unexplained",
         target: "at most 3 on average, each explained by a delivery in flight",
         zero: ["unexplained"],
+        atLeast: { killsOfAll: 50 },
         atMost: { repeatedPerKillOfAll: 3 },
       },
     ],
@@ -254,7 +271,7 @@ export const FIGURES: readonly Figure[] = [
           "{crashes} crashes, {hangs} hangs over 1 s, {violations} violations in {inputs} inputs for {targets} targets; {statesReached} of {statesAll} session states reached; lines of a parser reached by fuzz alone: {coverageMinPercent} % at least",
         target: "0, every state, 95 %",
         zero: ["crashes", "hangs", "violations"],
-        atLeast: { coverageMinPercent: 95 },
+        atLeast: { inputs: 10_000_000, coverageMinPercent: 95 },
         equal: [["statesReached", "statesAll"]],
       },
       {
@@ -357,6 +374,7 @@ export const FIGURES: readonly Figure[] = [
         value:
           "longest turn {mailCpuMs} ms (mail) and {queueCpuMs} ms (queue) of processor time in {messages} messages; timers late by {mailLateP999Ms} and {queueLateP999Ms} ms (p99.9), at most {mailLatestMs} and {queueLatestMs} ms, those of an idle thread by {idleLateP999Ms} ms, at most {idleLatestMs} ms",
         target: "20 ms of processor time, 20 ms late (p99.9)",
+        atLeast: { messages: 10_000 },
         atMost: { mailCpuMs: 20, queueCpuMs: 20, mailLateP999Ms: 20, queueLateP999Ms: 20 },
       },
     ],
@@ -381,9 +399,9 @@ export const FIGURES: readonly Figure[] = [
       {
         suite: "flood",
         value:
-          "{successPercent} % of {tried} messages of clients with a password acknowledged beside {connects} connects in {seconds} s and {slow} slow clients",
+          "{successPercent} % of {tried} messages of clients with a password acknowledged beside {established} connects in {seconds} s and {slow} slow clients",
         target: "99 % beside 2,000 connects/s for 60 s and 5,000 slow clients",
-        atLeast: { successPercent: 99, connects: 120_000, slow: 5000 },
+        atLeast: { successPercent: 99, established: 119_000, slow: 5000, tried: 1000 },
       },
     ],
   },
@@ -425,7 +443,7 @@ export const FIGURES: readonly Figure[] = [
           "{violations} violations in {seeds} worlds, {virtualHours} virtual hours ({virtualHoursPerSecond} a second), {deliveries} deliveries, {crashes} crashes, {powerCuts} power cuts; {reasonsReached} of {reasonsAll} reasons reached; the same seed, the same trace: {sameTrace}",
         target: "0 in 1,000 worlds, each reason",
         zero: ["violations"],
-        atLeast: { seeds: 1000, sameTrace: 1 },
+        atLeast: { seeds: 1000, virtualHours: 5000, sameTrace: 1 },
         equal: [["reasonsReached", "reasonsAll"]],
       },
     ],

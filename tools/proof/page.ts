@@ -3,9 +3,10 @@ import { FIGURES, type Figure, type Showing, holds } from "./figures.ts";
 
 const INTRODUCTION = `# Proof
 
-How the promises are shown to hold: what each suite counted when it was last run in full. Every zero has a control: in the same run
-the good case passed, and a relay with a bug planted in it (\`test/planted\`) was found out. This page is written by \`npm run proof\`
-from the result files in \`docs/proof\`, and \`npm run check\` fails where it says anything else.
+How the promises are shown to hold: what each suite counted when it was last run in full. A zero means nothing unless the test that
+counted it can fail: bugs are planted in copies of the relay (\`test/planted\`), and the suites have to find them (figure 18, and the lines named
+"control"). This page is written by \`npm run proof\` from the result files in \`docs/proof\`, and \`npm run check\` fails where it says
+anything else. Which results are of an older program than the one here is said by \`node tools/proof.ts --stale\`.
 `;
 
 export function proofPage(results: readonly Result[]): string {

@@ -316,6 +316,21 @@ describe("what would keep the thread busy is no answer", () => {
     expect(decoded(octets)).toBeUndefined(); // the length alone
   });
 
+  test("a thousand MX records are an answer: as servers compress their names", () => {
+    const question = Uint8Array.from([...head.slice(0, 20), 0, 15, 0, 1]);
+    question.set([1000 >> 8, 1000 & 255], 6);
+    const records = Array.from({ length: 1000 }, (_, n) => {
+      const label = `mx${String(n).padStart(3, "0")}`;
+      const octets = new TextEncoder().encode(label);
+      return [0xc0, 12, 0, 15, 0, 1, 0, 0, 0, 60, 0, 10, 0, n % 50, label.length, ...octets, 0xc0, 12];
+    });
+    const message = Uint8Array.from([...question, ...records.flat()]);
+    const started = performance.now();
+    const found = decodeResponse(message, 0x1234, { type: "MX", name: "a.test" });
+    expect(found?.records).toHaveLength(1000);
+    expect(performance.now() - started).toBeLessThan(200);
+  });
+
   test("a message that is longer than any answer", () => {
     const octets = new Uint8Array(DNS.answerOctetsMax + 1);
     octets.set(head);

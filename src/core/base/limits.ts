@@ -182,8 +182,8 @@ export const DNS = {
   tcp: 5 * second,
   /** Octets of an answer that a datagram may have (RFC 9715 section 3.1; the DNS flag day's figure). */
   datagramOctetsMax: 1232,
-  /** Octets of any answer: a thousand addresses. Names made of names take the thread some 10 ms of these, and 200 ms of 64 KiB. */
-  answerOctetsMax: 16 * KiB,
+  /** Octets of any answer: a thousand MX records. Names made of names take the thread some 40 ms of these, and 200 ms of 64 KiB. */
+  answerOctetsMax: 32 * KiB,
   /**
    * Lookups under way in one thread, a socket each: so many in their first moment, and so many that take longer because
    * somebody says nothing. A server that is asked for the first time has mostly answered within that moment, and 1,000 in
