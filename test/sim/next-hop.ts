@@ -249,7 +249,13 @@ class HopSession implements EndHandler {
     if (hop.does("dot4")) return this.#reply("451 4.3.0 Not stored");
     if (hop.does("dot5")) return this.#refuse("554 5.6.0 Content refused");
     if (hop.does("dotLost")) return this.#break();
-    const copies = hop.parts.ledger.took(this.#asSource(), this.#recipients, content, unstuffed(content));
+    const copies = hop.parts.ledger.took(
+      this.#asSource(),
+      this.#from ?? "",
+      this.#recipients,
+      content,
+      unstuffed(content),
+    );
     this.#isKeptBack = true;
     if (hop.does("takenThenClosed")) return this.#close();
     if (hop.does("takenThenReset")) return this.#break();

@@ -138,6 +138,7 @@ export class Ledger {
   /** `wire`: as it came, with dots before dots. */
   took(
     from: Pick<Copy, "hop" | "life" | "isKeptBack">,
+    sender: string,
     addresses: readonly string[],
     wire: Buffer,
     content: Buffer,
@@ -151,6 +152,7 @@ export class Ledger {
     }
     const fault = contentFault(letter, wire, content, this.#terms.hasSevenBitHops);
     if (fault !== undefined) this.violation("P6", `${key} at ${hop}: ${fault}`);
+    if (sender !== letter.from) this.violation("P2", `${key} of <${letter.from}> came to ${hop} as <${sender}>'s`);
     const unnamed = letter.names.find((name) => !content.includes(`Final-Recipient: rfc822; ${name}\r\n`));
     if (unnamed !== undefined) this.violation("P2", `report ${key} does not name ${unnamed}, who failed`);
     if (letter.committedIn === undefined) this.violation("P1", `${key} was delivered before it was committed`);
