@@ -1,7 +1,15 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { mayMount } from "../support/small-disk.ts";
+
+/** Why this machine cannot make such a disk; undefined where it can. */
+export function diskObstacle(): string | undefined {
+  if (!mayMount) return "not root";
+  if (spawnSync("mkfs.ext4", ["-V"]).status !== 0) return "no mkfs.ext4";
+  return existsSync("/dev/loop-control") ? undefined : "no loop devices";
+}
 
 /**
  * A disk that can lose power: ext4 in a file. What a program wrote and nobody synced is in the kernel's memory and not in the

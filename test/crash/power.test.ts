@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type Control, lostWith } from "./cut-controls.ts";
 import { powerCuts } from "./cut-run.ts";
-import { mayMount } from "../support/small-disk.ts";
+import { diskObstacle } from "./disk-image.ts";
 import { isBroken } from "./findings.ts";
 import { migrationCuts } from "./migration-cuts.ts";
 
@@ -10,20 +10,21 @@ import { migrationCuts } from "./migration-cuts.ts";
 /** Of the controls; the long run has them all. */
 const SHOWN: readonly Control[] = ["noSync", "normal"];
 
-const skipped = mayMount ? "" : " (skipped: not root)";
+const obstacle = diskObstacle();
+const skipped = obstacle === undefined ? "" : ` (skipped: ${obstacle})`;
 
-test.skipIf(!mayMount)(`what was acknowledged survives power cuts${skipped}`, async () => {
+test.skipIf(obstacle !== undefined)(`what was acknowledged survives power cuts${skipped}`, async () => {
   const { findings, moments } = await powerCuts({ cuts: 5, seed: 7, loadMs: [800, 1600] });
   expect(isBroken(findings), JSON.stringify(findings)).toBe(false);
   expect(findings.acknowledgedMessages).toBeGreaterThan(300);
   expect(Math.min(...Object.values(moments))).toBe(1);
 });
 
-test.skipIf(!mayMount)(`so does a queue that is brought up to date${skipped}`, async () => {
+test.skipIf(obstacle !== undefined)(`so does a queue that is brought up to date${skipped}`, async () => {
   expect(await migrationCuts(2, 7)).toMatchObject({ cuts: 2, lost: 0 });
 });
 
-test.skipIf(!mayMount).for(SHOWN)(
+test.skipIf(obstacle !== undefined).for(SHOWN)(
   `planted: a store that is not synced as it should be loses mail: %s${skipped}`,
   async (control) => {
     expect(await lostWith(control, 7, 2)).toBeGreaterThan(0);

@@ -10,7 +10,8 @@ import { TREE } from "../support/relay.ts";
 // The relay as a container runs it: installed from its package as the image does, first process of its namespace, a user without a
 // name, a root that is read-only, a network of its own. No engine is needed: the kernel's own tools make the container.
 
-const NAMESPACES = "mount -t tmpfs tmpfs /mnt && ip link add w0 type veth peer name w1 && setpriv --version";
+const NAMESPACES =
+  "mount -t tmpfs tmpfs /mnt && ip link add w0 type veth peer name w1 && setpriv --version && chroot --version";
 
 /** Why this machine cannot make a container; undefined where it can. */
 function obstacle(): string | undefined {
