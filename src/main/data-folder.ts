@@ -5,7 +5,7 @@ import type { Privileges, ProcessUser } from "../adapters/system/process-user.ts
 import { syncFolderNow } from "../adapters/durable.ts";
 import { giveFolder, isRootsAlone } from "../adapters/given-folder.ts";
 import { readOrMakeLogKey } from "../adapters/log/address-hash.ts";
-import { isDiskFull } from "../adapters/store-sqlite/disk-full.ts";
+import { isDiskFull } from "../adapters/disk-full.ts";
 import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
 import { giveSpool, makeSpool } from "../adapters/spool/make-spool.ts";
 import { spoolTaken, takerOf } from "../adapters/spool/spool-lock.ts";

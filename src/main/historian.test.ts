@@ -14,6 +14,8 @@ class Scene {
   readonly retiredAt: number[] = [];
   rows: { readonly row: number; readonly entries: string }[];
   failure: Error | undefined;
+  isSpaceLow = false;
+  shortened = 0;
   readonly historian: Historian;
 
   constructor(rows: number) {
@@ -29,7 +31,9 @@ class Scene {
           if (this.failure !== undefined) throw this.failure;
           this.retiredAt.push(now);
         },
+        shortenLogs: () => void this.shortened++,
       },
+      isSpaceLow: () => this.isSpaceLow,
       forget: (upTo) => (this.rows = this.rows.filter(({ row }) => row > upTo)),
       recorder: { record: (event) => void this.events.push(event) },
       clock: this.clock,
@@ -111,4 +115,14 @@ test("who looks something up finds what ended a moment ago; a backlog is no reas
   behind.failure = new Error("for the test");
   behind.historian.catchUp();
   expect(behind.events).toMatchObject([{ event: "history.failed", text: "for the test" }]);
+});
+
+test("while mail is refused for want of space the logs of history are kept short, and only then", () => {
+  const scene = new Scene(0);
+  scene.historian.start();
+  scene.clock.advance(10 * second);
+  expect(scene.shortened).toBe(0);
+  scene.isSpaceLow = true;
+  scene.clock.advance(3 * second);
+  expect(scene.shortened).toBe(3);
 });

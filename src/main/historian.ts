@@ -13,7 +13,13 @@ interface OutboxRow {
 
 export interface HistorianParts {
   readonly outbox: { read(after: number, limit: number): readonly OutboxRow[] };
-  readonly history: { write(entries: readonly HistoryEntry[]): void; retire(now: Instant): unknown };
+  readonly history: {
+    write(entries: readonly HistoryEntry[]): void;
+    retire(now: Instant): unknown;
+    shortenLogs(): void;
+  };
+  /** Whether mail is refused for want of space: history then gives back what it can without a loss. */
+  readonly isSpaceLow: () => boolean;
   /** History has everything up to this row. */
   readonly forget: (row: number) => void;
   readonly recorder: Recorder;
@@ -36,7 +42,10 @@ export class Historian {
   }
 
   start(): void {
-    this.#repeat(() => (this.#fill() === HISTORY.rowsPerBatch ? 0 : LOOK));
+    this.#repeat(() => {
+      if (this.#parts.isSpaceLow()) this.#parts.history.shortenLogs();
+      return this.#fill() === HISTORY.rowsPerBatch ? 0 : LOOK;
+    });
     this.#repeat(() => {
       this.#parts.history.retire(this.#parts.clock.now());
       return HISTORY.retireEvery;

@@ -1,5 +1,5 @@
 // Standard output and standard error of a command, where they cannot be written.
-import { isDiskFull } from "../adapters/store-sqlite/disk-full.ts";
+import { isDiskFull } from "../adapters/disk-full.ts";
 import { EXIT } from "../surfaces/cli/failure.ts";
 
 /** Whoever read is gone, as `head` is once it has its lines. */

@@ -30,6 +30,8 @@ export interface DiskReport {
 const MiB = 1024 * 1024;
 const DISK_MIB = 64;
 const LISTENER = { max_message_bytes: 4 * MiB };
+/** What next hops put off goes soon: with the usual minutes a disk this small fills up with mail that waits, and stays full. */
+const RETRY = { schedule: ["2s"] };
 const LOAD_MS = [500, 2500] as const;
 const FULL_MS = [1000, 4000] as const;
 const RECOVERED_MS = 10_000;
@@ -41,7 +43,7 @@ const TOO_LARGE = "552 5.3.4";
 const NO_SPACE = "452 4.3.1";
 
 export async function fullDisks(options: DiskRunOptions): Promise<DiskReport> {
-  const rig = await Rig.prepare({ ...options, listener: LISTENER, backlogMax: BACKLOG });
+  const rig = await Rig.prepare({ ...options, listener: LISTENER, retry: RETRY, backlogMax: BACKLOG });
   const disk = new SmallDisk(rig.home.data, DISK_MIB);
   try {
     return await new DiskRun(options, rig, disk).play();

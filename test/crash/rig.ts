@@ -15,6 +15,8 @@ export interface RigOptions {
   readonly connections?: number;
   /** Keys of its listener beside the usual ones. */
   readonly listener?: Readonly<Record<string, unknown>>;
+  /** Instead of the usual times between attempts. */
+  readonly retry?: Readonly<Record<string, unknown>>;
   /** Sources wait while this many recipients are on their way. */
   readonly backlogMax?: number;
   /** How long all that is left may take at the end. */
@@ -88,6 +90,7 @@ export class Rig {
       })),
       access: { networks: ["127.0.0.0/8"] },
       ...this.hops.config,
+      ...(this.#options.retry === undefined ? {} : { retry: this.#options.retry }),
       threads: this.#threads,
     });
   }

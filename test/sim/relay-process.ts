@@ -137,7 +137,8 @@ export class RelayProcess {
           return rows;
         },
       },
-      history: { write: (entries) => machine.history(entries), retire: () => undefined },
+      history: { write: (entries) => machine.history(entries), retire: () => undefined, shortenLogs: () => undefined },
+      isSpaceLow: () => false, // history is no file here
       forget: (row) => toStore.say({ kind: "forget", row }),
       recorder,
       clock: idle,

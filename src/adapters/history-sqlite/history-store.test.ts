@@ -145,3 +145,18 @@ test("what is no history and stays is an error", () => {
   expect(() => [...new HistoryReader(folder).pages(10)]).toThrow(/not a database/);
   expect(() => new HistoryReader(folder).find(ID, NOON)).toThrow(/not a database/);
 });
+
+test("the log of a day is given back to the disk when asked, but for one that somebody reads", () => {
+  const log = (): number => fs.statSync(path.join(folder, `${days()[0]}-wal`)).size;
+  store.write([entry(NOON)]);
+  const reader = new DatabaseSync(path.join(folder, days()[0]!), { readOnly: true });
+  reader.exec("BEGIN; SELECT * FROM attempt");
+  store.write([entry(NOON, { attempts: 2, at: NOON + 1 })]);
+  const before = log();
+  store.shortenLogs();
+  expect(log()).toBe(before);
+  reader.close();
+  store.shortenLogs();
+  expect(log()).toBe(0);
+  expect(new HistoryReader(folder).find(ID, NOON)).toHaveLength(2);
+});

@@ -3,13 +3,16 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { HISTORY } from "../../core/base/limits.ts";
 import type { Duration, Instant } from "../../core/base/time.ts";
 import type { HistoryEntry } from "../../ports/history.ts";
+import { mayPass } from "../disk-full.ts";
 import { dayFile, dayOf, daysIn } from "./days.ts";
+
+const BUSY_TIMEOUT_MS = 5000;
 
 const SCHEMA = `
   PRAGMA page_size = 8192;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
-  PRAGMA busy_timeout = 5000;
+  PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS};
   PRAGMA journal_size_limit = 16777216;
   CREATE TABLE IF NOT EXISTS attempt (
     id TEXT NOT NULL, row INTEGER NOT NULL, attempts INTEGER NOT NULL, outcome TEXT NOT NULL, at INTEGER NOT NULL,
@@ -83,6 +86,22 @@ export class HistoryStore {
     const gone = days.filter((day) => !kept.includes(day));
     for (const { name } of gone) this.#unlink(name);
     return { days: gone.map(({ name }) => name), octets: sumOf(gone), daysLeft: kept.length, octetsLeft: octets };
+  }
+
+  /**
+   * Gives back what the logs of the open days take of the disk. A log that somebody reads keeps its length, and so does one
+   * that there is no room to empty.
+   */
+  shortenLogs(): void {
+    for (const { database } of this.#open.values()) {
+      try {
+        database.exec("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)");
+      } catch (error) {
+        if (!mayPass(error)) throw error;
+      } finally {
+        database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+      }
+    }
   }
 
   #writeDay(name: string, entries: readonly HistoryEntry[]): void {

@@ -1,7 +1,7 @@
 // `waypost backup`
 import fs from "node:fs";
 import path from "node:path";
-import { isDiskFull } from "../../adapters/store-sqlite/disk-full.ts";
+import { isDiskFull } from "../../adapters/disk-full.ts";
 import type { BackupCommandOptions } from "../../surfaces/cli/backup-commands.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import { backupLines } from "../../surfaces/cli/pages.ts";

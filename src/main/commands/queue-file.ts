@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isDiskFull } from "../../adapters/store-sqlite/disk-full.ts";
+import { isDiskFull } from "../../adapters/disk-full.ts";
 import { lockFolder } from "../../adapters/store-sqlite/folder-lock.ts";
 import { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
 import { IMPORT } from "../../core/base/limits.ts";

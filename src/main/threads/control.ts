@@ -12,7 +12,7 @@ import { SystemClock } from "../../adapters/system/clock.ts";
 import { SystemEntropy } from "../../adapters/system/entropy.ts";
 import { neededToAccept, spaceOf } from "../../adapters/system/space.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
-import { CONTROL, TRAFFIC } from "../../core/base/limits.ts";
+import { CONTROL, STORE, TRAFFIC } from "../../core/base/limits.ts";
 import type { Config } from "../../core/config/config.ts";
 import type { ControlToQueue, ControlToStore, QueueToControl, StoreToControl } from "../../engine/messages.ts";
 import { Importer } from "../../engine/importer.ts";
@@ -54,6 +54,11 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
         traffic.ended(entries, clock.now());
       },
       retire: (now) => history.retire(now, config.history),
+      shortenLogs: () => history.shortenLogs(),
+    },
+    isSpaceLow: () => {
+      const { freeOctets, neededOctets } = spaceOfRelay(config);
+      return freeOctets < neededOctets + STORE.reserveOctets;
     },
     forget: (row) => toStore.say({ kind: "forget", row }),
     recorder,

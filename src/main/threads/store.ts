@@ -3,7 +3,7 @@ import { workerData } from "node:worker_threads";
 import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
 import { damageOf } from "../../adapters/store-sqlite/damage.ts";
 import { SchemaTooNewError } from "../../adapters/store-sqlite/schema.ts";
-import { isDiskFull } from "../../adapters/store-sqlite/disk-full.ts";
+import { isDiskFull } from "../../adapters/disk-full.ts";
 import { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
