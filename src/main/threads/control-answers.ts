@@ -1,5 +1,4 @@
 import type { Answers } from "../../adapters/control-socket/server.ts";
-import { mailsOf } from "../../adapters/queue-file/mails.ts";
 import type { Importer } from "../../engine/importer.ts";
 import {
   type PruneReport,
@@ -58,7 +57,12 @@ export function controlAnswers(parts: ControlAnswersParts): Answers {
       const request = pruneRequest(text);
       return "refused" in request ? request : parts.prune(request);
     },
-    import: async (body) => (parts.isStopping() ? NO_IMPORT : await importer.take(mailsOf(body))),
+    import: async (body) => {
+      if (parts.isStopping()) return NO_IMPORT;
+      // With what checks its lines it takes megabytes, and most relays import nothing in all their life.
+      const { mailsOf } = await import("../../adapters/queue-file/mails.ts");
+      return await importer.take(mailsOf(body));
+    },
     reload: async (text) => {
       const request = reloadRequest(text);
       if ("refused" in request) return request;

@@ -9,9 +9,9 @@ export interface ConfigOptions {
 export interface ConfigCommands {
   readonly check: (options: ConfigOptions & { readonly json?: boolean }) => Promise<void>;
   readonly diff: (options: JsonOptions) => Promise<void>;
-  readonly describe: (key: string | undefined) => void;
-  readonly schema: () => void;
-  readonly example: () => void;
+  readonly describe: (key: string | undefined) => void | Promise<void>;
+  readonly schema: () => void | Promise<void>;
+  readonly example: () => void | Promise<void>;
 }
 
 export function addConfigCommands(program: Command, commands: ConfigCommands): void {

@@ -7,8 +7,8 @@ export interface SinkOptions {
 }
 
 export interface SinkCommands {
-  readonly list: (options: SinkOptions & { readonly json?: boolean }) => void;
-  readonly show: (id: string, options: SinkOptions) => void;
+  readonly list: (options: SinkOptions & { readonly json?: boolean }) => void | Promise<void>;
+  readonly show: (id: string, options: SinkOptions) => void | Promise<void>;
 }
 
 const sinkDataOption = (): Option =>
