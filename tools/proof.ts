@@ -11,12 +11,17 @@ import { proofPage } from "./proof/page.ts";
 const ROOT = path.resolve(import.meta.dirname, "..");
 const PAGE = path.join(ROOT, "docs/proof.md");
 
+/** Throws where a file is not named after its suite: two of one suite would hide each other. */
 export function readResults(folder = path.join(ROOT, RESULTS)): readonly Result[] {
   const names = existsSync(folder) ? readdirSync(folder) : [];
   return names
     .filter((name) => name.endsWith(".json"))
     .toSorted()
-    .map((name) => JSON.parse(readFileSync(path.join(folder, name), "utf8")) as Result);
+    .map((name) => {
+      const result = JSON.parse(readFileSync(path.join(folder, name), "utf8")) as Result;
+      if (name !== `${result.suite}.json`) throw new Error(`${RESULTS}/${name} is of the suite ${result.suite}`);
+      return result;
+    });
 }
 
 /** What is wrong with a result, by itself; undefined where nothing is. */

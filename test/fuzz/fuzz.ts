@@ -127,7 +127,8 @@ function inChild(target: string): Promise<Report | undefined> {
 
 /** Undefined where it is not asked for; throws where what runs is not committed. */
 function recording(suite: string, command: string): Recording | undefined {
-  return values.record ? new Recording({ suite, command, seed }) : undefined;
+  const limits = { patch: values.patch, "stop-at-first": values["stop-at-first"], target: more[0] };
+  return values.record ? new Recording({ suite, command, seed, limits }) : undefined;
 }
 
 function finish(record: Recording | undefined, counts: Counts): void {

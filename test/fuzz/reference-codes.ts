@@ -78,6 +78,7 @@ export function authPhase(argument: string): string {
 /** For a verb that there is, but for BDAT. */
 export function codesFor(verb: string, argument: string, standing: Standing, rules: Rules): string {
   const { phase } = standing;
+  const orNotNow = rules.isOpen ? "" : "|4..";
   switch (verb) {
     case "EHLO":
     case "HELO":
@@ -94,7 +95,7 @@ export function codesFor(verb: string, argument: string, standing: Standing, rul
       return rcptCodes(argument, standing, rules);
     case "DATA":
       if (!isTransaction(phase)) return "503";
-      return argument !== "" ? "501" : ({ chunks: "503", mail: "554" }[phase] ?? "354|4..");
+      return argument !== "" ? "501" : ({ chunks: "503", mail: "554" }[phase] ?? `354${orNotNow}`);
     case "RSET":
       return argument === "" ? "250" : "501";
     default:
@@ -137,9 +138,9 @@ function mailCodes(argument: string, standing: Standing, rules: Rules): string {
   if (Number(/ SIZE=([0-9]+)$/i.exec(argument)?.[1] ?? 0) > rules.octetsMax) return "552";
   if (isRefused) return "530";
   if (!rules.isOpen) return "250|4..";
-  return isLoggedIn && !rules.isTrusted && !/@example\.com$/i.test(simple)
-    ? "550"
-    : "250|550".slice(0, isLoggedIn ? 7 : 3);
+  if (!isLoggedIn) return "250";
+  const maySend = rules.isTrusted || /@example\.com$/i.test(simple);
+  return maySend ? "250|550" : "550"; // whom a login may send as is its listener's to say
 }
 
 function rcptCodes(argument: string, { phase, isLoggedIn, recipients }: Standing, rules: Rules): string {
@@ -149,11 +150,11 @@ function rcptCodes(argument: string, { phase, isLoggedIn, recipients }: Standing
   return SIMPLE.test(argument.slice(3)) && (rules.isOpen || taken === "452") ? taken : `${taken}|5..`;
 }
 
-export function contentCodes(content: string, { isNormalizing, octetsMax }: Rules): string {
+export function contentCodes(content: string, { isNormalizing, octetsMax, isOpen }: Rules): string {
   if (content.length > octetsMax) return "552";
   if (!isNormalizing && content.includes("\0")) return "554";
   if (!isNormalizing && /\r(?!\n)|(?<!\r)\n/.test(content)) return "550";
-  return content.split(/[\r\n]/).some((line) => line.length > 998) ? "554" : "250|4..";
+  return content.split(/[\r\n]/).some((line) => line.length > 998) ? "554" : isOpen ? "250" : "250|4..";
 }
 
 /** Base64 as RFC 4648 has it, else undefined. */

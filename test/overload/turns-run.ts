@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { Worker } from "node:worker_threads";
 import { AccountingSink } from "../support/accounting-sink.ts";
@@ -26,6 +26,8 @@ export interface TurnsReport {
 }
 
 const SESSIONS = 20;
+/** Of test/programs/turn-watch.ts. */
+const WATCH_EVERY_MS = 5;
 const WATCH = path.resolve(import.meta.dirname, "../programs/turn-watch.ts");
 /** A start is over by then, and what it compiles is warm. */
 const AFTER_MS = 4000;
@@ -50,7 +52,7 @@ export async function turns(seconds: number): Promise<TurnsReport> {
     const [port = 0] = await relay.ports();
     const messages = await load(port, AFTER_MS + seconds * 1000);
     await new Promise((resolve) => setTimeout(resolve, 500)); // the last word of the watches
-    const of = (thread: string): Turns => read(path.join(folder, `${thread}.json`));
+    const of = (thread: string): Turns => turnsOf(folder, thread, seconds);
     return { messages, mail: of("mail"), queue: of("queue"), idle: of("idle") };
   } finally {
     await idle.terminate();
@@ -89,13 +91,27 @@ async function load(port: number, ms: number): Promise<number> {
   return messages;
 }
 
-function read(file: string): Turns {
+/** Of all threads of this name the worst. Throws where a watch saw less than half of the time. */
+function turnsOf(folder: string, thread: string, seconds: number): Turns {
+  const files = readdirSync(folder).filter((name) => name.startsWith(`${thread}-`));
+  if (files.length === 0) throw new Error(`no watch of a thread ${thread}`);
+  const all = files.map((name) => read(path.join(folder, name), (seconds * 1000) / WATCH_EVERY_MS / 2));
+  const worst = (of: (one: Turns) => number): number => Math.max(...all.map(of));
+  return {
+    lateP999Ms: worst(({ lateP999Ms }) => lateP999Ms),
+    latestMs: worst(({ latestMs }) => latestMs),
+    cpuMs: worst(({ cpuMs }) => cpuMs),
+  };
+}
+
+function read(file: string, looksMin: number): Turns {
   const { late, latestMs, longestCpuMs } = JSON.parse(readFileSync(file, "utf8")) as {
     readonly late: readonly number[];
     readonly latestMs: number;
     readonly longestCpuMs: number;
   };
   const total = late.reduce((sum, count) => sum + count, 0);
+  if (total < looksMin) throw new Error(`${path.basename(file)}: ${total} looks, which is less than ${looksMin}`);
   let seen = 0;
   const at = late.findIndex((count) => (seen += count) >= total * 0.999);
   return { lateP999Ms: at + 1, latestMs, cpuMs: longestCpuMs };

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { parseArgs } from "node:util";
+import { parseArgs, stripVTControlCharacters } from "node:util";
 import { applyPatch } from "../crash/planted.ts";
 import { TREE } from "../support/relay.ts";
 import { Recording } from "../support/result-file.ts";
@@ -30,6 +30,10 @@ const PARTS = [
   "package.json",
   "vitest.config.ts",
 ];
+/** Octets of a suite's output that are looked at, its last ones, and of what it says is shown. */
+const SAID_MAX = 1024 * 1024;
+const WORDS_MAX = 160;
+
 const FILES = ["tsconfig.json", "tsconfig.build.json", "README.md", "CHANGELOG.md", "LICENSE"];
 
 /** A copy of the whole project, with the bug where there is one. */
@@ -41,15 +45,22 @@ function copyWith(patch: string | undefined): string {
   return tree;
 }
 
-/** How it ended: undefined where it took too long. */
-async function run(
-  { command, secondsMax }: Suite,
-  tree: string,
-): Promise<{ code: number | undefined; seconds: number }> {
+interface End {
+  /** Undefined where it took too long. */
+  readonly code: number | undefined;
+  readonly seconds: number;
+  /** What it said of what is wrong; undefined where it said nothing of the kind. */
+  readonly words: string | undefined;
+}
+
+async function run({ command, secondsMax, says }: Suite, tree: string): Promise<End> {
   const [program = "", ...args] = command;
   const started = performance.now();
   const env = { ...process.env, PATH: `${path.dirname(process.execPath)}:${process.env["PATH"]}` };
-  const child = spawn(program, args, { cwd: tree, env, stdio: "ignore", detached: true });
+  const child = spawn(program, args, { cwd: tree, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-SAID_MAX)));
   let isOver = false;
   const timer = setTimeout(() => {
     isOver = true;
@@ -57,12 +68,15 @@ async function run(
   }, secondsMax * 1000);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
-    child.once("exit", resolve);
+    child.once("exit", (ended) => {
+      endGroup(child.pid!); // its output ends with those that it left behind
+      child.once("close", () => resolve(ended));
+    });
   });
   clearTimeout(timer);
-  endGroup(child.pid!);
   const seconds = Math.round((performance.now() - started) / 100) / 10;
-  return { code: isOver ? undefined : (code ?? 1), seconds };
+  const words = isOver ? `took longer than ${secondsMax} s` : says.exec(stripVTControlCharacters(said))?.[0].trim();
+  return { code: isOver ? undefined : (code ?? 1), seconds, words: words?.slice(0, WORDS_MAX) };
 }
 
 /** What a suite that ended in the middle left behind. */
@@ -97,9 +111,11 @@ async function findings(patch: string, suites: readonly Suite[]): Promise<readon
   try {
     const list: Finding[] = [];
     for (const suite of suites) {
-      const { code, seconds } = await run(suite, tree);
-      list.push({ patch, suite: suite.name, isFound: code !== 0, seconds });
-      console.log(`${patch.padEnd(24)} ${suite.name.padEnd(16)} ${code === 0 ? "-" : "found"} in ${seconds} s`);
+      const { code, seconds, words } = await run(suite, tree);
+      const isFound = code !== 0 && words !== undefined;
+      list.push({ patch, suite: suite.name, isFound, seconds });
+      const result = isFound ? `found in ${seconds} s: ${words}` : code === 0 ? "-" : `ENDS WITH ${code}, says nothing`;
+      console.log(`${patch.padEnd(24)} ${suite.name.padEnd(16)} ${result}`);
     }
     return list;
   } finally {
@@ -141,7 +157,11 @@ const { values } = parseArgs({
 const wanted = (list: string | undefined, name: string): boolean =>
   list === undefined || list.split(",").includes(name);
 const recording = values.record
-  ? new Recording({ suite: "planted", command: "npm run planted -- --record" })
+  ? new Recording({
+      suite: "planted",
+      command: "npm run planted -- --record",
+      limits: { bugs: values.bugs, suites: values.suites },
+    })
   : undefined;
 const suites = await sober(SUITES.filter(({ name }) => wanted(values.suites, name)));
 const all: Finding[] = [];

@@ -6,7 +6,15 @@ export interface Suite {
   readonly command: readonly string[];
   /** A relay that hangs is found, too. */
   readonly secondsMax: number;
+  /** What it says of what is wrong: one that ends with an error and says nothing of the kind has itself something wrong. */
+  readonly says: RegExp;
 }
+
+/** The lines of `linesOf` in test/crash/findings.ts that have to say 0, and a relay that ended by itself. */
+const CRASH_SAYS =
+  /^(?:(?:lost|duplicates unexplained|content altered|recipients never accepted|ends not in history|recorded as failed wrongly|refused|refused for good|left in the queue) {2,}[1-9].*|  (?:failed and not told|told twice|told and not failed) +[1-9].*|.* \d+ deliveries, [1-9]\d* content files|.*the relay (?:ended|stopped).*|.*; [1-9]\d* times not within.*)$/m;
+/** What vitest shows of an expectation that did not hold, or of a test that waited in vain. */
+const VITEST_SAYS = /^.*(?:AssertionError|Error:).*$/m;
 
 const vitest = (project: string, ...files: readonly string[]): readonly string[] => [
   process.execPath,
@@ -25,8 +33,14 @@ export const SUITES: readonly Suite[] = [
     name: "simulation",
     command: node("test/sim/sim.ts", "--seed", "1", "--seeds", "40", "--stop-at-first"),
     secondsMax: 240,
+    says: /^seed \d+: .*$/m,
   },
-  { name: "transcripts", command: vitest("quick", "test/transcripts/machine.test.ts"), secondsMax: 120 },
+  {
+    name: "transcripts",
+    command: vitest("quick", "test/transcripts/machine.test.ts"),
+    secondsMax: 120,
+    says: VITEST_SAYS,
+  },
   {
     name: "attacks",
     command: vitest(
@@ -37,17 +51,44 @@ export const SUITES: readonly Suite[] = [
       "test/attacks/poison",
     ),
     secondsMax: 180,
+    says: VITEST_SAYS,
   },
-  { name: "fuzz", command: node("test/fuzz/fuzz.ts", "all", "--inputs", "3000", "--stop-at-first"), secondsMax: 240 },
-  { name: "crash", command: node("test/crash/kill.ts", "--rounds", "6", "--life", "under-load"), secondsMax: 240 },
-  { name: "crash points", command: node("test/crash/crash-points.ts", "--every", "23"), secondsMax: 300 },
-  { name: "power cuts", command: node("test/crash/power.ts", "--cuts", "5", "--migrations", "0"), secondsMax: 240 },
-  { name: "full disk", command: node("test/crash/disk.ts", "--rounds", "4"), secondsMax: 180 },
-  { name: "order of syncs", command: node("bench/fsync-order.ts", "--messages", "100"), secondsMax: 60 },
+  {
+    name: "fuzz",
+    command: node("test/fuzz/fuzz.ts", "all", "--inputs", "3000", "--stop-at-first"),
+    secondsMax: 240,
+    says: /^ {2}(?:of the corpus|crash|hang|violation)\b.*|^.*: ended with .*$/m,
+  },
+  {
+    name: "crash",
+    command: node("test/crash/kill.ts", "--rounds", "6", "--life", "under-load"),
+    secondsMax: 240,
+    says: CRASH_SAYS,
+  },
+  {
+    name: "crash points",
+    command: node("test/crash/crash-points.ts", "--every", "23"),
+    secondsMax: 300,
+    says: /^violations +[1-9].*$/m,
+  },
+  {
+    name: "power cuts",
+    command: node("test/crash/power.ts", "--cuts", "5", "--migrations", "0"),
+    secondsMax: 240,
+    says: CRASH_SAYS,
+  },
+  { name: "full disk", command: node("test/crash/disk.ts", "--rounds", "4"), secondsMax: 180, says: CRASH_SAYS },
+  {
+    name: "order of syncs",
+    command: node("bench/fsync-order.ts", "--messages", "100"),
+    secondsMax: 60,
+    says: /^violations +[1-9].*$/m,
+  },
   {
     name: "end to end",
     command: vitest("system", "test/e2e/reports", "test/e2e/sessions", "test/e2e/relay", "test/e2e/loops"),
     secondsMax: 300,
+    says: VITEST_SAYS,
   },
-  { name: "unit", command: vitest("quick", "src/"), secondsMax: 240 },
+  { name: "unit", command: vitest("quick", "src/"), secondsMax: 240, says: VITEST_SAYS },
 ];

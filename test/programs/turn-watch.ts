@@ -2,7 +2,7 @@
 // every 5 ms sees by how much it is late, and what processor time the thread had since the timer before: no turn had more.
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { threadName } from "node:worker_threads";
+import { threadId, threadName } from "node:worker_threads";
 
 const EVERY_MS = 5;
 const TOLD_EVERY_MS = 200;
@@ -33,7 +33,10 @@ function look(): void {
 }
 
 function tell(): void {
-  writeFileSync(path.join(folder, `${threadName || "main"}.json`), JSON.stringify({ late, latestMs, longestCpuMs }));
+  writeFileSync(
+    path.join(folder, `${threadName || "main"}-${threadId}.json`),
+    JSON.stringify({ late, latestMs, longestCpuMs }),
+  );
 }
 
 if (folder !== "") {

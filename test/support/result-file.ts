@@ -14,7 +14,10 @@ const ROOT = path.resolve(import.meta.dirname, "../..");
 export const RESULTS = "docs/proof";
 
 /** What a run depends on: it is recorded only where all of that is committed. */
-const RUN_FROM = ["src", "bin", "test", "bench", "tools", "package.json", "package-lock.json"];
+const RUN_FROM =
+  "src bin test bench tools examples packaging package.json package-lock.json tsconfig*.json vitest.config.ts".split(
+    " ",
+  );
 
 export interface Machine {
   readonly cores: number;
@@ -48,6 +51,8 @@ export interface Run {
   /** What has to be typed for it. */
   readonly command: string;
   readonly seed?: number;
+  /** By name, options that make it a part of the suite or a run of another program: with one of them it is not recorded. */
+  readonly limits?: Readonly<Record<string, unknown>>;
 }
 
 /** A run that is going to be recorded. */
@@ -56,8 +61,10 @@ export class Recording {
   readonly #commit: string;
   readonly #startedAt = new Date();
 
-  /** Throws where what is about to run is not what is committed. */
+  /** Throws where what is about to run is not what is committed, or not all of it. */
   constructor(run: Run) {
+    const given = Object.entries(run.limits ?? {}).find(([, value]) => value !== undefined && value !== false);
+    if (given !== undefined) throw new Error(`a run with --${given[0]} is not recorded: leave out one of the two`);
     this.#run = run;
     this.#commit = committed();
   }

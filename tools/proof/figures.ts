@@ -57,7 +57,7 @@ const NOTHING_WRONG = [
   "leftFiles",
 ];
 
-/** The numbers are those of the goals; a figure keeps its own. */
+/** The numbers are those of the goals; a figure keeps its own, whatever its place in this list. */
 export const FIGURES: readonly Figure[] = [
   {
     number: 1,
@@ -148,7 +148,7 @@ export const FIGURES: readonly Figure[] = [
     ],
   },
   {
-    number: 3,
+    number: 20,
     name: "full disk",
     showings: [
       {
@@ -287,7 +287,7 @@ export const FIGURES: readonly Figure[] = [
           "{differences} replies in {dialogues} dialogues of {commands} commands are of another class than Postfix's; {differencesUnexplained} of them without a reason in the table",
         target: "0 without a reason in 10,000 dialogues",
         zero: ["differencesUnexplained"],
-        atLeast: { dialogues: 10_000 },
+        atLeast: { dialogues: 10_000, commands: 50_000 },
       },
     ],
   },
@@ -318,7 +318,7 @@ export const FIGURES: readonly Figure[] = [
         atLeast: { plain: 10_000, tls: 2000 },
         atMost: { idleMiB: 250, greetedP99Ms: 100 },
         short:
-          "five threads with nothing to do have most of it, and a session of Node's own costs 4.3 KiB plain and 30.5 KiB with TLS",
+          "Node's own share is 240 MiB: 42 for a process, 13.5 for each of its four other threads, 4.3 KiB for a plain session and 51 KiB for one with TLS",
       },
     ],
   },

@@ -4,11 +4,13 @@ import { AccountingSink } from "../../support/accounting-sink.ts";
 import { testListener } from "../../support/listener.ts";
 import { Machine } from "../../support/machine.ts";
 import { RelayHome, RelayProcess } from "../../support/relay.ts";
+import type { Kept } from "../reference-codes.ts";
 import { ReferenceSession } from "../reference-session.ts";
 import { type Target, Violation, holds, textOf } from "../target.ts";
 import { aSession, codesIn, rulesOf, scriptOf, sessionSeeds, sessionTokens } from "./session.ts";
 
-// The same sessions over a socket, to a relay that runs: whether it lives, and in how much memory.
+// The same sessions over a socket, to a relay that runs: whether it lives, in how much memory, and whether what it said 250 to
+// comes to the next hop as it was sent.
 
 const MiB = 1024 * 1024;
 /** Of all threads together. An idle relay has 150 MiB; each mail thread may have 64 MiB of mail in hand. */
@@ -29,11 +31,14 @@ interface Running {
 }
 
 let running: Promise<Running> | undefined;
+/** What the reference says was taken, and the next hop has not been looked at for. */
+let awaited: Kept[] = [];
 let inputs = 0;
+let arrived = 0;
 let largest = 0;
 
 async function start(): Promise<Running> {
-  const sink = await AccountingSink.start();
+  const sink = await AccountingSink.start({ keepsRaw: true, hasEightBitMime: true });
   const home = new RelayHome();
   home.configure({
     listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
@@ -115,7 +120,8 @@ async function play(port: number, segments: readonly Uint8Array[]): Promise<void
     machine.replies();
     await client.replies(1, false);
     for (const segment of segments) {
-      if (segment.length === 0 || segment.length > SEGMENT_MAX || client.isClosed) break;
+      if (segment.length === 0 || segment.length > SEGMENT_MAX || machine.isClosed) break;
+      holds(!client.isClosed, "the connection stands", client.output.slice(-500));
       machine.receive(segment);
       if (machine.delays > 0) return; // a reply that is late on purpose is for the pure target
       const expected = codesIn(machine.replies()).length;
@@ -123,14 +129,45 @@ async function play(port: number, segments: readonly Uint8Array[]): Promise<void
       client.send(segment);
       const codes = codesIn(await client.replies(expected, machine.isClosed));
       try {
-        reference.take(textOf(segment), codes, machine.isClosed);
+        reference.take(textOf(segment), codes, client.isClosed);
       } catch (error) {
         throw new Violation((error as Error).message);
       }
     }
   } finally {
+    awaited.push(...reference.kept.filter(isPlain));
     client.destroy();
   }
+}
+
+/** Addresses that no grammar reads in two ways. */
+function isPlain({ from, recipients }: Kept): boolean {
+  return [from, ...recipients].every((path) => /^(?:[a-z0-9]+@[a-z0-9.]+[a-z])?$/.test(path));
+}
+
+function endsWith(octets: Buffer, end: Buffer): boolean {
+  return octets.length >= end.length && octets.subarray(octets.length - end.length).equals(end);
+}
+
+/** Each of what was taken is at the next hop, for each recipient, with its own octets at its end. */
+async function judgeArrivals(sink: AccountingSink): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (const { from, recipients, content } of awaited.splice(0)) {
+    // DATA ends every line: what a chunk left open is closed on the way to a next hop without chunks.
+    const end = Buffer.from(content === "" || content.endsWith("\r\n") ? content : `${content}\r\n`, "latin1");
+    for (const recipient of recipients) {
+      const isThere = (): boolean =>
+        sink.copies.some(
+          (copy) => copy.from === from && copy.recipients.includes(recipient) && endsWith(copy.raw!, end),
+        );
+      while (!isThere()) {
+        holds(performance.now() < deadline, "what was taken comes to the next hop", { from, recipient, content });
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      arrived++;
+    }
+  }
+  sink.copies.splice(0);
 }
 
 const loopback: Target = {
@@ -142,20 +179,22 @@ const loopback: Target = {
   tokens: sessionTokens,
   generate: aSession,
   async check(input) {
-    const { relay, port } = await (running ??= start());
+    const { relay, sink, port } = await (running ??= start());
     await play(port, scriptOf(input).segments);
     if (++inputs % LOOK_EVERY !== 0) return;
     holds(relay.isRunning, "the relay lives", relay.told());
+    await judgeArrivals(sink);
     holds(relay.events("session.crashed").length === 0, "no session crashes", relay.events("session.crashed"));
     const octets = residentOctets(relay.pid);
     largest = Math.max(largest, octets);
     holds(octets < RSS_MAX, "memory is bounded", Math.round(octets / MiB));
   },
-  summary: () => ({ largestRssMiB: Math.round(largest / MiB) }),
+  summary: () => ({ arrived, largestRssMiB: Math.round(largest / MiB) }),
   async close() {
     const was = await running;
     running = undefined;
     if (was === undefined) return;
+    await judgeArrivals(was.sink);
     await was.relay.stop();
     await was.sink.close();
     was.home.remove();
