@@ -7,6 +7,7 @@ import type { BareNewlines } from "../core/smtp/data-decoder.ts";
 import { type Reply, renderReply, tempfail } from "../core/smtp/reply.ts";
 import type { Socket, SocketEnd, SocketHandler, TlsFacts } from "../ports/transport.ts";
 import { type AnswerParts, type AnswerRules, Answers, type FailurePhase } from "./answers.ts";
+import type { LongWork } from "./long-work.ts";
 import { SessionDeadline, type Turn } from "./session-deadline.ts";
 
 /** One listener's rules for its sessions. */
@@ -20,6 +21,8 @@ export interface ListenerRules extends AnswerRules {
 }
 
 export interface ReceptionParts extends AnswerParts {
+  /** Of all sessions of the thread. */
+  readonly longWork: LongWork;
   /** Sessions run short: deadlines shrink. */
   isUnderStress(): boolean;
 }
@@ -52,6 +55,7 @@ export class Reception implements SocketHandler {
   readonly #deadline: SessionDeadline;
   #socket!: Socket; // from `start` on
   #output = "";
+  #answersInTurn = 0;
   #isPaused = false;
   #isDraining = false; // the peer does not take our replies
   #isWriting = false; // content goes to disk slower than it comes
@@ -108,6 +112,7 @@ export class Reception implements SocketHandler {
 
   received(octets: Uint8Array): void {
     if (this.#isOver) return;
+    this.#answersInTurn = 0;
     this.#guard(() => {
       if (this.#session.isReceivingContent) this.#deadline.contentCame(octets.length);
       this.#run(this.#session.receive(octets));
@@ -144,12 +149,25 @@ export class Reception implements SocketHandler {
         else {
           const verdict = this.#answers.answer(effect.question);
           if (verdict instanceof Promise) void this.#await(verdict);
+          else if (++this.#answersInTurn > INBOUND.answersPerTurn) this.#goOnLater(verdict);
           else next = this.#session.answer(verdict);
         }
       }
     }
     this.#flush();
     if (this.#session.isClosed && !this.#isOver) this.#end(INBOUND_TIME.linger);
+  }
+
+  /** Others have their turn first: who sends a thousand commands in one piece would keep them waiting. */
+  #goOnLater(verdict: Verdict): void {
+    this.#parts.longWork.later(() => {
+      if (this.#isOver) return;
+      this.#answersInTurn = 0;
+      this.#guard(() => {
+        this.#run(this.#session.answer(verdict));
+        this.#regulate();
+      });
+    });
   }
 
   async #await(verdict: Promise<Verdict>): Promise<void> {

@@ -13,6 +13,7 @@ import { BrokenTls } from "../engine/broken-tls.ts";
 import { ClockWatch } from "../engine/clock-watch.ts";
 import { Dispatcher } from "../engine/dispatcher.ts";
 import type { MailToQueue, QueueToMail, StoreToMail } from "../engine/messages.ts";
+import { LongWork } from "../engine/long-work.ts";
 import { Notifier } from "../engine/notifier.ts";
 import { Pickup } from "../engine/pickup.ts";
 import { QueueClient } from "../engine/queue-client.ts";
@@ -302,6 +303,7 @@ export class MailThread {
     const routes = (): Config["routes"] => this.#config.routes;
     return {
       clock: this.#clock,
+      longWork: new LongWork(this.#clock),
       entropy: this.#entropy,
       recorder: this.#recorder,
       files: this.#files,

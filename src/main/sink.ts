@@ -11,6 +11,7 @@ import { ANY_SENDER } from "../core/policy/address-pattern.ts";
 import type { Identity } from "../core/policy/identity.ts";
 import { pathText } from "../core/mail/path.ts";
 import type { Acceptance, Received } from "../engine/acceptance.ts";
+import { LongWork } from "../engine/long-work.ts";
 import { Reception, type ReceptionParts } from "../engine/reception.ts";
 
 /** One message as the sink keeps it. */
@@ -116,8 +117,10 @@ export async function startSink(
     onMessage(message, content);
     return { kind: "accepted" };
   };
+  const clock = new SystemClock();
   const parts: ReceptionParts = {
-    clock: new SystemClock(),
+    clock,
+    longWork: new LongWork(clock),
     entropy: new SystemEntropy(),
     recorder: { record: () => undefined }, // the relay's log tells of every delivery already
     files,

@@ -4,6 +4,7 @@ import type { Event } from "../../src/core/events.ts";
 import type { StoredEnvelope } from "../../src/core/mail/stored.ts";
 import { parseAddressPattern } from "../../src/core/policy/address-pattern.ts";
 import { Acceptor } from "../../src/engine/acceptance.ts";
+import { LongWork } from "../../src/engine/long-work.ts";
 import type { Reply } from "../../src/core/smtp/reply.ts";
 import type { ReceptionParts } from "../../src/engine/reception.ts";
 import type { Clock } from "../../src/ports/clock.ts";
@@ -104,6 +105,7 @@ export class TestEngine {
     };
     this.parts = {
       clock,
+      longWork: new LongWork(clock),
       routes,
       permitsLiterals: () => false,
       postmaster,

@@ -335,6 +335,15 @@ export const FIGURES: readonly Figure[] = [
         atLeast: { blackHoles: 1000, sharePercent: 90 },
         atMost: { besideP95Ms: 2000 },
       },
+      {
+        suite: "slow-readers",
+        value:
+          "{acknowledged} of {tried} messages acknowledged (p99 {p99Ms} ms) beside {readers} clients that ask without an end and read no answer, of which {held} are held up and {dropped} let go; {eachKiB} KiB each",
+        target: "all, within 2 s (p99), 512 KiB each",
+        atLeast: { readers: 1000, tried: 100 },
+        atMost: { p99Ms: 2000, eachKiB: 512 },
+        equal: [["tried", "acknowledged"]],
+      },
     ],
   },
   {

@@ -45,6 +45,10 @@ export const INBOUND = {
   junkCommandsMax: 100,
   /** Wrong passwords on one connection. */
   authFailuresMax: 3,
+  /** Commands of one session that are answered at a time (some tenths of a millisecond); then all others have their turn. */
+  answersPerTurn: 25,
+  /** What all sessions that have more to be answered get together, in ms of a turn of the event loop. */
+  longWorkPerTurn: 2,
   /** Input kept while a question is open; beyond it the socket is not read. */
   pendingInputMax: 64 * KiB,
   /** Replies that the peer has not taken; beyond it the socket is not read. */
