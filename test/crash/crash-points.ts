@@ -2,7 +2,7 @@
 // changes its disk: killed at that call, and with that call failing. Needs strace.
 import { parseArgs } from "node:util";
 import { Recording } from "../support/result-file.ts";
-import { plantedTree } from "./planted.ts";
+import { plantedTree } from "./patched-copy.ts";
 import { type SweepReport, sweep } from "./point-sweep.ts";
 
 const SHOWN = 10;

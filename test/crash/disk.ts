@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { Recording } from "../support/result-file.ts";
 import { type DiskReport, diskCounts, diskLines, fullDisks } from "./disk-run.ts";
 import { isBroken } from "./findings.ts";
-import { plantedTree } from "./planted.ts";
+import { plantedTree } from "./patched-copy.ts";
 
 const CONTROL = "no-space-swallowed";
 const CONTROL_ROUNDS = 4;

@@ -4,7 +4,7 @@ import { PATIENCE_MS } from "../support/patience.ts";
 import type { RelayProcess } from "../support/relay.ts";
 import { type Findings, type Numbers, countsOf, linesOf } from "./findings.ts";
 import { type Life, LIVES, lifeOf } from "./lives.ts";
-import { plantedTree } from "./planted.ts";
+import { plantedTree } from "./patched-copy.ts";
 import { Rig, type RigOptions } from "./rig.ts";
 import { sleep } from "./traffic.ts";
 

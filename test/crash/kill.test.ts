@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { isBroken } from "./findings.ts";
 import { killRounds } from "./kill-run.ts";
 import { LIVES } from "./lives.ts";
-import { plantedTree } from "./planted.ts";
+import { plantedTree } from "./patched-copy.ts";
 
 // The small version of `npm run crash`: a few kills of the relay as it is, and of relays with a bug planted in them,
 // which have to be found out.

@@ -5,7 +5,7 @@ import { Recording } from "../support/result-file.ts";
 import { type Findings, isBroken } from "./findings.ts";
 import { LIVES, type Life } from "./lives.ts";
 import { killCounts, killLines, killRounds } from "./kill-run.ts";
-import { plantedTree } from "./planted.ts";
+import { plantedTree } from "./patched-copy.ts";
 
 /** Bugs that these rounds have to find, and where they show. */
 const CONTROLS: Readonly<Record<string, (findings: Findings) => number>> = {

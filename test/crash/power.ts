@@ -6,7 +6,7 @@ import { CONTROLS, lostWith } from "./cut-controls.ts";
 import { cutCounts, cutLines, powerCuts } from "./cut-run.ts";
 import { isBroken } from "./findings.ts";
 import { migrationCuts } from "./migration-cuts.ts";
-import { plantedTree } from "./planted.ts";
+import { plantedTree } from "./patched-copy.ts";
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
