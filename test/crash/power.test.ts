@@ -4,6 +4,7 @@ import { powerCuts } from "./cut-run.ts";
 import { diskObstacle } from "./disk-image.ts";
 import { isBroken } from "./findings.ts";
 import { migrationCuts } from "./migration-cuts.ts";
+import { plantedTree } from "./patched-copy.ts";
 
 // The small version of `npm run power-cuts`.
 
@@ -21,12 +22,31 @@ test.skipIf(obstacle !== undefined)(`what was acknowledged survives power cuts${
 });
 
 test.skipIf(obstacle !== undefined)(`so does a queue that is brought up to date${skipped}`, async () => {
-  expect(await migrationCuts(2, 7)).toMatchObject({ cuts: 2, lost: 0 });
+  expect(await migrationCuts(2, 7)).toMatchObject({
+    cuts: 2,
+    lost: 0,
+    unexplained: 0,
+    altered: 0,
+    uninvited: 0,
+  });
 });
 
 test.skipIf(obstacle !== undefined).for(SHOWN)(
   `planted: a store that is not synced as it should be loses mail: %s${skipped}`,
   async (control) => {
     expect(await lostWith(control, 7, 2)).toBeGreaterThan(0);
+  },
+);
+
+test.skipIf(obstacle !== undefined)(
+  `planted: a step that mixes up contents and repeats a delivery is seen${skipped}`,
+  async () => {
+    const { tree, remove } = plantedTree("migration-mixes");
+    try {
+      const { lost, altered, unexplained } = await migrationCuts(1, 7, tree);
+      expect({ lost, altered, unexplained }).toEqual({ lost: 0, altered: 1, unexplained: 1 });
+    } finally {
+      remove();
+    }
   },
 );
