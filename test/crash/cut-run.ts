@@ -17,6 +17,8 @@ export interface CutRunOptions extends RigOptions {
   readonly loadMs?: readonly [number, number];
   /** When all cuts come, instead of each in turn. */
   readonly moment?: Moment;
+  /** How long a checkpoint, and a backlog, are waited for. */
+  readonly waitMs?: number;
   /** What the power took of the store's log beyond what it may take: this share of it, for a control. */
   readonly tailLost?: number;
   readonly say?: (line: string) => void;
@@ -33,11 +35,10 @@ export interface CutReport {
 }
 
 const DISK_MIB = 1024;
-/** How long a checkpoint is waited for; it comes with every 8 MiB of log. */
-const CHECKPOINT_MS = 30_000;
+/** How long a moment is waited for. A checkpoint comes with every 8 MiB of log. */
+const WAIT_MS = 30_000;
 /** Recipients that wait, in a queue that is to be one. */
 const BACKLOG = 2000;
-const BACKLOG_MS = 30_000;
 
 export async function powerCuts(options: CutRunOptions): Promise<CutReport> {
   const rig = await Rig.prepare(options);
@@ -103,25 +104,25 @@ class CutRun {
   #checkpoint(): Promise<boolean> {
     const written = (): bigint => statSync(this.#rig.home.queueFile, { bigint: true }).mtimeNs;
     const before = written();
-    return holdsWithin(CHECKPOINT_MS, 1, () => written() !== before);
+    return this.#comes(1, () => written() !== before);
   }
 
   #backlog(): Promise<boolean> {
-    return holdsWithin(BACKLOG_MS, 10, () => this.#rig.traffic.pending.size >= BACKLOG);
+    return this.#comes(10, () => this.#rig.traffic.pending.size >= BACKLOG);
+  }
+
+  async #comes(everyMs: number, holds: () => boolean): Promise<boolean> {
+    const deadline = performance.now() + (this.#options.waitMs ?? WAIT_MS);
+    while (!holds()) {
+      if (performance.now() > deadline) return false;
+      await sleep(everyMs);
+    }
+    return true;
   }
 }
 
 function none(): Record<Moment, number> {
   return Object.fromEntries(MOMENTS.map((each) => [each, 0])) as Record<Moment, number>;
-}
-
-async function holdsWithin(ms: number, everyMs: number, holds: () => boolean): Promise<boolean> {
-  const deadline = performance.now() + ms;
-  while (!holds()) {
-    if (performance.now() > deadline) return false;
-    await sleep(everyMs);
-  }
-  return true;
 }
 
 /** For people. */

@@ -178,7 +178,10 @@ export class Rig {
   }
 
   /** One that has just been spawned: at some moment between its opening the store and its being up, or within so many ms. */
-  async killStarting(withHops: boolean, withinMs = median(this.#startMs) ?? START_MS): Promise<Phase | undefined> {
+  async killStarting(
+    withHops: boolean,
+    withinMs = 0.8 * (median(this.#startMs) ?? START_MS),
+  ): Promise<Phase | undefined> {
     await this.#untilStoreOpen();
     await sleep(this.chance() * withinMs);
     return this.kill(withHops);

@@ -79,7 +79,7 @@ export const FIGURES: readonly Figure[] = [
         value: "control: {plantedFound} of {planted} planted bugs found in the same run",
         target: "all",
         equal: [["planted", "plantedFound"]],
-        atLeast: { planted: 3 },
+        atLeast: { planted: 5 },
       },
       {
         suite: "crash",
