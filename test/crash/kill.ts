@@ -10,7 +10,7 @@ import { notRecorded } from "./whole-run.ts";
 
 interface Control {
   /** Where the bug shows. */
-  found(findings: Findings): number;
+  readonly found: (findings: Findings) => number;
   readonly drainMs: number;
 }
 
