@@ -8,7 +8,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { plantedTree } from "../test/crash/planted.ts";
+import { plantedTree } from "../test/crash/patched-copy.ts";
 import { fileSystemOf } from "../test/support/file-system.ts";
 import { AccountingSink } from "../test/support/accounting-sink.ts";
 import { seeded } from "../test/support/chance.ts";

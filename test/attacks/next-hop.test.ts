@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterAll, expect, test } from "vitest";
-import { plantedTree } from "../crash/planted.ts";
+import { plantedTree } from "../crash/patched-copy.ts";
 import { type Cell, ROWS } from "../support/broken-hops.ts";
 import { type Judgement, runCell } from "../support/hop-run.ts";
 import { isProof } from "../support/proof.ts";

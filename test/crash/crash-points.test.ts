@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { isStracePresent } from "../../bench/fsync-order.ts";
-import { plantedTree } from "./planted.ts";
+import { plantedTree } from "./patched-copy.ts";
 import { sweep } from "./point-sweep.ts";
 
 // The small version of `npm run crash-points`.

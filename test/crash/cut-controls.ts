@@ -1,5 +1,5 @@
 import { powerCuts } from "./cut-run.ts";
-import { plantedTree } from "./planted.ts";
+import { plantedTree } from "./patched-copy.ts";
 
 // Stores that do not sync as they should: each has to lose mail, or power cuts without a loss show nothing.
 

@@ -17,6 +17,8 @@ export interface CutRunOptions extends RigOptions {
   readonly loadMs?: readonly [number, number];
   /** When all cuts come, instead of each in turn. */
   readonly moment?: Moment;
+  /** How long a checkpoint, and a backlog, are waited for. */
+  readonly waitMs?: number;
   /** What the power took of the store's log beyond what it may take: this share of it, for a control. */
   readonly tailLost?: number;
   readonly say?: (line: string) => void;
@@ -25,18 +27,18 @@ export interface CutRunOptions extends RigOptions {
 export interface CutReport {
   readonly findings: Findings;
   readonly cuts: number;
+  /** Cuts by the moment that they really came in. */
   readonly moments: Readonly<Record<Moment, number>>;
+  /** Cuts whose moment did not come: the wait ran out, or the stop was over before. */
+  readonly missed: Readonly<Record<Moment, number>>;
   readonly seconds: number;
 }
 
 const DISK_MIB = 1024;
-const START_MS = 600;
-const STOP_MS = 400;
-/** How long a checkpoint is waited for; it comes with every 8 MiB of log. */
-const CHECKPOINT_MS = 5000;
+/** How long a moment is waited for. A checkpoint comes with every 8 MiB of log. */
+const WAIT_MS = 30_000;
 /** Recipients that wait, in a queue that is to be one. */
 const BACKLOG = 2000;
-const BACKLOG_MS = 10_000;
 
 export async function powerCuts(options: CutRunOptions): Promise<CutReport> {
   const rig = await Rig.prepare(options);
@@ -65,69 +67,76 @@ class CutRun {
     const started = performance.now();
     const { cuts, loadMs = [1000, 4000], moment, tailLost = 0, say } = this.#options;
     const { traffic, chance } = this.#rig;
-    const moments = Object.fromEntries(MOMENTS.map((each) => [each, 0])) as Record<Moment, number>;
+    const [moments, missed] = [none(), none()];
     traffic.start();
     for (let n = 1; n <= cuts; n++) {
       const at = moment ?? MOMENTS[(n - 1) % MOMENTS.length]!;
-      await this.#untilCut(at, between(chance, ...loadMs));
-      moments[at]++;
-      say?.(`cut ${n} (${at}): ${traffic.acknowledged.length} acknowledged before, ${traffic.pending.size} under way`);
+      const isReached = await this.#untilCut(at, between(chance, ...loadMs));
+      (isReached ? moments : missed)[at]++;
+      say?.(
+        `cut ${n} (${isReached ? "" : "not "}${at}): ${traffic.acknowledged.length} acknowledged before, ${traffic.pending.size} under way`,
+      );
       this.#disk.cut();
       if (tailLost > 0) loseTail(path.join(this.#rig.home.data, "queue.db-wal"), tailLost);
     }
     await traffic.finish();
     await this.#rig.drain();
     const seconds = Math.round((performance.now() - started) / 1000);
-    return { findings: this.#rig.findings(), cuts, moments, seconds };
+    return { findings: this.#rig.findings(), cuts, moments, missed, seconds };
   }
 
-  async #untilCut(moment: Moment, loadMs: number): Promise<void> {
-    const { traffic, chance, hops } = this.#rig;
-    const relay = this.#rig.spawn();
-    if (moment === "at-start") {
-      await sleep(chance() * START_MS);
-      return this.#rig.kill(true);
-    }
-    const [port] = await relay.ports();
-    if (moment === "with-backlog") hops.refuse();
-    traffic.announce(port);
+  /** Whether the cut comes in that moment. */
+  async #untilCut(moment: Moment, loadMs: number): Promise<boolean> {
+    const rig = this.#rig;
+    rig.spawn();
+    if (moment === "at-start") return (await rig.killStarting(true)) === "store-open";
+    if (moment === "with-backlog") rig.hops.refuse();
+    await rig.open();
     await sleep(loadMs);
-    if (moment === "in-checkpoint") await this.#checkpoint();
-    if (moment === "with-backlog") await this.#backlog();
-    if (moment === "in-stop") {
-      relay.kill("SIGTERM");
-      await Promise.race([relay.exited, sleep(chance() * STOP_MS)]);
-    }
-    if (relay.isRunning) await this.#rig.kill(true);
-    else traffic.announce(undefined);
-    hops.recover();
+    const isReached =
+      moment === "in-checkpoint" ? await this.#checkpoint() : moment === "with-backlog" ? await this.#backlog() : true;
+    const phase = await (moment === "in-stop" ? rig.killStopping(true) : rig.kill(true));
+    rig.hops.recover();
+    return isReached && phase === (moment === "in-stop" ? "in-stop" : "up");
   }
 
-  /** Until the store takes its log over into its file, or just did. */
-  async #checkpoint(): Promise<void> {
+  /** Until the store takes its log over into its file, or just did; false where it does not. */
+  #checkpoint(): Promise<boolean> {
     const written = (): bigint => statSync(this.#rig.home.queueFile, { bigint: true }).mtimeNs;
     const before = written();
-    const deadline = performance.now() + CHECKPOINT_MS;
-    while (written() === before && performance.now() < deadline) await sleep(1);
+    return this.#comes(1, () => written() !== before);
   }
 
-  async #backlog(): Promise<void> {
-    const deadline = performance.now() + BACKLOG_MS;
-    while (this.#rig.traffic.pending.size < BACKLOG && performance.now() < deadline) await sleep(10);
+  #backlog(): Promise<boolean> {
+    return this.#comes(10, () => this.#rig.traffic.pending.size >= BACKLOG);
+  }
+
+  async #comes(everyMs: number, holds: () => boolean): Promise<boolean> {
+    const deadline = performance.now() + (this.#options.waitMs ?? WAIT_MS);
+    while (!holds()) {
+      if (performance.now() > deadline) return false;
+      await sleep(everyMs);
+    }
+    return true;
   }
 }
 
+function none(): Record<Moment, number> {
+  return Object.fromEntries(MOMENTS.map((each) => [each, 0])) as Record<Moment, number>;
+}
+
 /** For people. */
-export function cutLines({ findings, cuts, moments, seconds }: CutReport): readonly string[] {
+export function cutLines({ findings, cuts, moments, missed, seconds }: CutReport): readonly string[] {
   return [
     `power cuts                    ${cuts} (${seconds} s)`,
     `  when                        ${MOMENTS.map((moment) => `${moment} ${moments[moment]}`).join(", ")}`,
+    `  not when they should        ${MOMENTS.map((moment) => `${moment} ${missed[moment]}`).join(", ")}`,
     ...linesOf(findings),
   ];
 }
 
 /** For a result file. */
-export function cutCounts({ findings, cuts, moments }: CutReport): Numbers {
+export function cutCounts({ findings, cuts, moments, missed }: CutReport): Numbers {
   return {
     cuts,
     cutsUnderLoad: moments["under-load"],
@@ -135,6 +144,7 @@ export function cutCounts({ findings, cuts, moments }: CutReport): Numbers {
     cutsWithBacklog: moments["with-backlog"],
     cutsAtStart: moments["at-start"],
     cutsInStop: moments["in-stop"],
+    cutsMissed: MOMENTS.reduce((sum, moment) => sum + missed[moment], 0),
     ...countsOf(findings),
   };
 }

@@ -76,7 +76,7 @@ class DiskRun {
     await this.#begin();
     for (let round = 1; round <= rounds; round++) {
       await this.#round();
-      const refusals = [...traffic.refusals].map(([kind, count]) => `${kind} ${count}`).join(", ");
+      const refusals = [...traffic.rejections].map(([kind, count]) => `${kind} ${count}`).join(", ");
       say?.(
         `round ${round}: ${traffic.acknowledged.length} acknowledged, ${traffic.pending.size} under way; ${refusals}`,
       );
@@ -88,8 +88,8 @@ class DiskRun {
   }
 
   async #begin(): Promise<void> {
-    const [port] = await this.#rig.spawn().ports();
-    this.#rig.traffic.announce(port);
+    this.#rig.spawn();
+    await this.#rig.open();
   }
 
   async #round(): Promise<void> {
@@ -109,20 +109,21 @@ class DiskRun {
 
   async #recovery(freedAt: number): Promise<void> {
     const { traffic } = this.#rig;
-    while (traffic.acknowledgedAt < freedAt && performance.now() - freedAt < RECOVERED_MS) await sleep(5);
-    if (traffic.acknowledgedAt < freedAt) this.#notRecovered++;
-    else this.#recoveryMs = Math.max(this.#recoveryMs, traffic.acknowledgedAt - freedAt);
+    const last = (): number => traffic.acknowledgedAt.at(-1) ?? 0;
+    while (last() < freedAt && performance.now() - freedAt < RECOVERED_MS) await sleep(5);
+    if (last() < freedAt) this.#notRecovered++;
+    else this.#recoveryMs = Math.max(this.#recoveryMs, last() - freedAt);
   }
 
   #report(rounds: number, ms: number): DiskReport {
-    const { refusals } = this.#rig.traffic;
+    const { rejections } = this.#rig.traffic;
     const of = (holds: (kind: string) => boolean): number =>
-      [...refusals].reduce((sum, [kind, count]) => sum + (holds(kind) ? count : 0), 0);
+      [...rejections].reduce((sum, [kind, count]) => sum + (holds(kind) ? count : 0), 0);
     return {
       findings: this.#rig.findings(),
       rounds,
       kills: this.#kills,
-      putOff: refusals.get(NO_SPACE) ?? 0,
+      putOff: rejections.get(NO_SPACE) ?? 0,
       putOffOtherwise: of((kind) => kind.startsWith("4") && kind !== NO_SPACE),
       refused: of((kind) => kind.startsWith("5") && kind !== TOO_LARGE),
       recoveryMs: this.#recoveryMs,

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { mayMount } from "../support/small-disk.ts";
 import { fullDisks } from "./disk-run.ts";
 import { isBroken } from "./findings.ts";
-import { plantedTree } from "./planted.ts";
+import { plantedTree } from "./patched-copy.ts";
 
 // The small version of `npm run full-disk`.
 

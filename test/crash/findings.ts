@@ -1,10 +1,13 @@
-import { type Duplicates, type Verdict, judge } from "./account.ts";
+import { type Duplicates, type Lives, RECORDED_WITHIN_MS, type Verdict, judge } from "./account.ts";
+import { type Witnesses, causeOf } from "./failures.ts";
 import type { NextHops } from "./next-hops.ts";
-import { endsIn, filesIn, queuedIn } from "./records.ts";
+import { quantile } from "./record-times.ts";
+import { type Schedule, endsIn, filesIn, queuedIn } from "./records.ts";
+import { type ReportVerdict, judgeReports } from "./reports.ts";
 import type { Traffic } from "./traffic.ts";
 
 /** What the books, the next hops' logs and the relay's records say together. */
-export interface Findings extends Verdict {
+export interface Findings extends Verdict, ReportVerdict, Schedule {
   /** Kills of everything, the next hop included, and the transactions that the relay repeated after one on average. */
   readonly killsOfAll: number;
   readonly repeatedPerKillOfAll: number;
@@ -13,21 +16,16 @@ export interface Findings extends Verdict {
   readonly repeatedPerKillOfRelay: number;
   /** Acknowledged recipients of which no end is in the relay's history. */
   readonly unrecorded: readonly string[];
-  /** Recorded as failed, and neither refused by a next hop, nor without a server by the DNS, nor tried for as long as it may be. */
+  /** Recorded as failed, and nobody beside the relay saw a reason. */
   readonly wronglyFailed: readonly string[];
   /** Recorded as failed because the DNS says that there is nobody, and because their time was over. */
   readonly failedByDns: number;
   readonly expired: number;
-  /** Different reports to senders that arrived. */
-  readonly reports: number;
-  /** Recorded as failed, and in no report; in two; in one without having failed. */
-  readonly untold: readonly string[];
-  readonly toldTwice: readonly string[];
-  readonly wronglyTold: readonly string[];
   /** Refused for good by the relay, which had no reason to: but for what is larger than it takes. */
   readonly wronglyRefused: readonly string[];
   /** Deliveries left in the queue when all had arrived, and content files without a message. */
   readonly leftInQueue: number;
+  readonly recordMs: readonly number[];
   readonly leftFiles: number;
 }
 
@@ -38,34 +36,67 @@ export interface Evidence {
   readonly data: string;
   readonly killedAt: readonly number[];
   readonly killedWithHops: ReadonlySet<number>;
+  /** As it was before what waits was made due. */
+  readonly schedule: Schedule;
+  /** From the sink's answer to its record, the shortest first; those that were looked at. */
+  readonly recordMs: readonly number[];
 }
 
 export type Numbers = Readonly<Record<string, number>>;
 
-export function findingsOf({ traffic, hops, data, killedAt, killedWithHops }: Evidence): Findings {
-  const { acknowledged, unknown, arrived, reports } = traffic;
-  const { ended, failed, refused, ...ends } = endsIn(data, hops, traffic.refused);
-  const verdict = judge({ acknowledged, unknown, arrived, refused, killedAt });
-  const told = [...reports.values()].flat();
-  const toldOnce = new Set(told);
+export function findingsOf({ traffic, hops, data, killedAt, killedWithHops, schedule, recordMs }: Evidence): Findings {
+  const { acknowledged, unknown, arrived, reports, refusals } = traffic;
+  const sent = [...acknowledged, ...unknown];
+  const lives: Lives = { killedAt, signs: traffic.acknowledgedAt };
+  const { ended, failed } = endsIn(data);
+  const witnesses = witnessesOf(traffic, hops);
+  const causes = new Map(
+    [...failed].map(([recipient, isByAge]) => [recipient, causeOf(recipient, isByAge, witnesses)]),
+  );
+  const caused = [...causes].filter(([, cause]) => cause !== undefined).map(([recipient]) => recipient);
+  const couldFail = new Set([...caused, ...traffic.refused]);
+  const verdict = judge({ acknowledged, unknown, arrived, refused: couldFail, refusals, lives });
+  const taken = new Set(arrived.map(({ recipient }) => recipient));
+  const accepted = new Set(acknowledged.flatMap(({ recipients }) => recipients));
+  const refusedOnly = [...traffic.refused].filter((recipient) => !taken.has(recipient) && accepted.has(recipient));
   const kills = killedAt.filter(Number.isFinite).length;
   const killsOfAll = killedWithHops.size;
   const [repeatedWithHops, repeatedAlone] = repeats(verdict.duplicates, killedWithHops);
+  const counted = (wanted: string): number => [...causes.values()].filter((cause) => cause === wanted).length;
   return {
     ...verdict,
+    ...judgeReports({ sent, reports, failed: new Set([...failed.keys(), ...refusedOnly]), couldFail, lives }),
+    ...schedule,
     killsOfAll,
     repeatedPerKillOfAll: repeatedWithHops / Math.max(1, killsOfAll),
     killsOfRelay: kills - killsOfAll,
     repeatedPerKillOfRelay: repeatedAlone / Math.max(1, kills - killsOfAll),
-    ...ends,
-    unrecorded: acknowledged.flatMap(({ recipients }) => recipients).filter((recipient) => !ended.has(recipient)),
-    reports: reports.size,
-    toldTwice: repeated(told),
-    untold: [...failed].filter((recipient) => !toldOnce.has(recipient)),
-    wronglyTold: told.filter((recipient) => !failed.has(recipient)),
-    wronglyRefused: [...traffic.refusals.keys()].filter((kind) => kind.startsWith("5") && kind !== TOO_LARGE),
+    wronglyFailed: [...failed.keys()].filter((recipient) => !couldFail.has(recipient)),
+    failedByDns: counted("nowhere"),
+    expired: counted("expired"),
+    unrecorded: [...accepted].filter((recipient) => !ended.has(recipient)),
+    wronglyRefused: [...traffic.rejections.keys()].filter((kind) => kind.startsWith("5") && kind !== TOO_LARGE),
     leftInQueue: queuedIn(data),
+    recordMs,
     leftFiles: filesIn(data),
+  };
+}
+
+function witnessesOf({ acknowledged, unknown, reports, refused, deferred }: Traffic, hops: NextHops): Witnesses {
+  const sentAt = new Map<string, number>();
+  for (const message of [...acknowledged, ...unknown])
+    for (const recipient of message.recipients) if (message.sentAt !== undefined) sentAt.set(recipient, message.sentAt);
+  const toldAt = new Map<string, number>();
+  for (const { about, loggedAt } of reports)
+    for (const recipient of about) if (!toldAt.has(recipient)) toldAt.set(recipient, loggedAt);
+  return {
+    refused,
+    deferred,
+    isNowhere: (domain) => hops.isNowhere(domain),
+    hadNoAnswer: (domain) => hops.hadNoAnswer(domain),
+    expireMs: hops.expireMs,
+    sentAt: (recipient) => sentAt.get(recipient),
+    toldAt: (recipient) => toldAt.get(recipient),
   };
 }
 
@@ -74,11 +105,6 @@ function repeats({ transactionsByKill }: Duplicates, killedWithHops: ReadonlySet
   const counts: [number, number] = [0, 0];
   for (const [epoch, count] of transactionsByKill) counts[killedWithHops.has(epoch) ? 0 : 1] += count;
   return counts;
-}
-
-function repeated(list: readonly string[]): readonly string[] {
-  const seen = new Set<string>();
-  return list.filter((item) => seen.size === seen.add(item).size);
 }
 
 /** What has to be empty. */
@@ -92,7 +118,11 @@ const WRONGS = [
   "untold",
   "toldTwice",
   "wronglyTold",
+  "misdirected",
+  "reportsUnexplained",
+  "reportsAltered",
   "wronglyRefused",
+  "asleep",
 ] as const;
 
 /** The reply to what is larger than a message may be, which some of the traffic is. */
@@ -122,8 +152,15 @@ export function countsOf(findings: Findings): Numbers {
     repeatedPerKillOfRelay: findings.repeatedPerKillOfRelay,
     duplicatesAnsweredByKill: duplicates.answeredByKill,
     duplicatesUnansweredByKill: duplicates.unansweredByKill,
+    duplicatesRefusedByKill: duplicates.refusedByKill,
     duplicatesByClose: duplicates.byClose,
     oldestRepeatMs: findings.oldestRepeatMs,
+    oldestRepeatWorkMs: findings.oldestRepeatWorkMs,
+    waiting: findings.waiting,
+    recordsSeen: findings.recordMs.length,
+    recordP50Ms: quantile(findings.recordMs, 0.5),
+    recordP99Ms: quantile(findings.recordMs, 0.99),
+    recordMaxMs: findings.recordMs.at(-1) ?? 0,
   };
 }
 
@@ -132,6 +169,11 @@ const SHOWN = 5;
 function some(list: readonly string[]): string {
   if (list.length === 0) return "0";
   return `${list.length}: ${list.slice(0, SHOWN).join(" ")}${list.length > SHOWN ? " ..." : ""}`;
+}
+
+function recordTimes(times: readonly number[]): string {
+  const [median, most, all] = [0.5, 0.99, 1].map((share) => quantile(times, share).toFixed(1));
+  return `p50 ${median} ms, p99 ${most} ms, max ${all} ms of ${times.length} looked at`;
 }
 
 /** For people. */
@@ -143,8 +185,10 @@ export function linesOf(findings: Findings): readonly string[] {
     `lost                          ${some(findings.lost)}`,
     `repeated transactions a kill  ${findings.repeatedPerKillOfAll.toFixed(2)} where everything is killed (${findings.killsOfAll} kills)`,
     `                              ${findings.repeatedPerKillOfRelay.toFixed(2)} where the next hop lives on (${findings.killsOfRelay} kills)`,
-    `  answered before the kill    ${duplicates.answeredByKill} recipients, at most ${findings.oldestRepeatMs.toFixed(0)} ms before`,
+    `  answered before the kill    ${duplicates.answeredByKill} recipients, at most ${findings.oldestRepeatMs.toFixed(0)} ms before, ${findings.oldestRepeatWorkMs.toFixed(0)} ms of them at work`,
     `  taken, answered to nobody   ${duplicates.unansweredByKill} recipients`,
+    `  refused, and tried again    ${duplicates.refusedByKill} recipients`,
+    `answer to record              ${recordTimes(findings.recordMs)}; at most ${RECORDED_WITHIN_MS} ms of work excuse a repeat`,
     `duplicates by a closing sink  ${duplicates.byClose}`,
     `duplicates unexplained        ${some(findings.unexplained)}`,
     `content altered               ${some(findings.altered)}`,
@@ -156,7 +200,10 @@ export function linesOf(findings: Findings): readonly string[] {
     `  failed and not told         ${some(findings.untold)}`,
     `  told twice                  ${some(findings.toldTwice)}`,
     `  told and not failed         ${some(findings.wronglyTold)}`,
+    `  to somebody else            ${some(findings.misdirected)}`,
+    `  again, or with other words  ${some(findings.reportsUnexplained)}, ${some(findings.reportsAltered)}`,
     `refused for good              ${some(findings.wronglyRefused)}`,
+    `waiting and would not wake    ${some(findings.asleep)}; ${findings.waiting} deliveries waited`,
     `left in the queue             ${findings.leftInQueue} deliveries, ${findings.leftFiles} content files`,
   ];
 }

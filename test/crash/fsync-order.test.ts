@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { fsyncOrder, isStracePresent } from "../../bench/fsync-order.ts";
-import { plantedTree } from "./planted.ts";
+import { plantedTree } from "./patched-copy.ts";
 
 const unlessPresent = isStracePresent ? "" : " (skipped: no strace)";
 

@@ -4,8 +4,9 @@ import { PATIENCE_MS } from "../support/patience.ts";
 import type { RelayProcess } from "../support/relay.ts";
 import { type Findings, type Numbers, countsOf, linesOf } from "./findings.ts";
 import { type Life, LIVES, lifeOf } from "./lives.ts";
-import { plantedTree } from "./planted.ts";
-import { Rig, type RigOptions } from "./rig.ts";
+import { plantedTree } from "./patched-copy.ts";
+import { type Phase, PHASES } from "./phase.ts";
+import { KILL_COUNTS, Rig, type RigOptions } from "./rig.ts";
 import { sleep } from "./traffic.ts";
 
 export interface KillRunOptions extends RigOptions {
@@ -28,7 +29,9 @@ export interface KillReport {
   readonly lives: Readonly<Record<Life, number>>;
   /** Stops that were over before the kill came. */
   readonly stopsInTime: number;
-  /** Kills: in all, before the relay said that it is up, with an open transaction, with a queue. */
+  /** Rounds of two kills, both of a relay that had its store open. */
+  readonly killsTwice: number;
+  /** Kills: in all, by the phase in which they found the relay, with an open transaction, with a queue. */
   readonly kills: Numbers;
   readonly fileSystem: string;
   readonly seconds: number;
@@ -36,9 +39,9 @@ export interface KillReport {
 
 /** How long a kill that wants an open transaction waits for one. */
 const OPEN_WITHIN_MS = 200;
-const START_MS = 600;
-const RELOAD_MS = 300;
-const STOP_MS = 400;
+const RELOAD_MS = 60;
+/** Of a kill that follows another one, after the store is open again. */
+const SOON_MS = 50;
 const FREEZE_MS = 60_000;
 /** What a thread that ends by itself is given before. */
 const THREAD_MS = 2500;
@@ -65,6 +68,7 @@ class KillRun {
   readonly #lives = new Map<Life, number>();
   #endingTree: ReturnType<typeof plantedTree> | undefined;
   #stopsInTime = 0;
+  #killsTwice = 0;
 
   constructor(options: KillRunOptions, rig: Rig) {
     this.#options = options;
@@ -92,6 +96,7 @@ class KillRun {
       rounds,
       lives: Object.fromEntries(LIVES.map((each) => [each, this.#lives.get(each) ?? 0])) as Record<Life, number>,
       stopsInTime: this.#stopsInTime,
+      killsTwice: this.#killsTwice,
       kills: this.#rig.counts(),
       fileSystem: fileSystemOf(home.folder),
       seconds: Math.round((performance.now() - started) / 1000),
@@ -104,33 +109,38 @@ class KillRun {
 
   /** One relay from its start to its end; in some rounds others before it that do not get so far. */
   async #round(life: Life, loadMs: number): Promise<void> {
-    const { traffic, chance } = this.#rig;
-    if (life === "at-start") await this.#killWithin(START_MS);
-    if (life === "twice") for (const _ of [1, 2]) await this.#killWithin(50);
+    const { chance } = this.#rig;
+    if (life === "at-start") await this.#killStarting();
+    if (life === "twice") {
+      const phases = [await this.#killStarting(SOON_MS), await this.#killStarting(SOON_MS)];
+      if (phases.every((phase) => phase === "store-open")) this.#killsTwice++;
+    }
     const thread = ENDING_THREADS[between(chance, 0, 3)]!;
     const relay = life === "thread-ends" ? this.#spawnEnding(thread) : this.#rig.spawn();
-    const [port] = await relay.ports();
-    traffic.announce(port);
+    await this.#rig.open();
     if (life === "young") await sleep(chance() * 100);
     else if (life !== "thread-ends") await this.#load(loadMs);
     if (life === "thread-ends" && thread !== "control") return this.#endByItself(relay);
     if (life === "thread-ends") await this.#outliveControl(relay, loadMs);
     if (life === "frozen") await this.#freeze(relay, loadMs);
-    if (life === "in-reload") await this.#beginReload(relay);
-    if (life === "in-stop") return this.#killStopping(relay);
+    if (life === "in-reload") await this.#beginReload();
+    if (life === "in-stop") return this.#killStopping();
     if (chance() < 0.5) await this.#untilOpen();
     await this.#kill();
   }
 
-  /** A relay that is killed while it starts. */
-  async #killWithin(ms: number): Promise<void> {
+  /** A relay that is killed while it starts: it may have begun to write. */
+  #killStarting(withinMs?: number): Promise<Phase | undefined> {
     this.#rig.spawn();
-    await sleep(this.#rig.chance() * ms);
-    await this.#kill();
+    return this.#rig.killStarting(this.#withHops, withinMs);
   }
 
-  #kill(): Promise<void> {
-    return this.#rig.kill(this.#rig.chance() < 0.5);
+  async #kill(): Promise<void> {
+    await this.#rig.kill(this.#withHops);
+  }
+
+  get #withHops(): boolean {
+    return this.#rig.chance() < 0.5;
   }
 
   /** For a while, and until there is something to lose, however slow the machine is. */
@@ -149,32 +159,27 @@ class KillRun {
   }
 
   async #freeze(relay: RelayProcess, loadMs: number): Promise<void> {
+    await this.#rig.times.end();
     relay.kill("SIGSTOP");
     await sleep(this.#options.freezeMs ?? FREEZE_MS);
     relay.kill("SIGCONT");
+    this.#rig.times.begin();
     await this.#load(loadMs);
   }
 
-  /** With one listener more; the kill comes before, in the middle of it or behind. */
-  async #beginReload(relay: RelayProcess): Promise<void> {
-    this.#rig.configure(2);
-    relay.kill("SIGHUP");
+  /** The kill comes before, in the middle of it or behind. */
+  async #beginReload(): Promise<void> {
+    this.#rig.beginReload();
     await sleep(this.#rig.chance() * RELOAD_MS);
   }
 
-  async #killStopping(relay: RelayProcess): Promise<void> {
-    relay.kill("SIGTERM");
-    await Promise.race([relay.exited, sleep(this.#rig.chance() * STOP_MS)]);
-    if (relay.isRunning) return this.#kill();
-    const { code, signal } = await relay.exited;
-    if (code !== 0) throw new Error(`the relay stopped with ${code ?? signal}: ${relay.told()}`);
-    this.#stopsInTime++;
-    this.#rig.traffic.announce(undefined);
+  async #killStopping(): Promise<void> {
+    if ((await this.#rig.killStopping(this.#withHops)) === undefined) this.#stopsInTime++;
   }
 
   async #endByItself(relay: RelayProcess): Promise<void> {
     const { code } = await relay.exited;
-    this.#rig.ended();
+    await this.#rig.ended();
     if (code !== THREAD_DIED) throw new Error(`a thread ended, and the relay with ${code}: ${relay.told()}`);
   }
 
@@ -199,7 +204,8 @@ export function killLines(report: KillReport): readonly string[] {
   return [
     `rounds                        ${report.rounds} (${report.seconds} s, on ${report.fileSystem})`,
     `  by how they end             ${LIVES.map((life) => `${life} ${lives[life]}`).join(", ")}`,
-    `kills                         ${kills["kills"]}, ${kills["killsDuringStart"]} of them during the start; ${report.stopsInTime} stops were over before`,
+    `kills                         ${kills["kills"]}; ${report.stopsInTime} stops were over before, with 0`,
+    `  by what they came into      ${PHASES.map((phase) => `${phase} ${kills[KILL_COUNTS[phase]]}`).join(", ")}; twice in starts ${report.killsTwice}`,
     `  with an open transaction    ${kills["killsWithOpenTransaction"]}`,
     `  with a queue                ${kills["killsWithQueue"]}`,
     ...linesOf(report.findings),
@@ -207,13 +213,12 @@ export function killLines(report: KillReport): readonly string[] {
 }
 
 /** For a result file. */
-export function killCounts({ findings, rounds, lives, stopsInTime, kills }: KillReport): Numbers {
+export function killCounts({ findings, rounds, lives, stopsInTime, killsTwice, kills }: KillReport): Numbers {
   return {
     rounds,
     ...kills,
-    killsDuringReload: lives["in-reload"],
-    killsDuringStop: lives["in-stop"] - stopsInTime,
-    killsTwice: lives.twice,
+    stopsInTime,
+    killsTwice,
     threadEnds: lives["thread-ends"],
     freezes: lives.frozen,
     ...countsOf(findings),

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { isBroken } from "./findings.ts";
 import { killRounds } from "./kill-run.ts";
 import { LIVES } from "./lives.ts";
-import { plantedTree } from "./planted.ts";
+import { plantedTree } from "./patched-copy.ts";
 
 // The small version of `npm run crash`: a few kills of the relay as it is, and of relays with a bug planted in them,
 // which have to be found out.
@@ -17,6 +17,10 @@ test("what was acknowledged survives every kind of end, only deliveries in fligh
   expect(report.kills["kills"]! + report.stopsInTime).toBeGreaterThanOrEqual(LIVES.length);
   expect(report.findings.acknowledgedMessages).toBeGreaterThan(300);
   expect(report.kills["killsWithQueue"]).toBeGreaterThan(0);
+  expect(report.kills["killsBeforeStore"]).toBe(0);
+  expect(report.kills["killsDuringStart"]).toBeGreaterThan(0);
+  expect(report.kills["killsDuringStop"]! + report.stopsInTime).toBeGreaterThan(0);
+  expect(report.findings.recordMs.length).toBeGreaterThan(50);
   expect(report.findings.reports).toBeGreaterThan(0);
 });
 
@@ -57,6 +61,28 @@ test("planted: deliveries whose end is not recorded are repeated without an excu
     const report = await killRounds({ ...PLAIN, loadMs: [3000, 4000], rounds: 2, tree, drainMs: 5000 });
     expect(report.findings.unexplained.length).toBeGreaterThan(0);
     expect(report.findings.leftInQueue).toBeGreaterThan(0);
+  } finally {
+    remove();
+  }
+});
+
+test("planted: ends that are recorded late are repeated without an excuse", async () => {
+  const { tree, remove } = plantedTree("completion-late");
+  try {
+    const report = await killRounds({ ...PLAIN, rounds: 2, tree, drainMs: 15_000 });
+    expect(report.findings.unexplained.length).toBeGreaterThan(0);
+    expect(report.findings.recordMs.at(-1)).toBeGreaterThan(500);
+  } finally {
+    remove();
+  }
+});
+
+test("planted: a lane that wakes a minute after its first delivery is due is seen before the clock is turned", async () => {
+  const { tree, remove } = plantedTree("wake-too-late");
+  try {
+    const report = await killRounds({ ...PLAIN, rounds: 2, tree });
+    expect(report.findings.waiting).toBeGreaterThan(0);
+    expect(report.findings.asleep.length).toBeGreaterThan(0);
   } finally {
     remove();
   }

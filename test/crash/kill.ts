@@ -5,26 +5,39 @@ import { Recording } from "../support/result-file.ts";
 import { type Findings, isBroken } from "./findings.ts";
 import { LIVES, type Life } from "./lives.ts";
 import { killCounts, killLines, killRounds } from "./kill-run.ts";
-import { plantedTree } from "./planted.ts";
+import { plantedTree } from "./patched-copy.ts";
+import { notRecorded } from "./whole-run.ts";
 
-/** Bugs that these rounds have to find, and where they show. */
-const CONTROLS: Readonly<Record<string, (findings: Findings) => number>> = {
-  "ack-before-commit": ({ lost }) => lost.length,
-  "report-apart": ({ untold }) => untold.length,
-  "completion-dropped": ({ unexplained }) => unexplained.length,
+interface Control {
+  /** Where the bug shows. */
+  readonly found: (findings: Findings) => number;
+  readonly drainMs: number;
+}
+
+/** What such a relay leaves undone is not waited for. */
+const SHORT_DRAIN_MS = 5000;
+
+/** Bugs that these rounds have to find. */
+const CONTROLS: Readonly<Record<string, Control>> = {
+  "ack-before-commit": { found: ({ lost }) => lost.length, drainMs: SHORT_DRAIN_MS },
+  "report-apart": { found: ({ untold }) => untold.length, drainMs: SHORT_DRAIN_MS },
+  "completion-dropped": { found: ({ unexplained }) => unexplained.length, drainMs: SHORT_DRAIN_MS },
+  "completion-late": { found: ({ unexplained }) => unexplained.length, drainMs: SHORT_DRAIN_MS },
+  "wake-too-late": { found: ({ asleep }) => asleep.filter((fault) => fault.endsWith("late")).length, drainMs: 60_000 },
 };
 
 const CONTROL_ROUNDS = 4;
 const CONTROL_LOAD_MS = [3000, 4000] as const;
 
-async function control(patch: string, seed: number): Promise<boolean> {
+async function isFound(patch: string, seed: number): Promise<boolean> {
   const { tree, remove } = plantedTree(patch);
+  const { found, drainMs } = CONTROLS[patch]!;
   try {
     const [rounds, loadMs] = [CONTROL_ROUNDS, CONTROL_LOAD_MS];
-    const { findings, seconds } = await killRounds({ rounds, seed, loadMs, tree, life: "under-load", drainMs: 5000 });
-    const found = CONTROLS[patch]!(findings);
-    console.log(`planted ${patch}: ${found === 0 ? "NOT found" : `found ${found} times`} in ${seconds} s`);
-    return found > 0;
+    const { findings, seconds } = await killRounds({ rounds, seed, loadMs, tree, life: "under-load", drainMs });
+    const times = found(findings);
+    console.log(`planted ${patch}: ${times === 0 ? "NOT found" : `found ${times} times`} in ${seconds} s`);
+    return times > 0;
   } finally {
     remove();
   }
@@ -41,6 +54,12 @@ async function main(): Promise<void> {
       record: { type: "boolean", default: false },
     },
   });
+  const fault = notRecorded(values);
+  if (fault !== undefined) {
+    console.error(fault);
+    process.exitCode = 2;
+    return;
+  }
   const { patch, record, life, mx: isMx } = values;
   if (life !== undefined && !LIVES.includes(life as Life)) throw new Error(`--life is one of ${LIVES.join(", ")}`);
   const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
@@ -56,7 +75,7 @@ async function main(): Promise<void> {
     process.exitCode = isBroken(report.findings) ? 1 : 0;
     if (recording === undefined) return;
     let plantedFound = 0;
-    for (const name of Object.keys(CONTROLS)) if (await control(name, seed)) plantedFound++;
+    for (const name of Object.keys(CONTROLS)) if (await isFound(name, seed)) plantedFound++;
     recording.finish({ ...killCounts(report), planted: Object.keys(CONTROLS).length, plantedFound });
   } finally {
     planted?.remove();

@@ -3,9 +3,9 @@ import type { Chance } from "../support/chance.ts";
 // How the life of a relay of the kill rounds ends.
 
 export type Life =
-  /** Somewhere between its first instruction and its first mail; then another one under load. */
+  /** Somewhere between its opening the store and its being up; then another one under load. */
   | "at-start"
-  /** Two within 100 ms; then another one under load. */
+  /** Two, each soon after it opened its store; then another one under load. */
   | "twice"
   /** As soon as it listens. */
   | "young"

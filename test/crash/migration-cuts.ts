@@ -1,11 +1,12 @@
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
+import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { DatabaseSync } from "node:sqlite";
-import { migrate, schemaVersion } from "../../src/adapters/store-sqlite/schema.ts";
 import { messageId } from "../../src/core/mail/message-id.ts";
-import { AccountingSink } from "../support/accounting-sink.ts";
+import { AccountingSink, MARK, sha256 } from "../support/accounting-sink.ts";
 import { type Chance, seeded } from "../support/chance.ts";
 import { RelayHome, RelayProcess, TREE } from "../support/relay.ts";
+import { type Sent, judge } from "./account.ts";
 import { DiskImage } from "./disk-image.ts";
 import { sleep } from "./traffic.ts";
 
@@ -19,10 +20,16 @@ export interface MigrationReport {
   readonly after: number;
   readonly messages: number;
   readonly lost: number;
-  /** Taken more than once. */
-  readonly repeated: number;
+  /** Taken more than once, and not because they were under way at the cut. */
+  readonly unexplained: number;
+  readonly altered: number;
+  readonly uninvited: number;
 }
 
+const FAULTS = ["lost", "unexplained", "altered", "uninvited"] as const;
+
+const SCHEMA = readFileSync(path.join(import.meta.dirname, "schema-1.sql"), "utf8");
+const FROM = "old@client.test";
 const MESSAGES = 4000;
 const DISK_MIB = 256;
 /** How long the steps of the migration take; the cut comes somewhere in it. */
@@ -30,58 +37,68 @@ const MIGRATION_MS = 8;
 const START_MS = 10_000;
 const DELIVERED_MS = 60_000;
 
-export async function migrationCuts(cuts: number, seed: number): Promise<MigrationReport> {
+export async function migrationCuts(cuts: number, seed: number, tree = TREE): Promise<MigrationReport> {
   const chance = seeded(seed);
-  const sum = { cuts, before: 0, between: 0, after: 0, messages: 0, lost: 0, repeated: 0 };
+  const sum = { cuts, before: 0, between: 0, after: 0, messages: 0, lost: 0, unexplained: 0, altered: 0, uninvited: 0 };
   for (let n = 0; n < cuts; n++) {
-    const { version, newest, lost, repeated } = await oneCut(chance);
+    const outcome = await oneCut(chance, tree);
+    const { version, newest } = outcome;
     sum[version === 1 ? "before" : version === newest ? "after" : "between"]++;
     sum.messages += MESSAGES;
-    sum.lost += lost;
-    sum.repeated += repeated;
+    for (const fault of FAULTS) sum[fault] += outcome[fault];
   }
   return sum;
 }
 
-interface Outcome {
-  readonly version: number;
-  readonly newest: number;
-  readonly lost: number;
-  readonly repeated: number;
-}
+type Outcome = Readonly<Record<"version" | "newest" | (typeof FAULTS)[number], number>>;
 
-async function oneCut(chance: Chance): Promise<Outcome> {
+async function oneCut(chance: Chance, tree: string): Promise<Outcome> {
   const home = new RelayHome();
   const disk = new DiskImage(home.data, DISK_MIB);
-  const sink = await AccountingSink.start();
+  let epoch = 0;
+  const sink = await AccountingSink.start({ epoch: () => epoch });
   try {
-    const recipients = fill(home.queueFile);
+    const acknowledged = fill(home.queueFile);
     home.configure({
       listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
       access: { networks: ["127.0.0.0/8"] },
       smarthosts: { sink: { url: `smtp://127.0.0.1:${sink.port}`, tls: "none" } },
       routes: [{ deliver: "sink" }],
     });
-    const first = new RelayProcess(home, { tree: TREE });
+    const first = new RelayProcess(home, { tree });
     await firstWrite(`${home.queueFile}-wal`);
+    const startedAt = performance.now();
     await sleep(chance() * MIGRATION_MS);
+    const killedAt = performance.now();
     first.kill("SIGKILL");
     await first.exited;
-    const taken = new Set(sink.recipients());
+    epoch++;
     disk.cut();
     const version = versionOf(home.queueFile);
-    const second = new RelayProcess(home, { tree: TREE });
+    const second = new RelayProcess(home, { tree });
     await second.ports();
+    const recipients = acknowledged.flatMap((message) => message.recipients);
     await arrived(sink, recipients);
     await second.stop();
-    const all = sink.recipients();
-    const lost = recipients.filter((recipient) => !all.includes(recipient) && !taken.has(recipient)).length;
-    return { version, newest: versionOf(home.queueFile), lost, repeated: all.length - new Set(all).size };
+    const verdict = judge({
+      acknowledged,
+      unknown: [],
+      arrived: sink.copies.flatMap((copy) => copy.recipients.map((recipient) => ({ ...copy, recipient }))),
+      refused: new Set(),
+      // All the time until the cut counts as work.
+      lives: { killedAt: [killedAt, Number.POSITIVE_INFINITY], signs: everyMs(startedAt, killedAt) },
+    });
+    const counts = Object.fromEntries(FAULTS.map((fault) => [fault, verdict[fault].length]));
+    return { version, newest: versionOf(home.queueFile), ...(counts as Record<(typeof FAULTS)[number], number>) };
   } finally {
     await sink.close();
     disk.remove();
     home.remove();
   }
+}
+
+function everyMs(from: number, to: number): readonly number[] {
+  return Array.from({ length: Math.ceil(to - from) }, (_, n) => from + n);
 }
 
 /** Until the store's log has something in it. */
@@ -99,42 +116,43 @@ async function arrived(sink: AccountingSink, recipients: readonly string[]): Pro
       for (const recipient of sink.copies[at]!.recipients) missing.delete(recipient);
 }
 
-/** A store of schema 1 with mail that waits; answers its recipients. */
-function fill(file: string): readonly string[] {
+/** A store of schema 1 with mail that waits; answers it. */
+function fill(file: string): readonly Sent[] {
   const database = new DatabaseSync(file);
   try {
     database.exec("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-    migrate(database, 1);
+    database.exec(SCHEMA);
     const now = Date.now();
-    const envelope = JSON.stringify({
-      from: "old@client.test",
-      identity: "network",
-      client: "127.0.0.1",
-      subject: "old",
-    });
-    const content = Buffer.from(`From: old@client.test\r\nSubject: old\r\n\r\n${"x".repeat(900)}\r\n`);
+    const envelope = JSON.stringify({ from: FROM, identity: "network", client: "127.0.0.1", subject: "old" });
     const message = database.prepare("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)");
     const delivery = database.prepare("INSERT INTO delivery VALUES (?, 0, 'smarthost/sink', ?, 0, ?, '', '')");
     database.exec("BEGIN");
-    const recipients = Array.from({ length: MESSAGES }, (_, n) => {
+    const sent = Array.from({ length: MESSAGES }, (_, n) => {
       const entropy = new Uint8Array(5);
       new DataView(entropy.buffer).setUint32(1, n);
+      const content = contentOf(n);
+      const recipient = `old${n}@dest.test`;
       message.run(n + 1, messageId(now + n, entropy), now + n, content.length, envelope, content);
-      delivery.run((n + 1) * 4096, now, `old${n}@dest.test`);
-      return `old${n}@dest.test`;
+      delivery.run((n + 1) * 4096, now, recipient);
+      return { from: FROM, recipients: [recipient], hash: sha256(content) };
     });
     database.prepare("INSERT INTO lane VALUES ('smarthost/sink', ?, 0, ?)").run(now, MESSAGES);
     database.exec("COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
-    return recipients;
+    return sent;
   } finally {
     database.close();
   }
 }
 
+/** Each different, so that contents that were swapped are seen. */
+function contentOf(n: number): Buffer {
+  return Buffer.from(`${MARK} old${n}\r\nFrom: ${FROM}\r\nSubject: old\r\n\r\n${"x".repeat(900)} ${n}\r\n`);
+}
+
 function versionOf(file: string): number {
   const database = new DatabaseSync(file);
   try {
-    return schemaVersion(database);
+    return Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
   } finally {
     database.close();
   }

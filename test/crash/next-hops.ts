@@ -13,6 +13,8 @@ export interface NextHops {
   domain(chance: Chance): string;
   /** The DNS says that there is nobody who takes its mail. */
   isNowhere(domain: string): boolean;
+  /** The DNS was asked for it, and had no answer. */
+  hadNoAnswer(domain: string): boolean;
   /** All of them end as if they were killed, and are well again at once. */
   die(): void;
   /** From here on everything is put off, until `recover`. */
@@ -41,6 +43,7 @@ export async function smartHost(common: Common): Promise<NextHops> {
     expireMs: Number.POSITIVE_INFINITY, // its five days are longer than any run
     domain: () => "dest.test",
     isNowhere: () => false,
+    hadNoAnswer: () => false,
     die: () => sink.die(),
     refuse: () => (sink.faults = NEVER_NOW),
     recover: () => (sink.faults = FAULTS),
@@ -93,6 +96,7 @@ export async function exchangers(common: Common): Promise<NextHops> {
     expireMs: EXPIRE_S * 1000,
     domain: (chance) => trouble[Math.floor(chance() / TROUBLE_SHARE)] ?? `d${Math.floor(chance() * DOMAINS)}.test`,
     isNowhere: (domain) => domain === "null.test" || domain === "nowhere.test",
+    hadNoAnswer: (domain) => domain === "broken.test" && dns.asked.includes(`MX ${domain}`),
     die: () => {
       for (const sink of sinks) sink.die();
     },

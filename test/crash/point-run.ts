@@ -6,9 +6,10 @@ import { seeded } from "../support/chance.ts";
 import { RelayHome, RelayProcess } from "../support/relay.ts";
 import { SEEDED_FROM, seedQueue } from "../support/seeded-queue.ts";
 import { ConnectionLostError, MessageFactory, ReplyError, SourceSession } from "../support/source.ts";
-import { type Arrived, type Sent, judge } from "./account.ts";
+import { type Arrived, type Ended, type Sent, judge } from "./account.ts";
 import { type Fault, type Point, attach, injected, pointsIn, threadsOf, watched } from "./points.ts";
-import { filesIn, makeAllDue, queuedIn } from "./records.ts";
+import { filesIn, makeAllDue, queuedIn, scheduleIn } from "./records.ts";
+import { judgeReports, reportOf } from "./reports.ts";
 import { sleep } from "./traffic.ts";
 
 // A fixed scenario, once for each crash point: a queue from before, five messages, a stop; then a start without a fault, after which
@@ -34,6 +35,19 @@ const SETTLED_MS = 20_000;
 const KILLED = "SIGKILL";
 /** Exit codes that a fault of the disk may lead to: in order, a thread that died, a start that asks for another. */
 const EXITS: ReadonlySet<number | null> = new Set([0, 70, 75, 78]);
+
+const WRONGS = [
+  "lost",
+  "unexplained",
+  "altered",
+  "uninvited",
+  "untold",
+  "toldTwice",
+  "wronglyTold",
+  "misdirected",
+  "reportsUnexplained",
+  "reportsAltered",
+] as const;
 
 const LETTERS: readonly (readonly [octets: number, domain: string])[] = [
   [2000, "dest.test"],
@@ -73,29 +87,35 @@ class World {
   readonly home = new RelayHome();
   readonly #options: PointOptions;
   readonly #sink: AccountingSink;
+  readonly #refusals: readonly Ended[];
   readonly #factory = new MessageFactory("c", seeded(1), 300_000);
   readonly #acknowledged: Sent[] = [];
   readonly #unknown: Sent[] = [];
   readonly #violations: string[] = [];
   readonly #relays: RelayProcess[] = [];
+  /** Moments at which the first relay ran and had nothing to wait for, so that it could record what was answered. */
+  readonly #signs: number[] = [];
   #diedAt = Number.POSITIVE_INFINITY;
   #isSecondLife = false;
 
   static async make(options: PointOptions): Promise<World> {
     const holder: { world?: World } = {};
+    const refusals: Ended[] = [];
     const sink = await AccountingSink.start({
+      onRefusalEnd: (recipient, epoch) => refusals.push({ recipient, loggedAt: performance.now(), epoch }),
       epoch: () => (holder.world?.isSecondLife === true ? 1 : 0),
       fateOf: (recipient) => {
         if (recipient.endsWith("@refused.test")) return "permfail";
         return recipient.endsWith("@late.test") && holder.world?.isSecondLife !== true ? "tempfail" : undefined;
       },
     });
-    holder.world = new World(options, sink);
+    holder.world = new World(options, sink, refusals);
     return holder.world;
   }
 
-  private constructor(options: PointOptions, sink: AccountingSink) {
+  private constructor(options: PointOptions, sink: AccountingSink, refusals: readonly Ended[]) {
     this.#options = options;
+    this.#refusals = refusals;
     this.#sink = sink;
     this.home.configure({
       listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
@@ -185,7 +205,10 @@ class World {
   async #settled(): Promise<void> {
     const relay = this.#relays.at(-1)!;
     const deadline = performance.now() + 400;
-    while (relay.isRunning && this.#missing().length > 0 && performance.now() < deadline) await sleep(5);
+    while (relay.isRunning && this.#missing().length > 0 && performance.now() < deadline) {
+      await sleep(5);
+      if (!this.isSecondLife) this.#signs.push(performance.now());
+    }
   }
 
   /** Acknowledged, and neither taken nor refused; but for what this life puts off. */
@@ -202,7 +225,10 @@ class World {
   }
 
   async #secondLife(): Promise<void> {
-    if (hasSchema(this.home.queueFile)) makeAllDue(this.home.data);
+    if (hasSchema(this.home.queueFile)) {
+      this.#violations.push(...scheduleIn(this.home.data).asleep);
+      makeAllDue(this.home.data);
+    }
     const relay = this.start();
     const port = await this.#up(relay);
     if (port === undefined) {
@@ -223,18 +249,26 @@ class World {
       .flatMap(({ from, recipients, hash, loggedAt, epoch, wasClosed }) =>
         recipients.map((recipient) => ({ from, recipient, hash, loggedAt, epoch, wasClosed })),
       );
-    const verdict = judge({
+    const refused = new Set(this.#sink.refused);
+    const lives = { killedAt: [this.#diedAt, Number.POSITIVE_INFINITY], signs: this.#signs };
+    const mail = judge({
       acknowledged: this.#acknowledged,
       unknown: this.#unknown,
       arrived,
-      refused: new Set(this.#sink.refused),
-      killedAt: [this.#diedAt, Number.POSITIVE_INFINITY],
+      refused,
+      refusals: this.#refusals,
+      lives,
     });
-    for (const wrong of ["lost", "unexplained", "altered", "uninvited"] as const)
+    const reports = judgeReports({
+      sent: [...this.#acknowledged, ...this.#unknown],
+      reports: this.#sink.copies.filter(({ from }) => from === "").map(reportOf),
+      failed: refused,
+      couldFail: refused,
+      lives,
+    });
+    const verdict = { ...mail, ...reports };
+    for (const wrong of WRONGS)
       if (verdict[wrong].length > 0) this.#violations.push(`${wrong}: ${verdict[wrong].join(" ")}`);
-    const told = this.#sink.copies.filter(({ from }) => from === "").length;
-    const failed = new Set(this.#sink.refused).size;
-    if (told !== failed) this.#violations.push(`${failed} recipients were refused, and ${told} reports written`);
     if (queuedIn(this.home.data) > 0) this.#violations.push("something is left in the queue");
     if (filesIn(this.home.data) > 0) this.#violations.push("content is left without a message");
     const whole = integrity(this.home.queueFile);

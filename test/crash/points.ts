@@ -26,13 +26,16 @@ const DURABLE = [
   "openat",
 ] as const;
 
-/** Calls of a thread that is up which are also made for sockets and signals: the n-th of them is no moment of the disk's. */
+/**
+ * Calls of a thread that is up which are also made for sockets, signals and other files: the n-th of them is no moment of the
+ * disk's. They are counted by file, or where its name is another one in each run by the only thread that makes them for files.
+ */
 const AMBIGUOUS: ReadonlySet<string> = new Set(["write", "openat", "mkdir"]);
 
 /** What happens at the call: the process is killed before it, or it fails with this. */
 export type Fault = "kill" | "EIO" | "ENOSPC" | "EMFILE";
 
-/** The n-th call of this name: of any thread on one file since the start, or of one thread once the relay is up. */
+/** The n-th call of this name: of any thread on one file, from the start on, or of one thread once the relay is up. */
 export interface Point {
   readonly call: string;
   readonly nth: number;
@@ -107,17 +110,22 @@ export async function pointsIn(
     const [, number = "", call = "", rest = ""] = LINE.exec(line) ?? [];
     const file = fileOf(rest, home);
     const thread = names.get(number);
-    if (isUp && thread !== undefined && isWriter(thread)) {
-      const place = nth(thread, call);
-      if (file !== undefined && !AMBIGUOUS.has(call)) points.push({ call, nth: place, where: { thread } });
-    }
-    if (!isUp && file !== undefined) points.push({ call, nth: nth("file", file, call), where: { file } });
+    if (call === "") continue;
+    const ofThread = isUp && thread !== undefined && isWriter(thread) ? nth(thread, call) : undefined;
+    if (file === undefined) continue;
+    const ofFile = nth("file", file, call);
+    const byFile = !isUp || (AMBIGUOUS.has(call) && !IS_NAMED_AFTER_MESSAGE.test(file));
+    if (byFile) points.push({ call, nth: ofFile, where: { file } });
+    else if (ofThread !== undefined) points.push({ call, nth: ofThread, where: { thread: thread! } });
   }
   return points;
 }
 
 /** The folders of contents are made in a loop: the first and the last stand for those between. */
 const MIDDLE_FOLDERS = /^content\/([1-9]|[1-5][0-9]|6[0-2])$/;
+
+/** Contents have another name in each run. */
+const IS_NAMED_AFTER_MESSAGE = /^content\/\d+\/./;
 
 function isWriter(thread: string): boolean {
   return (THREADS as readonly string[]).includes(thread);

@@ -6,7 +6,8 @@ import { CONTROLS, lostWith } from "./cut-controls.ts";
 import { cutCounts, cutLines, powerCuts } from "./cut-run.ts";
 import { isBroken } from "./findings.ts";
 import { migrationCuts } from "./migration-cuts.ts";
-import { plantedTree } from "./planted.ts";
+import { plantedTree } from "./patched-copy.ts";
+import { notRecorded } from "./whole-run.ts";
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -18,6 +19,12 @@ async function main(): Promise<void> {
       record: { type: "boolean", default: false },
     },
   });
+  const fault = notRecorded(values);
+  if (fault !== undefined) {
+    console.error(fault);
+    process.exitCode = 2;
+    return;
+  }
   const [cuts, migrations, seed] = [Number(values.cuts), Number(values.migrations), Number(values.seed)];
   const command = `npm run power-cuts -- --cuts ${cuts} --migrations ${migrations} --seed ${seed} --record`;
   const recording = values.record ? new Recording({ suite: "power-cuts", command, seed }) : undefined;
@@ -26,11 +33,12 @@ async function main(): Promise<void> {
     const bug = planted === undefined ? {} : { tree: planted.tree, drainMs: 30_000 };
     const report = await powerCuts({ cuts, seed, say: (line) => console.error(line), ...bug });
     console.log(cutLines(report).join("\n"));
-    const migrated = await migrationCuts(migrations, seed);
+    const migrated = await migrationCuts(migrations, seed, planted?.tree);
     console.log(
-      `cuts in a migration           ${migrated.cuts}: ${migrated.before} before, ${migrated.between} amid, ${migrated.after} after; ${migrated.lost} of ${migrated.messages} messages lost`,
+      `cuts in a migration           ${migrated.cuts}: ${migrated.before} before, ${migrated.between} amid, ${migrated.after} after; of ${migrated.messages} messages ${migrated.lost} lost, ${migrated.unexplained} repeated, ${migrated.altered} altered, ${migrated.uninvited} from nowhere`,
     );
-    process.exitCode = isBroken(report.findings) || migrated.lost > 0 ? 1 : 0;
+    const { lost, unexplained, altered, uninvited } = migrated;
+    process.exitCode = isBroken(report.findings) || lost + unexplained + altered + uninvited > 0 ? 1 : 0;
     if (recording === undefined) return;
     const controls: Record<string, number> = {};
     for (const name of CONTROLS) {
@@ -42,7 +50,9 @@ async function main(): Promise<void> {
       cutsInMigration: migrated.cuts,
       cutsAmidMigration: migrated.between,
       migrationMessages: migrated.messages,
-      migrationLost: migrated.lost,
+      migrationLost: lost,
+      migrationUnexplained: unexplained,
+      migrationAltered: altered + uninvited,
       ...controls,
     });
   } finally {

@@ -1,45 +1,26 @@
 import { existsSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { NextHops } from "./next-hops.ts";
 
 // What a relay recorded, read from its files behind its back.
 
 export interface Ends {
   /** Recipients of which an end is recorded. */
   readonly ended: ReadonlySet<string>;
-  readonly failed: ReadonlySet<string>;
-  /** By a next hop, by the DNS, or by age. */
-  readonly refused: ReadonlySet<string>;
-  /** Recorded as failed, and neither refused by a next hop, nor without a server by the DNS, nor tried for as long as it may be. */
-  readonly wronglyFailed: readonly string[];
-  /** Recorded as failed because the DNS says that there is nobody, and because their time was over. */
-  readonly failedByDns: number;
-  readonly expired: number;
+  /** Those that failed: whether because their time was over. */
+  readonly failed: ReadonlyMap<string, boolean>;
 }
 
-/** Ends of the history below `data`, and failures with whether they had to be. */
-export function endsIn(data: string, hops: NextHops, refusedByHops: ReadonlySet<string>): Ends {
+/** Ends of the history below `data`. */
+export function endsIn(data: string): Ends {
   const ended = new Set<string>();
-  const failed = new Set<string>();
-  const refused = new Set(refusedByHops);
-  const wronglyFailed: string[] = [];
-  const byReason = { dns: 0, time: 0 };
+  const failed = new Map<string, boolean>();
   for (const row of historyRows(data)) {
     const recipient = String(row["recipient"]);
     ended.add(recipient);
-    if (row["outcome"] !== "failed") continue;
-    failed.add(recipient);
-    const hasNobody = hops.isNowhere(recipient.slice(recipient.indexOf("@") + 1));
-    const isExpired = String(row["note"]).startsWith("expired");
-    const isNowhere = hasNobody && !isExpired; // which is certain at once, and nothing to wait for
-    const isOver = isExpired && !hasNobody && Number(row["age"]) >= hops.expireMs;
-    if (isNowhere) byReason.dns++;
-    if (isOver) byReason.time++;
-    if (isNowhere || isOver) refused.add(recipient);
-    if (!refused.has(recipient)) wronglyFailed.push(recipient);
+    if (row["outcome"] === "failed") failed.set(recipient, String(row["note"]).startsWith("expired"));
   }
-  return { ended, failed, refused, wronglyFailed, failedByDns: byReason.dns, expired: byReason.time };
+  return { ended, failed };
 }
 
 function historyRows(data: string): Record<string, unknown>[] {
@@ -48,7 +29,7 @@ function historyRows(data: string): Record<string, unknown>[] {
   return days.flatMap((name) =>
     read(
       path.join(folder, name),
-      "SELECT recipient, outcome, note, at - received_at AS age FROM attempt WHERE outcome IN ('delivered', 'failed')",
+      "SELECT recipient, outcome, note FROM attempt WHERE outcome IN ('delivered', 'failed')",
     ),
   );
 }
@@ -58,13 +39,63 @@ export function queuedIn(data: string): number {
   return Number(read(path.join(data, "queue.db"), "SELECT count(*) AS n FROM delivery")[0]?.["n"]);
 }
 
+/** Deliveries that are in hand, or that are due. */
+export function dueIn(data: string): number {
+  const sql = `SELECT count(*) AS n FROM delivery WHERE state = 1 OR due < ${Date.now()}`;
+  return Number(read(path.join(data, "queue.db"), sql)[0]?.["n"]);
+}
+
 /** Content files. */
 export function filesIn(data: string): number {
   const folder = path.join(data, "content");
   return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length;
 }
 
-/** Turns the clock, as it were: on a store that no relay has open, what waits for a time waits no longer. */
+/** `lane.wake_at` of a lane that a relay serves. */
+const SERVED = Number.MAX_SAFE_INTEGER;
+/** What no wait is longer than: of a delivery, and of a site that does not answer, each with the jitter. */
+const LONGEST_WAIT_MS = 1.15 * 4 * 3_600_000;
+const LONGEST_BLOCK_MS = 1.15 * 5 * 60_000;
+
+export interface Schedule {
+  /** Deliveries that wait for their time. */
+  readonly waiting: number;
+  /** Lanes of them that would wake too late, or never, or that are miscounted, with what is wrong. */
+  readonly asleep: readonly string[];
+}
+
+/** Whether what waits will wake: by the store as it stands, at any commit. */
+export function scheduleIn(data: string): Schedule {
+  const lanes = read(
+    path.join(data, "queue.db"),
+    `SELECT d.lane, min(d.due) AS first, max(d.due) AS last, count(*) AS n, l.wake_at, l.blocked_until, l.backlog
+     FROM delivery d LEFT JOIN lane l ON l.name = d.lane WHERE d.state = 0 GROUP BY d.lane`,
+  );
+  const now = Date.now();
+  return {
+    waiting: lanes.reduce((sum, { n }) => sum + Number(n), 0),
+    asleep: lanes.flatMap((row) => {
+      const [first, last, wake, blocked] = ["first", "last", "wake_at", "blocked_until"].map((key) => Number(row[key]));
+      const faults = [
+        ...(row["wake_at"] === null ? ["has no wake time"] : []),
+        // Who serves a lane has more of it to take, which is due.
+        ...(wake === SERVED && first! > now ? ["is served, and nothing of it is due"] : []),
+        ...(wake !== SERVED && wake! > Math.max(first!, blocked!) ? [`wakes ${wake! - first!} ms late`] : []),
+        ...(blocked! > now + LONGEST_BLOCK_MS ? [`is blocked for ${blocked! - now} ms`] : []),
+        ...(last! > now + LONGEST_WAIT_MS ? [`has mail that waits for ${last! - now} ms`] : []),
+        ...(row["wake_at"] !== null && row["backlog"] !== row["n"]
+          ? [`counts ${Number(row["backlog"])} of ${Number(row["n"])}`]
+          : []),
+      ];
+      return faults.map((fault) => `${String(row["lane"])} ${fault}`);
+    }),
+  };
+}
+
+/**
+ * Turns the clock, as it were: on a store that no relay has open, what waits for a time waits no longer. It heals wake times
+ * that were lost: look at `scheduleIn` before.
+ */
 export function makeAllDue(data: string): void {
   const database = new DatabaseSync(path.join(data, "queue.db"));
   const now = Date.now();

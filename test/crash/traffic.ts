@@ -1,7 +1,8 @@
 import { type Chance, between, seeded } from "../support/chance.ts";
 import type { Copy } from "../support/accounting-sink.ts";
 import { ConnectionLostError, MessageFactory, ReplyError, SourceSession } from "../support/source.ts";
-import type { Arrived, Sent } from "./account.ts";
+import type { Arrived, Ended, Sent } from "./account.ts";
+import { type ReportCopy, reportOf } from "./reports.ts";
 
 // The load of the crash suites and its books: what clients were told, and what next hops took.
 
@@ -23,14 +24,18 @@ export class Traffic {
   readonly arrived: Arrived[] = [];
   /** Recipients that a next hop answered with 5yz. */
   readonly refused = new Set<string>();
-  /** Reports to senders: whom each is about, by its Message-ID. */
-  readonly reports = new Map<string, readonly string[]>();
+  /** Each 5yz of a next hop, when its transaction was over. */
+  readonly refusals: Ended[] = [];
+  /** Recipients that a next hop answered with 4yz. */
+  readonly deferred = new Set<string>();
+  /** Reports to senders, each as often as it came. */
+  readonly reports: ReportCopy[] = [];
   /** Recipients that are acknowledged, and neither taken nor refused by a next hop. */
   readonly pending = new Set<string>();
-  /** Replies that refused a message or a recipient, by code and status. */
-  readonly refusals = new Map<string, number>();
-  /** When the last message was acknowledged. */
-  acknowledgedAt = 0;
+  /** Replies of the relay that refused a message or a recipient, by code and status. */
+  readonly rejections = new Map<string, number>();
+  /** When each of the messages was acknowledged. */
+  readonly acknowledgedAt: number[] = [];
   /** Of `pending`, what a next hop put off: it waits for minutes, and holds nobody up. */
   readonly #deferred = new Set<string>();
   readonly #settled = new Set<string>();
@@ -84,8 +89,9 @@ export class Traffic {
   }
 
   /** A next hop has it in its log. */
-  take({ from, raw, recipients, hash, loggedAt, epoch, wasClosed }: Copy): void {
-    if (from === "") return this.#report(raw!);
+  take(copy: Copy): void {
+    const { from, recipients, hash, loggedAt, epoch, wasClosed } = copy;
+    if (from === "") return this.#report(reportOf(copy));
     for (const recipient of recipients) {
       this.arrived.push({ from, recipient, hash, loggedAt, epoch, wasClosed });
       this.#settle(recipient);
@@ -97,16 +103,18 @@ export class Traffic {
     this.#settle(recipient);
   }
 
+  refusalEnded(recipient: string, epoch: number): void {
+    this.refusals.push({ recipient, loggedAt: performance.now(), epoch });
+  }
+
   defer(recipient: string): void {
+    this.deferred.add(recipient);
     this.#deferred.add(recipient);
   }
 
-  #report(raw: Buffer): void {
-    const text = raw.toString("latin1");
-    const id = /^Message-ID: (\S+)\r$/m.exec(text)?.[1] ?? "";
-    const about = [...text.matchAll(/^Final-Recipient: rfc822; (\S+)\r$/gm)].map((found) => found[1]!);
-    this.reports.set(id, about);
-    for (const recipient of about) this.#settle(recipient);
+  #report(report: ReportCopy): void {
+    this.reports.push(report);
+    for (const recipient of report.about) this.#settle(recipient);
   }
 
   #settle(recipient: string): void {
@@ -150,20 +158,21 @@ export class Traffic {
   async #send(session: SourceSession, chance: Chance): Promise<void> {
     const recipients = chance() < 0.9 ? between(chance, 1, 2) : between(chance, 3, 50);
     const message = this.#factory.make(sizeOf(chance), recipients, () => this.#options.domain(chance));
+    const sentAt = performance.now();
     const result = await session.send(message);
-    if (result.kind === "unknown")
-      this.unknown.push({ from: message.from, recipients: result.recipients, hash: message.hash });
+    const { from, hash } = message;
+    if (result.kind === "unknown") this.unknown.push({ from, recipients: result.recipients, hash, sentAt });
     if (result.kind === "refused") this.#refusedWith(result.reply, session);
     if (result.kind !== "acknowledged") return;
     for (const reply of result.refusals) this.#refusedWith(reply, session);
-    this.acknowledgedAt = performance.now();
-    this.acknowledged.push({ from: message.from, recipients: result.recipients, hash: message.hash });
+    this.acknowledgedAt.push(performance.now());
+    this.acknowledged.push({ from, recipients: result.recipients, hash, sentAt });
     for (const recipient of result.recipients) if (!this.#settled.has(recipient)) this.pending.add(recipient);
   }
 
   #refusedWith(reply: string, session: SourceSession): void {
     const kind = reply.slice(0, 9);
-    this.refusals.set(kind, (this.refusals.get(kind) ?? 0) + 1);
+    this.rejections.set(kind, (this.rejections.get(kind) ?? 0) + 1);
     if (kind.startsWith("421")) session.destroy();
   }
 

@@ -16,7 +16,7 @@ import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { IMPORT } from "../../src/core/base/limits.ts";
-import { plantedTree } from "../crash/planted.ts";
+import { plantedTree } from "../crash/patched-copy.ts";
 import { AccountingSink, NO_FAULTS } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";

@@ -4,7 +4,7 @@ import net from "node:net";
 import tls from "node:tls";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
-import { plantedTree } from "../crash/planted.ts";
+import { plantedTree } from "../crash/patched-copy.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { type Certificate, selfSigned } from "../support/certificates.ts";
 import { seeded } from "../support/chance.ts";

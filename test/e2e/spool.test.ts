@@ -10,7 +10,7 @@ import { leaveInSpool } from "../../src/adapters/spool/leave.ts";
 import { utf8 } from "../../src/core/base/bytes.ts";
 import { SPOOL } from "../../src/core/base/limits.ts";
 import { spoolFile } from "../../src/core/submission/spooled.ts";
-import { plantedTree } from "../crash/planted.ts";
+import { plantedTree } from "../crash/patched-copy.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { freePort } from "../support/free-port.ts";
 import { PATIENCE_MS } from "../support/patience.ts";

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import path from "node:path";
-import { PLANTED, plantedTree } from "../crash/planted.ts";
+import { PLANTED, plantedTree } from "../crash/patched-copy.ts";
 import { TREE } from "../support/relay.ts";
 import { replay } from "./run.ts";
 import { allTargets } from "./targets.ts";

@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs, stripVTControlCharacters } from "node:util";
-import { applyPatch } from "../crash/planted.ts";
+import { applyPatch } from "../crash/patched-copy.ts";
 import { TREE } from "../support/relay.ts";
 import { Recording } from "../support/result-file.ts";
 import { BLIND_BUGS, BUGS } from "./bugs.ts";

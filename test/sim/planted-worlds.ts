@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { plantedTree } from "../crash/planted.ts";
+import { plantedTree } from "../crash/patched-copy.ts";
 import { TREE } from "../support/relay.ts";
 import { type Counts, Recording } from "../support/result-file.ts";
 

@@ -58,6 +58,8 @@ export interface SinkOptions {
   readonly onCopy?: (copy: Copy) => void;
   /** A recipient got a 5yz. */
   readonly onRefused?: (recipient: string) => void;
+  /** The transaction with that 5yz is over, on a connection that was opened in this epoch. */
+  readonly onRefusalEnd?: (recipient: string, epoch: number) => void;
   /** A recipient got a 4yz. */
   readonly onDeferred?: (recipient: string) => void;
 }
@@ -166,6 +168,7 @@ class Connection {
   #tail: Buffer = Buffer.alloc(0);
   #from = "";
   #recipients: string[] = [];
+  #refused: string[] = [];
   #isBusy = false;
   #isDead = false;
 
@@ -175,7 +178,10 @@ class Connection {
     this.#epoch = sink.options.epoch?.() ?? 0;
     socket.on("data", (octets: Buffer) => this.#receive(octets));
     socket.on("error", () => socket.destroy());
-    socket.on("close", () => sink.connections.delete(this));
+    socket.on("close", () => {
+      this.#endTransaction();
+      sink.connections.delete(this);
+    });
     this.#say("220 sink.test ESMTP");
   }
 
@@ -214,8 +220,19 @@ class Connection {
     }
   }
 
+  #refuse(recipient: string): void {
+    this.#refused.push(recipient);
+    this.#sink.refuse(recipient);
+  }
+
+  #endTransaction(): void {
+    this.#recipients = [];
+    for (const recipient of this.#refused.splice(0)) this.#sink.options.onRefusalEnd?.(recipient, this.#epoch);
+  }
+
   #obey(line: string): void {
     const verb = line.slice(0, 4).toUpperCase();
+    if (verb === "MAIL" || verb === "RSET" || verb === "QUIT") this.#endTransaction();
     if (verb === "EHLO") {
       const { hasPipelining = true, hasEightBitMime = true } = this.#sink.options;
       const pipelining = hasPipelining ? "250-PIPELINING\r\n" : "";
@@ -225,7 +242,6 @@ class Connection {
     if (verb === "HELO") return this.#say("250 sink.test");
     if (verb === "MAIL") {
       this.#from = pathOf(line);
-      this.#recipients = [];
       return this.#say("250 2.1.0 ok");
     }
     if (verb === "RCPT") return this.#rcpt(pathOf(line));
@@ -251,7 +267,7 @@ class Connection {
       return this.#say("450 4.2.1 not now");
     }
     if (fate === "permfail") {
-      this.#sink.refuse(recipient);
+      this.#refuse(recipient);
       return this.#say("550 5.1.1 no such mailbox");
     }
     this.#recipients.push(recipient);
@@ -282,14 +298,14 @@ class Connection {
     setTimeout(() => {
       if (this.#isDead) return undefined;
       if (fate === "take" || fate === "close") this.#log(content, dotAt, fate === "close");
-      if (fate === "permfail") for (const recipient of this.#recipients) this.#sink.refuse(recipient);
+      if (fate === "permfail") for (const recipient of this.#recipients) this.#refuse(recipient);
       if (fate === "tempfail") for (const recipient of this.#recipients) this.#sink.options.onDeferred?.(recipient);
       if (fate === "close") return this.#socket.destroy();
       this.#say(
         fate === "take" ? "250 2.0.0 taken" : fate === "tempfail" ? "451 4.3.0 not now" : "554 5.6.0 not this one",
       );
       this.#isBusy = false;
-      this.#recipients = [];
+      this.#endTransaction();
       this.#work();
       return undefined;
     }, latencyMs);
