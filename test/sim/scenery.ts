@@ -17,6 +17,9 @@ export const DOORS: readonly Door[] = [
 ];
 export const SESSIONS_MAX = 30;
 export const POSTMASTER = "postmaster@good.test";
+/** Messages that one sender, and postmaster, hear of in an hour (docs/operating/reports.md). */
+export const REPORTED_PER_SENDER = 1000;
+export const REPORTED_TO_POSTMASTER = 20;
 export const FIRST_WAIT_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 
@@ -32,7 +35,7 @@ const USUAL: Traits = {
 };
 const SMART: Traits = { ...USUAL, isSmartHost: true };
 /** Octets that the narrow next hop takes. */
-export const NARROW_OCTETS = 100_000;
+const NARROW_OCTETS = 100_000;
 
 export const HOPS: readonly { readonly name: string; readonly address: string; readonly traits: Traits }[] = [
   { name: "primary", address: "10.2.0.1", traits: SMART },
@@ -82,6 +85,15 @@ export const DOMAINS: readonly string[] =
   "good.test good.test good.test good.test good.test mx1.test mx1.test mx2.test both.test tight.test ext.test ext2.test eg.test dead.test gone.test".split(
     " ",
   );
+
+/** The smallest that a server of that domain takes, in octets, by what the DNS says at any time. */
+export function sizeOf(domain: string): number | undefined {
+  const zones = [ZONES.get(domain), CHANGED_ZONES.get(domain)];
+  const hosts = zones.flatMap((zone) => zone?.exchangers.map(({ exchange }) => exchange) ?? []);
+  const addresses = new Set(hosts.flatMap((host) => HOSTS.get(host) ?? []));
+  const sizes = HOPS.filter(({ address, traits }) => addresses.has(address) && traits.size > 0);
+  return sizes.length === 0 ? undefined : Math.min(...sizes.map(({ traits }) => traits.size));
+}
 
 /** What differs from world to world. */
 export interface Terms {

@@ -26,14 +26,16 @@ import {
   HOPS,
   HOSTS,
   HOUR_MS,
-  NARROW_OCTETS,
   POSTMASTER,
+  REPORTED_PER_SENDER,
+  REPORTED_TO_POSTMASTER,
   type Terms,
   ZONES,
   drawTerms,
   inHandMax,
   planFor,
   siteBounds,
+  sizeOf,
 } from "./scenery.ts";
 import { SpoolFolder } from "./spool.ts";
 import { START, Timeline } from "./timeline.ts";
@@ -112,8 +114,9 @@ export class World {
         lifeMs: terms.expireMs,
         nullLifeMs: Math.min(terms.expireMs, NULL_LIFE_MS),
         firstWaitMs: FIRST_WAIT_MS,
-        sizeMin: NARROW_OCTETS,
-        hasSevenBitHops: true,
+        sizeOf,
+        perSenderMax: REPORTED_PER_SENDER,
+        toPostmasterMax: REPORTED_TO_POSTMASTER,
         inHandMax: inHandMax(terms),
       },
       () => timeline.now,
@@ -262,7 +265,7 @@ export class World {
     if (process === undefined) return;
     this.faults.count("reload");
     this.#isWithoutExtra = !this.#isWithoutExtra;
-    this.ledger.operates("reload", undefined);
+    this.ledger.troubled("extra"); // it comes, or goes
     void process.reload(this.#isWithoutExtra ? this.#planWithoutExtra : this.#plan);
   }
 
