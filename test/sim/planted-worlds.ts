@@ -23,6 +23,7 @@ const SHOWN: readonly string[] = [
   "second-250",
   "site-limit-off-by-one",
   "starttls-keeps-buffer",
+  "stop-waits",
   "sync-off",
   "unbounded-line",
 ];

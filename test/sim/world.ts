@@ -60,6 +60,8 @@ export interface Outcome {
 
 /** When nothing goes wrong any more, everything has to end within this. */
 const CALM_HOURS_MAX = 60;
+/** Of a stop: 30 s for what is under way, and some for its ends to be recorded, on a disk that is slow. */
+const STOP_MS_MAX = 60_000;
 const NULL_LIFE_MS = 24 * HOUR_MS;
 
 /** One seed: a machine, a relay on it, and everybody around it. */
@@ -184,8 +186,8 @@ export class World {
         `${this.#process?.store.count()} deliveries have no end ${CALM_HOURS_MAX} hours after the last fault`,
       );
     await this.timeline.run(this.timeline.now + 10_000);
-    this.restart("stop");
-    await this.timeline.run(this.timeline.now + 120_000, () => this.#isBroken());
+    if (!this.restart("stop")) this.ledger.violation("P2", "the relay is not there to be stopped when all is over");
+    await this.timeline.run(this.timeline.now + 2 * STOP_MS_MAX, () => this.#isBroken());
   }
 
   #sayClear(): void {
@@ -246,10 +248,10 @@ export class World {
     this.timeline.after(this.#dice.magnitude(500, 60_000), () => this.#start());
   }
 
-  /** It ends in order, and begins again. */
-  restart(kind: "restart" | "stop"): void {
+  /** It ends in order, and begins again where it is not the last time. False where it does not run. */
+  restart(kind: "restart" | "stop"): boolean {
     const process = this.#running();
-    if (process === undefined) return;
+    if (process === undefined) return false;
     this.faults.count(kind);
     this.#isStopping = true;
     const stop = async (): Promise<void> => {
@@ -258,6 +260,11 @@ export class World {
       if (kind === "restart") this.timeline.after(this.#dice.magnitude(100, 60_000), () => this.#start());
     };
     void stop();
+    this.timeline.after(STOP_MS_MAX, () => {
+      if (!process.life.isDead)
+        this.ledger.violation("P7", `a stop has no end after ${STOP_MS_MAX / 1000} s, and nothing killed it`);
+    });
+    return true;
   }
 
   reload(): void {
