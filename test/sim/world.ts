@@ -256,7 +256,7 @@ export class World {
     this.#isStopping = true;
     const stop = async (): Promise<void> => {
       await process.stop();
-      if (process.life.isDead && this.#process === process) this.ledger.died();
+      if (process.life.isDead && this.#process === process) this.ledger.stopped();
       if (kind === "restart") this.timeline.after(this.#dice.magnitude(100, 60_000), () => this.#start());
     };
     void stop();

@@ -22,8 +22,8 @@ export class FailureJudge {
   readonly #terms: FailureTerms;
   /** When an address, or a message to it, was refused for good; several letters may go to one. */
   readonly #judgedAt = new Map<string, number>();
-  /** Domains of which the DNS said for certain that nobody takes their mail. */
-  readonly #dead = new Set<string>();
+  /** When the DNS said last for certain that nobody takes a domain's mail. */
+  readonly #deadAt = new Map<string, number>();
   #diedAt = Number.NEGATIVE_INFINITY;
   /** Sum of the times by which the wall clock was set forward. */
   #jumpedBy = 0;
@@ -38,7 +38,7 @@ export class FailureJudge {
   }
 
   deadDomain(domain: string): void {
-    this.#dead.add(domain);
+    this.#deadAt.set(domain, this.#bench.now());
   }
 
   jumped(byMs: number): void {
@@ -52,8 +52,9 @@ export class FailureJudge {
   isExplained({ address, letter, wishes }: Account): boolean {
     const { committedAt } = letter;
     const domain = address.slice(address.lastIndexOf("@") + 1);
-    if (wishes.has("expire") || (this.#judgedAt.get(address) ?? Number.NEGATIVE_INFINITY) >= committedAt) return true;
-    return this.#dead.has(domain) || this.#isTooBig(letter, domain) || this.#isOver(letter);
+    const isRefused =
+      isSince(this.#judgedAt.get(address), committedAt) || isSince(this.#deadAt.get(domain), committedAt);
+    return isRefused || wishes.has("expire") || this.#isTooBig(letter, domain) || this.#isOver(letter);
   }
 
   #isTooBig({ content }: Letter, domain: string): boolean {
@@ -65,6 +66,10 @@ export class FailureJudge {
     const jumped = this.#diedAt > committedAt ? this.#jumpedBy : 0; // a new process does not know of them
     return this.#bench.now() - committedAt + jumped + SLACK_MS >= (from === "" ? nullLifeMs : lifeMs);
   }
+}
+
+function isSince(at: number | undefined, committedAt: number): boolean {
+  return at !== undefined && at >= committedAt;
 }
 
 /** Octets of a message on its way to a server that takes 7 bits. */

@@ -43,14 +43,29 @@ describe("failures that nobody asked for (promise P5)", () => {
     expect(world.found.filter((text) => text.startsWith("P5"))).toHaveLength(violations);
   });
 
-  test("of a message that was refused before it was there", () => {
+  test.each(["its recipient", "its domain"])("of a message after %s was refused", (what) => {
     const world = new MadeUpHistory();
-    world.ledger.judged(A);
+    if (what === "its domain") world.ledger.deadDomain("good.test");
+    else world.ledger.judged(A);
     world.now += MINUTE;
     const letter = world.letter([A]);
     world.kept(letter);
     world.failedWithReport(letter, A, "s@src.test");
     expect(world.found).toEqual([expect.stringContaining("P5")]);
+  });
+});
+
+describe("an end in order (promise P3)", () => {
+  test.each([
+    [true, 1],
+    [false, 0],
+  ])("records all that was heard before: %s", (isHeard, violations) => {
+    const world = new MadeUpHistory();
+    const letter = world.letter([A]);
+    world.kept(letter);
+    for (const copy of world.took(letter, A)) copy.isHeard = isHeard;
+    world.ledger.stopped();
+    expect(world.found).toHaveLength(violations);
   });
 });
 

@@ -164,6 +164,14 @@ export class Ledger {
     this.#failures.jumped(byMs);
   }
 
+  /** The process ended in order: what it heard of before that is recorded. */
+  stopped(): void {
+    for (const { copies, address, letter } of this.waiting())
+      if (copies.at(-1)?.isHeard === true)
+        this.violation("P3", `${address} of ${letter.key} was taken, which an orderly end did not record`);
+    this.died();
+  }
+
   /** The process is gone. */
   died(): void {
     this.#failures.died();
