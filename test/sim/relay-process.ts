@@ -18,19 +18,18 @@ import { OperatorClient } from "../../src/engine/operator-client.ts";
 import { QueueOperator } from "../../src/engine/queue-operator.ts";
 import { Scheduler } from "../../src/engine/scheduler.ts";
 import { Historian } from "../../src/main/historian.ts";
-import { MailThread } from "../../src/main/mail-thread.ts";
+import { type MailAdapters, MailThread } from "../../src/main/mail-thread.ts";
 import type { ListeningPlace, RelayPlan } from "../../src/main/plan.ts";
 import { sharedSessions } from "../../src/main/session-count.ts";
-import type { ListeningParts } from "../../src/main/threads/listening.ts";
 import { fallbacksOf, siteLimits } from "../../src/main/threads/next-hops.ts";
 import type { HistoryEntry } from "../../src/ports/history.ts";
 import type { Recorder } from "../../src/ports/recorder.ts";
 import { simChannel } from "./channels.ts";
 import { type Dice, entropyOf } from "./dice.ts";
 import type { Disk } from "./disk.ts";
-import { SimDoors } from "./doors.ts";
 import { FaultyStore, type FaultyStoreParts } from "./faulty-store.ts";
 import { IdleClock } from "./idle-clock.ts";
+import { SimListeners } from "./listeners.ts";
 import type { Names } from "./names.ts";
 import type { Net } from "./net.ts";
 import type { SpoolFolder } from "./spool.ts";
@@ -122,7 +121,7 @@ export class RelayProcess {
       ({ port1 }, index) =>
         new MailThread(
           { plan, sessions, index, listening: this.#places(), store: port1, queue: mailQueue[index]!.port1 },
-          this.#world((parts) => new SimDoors(machine.net, this.clock, parts)),
+          this.#adapters(),
         ),
     );
     const outbox = new OutboxReader(machine.file);
@@ -233,7 +232,7 @@ export class RelayProcess {
     return this.#plan.config.listeners.map(({ listen }, place) => ({ address: listen, place }));
   }
 
-  #world(doors: (parts: ListeningParts) => SimDoors): ConstructorParameters<typeof MailThread>[1] {
+  #adapters(): MailAdapters {
     const { dice, disk, net, names, recorder } = this.#machine;
     return {
       clock: this.clock,
@@ -246,7 +245,7 @@ export class RelayProcess {
         this.#spools.push(spool);
         return spool;
       },
-      doors,
+      listeners: (parts) => new SimListeners(net, this.clock, parts),
       resolverFor: () => names.resolver(this.life),
       verifierFor: (credentials) => ({
         verify: async (username, password) => {

@@ -53,8 +53,8 @@ async function smuggler(parts: ClientParts, name: string): Promise<void> {
 
 /** Commands in clear behind STARTTLS: they must not be obeyed once TLS stands. */
 async function injector(parts: ClientParts, name: string): Promise<void> {
-  const door = parts.doors.find(({ tls }) => tls === "starttls");
-  const talk = door && (await connect(parts, TRUSTED, name, door.port));
+  const listener = parts.listeners.find(({ tls }) => tls === "starttls");
+  const talk = listener && (await connect(parts, TRUSTED, name, listener.port));
   if (talk === undefined) return;
   await talk.ask("EHLO client.test");
   talk.say("STARTTLS\r\nEHLO injected\r\n");
@@ -174,10 +174,10 @@ export async function flood(parts: ClientParts, name: string): Promise<void> {
 /** As many as a listener takes, and some more (promise P7). */
 export async function crowd(parts: ClientParts, name: string, sessionsMax: number): Promise<void> {
   parts.faults.count("client-crowd");
-  const door = parts.doors.find(({ tls }) => tls === "none");
-  if (door === undefined) return;
+  const listener = parts.listeners.find(({ tls }) => tls === "none");
+  if (listener === undefined) return;
   const talks = await Promise.all(
-    Array.from({ length: sessionsMax + 5 }, (_, n) => connect(parts, TRUSTED, `${name}.${n}`, door.port, false)),
+    Array.from({ length: sessionsMax + 5 }, (_, n) => connect(parts, TRUSTED, `${name}.${n}`, listener.port, false)),
   );
   const greeted = await Promise.all(talks.map(async (talk) => [talk, await talk?.reply()] as const));
   const standing = greeted.filter(([talk, reply]) => reply?.code === 220 && talk?.isOver === false);
@@ -190,7 +190,7 @@ async function connect(
   parts: ClientParts,
   address: string,
   name: string,
-  port = parts.doors.find(({ tls }) => tls === "none")?.port ?? 0,
+  port = parts.listeners.find(({ tls }) => tls === "none")?.port ?? 0,
   isGreeted = true,
 ): Promise<Talk | undefined> {
   const end = await parts.dial(address, port);

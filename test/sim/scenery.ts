@@ -1,8 +1,7 @@
 import { type Config } from "../../src/core/config/config.ts";
 import { parseConfig } from "../../src/core/config/parse.ts";
 import type { RelayPlan } from "../../src/main/plan.ts";
-import type { Door } from "./client.ts";
-import { PASSWORD } from "./client.ts";
+import { type ListenerFacts, PASSWORD } from "./client.ts";
 import type { Dice } from "./dice.ts";
 import type { Zone } from "./names.ts";
 import type { Traits } from "./next-hop.ts";
@@ -10,7 +9,7 @@ import type { SiteBounds } from "./oracle/sites.ts";
 
 // The places of every world: who is where, and what the relay's configuration says of it.
 
-export const DOORS: readonly Door[] = [
+export const LISTENERS: readonly ListenerFacts[] = [
   { port: 2525, tls: "none" },
   { port: 587, tls: "starttls" },
   { port: 465, tls: "implicit" },
@@ -150,7 +149,7 @@ function configFor(terms: Terms, folder: string, isWithoutExtra: boolean): Confi
   const parsed = parseConfig({
     hostname: "relay.test",
     data: folder,
-    listeners: DOORS.map(({ port, tls }) => ({ listen: `10.0.0.1:${port}`, tls })),
+    listeners: LISTENERS.map(({ port, tls }) => ({ listen: `10.0.0.1:${port}`, tls })),
     tls: { certificate: "/none/cert.pem", key: "/none/key.pem" },
     access: { networks: ["10.1.0.0/16", "127.0.0.0/8"] },
     credentials: [{ username: "app", password: PASSWORD, senders: ["*", "<>"] }],
