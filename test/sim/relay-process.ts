@@ -1,27 +1,16 @@
 import { OutboxReader } from "../../src/adapters/store-sqlite/outbox-reader.ts";
 import { QueueReader } from "../../src/adapters/store-sqlite/queue-reader.ts";
 import { listenTo, outletTo, plain } from "../../src/adapters/threads/outlet.ts";
-import { COMMIT, answers } from "../../src/adapters/threads/parcels.ts";
-import { lanesOfHosts } from "../../src/core/routing/lane.ts";
 import { Importer } from "../../src/engine/importer.ts";
-import { Keeper } from "../../src/engine/keeper.ts";
-import type {
-  ControlToStore,
-  MailToQueue,
-  QueueToMail,
-  QueueToStore,
-  StoreToControl,
-  StoreToMail,
-  StoreToQueue,
-} from "../../src/engine/messages.ts";
+import type { ControlToStore, StoreToControl } from "../../src/engine/messages.ts";
 import { OperatorClient } from "../../src/engine/operator-client.ts";
 import { QueueOperator } from "../../src/engine/queue-operator.ts";
-import { Scheduler } from "../../src/engine/scheduler.ts";
 import { Historian } from "../../src/main/historian.ts";
 import { type MailAdapters, MailThread } from "../../src/main/mail-thread.ts";
 import type { ListeningPlace, RelayPlan } from "../../src/main/plan.ts";
+import { QueueThread } from "../../src/main/queue-thread.ts";
 import { sharedSessions } from "../../src/main/session-count.ts";
-import { fallbacksOf, siteLimits } from "../../src/main/threads/next-hops.ts";
+import { StoreThread } from "../../src/main/store-thread.ts";
 import type { HistoryEntry } from "../../src/ports/history.ts";
 import type { Recorder } from "../../src/ports/recorder.ts";
 import { simChannel } from "./channels.ts";
@@ -63,15 +52,13 @@ export class RelayProcess {
   readonly importer: Importer;
   readonly #machine: Machine;
   readonly #mails: readonly MailThread[];
-  readonly #keeper: Keeper;
-  readonly #scheduler: Scheduler;
+  readonly #store: StoreThread;
+  readonly #queue: QueueThread;
   readonly #historian: Historian;
   readonly #spools: ReturnType<SpoolFolder["spool"]>[] = [];
   readonly #readers: readonly { close(): void }[];
   readonly recovered: number;
   #plan: RelayPlan;
-  #limitsOf: ReturnType<typeof siteLimits>;
-  #fallbacks: ReturnType<typeof fallbacksOf>;
   #space = "";
 
   constructor(machine: Machine, plan: RelayPlan, number: number) {
@@ -88,34 +75,15 @@ export class RelayProcess {
     const idle = new IdleClock(this.clock);
     this.store = new FaultyStore({ ...machine.store, file: machine.file, dice, disk, recorded: () => idle.stir() });
     disk.sweep(this.store.inner.files());
-    this.#keeper = new Keeper({
-      store: this.store,
-      clock: this.clock,
-      mails: mailStore.map(({ port2 }) => outletTo(port2, answers<StoreToMail>())),
-      queue: outletTo(queueStore.port2, plain<StoreToQueue>()),
-      control: outletTo(controlStore.port2, plain<StoreToControl>()),
-      expire: plan.config.retry.expire,
-      full: () => this.lookAtSpace(),
-    });
-    this.recovered = this.#keeper.start();
-    for (const [index, { port2 }] of mailStore.entries())
-      listenTo(port2, COMMIT, (message) => this.#keeper.fromMail(index, message));
-    listenTo(queueStore.port2, plain<QueueToStore>(), (message) => this.#keeper.fromQueue(message));
-    listenTo(controlStore.port2, plain<ControlToStore>(), (message) => this.#keeper.fromControl(message));
-    this.#limitsOf = siteLimits(plan.config);
-    this.#fallbacks = fallbacksOf(plan.config.routes);
-    this.#scheduler = new Scheduler({
-      clock: this.clock,
-      entropy: entropyOf(dice),
-      recorder,
-      mails: mailQueue.map(({ port2 }) => outletTo(port2, plain<QueueToMail>())),
-      store: outletTo(queueStore.port1, plain<QueueToStore>()),
-      limitsOf: (site) => this.#limitsOf(site),
-      fallbacksOf: (lane) => this.#fallbacks(lane),
-    });
-    for (const [index, { port2 }] of mailQueue.entries())
-      listenTo(port2, plain<MailToQueue>(), (message) => this.#scheduler.fromMail(index, message));
-    listenTo(queueStore.port1, plain<StoreToQueue>(), (message) => this.#scheduler.fromStore(message));
+    this.#store = new StoreThread(
+      { plan, mails: mailStore.map(({ port2 }) => port2), queue: queueStore.port2, control: controlStore.port2 },
+      { store: this.store, clock: this.clock, full: () => this.lookAtSpace() },
+    );
+    this.recovered = this.#store.recovered;
+    this.#queue = new QueueThread(
+      { plan, mails: mailQueue.map(({ port2 }) => port2), store: queueStore.port1, control: channel().port1 },
+      { clock: this.clock, entropy: entropyOf(dice), recorder },
+    );
     const sessions = { ...sharedSessions(), seed: "of the simulation" };
     this.#mails = mailStore.map(
       ({ port1 }, index) =>
@@ -184,22 +152,14 @@ export class RelayProcess {
   async #adopt(plan: RelayPlan, changedHosts: readonly string[]): Promise<void> {
     for (const mail of this.#mails) await mail.prepare(plan, this.#places());
     this.#plan = plan;
-    const { config } = plan;
-    const lanes = lanesOfHosts(
-      changedHosts,
-      config.egresses.map(({ name }) => name),
-    );
     await this.#passed();
-    this.#limitsOf = siteLimits(config);
-    this.#fallbacks = fallbacksOf(config.routes);
-    this.#scheduler.limitsChanged(lanes);
+    this.#queue.adopt(plan, changedHosts);
     for (const mail of this.#mails) {
       await this.#passed();
       mail.adopt();
     }
     await this.#passed();
-    this.#keeper.unblock(lanes);
-    this.#keeper.setExpire(config.retry.expire);
+    this.#store.adopt(plan, changedHosts);
   }
 
   /** A stop in order. Resolves when all of it is over, unless it dies meanwhile. */
@@ -225,7 +185,7 @@ export class RelayProcess {
     const report = this.#machine.disk.space;
     if (JSON.stringify(report) === this.#space) return;
     this.#space = JSON.stringify(report);
-    this.#keeper.space(report);
+    this.#store.space(report);
   }
 
   #places(): ListeningPlace[] {
