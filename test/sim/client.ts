@@ -119,7 +119,7 @@ export async function sendLetter(parts: ClientParts, talk: Talk, letter: Letter,
 async function name(parts: ClientParts, talk: Talk, letter: Letter, manner: Manner): Promise<boolean | undefined> {
   const accounts = [...letter.accounts.values()];
   const notify = letter.wantsNoReport ? " NOTIFY=NEVER" : "";
-  const body = letter.content!.some((octet) => octet > 0x7f) ? " BODY=8BITMIME" : "";
+  const body = letter.content.some((octet) => octet > 0x7f) ? " BODY=8BITMIME" : "";
   const mail = `MAIL FROM:<${letter.from}>${body}`;
   const rcpts = accounts.map(({ address }) => `RCPT TO:<${address}>${notify}`);
   if (manner.isPipelining) talk.say(`${[mail, ...rcpts].join("\r\n")}\r\n`, 1 + rcpts.length);
@@ -172,7 +172,7 @@ async function sendData(parts: ClientParts, talk: Talk, letter: Letter, manner: 
   const toData = await talk.ask("DATA");
   expectPatience(parts, talk, "DATA", toData);
   if (toData?.code !== 354) return toData === undefined || talk.hasFarewell ? "left" : "refused";
-  const content = stuffed(letter.content!);
+  const content = stuffed(letter.content);
   if (manner.leavesAt !== undefined) return leave(parts, talk, content.subarray(0, content.length * manner.leavesAt));
   await sendPieces(parts, talk, content, manner);
   if (parts.dice.happens(0.02)) {
@@ -206,7 +206,7 @@ async function sendPieces({ dice }: ClientParts, talk: Talk, content: Uint8Array
 }
 
 async function sendChunks(parts: ClientParts, talk: Talk, letter: Letter, manner: Manner): Promise<Said> {
-  const content = letter.content!;
+  const content = letter.content;
   const cut = parts.dice.happens(0.5) ? Math.floor(content.length * parts.dice.fraction()) : 0;
   if (cut > 0) {
     talk.say(octetsOf(`BDAT ${cut}\r\n`), 1);

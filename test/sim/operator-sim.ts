@@ -105,7 +105,7 @@ export class SimOperator {
     const letter = importedLetter(number, dice.pick(["good.test", "mx1.test", "ext2.test"]));
     ledger.wrote(letter);
     const [account] = letter.accounts.values();
-    const content = letter.content!;
+    const content = letter.content;
     const mail: ExportedMail = {
       message: {
         id: `Imported${String(number).padStart(6, "0")}`,

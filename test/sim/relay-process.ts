@@ -1,11 +1,8 @@
 import { OutboxReader } from "../../src/adapters/store-sqlite/outbox-reader.ts";
 import { QueueReader } from "../../src/adapters/store-sqlite/queue-reader.ts";
-import { listenTo, outletTo, plain } from "../../src/adapters/threads/outlet.ts";
-import { Importer } from "../../src/engine/importer.ts";
-import type { ControlToStore, StoreToControl } from "../../src/engine/messages.ts";
-import { OperatorClient } from "../../src/engine/operator-client.ts";
-import { QueueOperator } from "../../src/engine/queue-operator.ts";
-import { Historian } from "../../src/main/historian.ts";
+import type { Importer } from "../../src/engine/importer.ts";
+import type { QueueOperator } from "../../src/engine/queue-operator.ts";
+import { ControlThread } from "../../src/main/control-thread.ts";
 import { type MailAdapters, MailThread } from "../../src/main/mail-thread.ts";
 import type { ListeningPlace, RelayPlan } from "../../src/main/plan.ts";
 import { QueueThread } from "../../src/main/queue-thread.ts";
@@ -41,20 +38,18 @@ export interface Machine {
 }
 
 /**
- * A whole relay in one process: the shipped parts, wired as `src/main/threads` and `src/main/relay` do, with lines between
+ * A whole relay in one process: its threads' classes as they ship, put together as `src/main/relay` does, with lines between
  * the threads that take their time.
  */
 export class RelayProcess {
   readonly life: Life;
   readonly clock: SimClock;
   readonly store: FaultyStore;
-  readonly operator: QueueOperator;
-  readonly importer: Importer;
   readonly #machine: Machine;
   readonly #mails: readonly MailThread[];
   readonly #store: StoreThread;
   readonly #queue: QueueThread;
-  readonly #historian: Historian;
+  readonly #control: ControlThread;
   readonly #spools: ReturnType<SpoolFolder["spool"]>[] = [];
   readonly #readers: readonly { close(): void }[];
   readonly recovered: number;
@@ -95,46 +90,43 @@ export class RelayProcess {
     const outbox = new OutboxReader(machine.file);
     const queue = new QueueReader(machine.file);
     this.#readers = [outbox, queue];
-    const toStore = outletTo(controlStore.port1, plain<ControlToStore>());
-    this.#historian = new Historian({
-      outbox: {
-        read: (after, limit) => {
-          const rows = outbox.read(after, limit);
-          if (rows.length < limit) idle.rest();
-          return rows;
+    this.#control = new ControlThread(
+      { plan, store: controlStore.port1 },
+      {
+        clock: this.clock,
+        entropy: entropyOf(dice),
+        recorder,
+        queue,
+        files: disk.contents(this.life),
+        history: {
+          outbox: {
+            read: (after, limit) => {
+              const rows = outbox.read(after, limit);
+              if (rows.length < limit) idle.rest();
+              return rows;
+            },
+          },
+          history: { write: (entries) => machine.history(entries), retire: () => undefined },
+          clock: idle,
         },
+        space: () => ({ freeOctets: disk.space.freeOctets, neededOctets: 1 }),
       },
-      history: { write: (entries) => machine.history(entries), retire: () => undefined },
-      forget: (row) => toStore.say({ kind: "forget", row }),
-      recorder,
-      clock: idle,
-    });
-    const client = new OperatorClient(toStore, this.clock);
-    listenTo(controlStore.port1, plain<StoreToControl>(), (message) => client.fromStore(message));
-    this.operator = new QueueOperator({
-      queue,
-      client,
-      recorder,
-      clock: this.clock,
-      smartHosts: () => this.#plan.config.smartHosts.map(({ name }) => name),
-      egresses: () => this.#plan.config.egresses.map(({ name }) => name),
-    });
-    this.importer = new Importer({
-      queue,
-      client,
-      files: disk.contents(this.life),
-      recorder,
-      clock: this.clock,
-      entropy: entropyOf(dice),
-      space: () => ({ freeOctets: disk.space.freeOctets, neededOctets: 1 }),
-    });
+    );
+  }
+
+  get operator(): QueueOperator {
+    return this.#control.changes;
+  }
+
+  get importer(): Importer {
+    return this.#control.importer;
   }
 
   /** Listens, and takes mail. */
   async start(): Promise<void> {
     this.lookAtSpace();
     await this.#adopt(this.#plan, []);
-    if (!this.life.isDead) this.#historian.start();
+    if (!this.life.isDead) this.#control.historian.start();
   }
 
   /** Goes by another configuration, as a reload does. */
@@ -145,7 +137,7 @@ export class RelayProcess {
       (name) => before.get(name) !== after.get(name),
     );
     await this.#adopt(plan, changed);
-    if (!this.life.isDead) await this.operator.tryAgain(changed);
+    if (!this.life.isDead) await this.#control.adopt(plan, changed);
   }
 
   /** In the order of `Relay.#adopt`: the queue, the mail threads, the store. */
@@ -167,7 +159,7 @@ export class RelayProcess {
     for (const spool of this.#spools) spool.stop();
     await Promise.all(this.#mails.map((mail) => mail.stop()));
     if (this.life.isDead) return;
-    this.#historian.finish();
+    this.#control.historian.finish();
     this.end();
   }
 

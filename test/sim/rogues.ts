@@ -42,7 +42,7 @@ async function smuggler(parts: ClientParts, name: string): Promise<void> {
   for (const line of [`MAIL FROM:<${letter.from}>`, `RCPT TO:<${address}>`]) await talk.ask(line);
   if ((await talk.ask("DATA"))?.code !== 354) return talk.reset();
   parts.ledger.wrote(letter);
-  const text = `${letter.content!.toString("latin1").replaceAll("\r\n.", "\r\n..")}end${end}${hidden}`;
+  const text = `${letter.content.toString("latin1").replaceAll("\r\n.", "\r\n..")}end${end}${hidden}`;
   talk.say(`${text}\r\n.\r\n`);
   const reply = await talk.reply();
   letter.fate = reply === undefined || reply.code === 421 ? "unknown" : "refused";
