@@ -90,6 +90,8 @@ class HopSession implements EndHandler {
   #transactions = 0;
   /** Of this session; what was said before TLS does not count. */
   #hasSaidEightBit = false;
+  /** Of this transaction. */
+  #isDeclaredEightBit = false;
   /** An answer of its own choice is not the one that the relay waits for. */
   #isKeptBack = false;
   /** It stops answering. */
@@ -200,6 +202,7 @@ class HopSession implements EndHandler {
     if (hop.does("mail4")) return this.#reply("451 4.3.0 Not now");
     this.#isDenied = (hop.traits.isSmartHost || hop.traits.hasPipelining) && hop.does("denies");
     if (this.#isDenied) return this.#reply("550 5.7.1 Relaying denied");
+    this.#isDeclaredEightBit = / BODY=8BITMIME\b/i.test(line);
     this.#from = /^MAIL FROM:<([^>]*)>/i.exec(line)?.[1] ?? "";
     return this.#reply("250 2.1.0 Sender fine");
   }
@@ -278,6 +281,8 @@ class HopSession implements EndHandler {
       wire,
       content: unstuffed(wire),
       hasEightBit: this.#hasSaidEightBit,
+      isDeclaredEightBit: this.#isDeclaredEightBit,
+      size: this.#hop.traits.size,
     };
   }
 

@@ -10,11 +10,18 @@ export interface Received {
   readonly content: Buffer;
   /** It said that it takes 8BITMIME, in this session. */
   readonly hasEightBit: boolean;
+  /** The relay said that it has 8 bits (RFC 6152 section 3). */
+  readonly isDeclaredEightBit: boolean;
+  /** Octets that the next hop takes; 0: it did not say. */
+  readonly size: number;
 }
 
 /** What is wrong with content as a next hop got it (promise P6); undefined where nothing is. */
-export function contentFault(sent: Buffer, { wire, content, hasEightBit }: Received): string | undefined {
+export function contentFault(sent: Buffer, received: Received): string | undefined {
+  const { wire, content, hasEightBit, isDeclaredEightBit, size } = received;
   if (hasBareNewline(wire)) return "a CR or an LF stands alone on the wire";
+  if (size > 0 && content.length > size) return `${content.length} octets went to a server that takes ${size}`;
+  if (isEightBit(content) && !isDeclaredEightBit) return "it has 8 bits, and that was not said";
   const isLined = sent.length === 0 || sent.subarray(-2).equals(CRLF);
   const expected = isLined ? sent : Buffer.concat([sent, CRLF]);
   const at = content.length - expected.length;

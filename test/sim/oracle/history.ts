@@ -71,6 +71,8 @@ export class MadeUpHistory {
       wire: content,
       content,
       hasEightBit: true,
+      isDeclaredEightBit: true,
+      size: 0,
       ...facts,
     };
     return this.ledger.took(taker, letter.from, [address]);

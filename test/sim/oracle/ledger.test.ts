@@ -102,6 +102,17 @@ describe("content that is converted (promise P6)", () => {
     expect(world.found).toEqual(fault === undefined ? [] : [expect.stringContaining(fault)]);
   });
 
+  test.each([
+    [{ isDeclaredEightBit: false }, "was not said"],
+    [{ size: 100 }, "takes 100"],
+  ])("what a server was not told, or is too much for it: %j", (facts, fault) => {
+    const world = new MadeUpHistory();
+    const letter = world.letter([A], { body: BODY });
+    world.kept(letter);
+    world.took(letter, A, facts);
+    expect(world.found).toEqual([expect.stringContaining(fault)]);
+  });
+
   test("a report that is not as it was stored", () => {
     const world = new MadeUpHistory();
     const letter = world.letter([A]);
