@@ -140,6 +140,17 @@ async function sitter(parts: ClientParts, name: string): Promise<void> {
   talk.reset();
 }
 
+/** Answers to mail that nobody sent, to a domain that takes none: more than postmaster wants to hear of in an hour. */
+async function backscatterer(parts: ClientParts, name: string): Promise<void> {
+  const talk = await openSession(parts, name);
+  if (talk === undefined) return;
+  for (let n = 0; n < 30 && !talk.isOver; n++) {
+    const facts = { isPermitted: true, isFromNobody: true, recipients: 1, octets: 300, domain: "dead.test" };
+    if (!(await sendLetter(parts, talk, parts.writer.letter(facts), PLAIN))) break;
+  }
+  talk.reset();
+}
+
 const ROGUES: readonly Rogue[] = [
   strangerRelays,
   smuggler,
@@ -150,6 +161,7 @@ const ROGUES: readonly Rogue[] = [
   blunderer,
   babbler,
   sitter,
+  backscatterer,
 ];
 
 export async function misbehave(parts: ClientParts, name: string): Promise<void> {
