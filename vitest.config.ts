@@ -3,6 +3,8 @@ import { PATIENCE_MS } from "./test/support/patience.ts";
 
 // Transcripts without sockets are as quick as unit tests.
 const PURE_TRANSCRIPTS = ["test/transcripts/machine.test.ts", "test/transcripts/reception.test.ts"];
+// The simulation's oracle is judged without a world.
+const ORACLE = "test/sim/oracle/**/*.test.ts";
 
 // What measures time, counts per minute, kills in the middle of a load, or looks at memory has the machine to itself.
 const ALONE = [
@@ -33,6 +35,7 @@ export default defineConfig({
             "test/structure/**/*.test.ts",
             "test/fuzz/**/*.test.ts",
             ...PURE_TRANSCRIPTS,
+            ORACLE,
           ],
           testTimeout: 30_000,
         },
@@ -41,7 +44,7 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["test/{attacks,e2e,interop,crash,sim,transcripts}/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, ...PURE_TRANSCRIPTS, ...ALONE],
+          exclude: [...configDefaults.exclude, ...PURE_TRANSCRIPTS, ORACLE, ...ALONE],
           ...RELAYS,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },

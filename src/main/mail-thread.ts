@@ -26,45 +26,43 @@ import type { Entropy } from "../ports/entropy.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import type { Spool } from "../ports/spool.ts";
 import type { Transport } from "../ports/transport.ts";
+import {
+  type IncomingConnection,
+  type ListenerTerms,
+  type Listeners,
+  type ListenersParts,
+  spoolRules,
+} from "./listeners.ts";
 import type { ListeningPlace, MailThreadData, RelayPlan } from "./plan.ts";
-import { type ListenerTerms, type ListeningParts, type Visitor, spoolRules } from "./threads/listening.ts";
 import { MailSettings, type SettingsParts } from "./threads/mail-settings.ts";
 import { lanesOf } from "./threads/next-hops.ts";
 
 const DRAIN_LOOK: Duration = 50;
 
-/** Doors that clients come in by: `threads/listening`. */
-interface Doors {
-  prepare(plan: RelayPlan, listening: readonly ListeningPlace[]): Promise<number[]>;
-  adopt(): void;
-  abandon(): void;
-  close(): void;
-}
-
-/** What a mail thread has of the world outside: sockets, disk, clock. */
-export interface MailWorld extends Pick<SettingsParts, "resolverFor" | "verifierFor"> {
+/** What a mail thread reaches the world with: sockets, disk, clock. */
+export interface MailAdapters extends Pick<SettingsParts, "resolverFor" | "verifierFor"> {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly recorder: Recorder;
   readonly files: ContentFiles;
   readonly transport: Transport & { prepare(authorities: readonly string[]): void };
   spool(folder: string): Spool;
-  doors(parts: ListeningParts): Doors;
+  listeners(parts: ListenersParts): Listeners;
 }
 
 /** A mail thread: sessions of clients, and couriers to next hops. Holds nothing that must survive. */
 export class MailThread {
-  readonly #world: MailWorld;
+  readonly #adapters: MailAdapters;
   readonly #clock: Clock;
   readonly #entropy: Entropy;
   readonly #recorder: Recorder;
   readonly #files: ContentFiles;
   readonly #client: QueueClient;
-  readonly #transport: MailWorld["transport"];
+  readonly #transport: MailAdapters["transport"];
   readonly #dispatcher: Dispatcher;
   readonly #ages: ClockWatch;
   readonly #parts: Omit<ReceptionParts, "isUnderStress">;
-  readonly #listening: Doors;
+  readonly #listeners: Listeners;
   readonly #notifier: Notifier;
   /** One thread takes from the spool, from the first plan on. */
   readonly #pickup: Pickup | undefined;
@@ -77,14 +75,14 @@ export class MailThread {
   #isPaused = false; // by an operator
   #isStopping = false;
 
-  constructor(data: MailThreadData, world: MailWorld) {
+  constructor(data: MailThreadData, adapters: MailAdapters) {
     const { plan } = data;
-    this.#world = world;
-    this.#clock = world.clock;
-    this.#entropy = world.entropy;
-    this.#recorder = world.recorder;
-    this.#files = world.files;
-    this.#transport = world.transport;
+    this.#adapters = adapters;
+    this.#clock = adapters.clock;
+    this.#entropy = adapters.entropy;
+    this.#recorder = adapters.recorder;
+    this.#files = adapters.files;
+    this.#transport = adapters.transport;
     this.#settings = this.#settingsFor(plan, data.listening);
     this.#ages = new ClockWatch(this.#clock, data.index === 0 ? this.#recorder : undefined);
     this.#ages.start();
@@ -97,10 +95,10 @@ export class MailThread {
     this.#dispatcher = this.#newDispatcher();
     this.#parts = this.#receptionParts();
     this.#pickup = data.index === 0 ? this.#newPickup(plan) : undefined;
-    this.#listening = world.doors({
+    this.#listeners = adapters.listeners({
       isFirst: data.index === 0,
       sessions: data.sessions,
-      connected: (visitor, terms) => this.#connected(visitor, terms),
+      connected: (connection, terms) => this.#connected(connection, terms),
       failed: (listener, error) => this.#tellFailed(listener, error),
     });
     listenTo(data.store, answers<StoreToMail>(), (message) => this.#fromStore(message));
@@ -114,7 +112,7 @@ export class MailThread {
 
   /** Gets ready to go by another plan: all that may fail is done here. Answers the ports. */
   async prepare(plan: RelayPlan, listening: readonly ListeningPlace[]): Promise<number[]> {
-    const ports = await this.#listening.prepare(plan, listening);
+    const ports = await this.#listeners.prepare(plan, listening);
     this.#prepared = this.#settingsFor(plan, listening);
     return ports;
   }
@@ -125,7 +123,7 @@ export class MailThread {
     const settings = this.#prepared ?? before;
     this.#prepared = undefined;
     this.#settings = settings;
-    this.#listening.adopt();
+    this.#listeners.adopt();
     for (const [session, address] of this.#sessions)
       session.review((identity) => settings.review(identity, address, before));
     this.#dispatcher.renew();
@@ -135,7 +133,7 @@ export class MailThread {
 
   abandon(): void {
     this.#prepared = undefined;
-    this.#listening.abandon();
+    this.#listeners.abandon();
   }
 
   /** 421 to new sessions and idle ones; what is under way is finished, for 30 s at most. */
@@ -151,7 +149,7 @@ export class MailThread {
     }
     await this.#within(quiet, deadline - this.#clock.monotonic());
     hurry.cancel();
-    this.#listening.close();
+    this.#listeners.close();
     this.#dispatcher.abandon();
     await this.#within(quiet, STOP.abandon); // what ended has its reports written
     await this.#client.settled();
@@ -206,7 +204,7 @@ export class MailThread {
     this.#recorder.record(event);
   }
 
-  #connected({ address, accept }: Visitor, { rules, count, isUnderStress }: ListenerTerms): void {
+  #connected({ address, accept }: IncomingConnection, { rules, count, isUnderStress }: ListenerTerms): void {
     const identity = this.#settings.identityAt(address);
     const entered = count.enter(address, identity.kind === "network");
     const seat = typeof entered === "string" ? undefined : entered;
@@ -239,7 +237,7 @@ export class MailThread {
       if (host.isImplicitTls || host.tls !== "none") this.#transport.prepare(plan.authorities[host.name] ?? []);
     if (routes.some(({ steps }) => steps.some((step) => step.kind === "mx"))) this.#transport.prepare([]);
     const addresses = listening.map(({ address }) => address);
-    return new MailSettings(plan, addresses, this.#world, this.#settings);
+    return new MailSettings(plan, addresses, this.#adapters, this.#settings);
   }
 
   get #config(): Config {
@@ -287,7 +285,7 @@ export class MailThread {
 
   #newPickup({ config }: RelayPlan): Pickup {
     return new Pickup({
-      spool: this.#world.spool(config.sendmail.spool),
+      spool: this.#adapters.spool(config.sendmail.spool),
       queue: this.#client,
       recorder: this.#recorder,
       notifier: this.#notifier,

@@ -9,7 +9,7 @@ import type { Timeline } from "./timeline.ts";
 import type { End } from "./wire.ts";
 
 /** A listener of the relay, as a client knows it. */
-export interface Door {
+export interface ListenerFacts {
   readonly port: number;
   readonly tls: "none" | "starttls" | "implicit";
 }
@@ -20,7 +20,7 @@ export interface ClientParts {
   readonly faults: Faults;
   readonly ledger: Ledger;
   readonly writer: Writer;
-  readonly doors: readonly Door[];
+  readonly listeners: readonly ListenerFacts[];
   readonly recipientsMax: number;
   /** The relay's process of that number neither stops nor is gone. */
   readonly isRunning: (process: number) => boolean;
@@ -54,15 +54,15 @@ function mannerOf(dice: Dice): Manner {
 /** Opens a session that may send; undefined where that does not come about. */
 export async function openSession(parts: ClientParts, name: string): Promise<Talk | undefined> {
   const { dice } = parts;
-  const door = dice.pick(parts.doors);
-  const isTrusted = door.tls === "none" || dice.happens(0.4);
-  const end = await parts.dial(isTrusted ? TRUSTED : STRANGER, door.port);
+  const listener = dice.pick(parts.listeners);
+  const isTrusted = listener.tls === "none" || dice.happens(0.4);
+  const end = await parts.dial(isTrusted ? TRUSTED : STRANGER, listener.port);
   if (end === undefined) return undefined;
   const talk = new Talk(end, name, parts.timeline, parts.ledger);
-  if (door.tls === "implicit" && !(await talk.secure())) return gone(talk);
+  if (listener.tls === "implicit" && !(await talk.secure())) return gone(talk);
   if (!isFine(await talk.reply(), 220)) return gone(talk);
   if (!isFine(await talk.ask("EHLO client.test"), 250)) return gone(talk);
-  if (door.tls === "starttls" && (!isTrusted || dice.happens(0.7)) && !(await startTls(talk))) return gone(talk);
+  if (listener.tls === "starttls" && (!isTrusted || dice.happens(0.7)) && !(await startTls(talk))) return gone(talk);
   if (isTrusted) return talk;
   const login = Buffer.from(`\0app\0${PASSWORD}`).toString("base64");
   return isFine(await talk.ask(`AUTH PLAIN ${login}`), 235) ? talk : gone(talk);
@@ -119,7 +119,7 @@ export async function sendLetter(parts: ClientParts, talk: Talk, letter: Letter,
 async function name(parts: ClientParts, talk: Talk, letter: Letter, manner: Manner): Promise<boolean | undefined> {
   const accounts = [...letter.accounts.values()];
   const notify = letter.wantsNoReport ? " NOTIFY=NEVER" : "";
-  const body = letter.content!.some((octet) => octet > 0x7f) ? " BODY=8BITMIME" : "";
+  const body = letter.content.some((octet) => octet > 0x7f) ? " BODY=8BITMIME" : "";
   const mail = `MAIL FROM:<${letter.from}>${body}`;
   const rcpts = accounts.map(({ address }) => `RCPT TO:<${address}>${notify}`);
   if (manner.isPipelining) talk.say(`${[mail, ...rcpts].join("\r\n")}\r\n`, 1 + rcpts.length);
@@ -172,7 +172,7 @@ async function sendData(parts: ClientParts, talk: Talk, letter: Letter, manner: 
   const toData = await talk.ask("DATA");
   expectPatience(parts, talk, "DATA", toData);
   if (toData?.code !== 354) return toData === undefined || talk.hasFarewell ? "left" : "refused";
-  const content = stuffed(letter.content!);
+  const content = stuffed(letter.content);
   if (manner.leavesAt !== undefined) return leave(parts, talk, content.subarray(0, content.length * manner.leavesAt));
   await sendPieces(parts, talk, content, manner);
   if (parts.dice.happens(0.02)) {
@@ -206,7 +206,7 @@ async function sendPieces({ dice }: ClientParts, talk: Talk, content: Uint8Array
 }
 
 async function sendChunks(parts: ClientParts, talk: Talk, letter: Letter, manner: Manner): Promise<Said> {
-  const content = letter.content!;
+  const content = letter.content;
   const cut = parts.dice.happens(0.5) ? Math.floor(content.length * parts.dice.fraction()) : 0;
   if (cut > 0) {
     talk.say(octetsOf(`BDAT ${cut}\r\n`), 1);

@@ -86,13 +86,13 @@ export class Climate {
     this.#spells(0.5, 2 * HOUR, 5 * MINUTE, (isBad) => {
       const kind = isBad ? dice.pick(["low", "exhausted", "writes", "reads", "slow"] as const) : "sound";
       if (isBad) this.#world.faults.count(`disk-is-${kind}`);
-      disk.trouble = {
-        ...SOUND,
+      const trouble = {
         space: kind === "low" || kind === "exhausted" ? kind : "plenty",
         writeFails: kind === "writes" ? 0.4 : 0,
         readFails: kind === "reads" ? 0.4 : 0,
         slowness: kind === "slow" ? 300 : 1,
-      };
+      } as const;
+      disk.trouble = isBad ? trouble : SOUND;
       this.#world.lookAtSpace();
     });
   }

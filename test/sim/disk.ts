@@ -54,6 +54,10 @@ export class Disk {
     return this.#files.get(name)?.isDurable === true;
   }
 
+  contentOf(name: string): Buffer {
+    return Buffer.concat(this.#files.get(name)?.pieces ?? missing(name));
+  }
+
   remove(name: string): void {
     this.#files.delete(name);
   }
@@ -102,7 +106,7 @@ export class Disk {
           this.#faults.count("disk-content-read");
           throw new StorageError("failed", "reading content: EIO");
         }
-        const whole = Buffer.concat(this.#files.get(name)?.pieces ?? missing(name));
+        const whole = this.contentOf(name);
         const piece = whole.subarray(at, at + PIECE_OCTETS);
         at += piece.length;
         return piece.length === 0 ? undefined : Uint8Array.from(piece);

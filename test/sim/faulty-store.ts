@@ -80,7 +80,7 @@ export class FaultyStore implements QueueStore {
   /** Of the transaction that is open. */
   #seen: Seen[] = [];
   #imported = false;
-  #acted = false;
+  #acted: { readonly action: QueueAction; readonly row: number; readonly isInHand: boolean }[] | undefined;
   #isOpen = false;
   readonly isSynced: boolean;
 
@@ -125,7 +125,7 @@ export class FaultyStore implements QueueStore {
     if (this.#isOpen) return work();
     this.#seen = [];
     this.#imported = false;
-    this.#acted = false;
+    this.#acted = undefined;
     this.#isOpen = true;
     try {
       const result = this.#transaction(work);
@@ -185,9 +185,12 @@ export class FaultyStore implements QueueStore {
     const reports = reportsIn(seen.flatMap(({ commit }) => commit.settlements));
     const arrivals = seen.flatMap(({ commit, rows }) => this.#arrivals(commit, rows, reports));
     const ends = seen.flatMap(({ commit }) => commit.settlements.flatMap((settlement) => endOf(settlement)));
+    const parked = seen.flatMap(({ commit }) =>
+      commit.settlements.flatMap((settlement) => (settlement.kind === "park" ? [parkedBy(settlement)] : [])),
+    );
     if (this.#imported) arrivals.push(...this.#newImports());
-    ledger.committed({ arrivals, ends });
-    if (this.#acted) this.look();
+    ledger.committed({ arrivals, ends, parked, acted: this.#acted ?? [] });
+    if (this.#acted !== undefined) this.look();
     if (seen.some(({ commit }) => commit.settlements.some(({ entry }) => entry !== ""))) recorded();
   }
 
@@ -215,13 +218,19 @@ export class FaultyStore implements QueueStore {
     const found = this.#eye
       .prepare("SELECT row, recipient FROM delivery WHERE row BETWEEN ? AND ? ORDER BY row")
       .all(row * SPAN, row * SPAN + SPAN - 1);
+    const isReport = about !== undefined || identity === "mailer-daemon";
     return {
       id,
       from,
-      about: about ?? (identity === "mailer-daemon" ? "" : undefined),
+      report: isReport ? { about: about ?? "", content: this.#content(row, id) } : undefined,
       deliveries: found.map((one) => ({ row: Number(one["row"]), address: String(one["recipient"]) })),
       isWhole: !isFile || this.#parts.disk.has(id),
     };
+  }
+
+  #content(row: MessageRow, id: string): Buffer {
+    const found = this.#eye.prepare("SELECT content FROM message WHERE row = ?").get(row)?.["content"];
+    return found instanceof Uint8Array ? Buffer.from(found) : this.#parts.disk.contentOf(id);
   }
 
   #newImports(): Committed["arrivals"][number][] {
@@ -278,9 +287,16 @@ export class FaultyStore implements QueueStore {
   act(action: QueueAction, rows: readonly DeliveryRow[], now: Instant): Acted {
     this.#parts.recorded(); // it may end some
     return this.together(() => {
-      this.#acted = true;
+      this.#acted = [...(this.#acted ?? []), ...rows.map((row) => ({ action, row, isInHand: this.#isInHand(row) }))];
       return this.inner.act(action, rows, now);
     });
+  }
+
+  /** By what is committed. */
+  #isInHand(row: DeliveryRow): boolean {
+    return (
+      this.#eye.prepare("SELECT state = 1 AS is_in_hand FROM delivery WHERE row = ?").get(row)?.["is_in_hand"] === 1
+    );
   }
 
   unblock(lane: Lane, now: Instant): boolean {
@@ -300,6 +316,10 @@ export class FaultyStore implements QueueStore {
     if (recovered > 0) this.#parts.reason(last);
     return recovered;
   }
+}
+
+function parkedBy({ row, last }: Extract<Settlement, { kind: "park" }>): Committed["parked"][number] {
+  return { row, isRerouted: last.includes('"rerouted-by-operator"') };
 }
 
 function endOf(settlement: Settlement): Committed["ends"][number][] {

@@ -24,11 +24,13 @@ export class Writer {
     readonly recipients?: number;
     readonly octets?: number;
     readonly domain?: string;
+    /** By the null sender. */
+    readonly isFromNobody?: boolean;
   }): Letter {
     const dice = this.#dice;
     const number = ++this.#count;
     const key = `m${number}`;
-    const from = dice.happens(0.12) ? "" : `s${number}@${SENDER_DOMAIN}`;
+    const from = dice.happens(facts.isFromNobody === true ? 1 : 0.12) ? "" : `s${number}@${SENDER_DOMAIN}`;
     const count = facts.recipients ?? (dice.happens(0.7) ? 1 : dice.between(2, 6));
     const octets =
       facts.octets ?? Math.floor(dice.happens(0.08) ? dice.magnitude(66_000, 250_000) : dice.magnitude(100, 6000));

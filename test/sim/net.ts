@@ -1,5 +1,5 @@
 import type { ConnectTarget, Socket, SocketHandler, TlsFacts, Transport } from "../../src/ports/transport.ts";
-import type { Visitor } from "../../src/main/threads/listening.ts";
+import type { IncomingConnection } from "../../src/main/listeners.ts";
 import { INBOUND_TIME } from "../../src/core/base/limits.ts";
 import type { Dice } from "./dice.ts";
 import type { Faults } from "./faults.ts";
@@ -26,9 +26,9 @@ export const QUIET: NetTrouble = { resets: 0, stalls: 0, slowness: 1, isSourceGo
 type ConnectHandler = SocketHandler & { connected(socket: Socket, facts: TlsFacts | undefined): void };
 
 /** A mail thread that listens. */
-export interface Listening {
+export interface ListeningThread {
   readonly clock: SimClock;
-  readonly knock: (visitor: Visitor) => void;
+  readonly connect: (connection: IncomingConnection) => void;
 }
 
 export interface NetParts {
@@ -47,7 +47,7 @@ export interface NetParts {
 export class Net {
   readonly #parts: NetParts;
   readonly #wires = new Set<Wire>();
-  readonly #doors = new Map<number, Listening[]>();
+  readonly #listening = new Map<number, ListeningThread[]>();
   #count = 0;
   trouble: NetTrouble = QUIET;
 
@@ -56,20 +56,20 @@ export class Net {
   }
 
   /** The relay listens there; each of its mail threads. */
-  open(port: number, listening: Listening): void {
-    this.#doors.set(port, [...(this.#doors.get(port) ?? []), listening]);
+  open(port: number, listening: ListeningThread): void {
+    this.#listening.set(port, [...(this.#listening.get(port) ?? []), listening]);
   }
 
-  shut(port: number, listening: Listening): void {
-    this.#doors.set(
+  shut(port: number, listening: ListeningThread): void {
+    this.#listening.set(
       port,
-      (this.#doors.get(port) ?? []).filter((other) => other !== listening),
+      (this.#listening.get(port) ?? []).filter((other) => other !== listening),
     );
   }
 
   /** The relay's process is gone: its system tells all that it talked with. */
   hangUp(): void {
-    this.#doors.clear();
+    this.#listening.clear();
     for (const wire of this.#wires) {
       wire.relay.handler = undefined;
       wire.relay.reset("the process is gone");
@@ -84,7 +84,7 @@ export class Net {
     const carriage = this.#carriage(handshake);
     return new Promise((resolve) => {
       timeline.after(2 * carriage.latency, () => {
-        const listening = this.#doors.get(port) ?? [];
+        const listening = this.#listening.get(port) ?? [];
         if (listening.length === 0) {
           faults.count("client-not-let-in");
           return resolve(undefined);
@@ -92,13 +92,13 @@ export class Net {
         const wire = this.#wire(`in ${address}`, carriage);
         // The client's program has it before the greeting can come.
         resolve(wire.peer);
-        return timeline.after(0, () => this.#knock(dice.pick(listening), wire, address, port));
+        return timeline.after(0, () => this.#incoming(dice.pick(listening), wire, address, port));
       });
     });
   }
 
-  #knock({ clock, knock }: Listening, wire: Wire, address: string, port: number): void {
-    knock({
+  #incoming({ clock, connect }: ListeningThread, wire: Wire, address: string, port: number): void {
+    connect({
       address,
       accept: (handler, isTlsFirst) => {
         const socket: RelaySocket = new RelaySocket({

@@ -1,4 +1,4 @@
-import type { Copy, Ledger } from "./oracle/ledger.ts";
+import type { Copy, Ledger, Taker } from "./oracle/ledger.ts";
 import type { Dice } from "./dice.ts";
 import type { Faults } from "./faults.ts";
 import { type Mood, WELL } from "./moods.ts";
@@ -88,6 +88,10 @@ class HopSession implements EndHandler {
   /** The sender was refused, for what we are. */
   #isDenied = false;
   #transactions = 0;
+  /** Of this session; what was said before TLS does not count. */
+  #hasSaidEightBit = false;
+  /** Of this transaction. */
+  #isDeclaredEightBit = false;
   /** An answer of its own choice is not the one that the relay waits for. */
   #isKeptBack = false;
   /** It stops answering. */
@@ -128,6 +132,7 @@ class HopSession implements EndHandler {
   }
 
   secured(): void {
+    this.#hasSaidEightBit = false;
     this.#from = undefined;
   }
 
@@ -145,7 +150,10 @@ class HopSession implements EndHandler {
     const verb = line.slice(0, 4).toUpperCase();
     if (hop.does("garbage")) return this.#say("what?\r\n");
     if (verb === "EHLO") return hop.does("ehlo4") ? this.#reply("451 4.3.0 Later") : this.#reply(this.#features());
-    if (verb === "HELO") return this.#reply("250 hop.test");
+    if (verb === "HELO") {
+      this.#hasSaidEightBit = false;
+      return this.#reply("250 hop.test");
+    }
     if (verb === "STAR") return this.#startTls();
     if (verb === "AUTH") return this.#reply("235 2.7.0 Welcome");
     if (verb === "MAIL") return this.#mail(line);
@@ -159,6 +167,7 @@ class HopSession implements EndHandler {
 
   #features(): string {
     const { hasPipelining, hasEightBit, hasStartTls, hasDsn, size } = this.#hop.traits;
+    this.#hasSaidEightBit = hasEightBit;
     const features = [
       "hop.test",
       "ENHANCEDSTATUSCODES",
@@ -193,6 +202,7 @@ class HopSession implements EndHandler {
     if (hop.does("mail4")) return this.#reply("451 4.3.0 Not now");
     this.#isDenied = (hop.traits.isSmartHost || hop.traits.hasPipelining) && hop.does("denies");
     if (this.#isDenied) return this.#reply("550 5.7.1 Relaying denied");
+    this.#isDeclaredEightBit = / BODY=8BITMIME\b/i.test(line);
     this.#from = /^MAIL FROM:<([^>]*)>/i.exec(line)?.[1] ?? "";
     return this.#reply("250 2.1.0 Sender fine");
   }
@@ -201,7 +211,7 @@ class HopSession implements EndHandler {
     const hop = this.#hop;
     const address = /^RCPT TO:<([^>]*)>/i.exec(line)?.[1] ?? "";
     hop.parts.ledger.tried(address, hop.name);
-    if (this.#isDenied && !hop.traits.isSmartHost) hop.parts.ledger.judged(address, hop.name);
+    if (this.#isDenied && !hop.traits.isSmartHost) hop.parts.ledger.judged(address);
     if (this.#from === undefined) return this.#reply("503 5.5.1 MAIL first");
     if (hop.isTooSoon(address)) return this.#reply("451 4.7.1 Greylisted, try again in 300 seconds");
     if (hop.does("rcpt4")) return this.#reply("450 4.2.0 Mailbox busy");
@@ -209,7 +219,7 @@ class HopSession implements EndHandler {
     if (hop.does("rcptHint")) return this.#reply("451 4.3.0 Please try again in 10 minutes");
     if (hop.does("rcptTooMany")) return this.#reply("452 4.5.3 Too many recipients");
     if (hop.does("rcpt5")) {
-      hop.parts.ledger.judged(address, hop.name);
+      hop.parts.ledger.judged(address);
       return this.#reply("550 5.1.1 No such user");
     }
     this.#recipients.push(address);
@@ -249,13 +259,7 @@ class HopSession implements EndHandler {
     if (hop.does("dot4")) return this.#reply("451 4.3.0 Not stored");
     if (hop.does("dot5")) return this.#refuse("554 5.6.0 Content refused");
     if (hop.does("dotLost")) return this.#break();
-    const copies = hop.parts.ledger.took(
-      this.#asSource(),
-      this.#from ?? "",
-      this.#recipients,
-      content,
-      unstuffed(content),
-    );
+    const copies = hop.parts.ledger.took(this.#asTaker(content), this.#from ?? "", this.#recipients);
     this.#isKeptBack = true;
     if (hop.does("takenThenClosed")) return this.#close();
     if (hop.does("takenThenReset")) return this.#break();
@@ -269,12 +273,21 @@ class HopSession implements EndHandler {
     return this.#say("250 2.0.0 Taken\r\n", undefined, () => heard(copies));
   }
 
-  #asSource(): Pick<Copy, "hop" | "life" | "isKeptBack"> {
-    return { hop: this.#hop.name, life: this.#life, isKeptBack: () => this.#isKeptBack || this.#end.isFaulty };
+  #asTaker(wire: Buffer): Taker {
+    return {
+      hop: this.#hop.name,
+      life: this.#life,
+      isKeptBack: () => this.#isKeptBack || this.#end.isFaulty,
+      wire,
+      content: unstuffed(wire),
+      hasEightBit: this.#hasSaidEightBit,
+      isDeclaredEightBit: this.#isDeclaredEightBit,
+      size: this.#hop.traits.size,
+    };
   }
 
   #refuse(text: string): void {
-    for (const address of this.#recipients) this.#hop.parts.ledger.judged(address, this.#hop.name);
+    for (const address of this.#recipients) this.#hop.parts.ledger.judged(address);
     this.#reply(text);
   }
 

@@ -5,6 +5,7 @@ import type { Account, Letter } from "./oracle/accounts.ts";
 import type { Ledger } from "./oracle/ledger.ts";
 import type { RelayProcess } from "./relay-process.ts";
 import { importedLetter } from "./rogues.ts";
+import { HOPS } from "./scenery.ts";
 
 export interface OperatorParts {
   readonly dice: Dice;
@@ -26,6 +27,14 @@ const ACTIONS = [
   "cancel",
 ] as const;
 const LANES = ["smarthost/primary", "smarthost/backup", "mx/mx1.test", "smarthost/extra"];
+/** Who gets nothing while that is paused, although they are well. */
+const HOPS_OF: Readonly<Record<string, readonly string[]>> = {
+  outbound: HOPS.map(({ name }) => name),
+  "smarthost/primary": ["primary"],
+  "smarthost/backup": ["backup"],
+  "smarthost/extra": ["extra"],
+  "mx/mx1.test": ["mxa"],
+};
 
 /** Somebody who looks after the relay, and has ideas. */
 export class SimOperator {
@@ -51,7 +60,6 @@ export class SimOperator {
   async clear(): Promise<void> {
     const process = this.#parts.process();
     if (process === undefined) return;
-    this.#parts.ledger.operates("release", undefined);
     for (const target of ["inbound", "outbound", ...LANES]) await process.operator.pause({ target, isPaused: false });
     this.#paused.clear();
     await process.operator.act({ action: "release", selection: { all: true } });
@@ -65,15 +73,13 @@ export class SimOperator {
     const action = dice.pick(ACTIONS);
     if ((action === "cancel" || action === "expire") && dice.happens(0.5)) return;
     faults.count(`operator-${action}`);
-    ledger.operates(action, account.address);
     void process()?.operator.act({ action, selection: { recipient: account.address } });
   }
 
   #actOnLane(): void {
-    const { dice, faults, ledger, process } = this.#parts;
+    const { dice, faults, process } = this.#parts;
     const action = dice.pick(["hold", "release", "retry", "retry", "reroute"] as const);
     faults.count(`operator-${action}-lane`);
-    ledger.operates(action, undefined);
     void process()?.operator.act({ action, selection: { lane: dice.pick(LANES) } });
   }
 
@@ -85,7 +91,7 @@ export class SimOperator {
     if (isPaused) this.#paused.add(target);
     else this.#paused.delete(target);
     faults.count(isPaused ? "operator-pause" : "operator-resume");
-    ledger.operates("pause", undefined);
+    for (const hop of HOPS_OF[target] ?? []) ledger.troubled(hop);
     void process()?.operator.pause({ target, isPaused });
   }
 
@@ -99,7 +105,7 @@ export class SimOperator {
     const letter = importedLetter(number, dice.pick(["good.test", "mx1.test", "ext2.test"]));
     ledger.wrote(letter);
     const [account] = letter.accounts.values();
-    const content = letter.content!;
+    const content = letter.content;
     const mail: ExportedMail = {
       message: {
         id: `Imported${String(number).padStart(6, "0")}`,

@@ -9,7 +9,9 @@ import { type Counts, Recording } from "../support/result-file.ts";
 const SHOWN: readonly string[] = [
   "ack-before-commit",
   "completion-dropped",
+  "converts-always",
   "dsn-for-null-sender",
+  "duplicate-hurried",
   "granted-twice",
   "import-forgets",
   "intermediate-is-success",
@@ -18,12 +20,17 @@ const SHOWN: readonly string[] = [
   "login-bounces",
   "no-space-swallowed",
   "pickup-forgets",
+  "postmaster-told-less",
+  "quoted-printable-wrong",
+  "recipient-lost",
   "reload-ends-sessions",
   "reset-forgotten",
   "second-250",
   "site-limit-off-by-one",
   "starttls-keeps-buffer",
+  "stop-waits",
   "sync-off",
+  "too-big-too-soon",
   "unbounded-line",
 ];
 

@@ -1,36 +1,21 @@
 import { OutboxReader } from "../../src/adapters/store-sqlite/outbox-reader.ts";
 import { QueueReader } from "../../src/adapters/store-sqlite/queue-reader.ts";
-import { listenTo, outletTo, plain } from "../../src/adapters/threads/outlet.ts";
-import { COMMIT, answers } from "../../src/adapters/threads/parcels.ts";
-import { lanesOfHosts } from "../../src/core/routing/lane.ts";
-import { Importer } from "../../src/engine/importer.ts";
-import { Keeper } from "../../src/engine/keeper.ts";
-import type {
-  ControlToStore,
-  MailToQueue,
-  QueueToMail,
-  QueueToStore,
-  StoreToControl,
-  StoreToMail,
-  StoreToQueue,
-} from "../../src/engine/messages.ts";
-import { OperatorClient } from "../../src/engine/operator-client.ts";
-import { QueueOperator } from "../../src/engine/queue-operator.ts";
-import { Scheduler } from "../../src/engine/scheduler.ts";
-import { Historian } from "../../src/main/historian.ts";
-import { MailThread } from "../../src/main/mail-thread.ts";
+import type { Importer } from "../../src/engine/importer.ts";
+import type { QueueOperator } from "../../src/engine/queue-operator.ts";
+import { ControlThread } from "../../src/main/control-thread.ts";
+import { type MailAdapters, MailThread } from "../../src/main/mail-thread.ts";
 import type { ListeningPlace, RelayPlan } from "../../src/main/plan.ts";
+import { QueueThread } from "../../src/main/queue-thread.ts";
 import { sharedSessions } from "../../src/main/session-count.ts";
-import type { ListeningParts } from "../../src/main/threads/listening.ts";
-import { fallbacksOf, siteLimits } from "../../src/main/threads/next-hops.ts";
+import { StoreThread } from "../../src/main/store-thread.ts";
 import type { HistoryEntry } from "../../src/ports/history.ts";
 import type { Recorder } from "../../src/ports/recorder.ts";
 import { simChannel } from "./channels.ts";
 import { type Dice, entropyOf } from "./dice.ts";
 import type { Disk } from "./disk.ts";
-import { SimDoors } from "./doors.ts";
 import { FaultyStore, type FaultyStoreParts } from "./faulty-store.ts";
 import { IdleClock } from "./idle-clock.ts";
+import { SimListeners } from "./listeners.ts";
 import type { Names } from "./names.ts";
 import type { Net } from "./net.ts";
 import type { SpoolFolder } from "./spool.ts";
@@ -53,26 +38,22 @@ export interface Machine {
 }
 
 /**
- * A whole relay in one process: the shipped parts, wired as `src/main/threads` and `src/main/relay` do, with lines between
+ * A whole relay in one process: its threads' classes as they ship, put together as `src/main/relay` does, with lines between
  * the threads that take their time.
  */
 export class RelayProcess {
   readonly life: Life;
   readonly clock: SimClock;
   readonly store: FaultyStore;
-  readonly operator: QueueOperator;
-  readonly importer: Importer;
   readonly #machine: Machine;
   readonly #mails: readonly MailThread[];
-  readonly #keeper: Keeper;
-  readonly #scheduler: Scheduler;
-  readonly #historian: Historian;
+  readonly #store: StoreThread;
+  readonly #queue: QueueThread;
+  readonly #control: ControlThread;
   readonly #spools: ReturnType<SpoolFolder["spool"]>[] = [];
   readonly #readers: readonly { close(): void }[];
   readonly recovered: number;
   #plan: RelayPlan;
-  #limitsOf: ReturnType<typeof siteLimits>;
-  #fallbacks: ReturnType<typeof fallbacksOf>;
   #space = "";
 
   constructor(machine: Machine, plan: RelayPlan, number: number) {
@@ -89,86 +70,67 @@ export class RelayProcess {
     const idle = new IdleClock(this.clock);
     this.store = new FaultyStore({ ...machine.store, file: machine.file, dice, disk, recorded: () => idle.stir() });
     disk.sweep(this.store.inner.files());
-    this.#keeper = new Keeper({
-      store: this.store,
-      clock: this.clock,
-      mails: mailStore.map(({ port2 }) => outletTo(port2, answers<StoreToMail>())),
-      queue: outletTo(queueStore.port2, plain<StoreToQueue>()),
-      control: outletTo(controlStore.port2, plain<StoreToControl>()),
-      expire: plan.config.retry.expire,
-      full: () => this.lookAtSpace(),
-    });
-    this.recovered = this.#keeper.start();
-    for (const [index, { port2 }] of mailStore.entries())
-      listenTo(port2, COMMIT, (message) => this.#keeper.fromMail(index, message));
-    listenTo(queueStore.port2, plain<QueueToStore>(), (message) => this.#keeper.fromQueue(message));
-    listenTo(controlStore.port2, plain<ControlToStore>(), (message) => this.#keeper.fromControl(message));
-    this.#limitsOf = siteLimits(plan.config);
-    this.#fallbacks = fallbacksOf(plan.config.routes);
-    this.#scheduler = new Scheduler({
-      clock: this.clock,
-      entropy: entropyOf(dice),
-      recorder,
-      mails: mailQueue.map(({ port2 }) => outletTo(port2, plain<QueueToMail>())),
-      store: outletTo(queueStore.port1, plain<QueueToStore>()),
-      limitsOf: (site) => this.#limitsOf(site),
-      fallbacksOf: (lane) => this.#fallbacks(lane),
-    });
-    for (const [index, { port2 }] of mailQueue.entries())
-      listenTo(port2, plain<MailToQueue>(), (message) => this.#scheduler.fromMail(index, message));
-    listenTo(queueStore.port1, plain<StoreToQueue>(), (message) => this.#scheduler.fromStore(message));
+    this.#store = new StoreThread(
+      { plan, mails: mailStore.map(({ port2 }) => port2), queue: queueStore.port2, control: controlStore.port2 },
+      { store: this.store, clock: this.clock, full: () => this.lookAtSpace() },
+    );
+    this.recovered = this.#store.recovered;
+    this.#queue = new QueueThread(
+      { plan, mails: mailQueue.map(({ port2 }) => port2), store: queueStore.port1, control: channel().port1 },
+      { clock: this.clock, entropy: entropyOf(dice), recorder },
+    );
     const sessions = { ...sharedSessions(), seed: "of the simulation" };
     this.#mails = mailStore.map(
       ({ port1 }, index) =>
         new MailThread(
           { plan, sessions, index, listening: this.#places(), store: port1, queue: mailQueue[index]!.port1 },
-          this.#world((parts) => new SimDoors(machine.net, this.clock, parts)),
+          this.#adapters(),
         ),
     );
     const outbox = new OutboxReader(machine.file);
     const queue = new QueueReader(machine.file);
     this.#readers = [outbox, queue];
-    const toStore = outletTo(controlStore.port1, plain<ControlToStore>());
-    this.#historian = new Historian({
-      outbox: {
-        read: (after, limit) => {
-          const rows = outbox.read(after, limit);
-          if (rows.length < limit) idle.rest();
-          return rows;
+    this.#control = new ControlThread(
+      { plan, store: controlStore.port1 },
+      {
+        clock: this.clock,
+        entropy: entropyOf(dice),
+        recorder,
+        queue,
+        files: disk.contents(this.life),
+        history: {
+          outbox: {
+            read: (after, limit) => {
+              const rows = outbox.read(after, limit);
+              if (rows.length < limit) idle.rest();
+              return rows;
+            },
+          },
+          history: {
+            write: (entries) => machine.history(entries),
+            retire: () => undefined,
+            shortenLogs: () => undefined,
+          },
+          clock: idle,
         },
+        space: () => ({ freeOctets: disk.space.freeOctets, neededOctets: 1 }),
       },
-      history: { write: (entries) => machine.history(entries), retire: () => undefined, shortenLogs: () => undefined },
-      isSpaceLow: () => false, // history is no file here
-      forget: (row) => toStore.say({ kind: "forget", row }),
-      recorder,
-      clock: idle,
-    });
-    const client = new OperatorClient(toStore, this.clock);
-    listenTo(controlStore.port1, plain<StoreToControl>(), (message) => client.fromStore(message));
-    this.operator = new QueueOperator({
-      queue,
-      client,
-      recorder,
-      clock: this.clock,
-      smartHosts: () => this.#plan.config.smartHosts.map(({ name }) => name),
-      egresses: () => this.#plan.config.egresses.map(({ name }) => name),
-    });
-    this.importer = new Importer({
-      queue,
-      client,
-      files: disk.contents(this.life),
-      recorder,
-      clock: this.clock,
-      entropy: entropyOf(dice),
-      space: () => ({ freeOctets: disk.space.freeOctets, neededOctets: 1 }),
-    });
+    );
+  }
+
+  get operator(): QueueOperator {
+    return this.#control.changes;
+  }
+
+  get importer(): Importer {
+    return this.#control.importer;
   }
 
   /** Listens, and takes mail. */
   async start(): Promise<void> {
     this.lookAtSpace();
     await this.#adopt(this.#plan, []);
-    if (!this.life.isDead) this.#historian.start();
+    if (!this.life.isDead) this.#control.historian.start();
   }
 
   /** Goes by another configuration, as a reload does. */
@@ -179,29 +141,21 @@ export class RelayProcess {
       (name) => before.get(name) !== after.get(name),
     );
     await this.#adopt(plan, changed);
-    if (!this.life.isDead) await this.operator.tryAgain(changed);
+    if (!this.life.isDead) await this.#control.adopt(plan, changed);
   }
 
   /** In the order of `Relay.#adopt`: the queue, the mail threads, the store. */
   async #adopt(plan: RelayPlan, changedHosts: readonly string[]): Promise<void> {
     for (const mail of this.#mails) await mail.prepare(plan, this.#places());
     this.#plan = plan;
-    const { config } = plan;
-    const lanes = lanesOfHosts(
-      changedHosts,
-      config.egresses.map(({ name }) => name),
-    );
     await this.#passed();
-    this.#limitsOf = siteLimits(config);
-    this.#fallbacks = fallbacksOf(config.routes);
-    this.#scheduler.limitsChanged(lanes);
+    this.#queue.adopt(plan, changedHosts);
     for (const mail of this.#mails) {
       await this.#passed();
       mail.adopt();
     }
     await this.#passed();
-    this.#keeper.unblock(lanes);
-    this.#keeper.setExpire(config.retry.expire);
+    this.#store.adopt(plan, changedHosts);
   }
 
   /** A stop in order. Resolves when all of it is over, unless it dies meanwhile. */
@@ -209,7 +163,7 @@ export class RelayProcess {
     for (const spool of this.#spools) spool.stop();
     await Promise.all(this.#mails.map((mail) => mail.stop()));
     if (this.life.isDead) return;
-    this.#historian.finish();
+    this.#control.historian.finish();
     this.end();
   }
 
@@ -227,14 +181,14 @@ export class RelayProcess {
     const report = this.#machine.disk.space;
     if (JSON.stringify(report) === this.#space) return;
     this.#space = JSON.stringify(report);
-    this.#keeper.space(report);
+    this.#store.space(report);
   }
 
   #places(): ListeningPlace[] {
     return this.#plan.config.listeners.map(({ listen }, place) => ({ address: listen, place }));
   }
 
-  #world(doors: (parts: ListeningParts) => SimDoors): ConstructorParameters<typeof MailThread>[1] {
+  #adapters(): MailAdapters {
     const { dice, disk, net, names, recorder } = this.#machine;
     return {
       clock: this.clock,
@@ -247,7 +201,7 @@ export class RelayProcess {
         this.#spools.push(spool);
         return spool;
       },
-      doors,
+      listeners: (parts) => new SimListeners(net, this.clock, parts),
       resolverFor: () => names.resolver(this.life),
       verifierFor: (credentials) => ({
         verify: async (username, password) => {

@@ -42,7 +42,7 @@ async function smuggler(parts: ClientParts, name: string): Promise<void> {
   for (const line of [`MAIL FROM:<${letter.from}>`, `RCPT TO:<${address}>`]) await talk.ask(line);
   if ((await talk.ask("DATA"))?.code !== 354) return talk.reset();
   parts.ledger.wrote(letter);
-  const text = `${letter.content!.toString("latin1").replaceAll("\r\n.", "\r\n..")}end${end}${hidden}`;
+  const text = `${letter.content.toString("latin1").replaceAll("\r\n.", "\r\n..")}end${end}${hidden}`;
   talk.say(`${text}\r\n.\r\n`);
   const reply = await talk.reply();
   letter.fate = reply === undefined || reply.code === 421 ? "unknown" : "refused";
@@ -53,8 +53,8 @@ async function smuggler(parts: ClientParts, name: string): Promise<void> {
 
 /** Commands in clear behind STARTTLS: they must not be obeyed once TLS stands. */
 async function injector(parts: ClientParts, name: string): Promise<void> {
-  const door = parts.doors.find(({ tls }) => tls === "starttls");
-  const talk = door && (await connect(parts, TRUSTED, name, door.port));
+  const listener = parts.listeners.find(({ tls }) => tls === "starttls");
+  const talk = listener && (await connect(parts, TRUSTED, name, listener.port));
   if (talk === undefined) return;
   await talk.ask("EHLO client.test");
   talk.say("STARTTLS\r\nEHLO injected\r\n");
@@ -140,6 +140,17 @@ async function sitter(parts: ClientParts, name: string): Promise<void> {
   talk.reset();
 }
 
+/** Answers to mail that nobody sent, to a domain that takes none: more than postmaster wants to hear of in an hour. */
+async function backscatterer(parts: ClientParts, name: string): Promise<void> {
+  const talk = await openSession(parts, name);
+  if (talk === undefined) return;
+  for (let n = 0; n < 30 && !talk.isOver; n++) {
+    const facts = { isPermitted: true, isFromNobody: true, recipients: 1, octets: 300, domain: "dead.test" };
+    if (!(await sendLetter(parts, talk, parts.writer.letter(facts), PLAIN))) break;
+  }
+  talk.reset();
+}
+
 const ROGUES: readonly Rogue[] = [
   strangerRelays,
   smuggler,
@@ -150,6 +161,7 @@ const ROGUES: readonly Rogue[] = [
   blunderer,
   babbler,
   sitter,
+  backscatterer,
 ];
 
 export async function misbehave(parts: ClientParts, name: string): Promise<void> {
@@ -174,10 +186,10 @@ export async function flood(parts: ClientParts, name: string): Promise<void> {
 /** As many as a listener takes, and some more (promise P7). */
 export async function crowd(parts: ClientParts, name: string, sessionsMax: number): Promise<void> {
   parts.faults.count("client-crowd");
-  const door = parts.doors.find(({ tls }) => tls === "none");
-  if (door === undefined) return;
+  const listener = parts.listeners.find(({ tls }) => tls === "none");
+  if (listener === undefined) return;
   const talks = await Promise.all(
-    Array.from({ length: sessionsMax + 5 }, (_, n) => connect(parts, TRUSTED, `${name}.${n}`, door.port, false)),
+    Array.from({ length: sessionsMax + 5 }, (_, n) => connect(parts, TRUSTED, `${name}.${n}`, listener.port, false)),
   );
   const greeted = await Promise.all(talks.map(async (talk) => [talk, await talk?.reply()] as const));
   const standing = greeted.filter(([talk, reply]) => reply?.code === 220 && talk?.isOver === false);
@@ -190,7 +202,7 @@ async function connect(
   parts: ClientParts,
   address: string,
   name: string,
-  port = parts.doors.find(({ tls }) => tls === "none")?.port ?? 0,
+  port = parts.listeners.find(({ tls }) => tls === "none")?.port ?? 0,
   isGreeted = true,
 ): Promise<Talk | undefined> {
   const end = await parts.dial(address, port);

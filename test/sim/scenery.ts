@@ -1,8 +1,7 @@
 import { type Config } from "../../src/core/config/config.ts";
 import { parseConfig } from "../../src/core/config/parse.ts";
 import type { RelayPlan } from "../../src/main/plan.ts";
-import type { Door } from "./client.ts";
-import { PASSWORD } from "./client.ts";
+import { type ListenerFacts, PASSWORD } from "./client.ts";
 import type { Dice } from "./dice.ts";
 import type { Zone } from "./names.ts";
 import type { Traits } from "./next-hop.ts";
@@ -10,13 +9,16 @@ import type { SiteBounds } from "./oracle/sites.ts";
 
 // The places of every world: who is where, and what the relay's configuration says of it.
 
-export const DOORS: readonly Door[] = [
+export const LISTENERS: readonly ListenerFacts[] = [
   { port: 2525, tls: "none" },
   { port: 587, tls: "starttls" },
   { port: 465, tls: "implicit" },
 ];
 export const SESSIONS_MAX = 30;
 export const POSTMASTER = "postmaster@good.test";
+/** Messages that one sender, and postmaster, hear of in an hour (docs/operating/reports.md). */
+export const REPORTED_PER_SENDER = 1000;
+export const REPORTED_TO_POSTMASTER = 20;
 export const FIRST_WAIT_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 
@@ -32,7 +34,7 @@ const USUAL: Traits = {
 };
 const SMART: Traits = { ...USUAL, isSmartHost: true };
 /** Octets that the narrow next hop takes. */
-export const NARROW_OCTETS = 100_000;
+const NARROW_OCTETS = 100_000;
 
 export const HOPS: readonly { readonly name: string; readonly address: string; readonly traits: Traits }[] = [
   { name: "primary", address: "10.2.0.1", traits: SMART },
@@ -82,6 +84,15 @@ export const DOMAINS: readonly string[] =
   "good.test good.test good.test good.test good.test mx1.test mx1.test mx2.test both.test tight.test ext.test ext2.test eg.test dead.test gone.test".split(
     " ",
   );
+
+/** The smallest that a server of that domain takes, in octets, by what the DNS says at any time. */
+export function sizeOf(domain: string): number | undefined {
+  const zones = [ZONES.get(domain), CHANGED_ZONES.get(domain)];
+  const hosts = zones.flatMap((zone) => zone?.exchangers.map(({ exchange }) => exchange) ?? []);
+  const addresses = new Set(hosts.flatMap((host) => HOSTS.get(host) ?? []));
+  const sizes = HOPS.filter(({ address, traits }) => addresses.has(address) && traits.size > 0);
+  return sizes.length === 0 ? undefined : Math.min(...sizes.map(({ traits }) => traits.size));
+}
 
 /** What differs from world to world. */
 export interface Terms {
@@ -138,7 +149,7 @@ function configFor(terms: Terms, folder: string, isWithoutExtra: boolean): Confi
   const parsed = parseConfig({
     hostname: "relay.test",
     data: folder,
-    listeners: DOORS.map(({ port, tls }) => ({ listen: `10.0.0.1:${port}`, tls })),
+    listeners: LISTENERS.map(({ port, tls }) => ({ listen: `10.0.0.1:${port}`, tls })),
     tls: { certificate: "/none/cert.pem", key: "/none/key.pem" },
     access: { networks: ["10.1.0.0/16", "127.0.0.0/8"] },
     credentials: [{ username: "app", password: PASSWORD, senders: ["*", "<>"] }],

@@ -40,11 +40,11 @@ export class SpoolFolder {
   /** A program leaves a letter, and is told that it is kept. */
   leave(letter: Letter, wallNow: number): void {
     const { content, from, accounts } = letter;
-    const body = content!.some((octet) => octet > 0x7f) ? " BODY=8BITMIME" : "";
+    const body = content.some((octet) => octet > 0x7f) ? " BODY=8BITMIME" : "";
     const rcpts = [...accounts.keys()].map((address) => `RCPT TO:<${address}>\r\n`);
-    const head = `WAYPOST SPOOL 1\r\nMAIL FROM:<${from}> SIZE=${content!.length}${body}\r\n${rcpts.join("")}\r\n`;
+    const head = `WAYPOST SPOOL 1\r\nMAIL FROM:<${from}> SIZE=${content.length}${body}\r\n${rcpts.join("")}\r\n`;
     const name = `${Math.floor(wallNow).toString(36).padStart(9, "0")}${(++this.#count).toString(16).padStart(32, "0")}`;
-    this.#files.set(name, { octets: Buffer.concat([octetsOf(head), content!]), at: wallNow, isRemoved: false });
+    this.#files.set(name, { octets: Buffer.concat([octetsOf(head), content]), at: wallNow, isRemoved: false });
     this.#parts.faults.count("spool-left");
     this.#stir?.();
   }

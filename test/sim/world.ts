@@ -6,7 +6,7 @@ import type { RelayPlan } from "../../src/main/plan.ts";
 import type { ClientParts } from "./client.ts";
 import { Climate } from "./climate.ts";
 import { Dice } from "./dice.ts";
-import { Disk } from "./disk.ts";
+import { Disk, SOUND } from "./disk.ts";
 import { Faults } from "./faults.ts";
 import { Crash, RELIABLE, type StoreTrouble } from "./faulty-store.ts";
 import { Writer } from "./letters.ts";
@@ -21,19 +21,21 @@ import { type Machine, RelayProcess } from "./relay-process.ts";
 import {
   CHANGED_ZONES,
   DOMAINS,
-  DOORS,
   FIRST_WAIT_MS,
   HOPS,
   HOSTS,
   HOUR_MS,
-  NARROW_OCTETS,
+  LISTENERS,
   POSTMASTER,
+  REPORTED_PER_SENDER,
+  REPORTED_TO_POSTMASTER,
   type Terms,
   ZONES,
   drawTerms,
   inHandMax,
   planFor,
   siteBounds,
+  sizeOf,
 } from "./scenery.ts";
 import { SpoolFolder } from "./spool.ts";
 import { START, Timeline } from "./timeline.ts";
@@ -58,6 +60,8 @@ export interface Outcome {
 
 /** When nothing goes wrong any more, everything has to end within this. */
 const CALM_HOURS_MAX = 60;
+/** Of a stop: what one thread gets before the relay ends it all the same. */
+const STOP_MS_MAX = 35_000;
 const NULL_LIFE_MS = 24 * HOUR_MS;
 
 /** One seed: a machine, a relay on it, and everybody around it. */
@@ -112,8 +116,9 @@ export class World {
         lifeMs: terms.expireMs,
         nullLifeMs: Math.min(terms.expireMs, NULL_LIFE_MS),
         firstWaitMs: FIRST_WAIT_MS,
-        sizeMin: NARROW_OCTETS,
-        hasSevenBitHops: true,
+        sizeOf,
+        perSenderMax: REPORTED_PER_SENDER,
+        toPostmasterMax: REPORTED_TO_POSTMASTER,
         inHandMax: inHandMax(terms),
       },
       () => timeline.now,
@@ -181,8 +186,8 @@ export class World {
         `${this.#process?.store.count()} deliveries have no end ${CALM_HOURS_MAX} hours after the last fault`,
       );
     await this.timeline.run(this.timeline.now + 10_000);
-    this.restart("stop");
-    await this.timeline.run(this.timeline.now + 120_000, () => this.#isBroken());
+    if (!this.restart("stop")) this.ledger.violation("P2", "the relay is not there to be stopped when all is over");
+    await this.timeline.run(this.timeline.now + 2 * STOP_MS_MAX, () => this.#isBroken());
   }
 
   #sayClear(): void {
@@ -243,18 +248,28 @@ export class World {
     this.timeline.after(this.#dice.magnitude(500, 60_000), () => this.#start());
   }
 
-  /** It ends in order, and begins again. */
-  restart(kind: "restart" | "stop"): void {
+  /** It ends in order, and begins again where it is not the last time. False where it does not run. */
+  restart(kind: "restart" | "stop"): boolean {
     const process = this.#running();
-    if (process === undefined) return;
+    if (process === undefined) return false;
     this.faults.count(kind);
     this.#isStopping = true;
     const stop = async (): Promise<void> => {
       await process.stop();
-      if (process.life.isDead && this.#process === process) this.ledger.died();
+      if (process.life.isDead && this.#process === process) this.ledger.stopped();
       if (kind === "restart") this.timeline.after(this.#dice.magnitude(100, 60_000), () => this.#start());
     };
     void stop();
+    this.timeline.after(STOP_MS_MAX, () => this.#judgeStop(process));
+    return true;
+  }
+
+  /** The relay ends threads that take too long. That they do is right where the store takes nothing, and nowhere else. */
+  #judgeStop(process: RelayProcess): void {
+    if (process.life.isDead) return;
+    if (this.storeTrouble === RELIABLE && this.disk.trouble === SOUND)
+      this.ledger.violation("P7", `a stop has no end after ${STOP_MS_MAX / 1000} s, and nothing keeps it`);
+    else this.crash("crash");
   }
 
   reload(): void {
@@ -262,7 +277,7 @@ export class World {
     if (process === undefined) return;
     this.faults.count("reload");
     this.#isWithoutExtra = !this.#isWithoutExtra;
-    this.ledger.operates("reload", undefined);
+    this.ledger.troubled("extra"); // it comes, or goes
     void process.reload(this.#isWithoutExtra ? this.#planWithoutExtra : this.#plan);
   }
 
@@ -292,7 +307,7 @@ export class World {
       faults,
       ledger,
       writer: new Writer(dice, { domains: DOMAINS }),
-      doors: DOORS,
+      listeners: LISTENERS,
       recipientsMax,
       isRunning: (process) => this.#running() !== undefined && ledger.life === process,
       dial: (address, port) => this.net.dial(address, port),

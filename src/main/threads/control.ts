@@ -12,18 +12,15 @@ import { SystemClock } from "../../adapters/system/clock.ts";
 import { SystemEntropy } from "../../adapters/system/entropy.ts";
 import { neededToAccept, spaceOf } from "../../adapters/system/space.ts";
 import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
-import { CONTROL, STORE, TRAFFIC } from "../../core/base/limits.ts";
+import { CONTROL, TRAFFIC } from "../../core/base/limits.ts";
 import type { Config } from "../../core/config/config.ts";
-import type { ControlToQueue, ControlToStore, QueueToControl, StoreToControl } from "../../engine/messages.ts";
-import { Importer } from "../../engine/importer.ts";
+import type { ControlToQueue, QueueToControl } from "../../engine/messages.ts";
 import type { PruneReport, ReloadAnswer } from "../../engine/operator.ts";
-import { OperatorClient } from "../../engine/operator-client.ts";
 import { QueueView } from "../../engine/queue-view.ts";
 import { Questions } from "../../engine/questions.ts";
-import { QueueOperator } from "../../engine/queue-operator.ts";
 import { StoreOperator } from "../../engine/store-operator.ts";
 import { Traffic } from "../../engine/traffic.ts";
-import { Historian } from "../historian.ts";
+import { ControlThread } from "../control-thread.ts";
 import { type ControlThreadData, dataPaths } from "../plan.ts";
 import { sessionsNow } from "../session-count.ts";
 import { controlAnswers } from "./control-answers.ts";
@@ -35,43 +32,43 @@ function spaceOfRelay({ data, listeners }: Config): { readonly freeOctets: numbe
   return { freeOctets, neededOctets: Math.ceil(neededToAccept(totalOctets, messageOctetsMax)) };
 }
 
-function main({ plan, sessions, store, queue: queueThread }: ControlThreadData): void {
-  let { config } = plan;
+function main(data: ControlThreadData): void {
+  const { plan, sessions, queue: queueThread } = data;
   let isStopping = false;
-  const paths = dataPaths(config.data);
+  const paths = dataPaths(plan.config.data);
   const recorder = threadRecorder(plan);
   const clock = new SystemClock();
   const outbox = new OutboxReader(paths.queue);
   const queue = new QueueReader(paths.queue);
   const history = new HistoryStore(paths.history);
   const traffic = new Traffic();
-  const toStore = outletTo(store, plain<ControlToStore>());
-  const historian = new Historian({
-    outbox,
-    history: {
-      write: (entries) => {
-        history.write(entries);
-        traffic.ended(entries, clock.now());
-      },
-      retire: (now) => history.retire(now, config.history),
-      shortenLogs: () => history.shortenLogs(),
-    },
-    isSpaceLow: () => {
-      const { freeOctets, neededOctets } = spaceOfRelay(config);
-      return freeOctets < neededOctets + STORE.reserveOctets;
-    },
-    forget: (row) => toStore.say({ kind: "forget", row }),
-    recorder,
+  const thread = new ControlThread(data, {
     clock,
+    entropy: new SystemEntropy(),
+    recorder,
+    queue,
+    files: new FolderOfContents(paths.content),
+    history: {
+      outbox,
+      history: {
+        write: (entries) => {
+          history.write(entries);
+          traffic.ended(entries, clock.now());
+        },
+        retire: (now) => history.retire(now, thread.config.history),
+        shortenLogs: () => history.shortenLogs(),
+      },
+      clock,
+    },
+    space: spaceOfRelay,
   });
-  const client = new OperatorClient(toStore, clock);
-  listenTo(store, plain<StoreToControl>(), (message) => client.fromStore(message));
+  const { historian, changes, importer } = thread;
   const operator = new StoreOperator({
-    facts: () => ({ ...plan, config, isStopping }),
+    facts: () => ({ ...plan, config: thread.config, isStopping }),
     queue,
     history: new HistoryReader(paths.history),
     clock,
-    space: () => spaceOfRelay(config),
+    space: () => spaceOfRelay(thread.config),
   });
   const view = new QueueView(operator, outletTo(queueThread, plain<ControlToQueue>()), clock, () => ({
     traffic: traffic.report(clock.now()),
@@ -80,23 +77,6 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
     dead: deadFiles(plan.config.sendmail.spool),
   }));
   listenTo(queueThread, plain<QueueToControl>(), (message) => view.fromQueue(message));
-  const changes = new QueueOperator({
-    queue,
-    client,
-    recorder,
-    clock,
-    smartHosts: () => config.smartHosts.map(({ name }) => name),
-    egresses: () => config.egresses.map(({ name }) => name),
-  });
-  const importer = new Importer({
-    queue,
-    client,
-    files: new FolderOfContents(paths.content),
-    recorder,
-    clock,
-    entropy: new SystemEntropy(),
-    space: () => spaceOfRelay(config),
-  });
   const reloads = new Questions<ReloadAnswer>(clock, CONTROL.reloadPatience);
   const answers = controlAnswers({
     view,
@@ -104,7 +84,7 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
     importer,
     catchUp: () => historian.catchUp(),
     prune: ({ olderThan }) => {
-      const { octetsMax, keptFor } = config.history;
+      const { octetsMax, keptFor } = thread.config.history;
       const pruned: PruneReport = history.retire(clock.now(), { octetsMax, keptFor: olderThan ?? keptFor });
       recorder.record({ event: "history.pruned", days: pruned.days.length, octets: pruned.octets });
       return pruned;
@@ -132,9 +112,8 @@ function main({ plan, sessions, store, queue: queueThread }: ControlThreadData):
     },
     answer: ({ number, answer }) => reloads.answered(number, answer),
     adopt: ({ plan: next, changedHosts }) => {
-      ({ config } = next);
       // A stop closes the queue under it, and what was not tried waits its time; any other fault ends this thread.
-      void changes.tryAgain(changedHosts).catch((error: unknown) => {
+      void thread.adopt(next, changedHosts).catch((error: unknown) => {
         if (!isStopping) throw error;
       });
     },

@@ -4,31 +4,21 @@ import net from "node:net";
 import { plainAddress } from "../../adapters/net/networks.ts";
 import { type ServerTls, acceptSocket, acceptTlsSocket } from "../../adapters/net/socket.ts";
 import { serverContexts } from "../../adapters/net/tls-context.ts";
-import { INBOUND_TIME, SESSIONS, SPOOL } from "../../core/base/limits.ts";
+import { INBOUND_TIME, SESSIONS } from "../../core/base/limits.ts";
 import { type Listener, listenText } from "../../core/config/config.ts";
-import type { ListenerRules } from "../../engine/reception.ts";
-import type { Socket, SocketHandler } from "../../ports/transport.ts";
+import {
+  type IncomingConnection,
+  type ListenerTerms,
+  type Listeners,
+  type ListenersParts,
+  listenerTerms,
+} from "../listeners.ts";
 import type { ListeningPlace, RelayPlan } from "../plan.ts";
-import { SessionCount, type SharedSessions } from "../session-count.ts";
-
-/** What a session of a listener goes by, from its first octet to its last. */
-export interface ListenerTerms {
-  readonly rules: ListenerRules;
-  readonly count: SessionCount;
-  /** Its sessions run short. */
-  readonly isUnderStress: () => boolean;
-}
+import type { SharedSessions } from "../session-count.ts";
 
 interface TermsWithTls extends ListenerTerms {
   /** Undefined without TLS. */
   readonly tls: ServerTls | undefined;
-}
-
-/** Who just connected. */
-export interface Visitor {
-  readonly address: string;
-  /** To be called once; `isTlsFirst`: TLS comes before the first octet of SMTP. */
-  readonly accept: (handler: SocketHandler, isTlsFirst: boolean) => Socket;
 }
 
 interface Opening {
@@ -41,24 +31,16 @@ interface Opening {
 
 type Openings = Map<string, Opening>;
 
-export interface ListeningParts {
-  /** The one thread that listens on sockets that were handed over. */
-  readonly isFirst: boolean;
-  readonly sessions: SharedSessions;
-  connected(visitor: Visitor, terms: ListenerTerms): void;
-  failed(listener: string, error: Error): void;
-}
-
 /**
  * The listening sockets of a mail thread. What another plan listens on is opened beside what is open now, and takes its
  * place in one turn; a socket that both have stays open, so that no client finds the door shut.
  */
-export class Listening {
-  readonly #parts: ListeningParts;
+export class NetListeners implements Listeners {
+  readonly #parts: ListenersParts;
   #open: Openings = new Map();
   #prepared: { readonly added: Openings; readonly terms: ReadonlyMap<string, TermsWithTls> } | undefined;
 
-  constructor(parts: ListeningParts) {
+  constructor(parts: ListenersParts) {
     this.#parts = parts;
   }
 
@@ -124,12 +106,12 @@ export class Listening {
     opening.waiting = undefined;
     for (const raw of waiting) {
       raw.removeAllListeners("error");
-      if (!raw.destroyed) this.#parts.connected(visitor(raw, terms), terms);
+      if (!raw.destroyed) this.#parts.connected(incoming(raw, terms), terms);
     }
   }
 
   #connected(opening: Opening, raw: net.Socket): void {
-    if (opening.waiting === undefined) return this.#parts.connected(visitor(raw, opening.terms), opening.terms);
+    if (opening.waiting === undefined) return this.#parts.connected(incoming(raw, opening.terms), opening.terms);
     raw.on("error", () => undefined); // it is gone: nobody has heard of it yet
     if (opening.waiting.length < SESSIONS.waitingMax) opening.waiting.push(raw);
     else raw.destroy();
@@ -153,7 +135,7 @@ export class Listening {
 
 const BACKLOG = 1024;
 
-function visitor(raw: net.Socket, { tls }: TermsWithTls): Visitor {
+function incoming(raw: net.Socket, { tls }: TermsWithTls): IncomingConnection {
   return {
     address: plainAddress(raw.remoteAddress ?? ""),
     accept: (handler, isTlsFirst) =>
@@ -173,53 +155,6 @@ function termsOf(plan: RelayPlan, at: number, shared: SharedSessions, place: num
   return {
     ...listenerTerms(plan, at, shared, place),
     tls: listener.tls === "none" ? undefined : tlsOf(plan, at, listener),
-  };
-}
-
-/** `place` is the listener's among the counts of sessions. */
-export function listenerTerms(
-  { config }: Pick<RelayPlan, "config">,
-  at: number,
-  shared: SharedSessions,
-  place: number,
-): ListenerTerms {
-  const listener = config.listeners[at]!;
-  const { sessionsPerListener, sessionsPerAddress, recipientsPerMessage, messagesPerConnection } = config.limits;
-  const count = new SessionCount(shared, place, {
-    sessionsMax: sessionsPerListener,
-    perStrangerMax: sessionsPerAddress,
-    perTrustedMax: Math.max(SESSIONS.perTrustedAddressMax, sessionsPerAddress),
-  });
-  return {
-    rules: {
-      name: listener.name,
-      hostname: config.hostname,
-      tls: listener.tls,
-      isTlsRequired: listener.isTlsRequired,
-      bareNewlines: listener.bareNewlines,
-      messageOctetsMax: listener.messageOctetsMax,
-      appendDomain: listener.appendDomain,
-      recipientsMax: recipientsPerMessage,
-      messagesPerConnectionMax: messagesPerConnection,
-      hasCredentials: config.credentials.length > 0,
-    },
-    count,
-    isUnderStress: () => count.sessions > sessionsPerListener * SESSIONS.stressShare,
-  };
-}
-
-/** What mail of the spool has to keep to: what the most liberal listener would take, and a file is one message. */
-export function spoolRules({ hostname, listeners }: RelayPlan["config"]): ListenerRules {
-  return {
-    name: "spool",
-    hostname,
-    tls: "none",
-    isTlsRequired: false,
-    bareNewlines: "reject",
-    messageOctetsMax: Math.max(...listeners.map(({ messageOctetsMax }) => messageOctetsMax)),
-    recipientsMax: SPOOL.recipientsMax,
-    messagesPerConnectionMax: 1,
-    hasCredentials: false,
   };
 }
 

@@ -10,7 +10,7 @@ import { SystemEntropy } from "../../adapters/system/entropy.ts";
 import { userWords } from "../../adapters/system/process-user.ts";
 import { MailThread } from "../mail-thread.ts";
 import { type MailThreadData, dataPaths } from "../plan.ts";
-import { Listening } from "./listening.ts";
+import { NetListeners } from "./listening.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function main(data: MailThreadData): void {
@@ -24,7 +24,7 @@ function main(data: MailThreadData): void {
     files: new FolderOfContents(dataPaths(plan.config.data).content),
     transport: new NetTransport(),
     spool: (folder) => new SpoolFolder(folder, (uid) => userWords(uid).login),
-    doors: (parts) => new Listening(parts),
+    listeners: (parts) => new NetListeners(parts),
     resolverFor: (servers) => new DnsResolver({ servers, clock, entropy }),
     verifierFor: (credentials, checkers) =>
       new PasswordVerifier({ credentials, clock, runningMax: runningShare(checkers) }),

@@ -1,4 +1,4 @@
-// The store thread: the only writer of the queue store.
+// The store thread as the system has it: its database, its disk, its clock.
 import { workerData } from "node:worker_threads";
 import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
 import { damageOf } from "../../adapters/store-sqlite/damage.ts";
@@ -6,18 +6,15 @@ import { SchemaTooNewError } from "../../adapters/store-sqlite/schema.ts";
 import { isDiskFull } from "../../adapters/disk-full.ts";
 import { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
-import { listenTo, outletTo, plain } from "../../adapters/threads/outlet.ts";
-import { COMMIT, answers } from "../../adapters/threads/parcels.ts";
 import { STORE } from "../../core/base/limits.ts";
-import { lanesOfHosts } from "../../core/routing/lane.ts";
-import { Keeper } from "../../engine/keeper.ts";
-import type { ControlToStore, QueueToStore, StoreToControl, StoreToMail, StoreToQueue } from "../../engine/messages.ts";
 import { StorageError } from "../../ports/content.ts";
 import { type RelayPlan, type StoreThreadData, dataPaths } from "../plan.ts";
+import { StoreThread } from "../store-thread.ts";
 import { SpaceWatch } from "./space-watch.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
-function main({ plan, mails, queue, control }: StoreThreadData): void {
+function main(data: StoreThreadData): void {
+  const { plan } = data;
   const paths = dataPaths(plan.config.data);
   const recorder = threadRecorder(plan);
   const contents = new FolderOfContents(paths.content);
@@ -26,29 +23,21 @@ function main({ plan, mails, queue, control }: StoreThreadData): void {
     reserveFile: paths.reserve,
     messageOctetsMax: largest(plan),
     recorder,
-    tell: (report) => keeper.space(report),
+    tell: (report) => thread.space(report),
   });
   const store = new SqliteQueueStore(paths.queue, (id) => contents.remove(id));
   contents.sweep(store.files());
-  const keeper: Keeper = new Keeper({
+  const thread: StoreThread = new StoreThread(data, {
     store,
     clock: new SystemClock(),
-    mails: mails.map((port) => outletTo(port, answers<StoreToMail>())),
-    queue: outletTo(queue, plain<StoreToQueue>()),
-    control: outletTo(control, plain<StoreToControl>()),
-    expire: plan.config.retry.expire,
     full: () => space.full(),
   });
-  const recovered = keeper.start();
   const look = (): void => {
     space.look(store);
     store.forgetImports(Date.now());
   };
   look();
   const timer = setInterval(look, STORE.spaceCheck);
-  for (const [index, port] of mails.entries()) listenTo(port, COMMIT, (message) => keeper.fromMail(index, message));
-  listenTo(queue, plain<QueueToStore>(), (message) => keeper.fromQueue(message));
-  listenTo(control, plain<ControlToStore>(), (message) => keeper.fromControl(message));
   onOrder({
     stop: () => {
       clearInterval(timer);
@@ -56,17 +45,11 @@ function main({ plan, mails, queue, control }: StoreThreadData): void {
       reportStopped();
     },
     adopt: ({ plan: next, changedHosts }) => {
-      keeper.unblock(
-        lanesOfHosts(
-          changedHosts,
-          next.config.egresses.map(({ name }) => name),
-        ),
-      );
+      thread.adopt(next, changedHosts);
       space.setLargest(largest(next));
-      keeper.setExpire(next.config.retry.expire);
     },
   });
-  report({ kind: "ready", recovered });
+  report({ kind: "ready", recovered: thread.recovered });
 }
 
 function largest({ config }: RelayPlan): number {

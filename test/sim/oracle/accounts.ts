@@ -27,15 +27,25 @@ export interface Account {
   readonly address: string;
   readonly letter: Letter;
   readonly copies: Copy[];
-  /** Next hops that refused it, or the message to it, for good. */
-  readonly judgedBy: Set<string>;
-  /** The relay said 250 to its RCPT, or it had none. */
+  /** The relay said 250 to its RCPT, or it had none. All that are named are one transaction (promises P1 and P2). */
   isNamed: boolean;
   row: number | undefined;
   ending: Ending | undefined;
-  /** What an operator asked for. */
+  /** What an operator asked for, and the store has. */
   readonly wishes: Set<string>;
+  leave: Leave;
 }
+
+/**
+ * An operator has it tried before its time, or elsewhere: `noted` until it comes out of a mail thread's hands, `due` until
+ * somebody may have it, or it waits again.
+ */
+export interface Leave {
+  readonly kind: "none" | "noted" | "due";
+  readonly isElsewhere: boolean;
+}
+
+export const NO_LEAVE: Leave = { kind: "none", isElsewhere: false };
 
 /** A message, as whoever wrote it knows it. */
 export interface Letter {
@@ -45,8 +55,8 @@ export interface Letter {
   readonly from: string;
   /** The client may relay. */
   readonly isPermitted: boolean;
-  /** As it was sent; undefined: the relay wrote it. */
-  readonly content: Buffer | undefined;
+  /** As it was sent, or as the store has it where the relay wrote it. */
+  readonly content: Buffer;
   /** It asked for no report of failure. */
   readonly wantsNoReport: boolean;
   readonly accounts: Map<string, Account>;
@@ -82,11 +92,11 @@ export function newAccount(letter: Letter, address: string): Account {
     address,
     letter,
     copies: [],
-    judgedBy: new Set(),
     isNamed: false,
     row: undefined,
     ending: undefined,
     wishes: new Set(),
+    leave: NO_LEAVE,
   };
   letter.accounts.set(address, account);
   return account;

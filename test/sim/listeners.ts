@@ -1,17 +1,17 @@
+import { type ListenerTerms, type Listeners, type ListenersParts, listenerTerms } from "../../src/main/listeners.ts";
 import type { ListeningPlace, RelayPlan } from "../../src/main/plan.ts";
-import { type ListenerTerms, type ListeningParts, listenerTerms } from "../../src/main/threads/listening.ts";
-import type { Listening, Net } from "./net.ts";
+import type { ListeningThread, Net } from "./net.ts";
 import type { SimClock } from "./timeline.ts";
 
-/** The listening sockets of one mail thread, as `Listening` has them. */
-export class SimDoors {
+/** The listening sockets of one mail thread, as `NetListeners` has them. */
+export class SimListeners implements Listeners {
   readonly #net: Net;
   readonly #clock: SimClock;
-  readonly #parts: ListeningParts;
-  #open = new Map<number, Listening>();
+  readonly #parts: ListenersParts;
+  #open = new Map<number, ListeningThread>();
   #prepared: ReadonlyMap<number, ListenerTerms> | undefined;
 
-  constructor(net: Net, clock: SimClock, parts: ListeningParts) {
+  constructor(net: Net, clock: SimClock, parts: ListenersParts) {
     this.#net = net;
     this.#clock = clock;
     this.#parts = parts;
@@ -29,9 +29,9 @@ export class SimDoors {
     const prepared = this.#prepared ?? new Map<number, ListenerTerms>();
     this.close();
     for (const [port, terms] of prepared) {
-      const listening: Listening = {
+      const listening: ListeningThread = {
         clock: this.#clock,
-        knock: (visitor) => this.#parts.connected(visitor, terms),
+        connect: (connection) => this.#parts.connected(connection, terms),
       };
       this.#open.set(port, listening);
       this.#net.open(port, listening);

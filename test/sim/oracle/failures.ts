@@ -1,0 +1,81 @@
+import type { Account, Letter } from "./accounts.ts";
+import { type Bench, SLACK_MS } from "./bench.ts";
+import { isEightBit } from "./carried.ts";
+import { octetsEncoded } from "./encodings.ts";
+
+export interface FailureTerms {
+  /** The life of a message, and of one from nobody. */
+  readonly lifeMs: number;
+  readonly nullLifeMs: number;
+  /** Octets that the smallest of a domain's servers takes; undefined: none of them has a bound. */
+  readonly sizeOf: (domain: string) => number | undefined;
+}
+
+/** What the relay may put before a message. */
+const PREFIX_OCTETS_MAX = 600;
+/** The encoding that people can read may be taken although the other one is shorter, by this much. */
+const READABLE_SHARE = 1.15;
+
+/** Who may fail, and why (promise P5). */
+export class FailureJudge {
+  readonly #bench: Bench;
+  readonly #terms: FailureTerms;
+  /** When an address, or a message to it, was refused for good; several letters may go to one. */
+  readonly #judgedAt = new Map<string, number>();
+  /** When the DNS said last for certain that nobody takes a domain's mail. */
+  readonly #deadAt = new Map<string, number>();
+  #diedAt = Number.NEGATIVE_INFINITY;
+  /** Sum of the times by which the wall clock was set forward. */
+  #jumpedBy = 0;
+
+  constructor(bench: Bench, terms: FailureTerms) {
+    this.#bench = bench;
+    this.#terms = terms;
+  }
+
+  judged(address: string): void {
+    this.#judgedAt.set(address, this.#bench.now());
+  }
+
+  deadDomain(domain: string): void {
+    this.#deadAt.set(domain, this.#bench.now());
+  }
+
+  jumped(byMs: number): void {
+    this.#jumpedBy += Math.max(0, byMs);
+  }
+
+  died(): void {
+    this.#diedAt = this.#bench.now();
+  }
+
+  isExplained({ address, letter, wishes }: Account): boolean {
+    const { committedAt } = letter;
+    const domain = address.slice(address.lastIndexOf("@") + 1);
+    const isRefused =
+      isSince(this.#judgedAt.get(address), committedAt) || isSince(this.#deadAt.get(domain), committedAt);
+    return isRefused || wishes.has("expire") || this.#isTooBig(letter, domain) || this.#isOver(letter);
+  }
+
+  #isTooBig({ content }: Letter, domain: string): boolean {
+    return PREFIX_OCTETS_MAX + octetsConverted(content) > (this.#terms.sizeOf(domain) ?? Infinity);
+  }
+
+  #isOver({ from, committedAt }: Letter): boolean {
+    const { lifeMs, nullLifeMs } = this.#terms;
+    const jumped = this.#diedAt > committedAt ? this.#jumpedBy : 0; // a new process does not know of them
+    return this.#bench.now() - committedAt + jumped + SLACK_MS >= (from === "" ? nullLifeMs : lifeMs);
+  }
+}
+
+function isSince(at: number | undefined, committedAt: number): boolean {
+  return at !== undefined && at >= committedAt;
+}
+
+/** Octets of a message on its way to a server that takes 7 bits. */
+function octetsConverted(content: Buffer): number {
+  if (!isEightBit(content)) return content.length;
+  const end = content.indexOf("\r\n\r\n");
+  const { quotedPrintable, base64 } = octetsEncoded(content.subarray(end + 4));
+  return end + 4 + Math.min(quotedPrintable, base64) * READABLE_SHARE;
+}
