@@ -97,7 +97,8 @@ export class Answers {
     this.#identity = judge(this.#identity);
   }
 
-  answer(question: Question): Verdict | Promise<Verdict> {
+  /** To all but whose turn it is. */
+  answer(question: Exclude<Question, { about: "turn" }>): Verdict | Promise<Verdict> {
     switch (question.about) {
       case "connect":
         return ACCEPT;

@@ -299,3 +299,50 @@ test("when the relay stops an idle session hears it, one with content does not",
   busy.reception.shutDown(stop);
   expect(await say(busy, "text\r\n.")).toMatch(/^250 /);
 });
+
+test("many commands in one piece: some are answered at a time, in their order, and others come between", async () => {
+  const on = wire();
+  await say(on, ...BEGUN.slice(0, 2));
+  on.socket.output = "";
+  const count = 3 * INBOUND.commandsPerTurn;
+  await on.send(octets(`${"RCPT TO:<b@example.net>\r\n".repeat(count - 1)}RCPT TO:<not an address>\r\n`));
+  const answered = (): string[] => on.socket.output.split("\r\n").slice(0, -1);
+  expect(answered()).toHaveLength(INBOUND.commandsPerTurn);
+  on.clock.runSoon();
+  expect(answered()).toHaveLength(2 * INBOUND.commandsPerTurn);
+  await on.settle();
+  expect(answered()).toHaveLength(count);
+  expect(answered().at(-2)).toMatch(/^250 /);
+  expect(answered().at(-1)).toMatch(/^501 /);
+});
+
+test("so are those that are refused without a look at anything", async () => {
+  const on = wire();
+  await say(on, "EHLO client.test");
+  on.socket.output = "";
+  await on.send(octets("RCPT TO:<b@example.net>\r\n".repeat(INBOUND.commandsPerTurn + 1)));
+  expect(on.socket.output.split("\r\n")).toHaveLength(INBOUND.commandsPerTurn + 1);
+});
+
+test("what a client that reads nothing asks is not answered until it reads, nor after it is gone", async () => {
+  const on = wire("trusted recipients=1000");
+  await say(on, ...BEGUN.slice(0, 2));
+  on.socket.isClientDeaf = true;
+  on.socket.output = "";
+  const count = 4 * INBOUND.commandsPerTurn;
+  const commands = octets("RCPT TO:<b@example.net>\r\n".repeat(count));
+  await on.send(commands);
+  await on.settle();
+  const answered = (): number => on.socket.output.split("\r\n").length - 1;
+  expect(answered()).toBe(INBOUND.commandsPerTurn);
+  on.socket.drain();
+  await on.settle();
+  expect(answered()).toBe(count);
+
+  on.socket.isClientDeaf = true;
+  await on.send(commands);
+  on.socket.hangUp();
+  await on.settle();
+  expect(answered()).toBe(count + INBOUND.commandsPerTurn);
+  expect(on.timesOver).toBe(1);
+});

@@ -1,6 +1,6 @@
 import { INBOUND, INBOUND_TIME } from "../core/base/limits.ts";
 import { Session } from "../core/inbound/session.ts";
-import type { Effect, SessionSettings, Verdict } from "../core/inbound/state.ts";
+import { ACCEPT, type Effect, type SessionSettings, type Verdict } from "../core/inbound/state.ts";
 import { OUR_FAULT } from "../core/inbound/trouble.ts";
 import type { Identity } from "../core/policy/identity.ts";
 import type { BareNewlines } from "../core/smtp/data-decoder.ts";
@@ -55,7 +55,7 @@ export class Reception implements SocketHandler {
   readonly #deadline: SessionDeadline;
   #socket!: Socket; // from `start` on
   #output = "";
-  #answersInTurn = 0;
+  #isHeld = false; // has more commands, and goes on when the peer takes our replies
   #isPaused = false;
   #isDraining = false; // the peer does not take our replies
   #isWriting = false; // content goes to disk slower than it comes
@@ -112,7 +112,6 @@ export class Reception implements SocketHandler {
 
   received(octets: Uint8Array): void {
     if (this.#isOver) return;
-    this.#answersInTurn = 0;
     this.#guard(() => {
       if (this.#session.isReceivingContent) this.#deadline.contentCame(octets.length);
       this.#run(this.#session.receive(octets));
@@ -122,6 +121,7 @@ export class Reception implements SocketHandler {
 
   drained(): void {
     this.#isDraining = false;
+    if (this.#isHeld) this.#goOnLater();
     this.#regulate();
   }
 
@@ -146,10 +146,10 @@ export class Reception implements SocketHandler {
       next = [];
       for (const effect of current) {
         if (effect.kind !== "ask") this.#do(effect);
+        else if (effect.question.about === "turn") this.#goOnLater();
         else {
           const verdict = this.#answers.answer(effect.question);
           if (verdict instanceof Promise) void this.#await(verdict);
-          else if (++this.#answersInTurn > INBOUND.answersPerTurn) this.#goOnLater(verdict);
           else next = this.#session.answer(verdict);
         }
       }
@@ -158,15 +158,18 @@ export class Reception implements SocketHandler {
     if (this.#session.isClosed && !this.#isOver) this.#end(INBOUND_TIME.linger);
   }
 
-  /** Others have their turn first: who sends a thousand commands in one piece would keep them waiting. */
-  #goOnLater(verdict: Verdict): void {
+  /** Nothing is answered whose answer would only wait here. */
+  #goOnLater(): void {
+    this.#isHeld = false;
     this.#parts.longWork.later(() => {
       if (this.#isOver) return;
-      this.#answersInTurn = 0;
-      this.#guard(() => {
-        this.#run(this.#session.answer(verdict));
-        this.#regulate();
-      });
+      if (this.#isDraining) this.#isHeld = true;
+      else {
+        this.#guard(() => {
+          this.#run(this.#session.answer(ACCEPT));
+          this.#regulate();
+        });
+      }
     });
   }
 

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { Recording } from "../support/result-file.ts";
 import { plantedTree } from "./patched-copy.ts";
 import { type SweepReport, sweep } from "./point-sweep.ts";
-import { notRecorded } from "./whole-run.ts";
+import { refuseParts } from "../support/whole-run.ts";
 
 const SHOWN = 10;
 /** A bug that the kills between a write and its sync have to find. */
@@ -45,12 +45,7 @@ async function main(): Promise<void> {
       record: { type: "boolean", default: false },
     },
   });
-  const fault = notRecorded(values);
-  if (fault !== undefined) {
-    console.error(fault);
-    process.exitCode = 2;
-    return;
-  }
+  refuseParts(values.record, { patch: values.patch });
   const [every, jobs] = [Number(values.every), Number(values.jobs)];
   const command = `npm run crash-points -- --every ${every} --jobs ${jobs} --record`;
   const recording = values.record ? new Recording({ suite: "crash-points", command }) : undefined;

@@ -5,7 +5,7 @@ import { Recording } from "../support/result-file.ts";
 import { type DiskReport, diskCounts, diskLines, fullDisks } from "./disk-run.ts";
 import { isBroken } from "./findings.ts";
 import { plantedTree } from "./patched-copy.ts";
-import { notRecorded } from "./whole-run.ts";
+import { refuseParts } from "../support/whole-run.ts";
 
 const CONTROL = "no-space-swallowed";
 const CONTROL_ROUNDS = 4;
@@ -35,12 +35,7 @@ async function main(): Promise<void> {
       record: { type: "boolean", default: false },
     },
   });
-  const fault = notRecorded(values);
-  if (fault !== undefined) {
-    console.error(fault);
-    process.exitCode = 2;
-    return;
-  }
+  refuseParts(values.record, { patch: values.patch });
   const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
   const command = `npm run full-disk -- --rounds ${rounds} --seed ${seed} --record`;
   const recording = values.record ? new Recording({ suite: "full-disk", command, seed }) : undefined;

@@ -6,7 +6,7 @@ import { type Findings, isBroken } from "./findings.ts";
 import { LIVES, type Life } from "./lives.ts";
 import { killCounts, killLines, killRounds } from "./kill-run.ts";
 import { plantedTree } from "./patched-copy.ts";
-import { notRecorded } from "./whole-run.ts";
+import { refuseParts } from "../support/whole-run.ts";
 
 interface Control {
   /** Where the bug shows. */
@@ -54,12 +54,7 @@ async function main(): Promise<void> {
       record: { type: "boolean", default: false },
     },
   });
-  const fault = notRecorded(values);
-  if (fault !== undefined) {
-    console.error(fault);
-    process.exitCode = 2;
-    return;
-  }
+  refuseParts(values.record, { patch: values.patch, life: values.life });
   const { patch, record, life, mx: isMx } = values;
   if (life !== undefined && !LIVES.includes(life as Life)) throw new Error(`--life is one of ${LIVES.join(", ")}`);
   const [rounds, seed] = [Number(values.rounds), Number(values.seed)];

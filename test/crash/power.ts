@@ -7,7 +7,7 @@ import { cutCounts, cutLines, powerCuts } from "./cut-run.ts";
 import { isBroken } from "./findings.ts";
 import { migrationCuts } from "./migration-cuts.ts";
 import { plantedTree } from "./patched-copy.ts";
-import { notRecorded } from "./whole-run.ts";
+import { refuseParts } from "../support/whole-run.ts";
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -19,12 +19,7 @@ async function main(): Promise<void> {
       record: { type: "boolean", default: false },
     },
   });
-  const fault = notRecorded(values);
-  if (fault !== undefined) {
-    console.error(fault);
-    process.exitCode = 2;
-    return;
-  }
+  refuseParts(values.record, { patch: values.patch });
   const [cuts, migrations, seed] = [Number(values.cuts), Number(values.migrations), Number(values.seed)];
   const command = `npm run power-cuts -- --cuts ${cuts} --migrations ${migrations} --seed ${seed} --record`;
   const recording = values.record ? new Recording({ suite: "power-cuts", command, seed }) : undefined;

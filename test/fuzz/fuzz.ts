@@ -4,6 +4,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Order, Report } from "./child.ts";
 import { type Counts, Recording } from "../support/result-file.ts";
+import { refuseParts } from "../support/whole-run.ts";
 import { keepInCorpus } from "./corpus.ts";
 import { differential } from "./differential.ts";
 import { runPatched, runPlanted } from "./planted.ts";
@@ -35,6 +36,7 @@ const { values, positionals } = parseArgs({
 const seed = Number(values.seed);
 const [what = "", ...more] = positionals;
 
+refuseParts(values.record, { patch: values.patch, "stop-at-first": values["stop-at-first"] });
 if (values.patch !== undefined) console.log(await runPatched(values.patch, withoutPatch(process.argv.slice(2))));
 else if (what === "list") await list();
 else if (what === "planted") await planted(more);
@@ -127,8 +129,7 @@ function inChild(target: string): Promise<Report | undefined> {
 
 /** Undefined where it is not asked for; throws where what runs is not committed. */
 function recording(suite: string, command: string): Recording | undefined {
-  const limits = { patch: values.patch, "stop-at-first": values["stop-at-first"], target: more[0] };
-  return values.record ? new Recording({ suite, command, seed, limits }) : undefined;
+  return values.record ? new Recording({ suite, command, seed }) : undefined;
 }
 
 function finish(record: Recording | undefined, counts: Counts): void {

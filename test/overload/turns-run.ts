@@ -15,6 +15,8 @@ export interface Turns {
   readonly latestMs: number;
   /** Processor time of its longest turn, at most. */
   readonly cpuMs: number;
+  /** What the thread did in that turn: functions, and how long each had. */
+  readonly cause: readonly string[];
 }
 
 export interface TurnsReport {
@@ -31,6 +33,8 @@ const WATCH_EVERY_MS = 5;
 const WATCH = path.resolve(import.meta.dirname, "../programs/turn-watch.ts");
 /** A start is over by then, and what it compiles is warm. */
 const AFTER_MS = 4000;
+/** Of the watches, which look through their profiles at the end. */
+const LAST_WORD_MS = 3000;
 const OCTETS_MAX = 256 * 1024;
 
 export async function turns(seconds: number): Promise<TurnsReport> {
@@ -45,13 +49,18 @@ export async function turns(seconds: number): Promise<TurnsReport> {
     smarthosts: { sink: { url: `smtp://127.0.0.1:${sink.port}`, tls: "none" } },
     routes: [{ deliver: "sink" }],
   });
-  const environment = { NODE_OPTIONS: `--import=${WATCH}`, TURN_WATCH: folder, TURN_WATCH_AFTER_MS: String(AFTER_MS) };
+  const environment = {
+    NODE_OPTIONS: `--import=${WATCH}`,
+    TURN_WATCH: folder,
+    TURN_WATCH_AFTER_MS: String(AFTER_MS),
+    TURN_WATCH_UNTIL_MS: String(AFTER_MS + seconds * 1000),
+  };
   const idle = idleThread(environment);
   const relay = new RelayProcess(home, { tree, environment });
   try {
     const [port = 0] = await relay.ports();
     const messages = await load(port, AFTER_MS + seconds * 1000);
-    await new Promise((resolve) => setTimeout(resolve, 500)); // the last word of the watches
+    await new Promise((resolve) => setTimeout(resolve, LAST_WORD_MS));
     const of = (thread: string): Turns => turnsOf(folder, thread, seconds);
     return { messages, mail: of("mail"), queue: of("queue"), idle: of("idle") };
   } finally {
@@ -97,22 +106,25 @@ function turnsOf(folder: string, thread: string, seconds: number): Turns {
   if (files.length === 0) throw new Error(`no watch of a thread ${thread}`);
   const all = files.map((name) => read(path.join(folder, name), (seconds * 1000) / WATCH_EVERY_MS / 2));
   const worst = (of: (one: Turns) => number): number => Math.max(...all.map(of));
+  const cpuMs = worst((one) => one.cpuMs);
   return {
     lateP999Ms: worst(({ lateP999Ms }) => lateP999Ms),
     latestMs: worst(({ latestMs }) => latestMs),
-    cpuMs: worst(({ cpuMs }) => cpuMs),
+    cpuMs,
+    cause: all.find((one) => one.cpuMs === cpuMs)!.cause,
   };
 }
 
 function read(file: string, looksMin: number): Turns {
-  const { late, latestMs, longestCpuMs } = JSON.parse(readFileSync(file, "utf8")) as {
+  const { late, latestMs, longestCpuMs, cause } = JSON.parse(readFileSync(file, "utf8")) as {
     readonly late: readonly number[];
     readonly latestMs: number;
     readonly longestCpuMs: number;
+    readonly cause: readonly string[];
   };
   const total = late.reduce((sum, count) => sum + count, 0);
   if (total < looksMin) throw new Error(`${path.basename(file)}: ${total} looks, which is less than ${looksMin}`);
   let seen = 0;
   const at = late.findIndex((count) => (seen += count) >= total * 0.999);
-  return { lateP999Ms: at + 1, latestMs, cpuMs: longestCpuMs };
+  return { lateP999Ms: at + 1, latestMs, cpuMs: longestCpuMs, cause };
 }

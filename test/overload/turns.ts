@@ -10,8 +10,8 @@ const seconds = Number(values.seconds);
 const command = `npm run turns -- --seconds ${seconds} --record`;
 const recording = values.record ? new Recording({ suite: "turns", command }) : undefined;
 const { messages, mail, queue, idle } = await turns(seconds);
-const shown = ({ lateP999Ms, latestMs, cpuMs }: Turns): string =>
-  `late by ${lateP999Ms} ms (p99.9), ${latestMs.toFixed(0)} ms at most; longest turn ${cpuMs.toFixed(1)} ms of processor time`;
+const shown = ({ lateP999Ms, latestMs, cpuMs, cause }: Turns): string =>
+  `late by ${lateP999Ms} ms (p99.9), ${latestMs.toFixed(0)} ms at most; longest turn ${cpuMs.toFixed(1)} ms of processor time\n              in it: ${cause.join(", ")}`;
 console.log(`${messages} messages`);
 console.log(`mail thread   ${shown(mail)}`);
 console.log(`queue thread  ${shown(queue)}`);

@@ -8,6 +8,7 @@ import { parseArgs, stripVTControlCharacters } from "node:util";
 import { applyPatch } from "../crash/patched-copy.ts";
 import { TREE } from "../support/relay.ts";
 import { Recording } from "../support/result-file.ts";
+import { refuseParts } from "../support/whole-run.ts";
 import { BLIND_BUGS, BUGS } from "./bugs.ts";
 import { SUITES, type Suite } from "./suites.ts";
 
@@ -156,11 +157,11 @@ const { values } = parseArgs({
 });
 const wanted = (list: string | undefined, name: string): boolean =>
   list === undefined || list.split(",").includes(name);
+refuseParts(values.record, { bugs: values.bugs, suites: values.suites });
 const recording = values.record
   ? new Recording({
       suite: "planted",
       command: "npm run planted -- --record",
-      limits: { bugs: values.bugs, suites: values.suites },
     })
   : undefined;
 const suites = await sober(SUITES.filter(({ name }) => wanted(values.suites, name)));

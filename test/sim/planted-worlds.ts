@@ -50,7 +50,7 @@ interface Found {
 /** The worlds in copies of the tree that have a bug each. Zero where each is found. */
 export function runPlanted(options: PlantedOptions): number {
   const { patch, seed, seeds, isRecorded } = options;
-  const command = `npm run sim -- --patch ${patch} --seeds ${seeds}`;
+  const command = `npm run sim -- --patch ${patch} --seed ${seed} --seeds ${seeds} --record`;
   const recording = isRecorded ? new Recording({ suite: "sim-planted", command, seed }) : undefined;
   const patches = patch === "all" ? SHOWN : patch.split(",");
   const counts: Record<string, number> = { planted: patches.length, found: 0 };

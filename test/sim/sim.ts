@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { runPlanted } from "./planted-worlds.ts";
 import { Recording } from "../support/result-file.ts";
+import { refuseParts } from "../support/whole-run.ts";
 import { HOURS, runSeed } from "./run-seed.ts";
 import { Tally } from "./tally.ts";
 import type { Outcome } from "./world.ts";
@@ -52,6 +53,11 @@ function options(): Options {
     console.error(USAGE);
     process.exit(values.help ? 0 : 2);
   }
+  refuseParts(values.record, {
+    "stop-at-first": values["stop-at-first"],
+    hours: hours === HOURS ? undefined : hours,
+    patch: values.patch === "all" ? undefined : values.patch,
+  });
   return {
     seed,
     seeds,
@@ -69,6 +75,10 @@ function command({ seed, hours }: Options): string {
   return `npm run sim -- --seed ${seed}${hours === HOURS ? "" : ` --hours ${hours}`}`;
 }
 
+function recorded({ seed, seeds, isTwice }: Options): string {
+  return `npm run sim -- --seed ${seed} --seeds ${seeds}${isTwice ? " --twice" : ""} --record`;
+}
+
 function tell(outcome: Outcome, options: Options): void {
   for (const violation of outcome.violations) console.error(`seed ${outcome.seed}: ${violation}`);
   if (outcome.violations.length > 0) console.error(`again: ${command({ ...options, seed: outcome.seed })}`);
@@ -76,7 +86,7 @@ function tell(outcome: Outcome, options: Options): void {
 
 async function runAll(options: Options): Promise<number> {
   const recording = options.isRecorded
-    ? new Recording({ suite: "sim", command: `npm run sim -- --seeds ${options.seeds}`, seed: options.seed })
+    ? new Recording({ suite: "sim", command: recorded(options), seed: options.seed })
     : undefined;
   const tally = new Tally();
   const started = performance.now();

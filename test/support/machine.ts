@@ -148,6 +148,8 @@ export class Machine {
       case "delay":
         this.delays++;
         return ACCEPT;
+      case "turn":
+        return ACCEPT;
       default:
         return unreachable(question);
     }

@@ -51,8 +51,6 @@ export interface Run {
   /** What has to be typed for it. */
   readonly command: string;
   readonly seed?: number;
-  /** By name, options that make it a part of the suite or a run of another program: with one of them it is not recorded. */
-  readonly limits?: Readonly<Record<string, unknown>>;
 }
 
 /** A run that is going to be recorded. */
@@ -61,10 +59,8 @@ export class Recording {
   readonly #commit: string;
   readonly #startedAt = new Date();
 
-  /** Throws where what is about to run is not what is committed, or not all of it. */
+  /** Throws where what is about to run is not what is committed. */
   constructor(run: Run) {
-    const given = Object.entries(run.limits ?? {}).find(([, value]) => value !== undefined && value !== false);
-    if (given !== undefined) throw new Error(`a run with --${given[0]} is not recorded: leave out one of the two`);
     this.#run = run;
     this.#commit = committed();
   }

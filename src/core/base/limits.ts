@@ -45,8 +45,8 @@ export const INBOUND = {
   junkCommandsMax: 100,
   /** Wrong passwords on one connection. */
   authFailuresMax: 3,
-  /** Commands of one session that are answered at a time (some tenths of a millisecond); then all others have their turn. */
-  answersPerTurn: 25,
+  /** Commands that one session has answered at a time (some tenths of a millisecond); then all others have their turn. */
+  commandsPerTurn: 25,
   /** What all sessions that have more to be answered get together, in ms of a turn of the event loop. */
   longWorkPerTurn: 2,
   /** Input kept while a question is open; beyond it the socket is not read. */

@@ -48,6 +48,8 @@ export class Session implements Machine {
   #isOrderExcused = false; // a command met our trouble: what was pipelined behind it came in good faith
   #junk = 0;
   #content: Uint8Array[] = [];
+  /** Lines that were taken since others had their turn. */
+  #linesAtOnce = 0;
 
   constructor(settings: SessionSettings) {
     this.settings = settings;
@@ -102,6 +104,7 @@ export class Session implements Machine {
     this.#searched -= this.#at;
     if (this.#searched < 0 || this.#input === octets) this.#searched = 0;
     this.#at = 0;
+    if (!this.isAsking) this.#linesAtOnce = 0;
     this.#run();
     return this.#take();
   }
@@ -225,8 +228,15 @@ export class Session implements Machine {
       } else if (this.#at === this.#input.length) return;
       else if (intake.kind === "content") this.#runContent(intake);
       else if (intake.kind === "handshake") return;
-      else if (!this.#runLine(intake)) return;
+      else if (this.#linesAtOnce === INBOUND.commandsPerTurn) this.#askForTurn();
+      else if (this.#runLine(intake)) this.#linesAtOnce++;
+      else return;
     }
+  }
+
+  /** Who sends a thousand commands in one piece keeps nobody waiting. */
+  #askForTurn(): void {
+    this.ask({ about: "turn" }, () => (this.#linesAtOnce = 0));
   }
 
   #runContent(intake: Extract<Intake, { kind: "content" }>): void {

@@ -76,7 +76,9 @@ export type Question =
   /** All content was given: keep it durably (promise P1), then say so. */
   | { readonly about: "message"; readonly transaction: Transaction; readonly facts: ContentFacts }
   /** Wait, then answer `accept`. */
-  | { readonly about: "delay"; readonly delay: Duration };
+  | { readonly about: "delay"; readonly delay: Duration }
+  /** Many commands came at once: answer `accept` when others had their turn, and the client has room for more replies. */
+  | { readonly about: "turn" };
 
 export type Verdict =
   | { readonly kind: "accept"; /** Replaces the usual text of the 250. */ readonly text?: string }
