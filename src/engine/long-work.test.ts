@@ -33,11 +33,11 @@ test("in a turn there is a bound for all together, and everybody has a piece bef
   for (let n = 0; n < 30; n++) peer(n, 3);
   const before = loop.now;
   loop.turn();
-  expect(loop.now - before).toBe(INBOUND.longWorkPerTurn);
+  expect(loop.now - before).toBe(INBOUND.longWorkMsPerTurn);
   while (!loop.isIdle) loop.turn();
   expect(order.slice(0, 30)).toEqual(Array.from({ length: 30 }, (_, n) => n));
   expect(order).toHaveLength(90);
-  expect(loop.turns).toBeLessThanOrEqual(Math.ceil(90 / INBOUND.longWorkPerTurn) + 3);
+  expect(loop.turns).toBeLessThanOrEqual(Math.ceil(90 / INBOUND.longWorkMsPerTurn) + 3);
 });
 
 test("what comes when there is nothing has its turn next, once", () => {
@@ -51,4 +51,17 @@ test("what comes when there is nothing has its turn next, once", () => {
   loop.turn();
   expect(done).toBe(2);
   expect(loop.isIdle).toBe(true);
+});
+
+test("a piece that throws takes no other with it", () => {
+  const loop = new Loop();
+  const work = new LongWork(loop);
+  let done = 0;
+  work.later(() => {
+    throw new Error("for the test");
+  });
+  work.later(() => done++);
+  expect(() => loop.turn()).toThrow("for the test");
+  loop.turn();
+  expect(done).toBe(1);
 });

@@ -16,6 +16,7 @@ class Scene {
   failure: Error | undefined;
   isSpaceLow = false;
   shortened = 0;
+  isDamaged = false;
   readonly historian: Historian;
 
   constructor(rows: number) {
@@ -31,7 +32,10 @@ class Scene {
           if (this.failure !== undefined) throw this.failure;
           this.retiredAt.push(now);
         },
-        shortenLogs: () => void this.shortened++,
+        shortenLogs: () => {
+          this.shortened++;
+          if (this.isDamaged) throw new Error("for the test");
+        },
       },
       isSpaceLow: () => this.isSpaceLow,
       forget: (upTo) => (this.rows = this.rows.filter(({ row }) => row > upTo)),
@@ -117,7 +121,7 @@ test("who looks something up finds what ended a moment ago; a backlog is no reas
   expect(behind.events).toMatchObject([{ event: "history.failed", text: "for the test" }]);
 });
 
-test("while mail is refused for want of space the logs of history are kept short, and only then", () => {
+test("while the disk has little room the logs of history are kept short, and only then", () => {
   const scene = new Scene(0);
   scene.historian.start();
   scene.clock.advance(10 * second);
@@ -125,4 +129,14 @@ test("while mail is refused for want of space the logs of history are kept short
   scene.isSpaceLow = true;
   scene.clock.advance(3 * second);
   expect(scene.shortened).toBe(3);
+});
+
+test("logs that cannot be kept short keep nothing from being written", () => {
+  const scene = new Scene(3);
+  scene.isSpaceLow = true;
+  scene.isDamaged = true;
+  scene.historian.start();
+  scene.clock.advance(5 * second);
+  expect(scene.written).toEqual(numbers(3));
+  expect(scene.events).toHaveLength(1);
 });

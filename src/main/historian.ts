@@ -18,7 +18,7 @@ export interface HistorianParts {
     retire(now: Instant): unknown;
     shortenLogs(): void;
   };
-  /** Whether mail is refused for want of space: history then gives back what it can without a loss. */
+  /** Whether the store's reserve has no room any more, and mail is refused or soon will be: history gives back what it can. */
   readonly isSpaceLow: () => boolean;
   /** History has everything up to this row. */
   readonly forget: (row: number) => void;
@@ -36,6 +36,7 @@ export class Historian {
   readonly #parts: HistorianParts;
   readonly #timers = new Set<Timer>();
   #forgotten = 0;
+  #mayGiveBack = true;
 
   constructor(parts: HistorianParts) {
     this.#parts = parts;
@@ -43,7 +44,7 @@ export class Historian {
 
   start(): void {
     this.#repeat(() => {
-      if (this.#parts.isSpaceLow()) this.#parts.history.shortenLogs();
+      this.#giveBack();
       return this.#fill() === HISTORY.rowsPerBatch ? 0 : LOOK;
     });
     this.#repeat(() => {
@@ -84,6 +85,17 @@ export class Historian {
       }
     });
     this.#timers.add(timer);
+  }
+
+  /** What it cannot give back keeps nothing from being written, and is told once. */
+  #giveBack(): void {
+    try {
+      if (this.#parts.isSpaceLow()) this.#parts.history.shortenLogs();
+      this.#mayGiveBack = true;
+    } catch (error) {
+      if (this.#mayGiveBack) this.#tell(error, undefined);
+      this.#mayGiveBack = false;
+    }
   }
 
   /** One batch; a row is only taken once history has it, so that a crash in between repeats it (idempotent by id). */

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { Recording } from "../support/result-file.ts";
 import { plantedTree } from "./patched-copy.ts";
 import { type SweepReport, sweep } from "./point-sweep.ts";
+import { shownWrongs, tellVerdict } from "./findings.ts";
 import { refuseParts } from "../support/whole-run.ts";
 
 const SHOWN = 10;
@@ -45,17 +46,19 @@ async function main(): Promise<void> {
       record: { type: "boolean", default: false },
     },
   });
-  refuseParts(values.record, { patch: values.patch });
   const [every, jobs] = [Number(values.every), Number(values.jobs)];
-  const command = `npm run crash-points -- --every ${every} --jobs ${jobs} --record`;
+  refuseParts(values.record, { patch: values.patch, every: every === 1 ? undefined : every });
+  const command = `npm run crash-points -- --jobs ${jobs} --record`;
   const recording = values.record ? new Recording({ suite: "crash-points", command }) : undefined;
   const planted = values.patch === undefined ? undefined : plantedTree(values.patch);
   try {
     const bug = planted === undefined ? {} : { tree: planted.tree };
     const report = await sweep({ every, jobs, say: (line) => console.error(line), ...bug });
     console.log(lines(report).join("\n"));
-    process.exitCode = report.violations.length === 0 ? 0 : 1;
+    tellVerdict(shownWrongs({ violations: report.violations.length }));
     if (recording === undefined) return;
+    const controlViolations = await control();
+    if (controlViolations === 0) process.exitCode = 1;
     const { points, runs, met, violations } = report;
     recording.finish({
       points,
@@ -64,7 +67,7 @@ async function main(): Promise<void> {
       errors: runs.EIO + runs.ENOSPC + runs.EMFILE,
       errorsMet: met.EIO + met.ENOSPC + met.EMFILE,
       violations: violations.length,
-      controlViolations: await control(),
+      controlViolations,
     });
   } finally {
     planted?.remove();

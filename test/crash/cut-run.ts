@@ -5,7 +5,7 @@ import { DiskImage } from "./disk-image.ts";
 import { type Findings, type Numbers, countsOf, linesOf } from "./findings.ts";
 import { loseTail } from "./log-tail.ts";
 import { Rig, type RigOptions } from "./rig.ts";
-import { sleep } from "./traffic.ts";
+import { sleep } from "../support/sleep.ts";
 
 // Power cuts under load: the data folder is on a disk that forgets what was not synced.
 

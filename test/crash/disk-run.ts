@@ -2,7 +2,7 @@ import { between } from "../support/chance.ts";
 import { SmallDisk } from "../support/small-disk.ts";
 import { type Findings, type Numbers, countsOf, linesOf } from "./findings.ts";
 import { Rig, type RigOptions } from "./rig.ts";
-import { sleep } from "./traffic.ts";
+import { sleep } from "../support/sleep.ts";
 
 // A disk of 64 MiB that somebody else fills and leaves, under load, with kills while it is full.
 
@@ -29,7 +29,8 @@ export interface DiskReport {
 
 const MiB = 1024 * 1024;
 const DISK_MIB = 64;
-const LISTENER = { max_message_bytes: 4 * MiB };
+const OCTETS_MAX = 4 * MiB;
+const LISTENER = { max_message_bytes: OCTETS_MAX };
 /** What next hops put off goes soon: with the usual minutes a disk this small fills up with mail that waits, and stays full. */
 const RETRY = { schedule: ["2s"] };
 const LOAD_MS = [500, 2500] as const;
@@ -38,12 +39,16 @@ const RECOVERED_MS = 10_000;
 const KILL_SHARE = 0.25;
 /** What this disk has room for beside a start. */
 const BACKLOG = 500;
-/** The reply to what is larger than a message may be, which some of the traffic is. */
-const TOO_LARGE = "552 5.3.4";
 const NO_SPACE = "452 4.3.1";
 
 export async function fullDisks(options: DiskRunOptions): Promise<DiskReport> {
-  const rig = await Rig.prepare({ ...options, listener: LISTENER, retry: RETRY, backlogMax: BACKLOG });
+  const rig = await Rig.prepare({
+    ...options,
+    listener: LISTENER,
+    retry: RETRY,
+    backlogMax: BACKLOG,
+    octetsMax: OCTETS_MAX,
+  });
   const disk = new SmallDisk(rig.home.data, DISK_MIB);
   try {
     return await new DiskRun(options, rig, disk).play();
@@ -100,11 +105,12 @@ class DiskRun {
     const isKilled = chance() < KILL_SHARE;
     if (isKilled) await this.#rig.kill(chance() < 0.5);
     this.#disk.free();
+    const freedAt = performance.now();
     if (isKilled) {
       this.#kills++;
       await this.#begin();
     }
-    await this.#recovery(performance.now());
+    await this.#recovery(freedAt);
   }
 
   async #recovery(freedAt: number): Promise<void> {
@@ -125,7 +131,7 @@ class DiskRun {
       kills: this.#kills,
       putOff: rejections.get(NO_SPACE) ?? 0,
       putOffOtherwise: of((kind) => kind.startsWith("4") && kind !== NO_SPACE),
-      refused: of((kind) => kind.startsWith("5") && kind !== TOO_LARGE),
+      refused: of((kind) => kind.startsWith("5")),
       recoveryMs: this.#recoveryMs,
       notRecovered: this.#notRecovered,
       seconds: Math.round(ms / 1000),

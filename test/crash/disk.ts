@@ -3,15 +3,15 @@
 import { parseArgs } from "node:util";
 import { Recording } from "../support/result-file.ts";
 import { type DiskReport, diskCounts, diskLines, fullDisks } from "./disk-run.ts";
-import { isBroken } from "./findings.ts";
+import { shownWrongs, tellVerdict, wrongsIn } from "./findings.ts";
 import { plantedTree } from "./patched-copy.ts";
 import { refuseParts } from "../support/whole-run.ts";
 
 const CONTROL = "no-space-swallowed";
 const CONTROL_ROUNDS = 4;
 
-function isWrong({ findings, refused, notRecovered }: DiskReport): boolean {
-  return isBroken(findings) || refused > 0 || notRecovered > 0;
+function wrongs({ findings, refused, notRecovered }: DiskReport): readonly string[] {
+  return [...wrongsIn(findings), ...shownWrongs({ refused, notRecovered })];
 }
 
 async function control(seed: number): Promise<number> {
@@ -44,8 +44,11 @@ async function main(): Promise<void> {
     const bug = planted === undefined ? {} : { tree: planted.tree, drainMs: 15_000 };
     const report = await fullDisks({ rounds, seed, say: (line) => console.error(line), ...bug });
     console.log(diskLines(report).join("\n"));
-    process.exitCode = isWrong(report) ? 1 : 0;
-    recording?.finish({ ...diskCounts(report), controlLost: await control(seed) });
+    tellVerdict(wrongs(report));
+    if (recording === undefined) return;
+    const controlLost = await control(seed);
+    if (controlLost === 0) process.exitCode = 1;
+    recording.finish({ ...diskCounts(report), controlLost });
   } finally {
     planted?.remove();
   }

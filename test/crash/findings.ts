@@ -75,7 +75,7 @@ export function findingsOf({ traffic, hops, data, killedAt, killedWithHops, sche
     failedByDns: counted("nowhere"),
     expired: counted("expired"),
     unrecorded: [...accepted].filter((recipient) => !ended.has(recipient)),
-    wronglyRefused: [...traffic.rejections.keys()].filter((kind) => kind.startsWith("5") && kind !== TOO_LARGE),
+    wronglyRefused: [...traffic.rejections.keys()].filter((kind) => kind.startsWith("5")),
     leftInQueue: queuedIn(data),
     recordMs,
     leftFiles: filesIn(data),
@@ -125,12 +125,25 @@ const WRONGS = [
   "asleep",
 ] as const;
 
-/** The reply to what is larger than a message may be, which some of the traffic is. */
-const TOO_LARGE = "552 5.3.4";
+/** What of it is not empty, and how many there are: the promises did not hold. */
+export function wrongsIn(findings: Findings): readonly string[] {
+  const counts: (readonly [string, number])[] = [
+    ...WRONGS.map((wrong) => [wrong, findings[wrong].length] as const),
+    ["leftInQueue", findings.leftInQueue],
+    ["leftFiles", findings.leftFiles],
+  ];
+  return shownWrongs(Object.fromEntries(counts));
+}
 
-/** True where the promises did not hold. */
-export function isBroken(findings: Findings): boolean {
-  return WRONGS.some((wrong) => findings[wrong].length > 0) || findings.leftInQueue > 0 || findings.leftFiles > 0;
+/** `lost 3`, of what is not zero. */
+export function shownWrongs(counts: Numbers): readonly string[] {
+  return Object.entries(counts).flatMap(([name, count]) => (count === 0 ? [] : [`${name} ${count}`]));
+}
+
+/** The last word of a command, which `test/planted` goes by too; where something is wrong it ends with 1. */
+export function tellVerdict(wrongs: readonly string[]): void {
+  console.log(`wrong: ${wrongs.length === 0 ? "nothing" : wrongs.join(", ")}`);
+  if (wrongs.length > 0) process.exitCode = 1;
 }
 
 /** For a result file. */

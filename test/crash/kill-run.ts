@@ -7,7 +7,7 @@ import { type Life, LIVES, lifeOf } from "./lives.ts";
 import { plantedTree } from "./patched-copy.ts";
 import { type Phase, PHASES } from "./phase.ts";
 import { KILL_COUNTS, Rig, type RigOptions } from "./rig.ts";
-import { sleep } from "./traffic.ts";
+import { sleep } from "../support/sleep.ts";
 
 export interface KillRunOptions extends RigOptions {
   readonly rounds: number;

@@ -2,7 +2,7 @@
 // folder. With --record relays with a bug planted in them follow, which have to be found out, and all goes to docs/proof.
 import { parseArgs } from "node:util";
 import { Recording } from "../support/result-file.ts";
-import { type Findings, isBroken } from "./findings.ts";
+import { type Findings, tellVerdict, wrongsIn } from "./findings.ts";
 import { LIVES, type Life } from "./lives.ts";
 import { killCounts, killLines, killRounds } from "./kill-run.ts";
 import { plantedTree } from "./patched-copy.ts";
@@ -60,20 +60,22 @@ async function main(): Promise<void> {
   const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
   const command = `npm run crash -- --rounds ${rounds} --seed ${seed}${isMx ? " --mx" : ""} --record`;
   const recording = record ? new Recording({ suite: isMx ? "crash-mx" : "crash", command, seed }) : undefined;
-  const planted = patch === undefined ? undefined : plantedTree(patch);
+  const broken = patch === undefined ? undefined : plantedTree(patch);
   try {
     const say = (line: string): void => console.error(line);
-    const bug = planted === undefined ? {} : { tree: planted.tree, drainMs: 30_000 };
+    const bug = broken === undefined ? {} : { tree: broken.tree, drainMs: 30_000 };
     const ends = life === undefined ? {} : { life: life as Life };
     const report = await killRounds({ rounds, seed, isMx, say, ...ends, ...bug });
     console.log(killLines(report).join("\n"));
-    process.exitCode = isBroken(report.findings) ? 1 : 0;
+    tellVerdict(wrongsIn(report.findings));
     if (recording === undefined) return;
     let plantedFound = 0;
     for (const name of Object.keys(CONTROLS)) if (await isFound(name, seed)) plantedFound++;
-    recording.finish({ ...killCounts(report), planted: Object.keys(CONTROLS).length, plantedFound });
+    const planted = Object.keys(CONTROLS).length;
+    if (plantedFound < planted) process.exitCode = 1;
+    recording.finish({ ...killCounts(report), planted, plantedFound });
   } finally {
-    planted?.remove();
+    broken?.remove();
   }
 }
 

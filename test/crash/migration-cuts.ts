@@ -8,7 +8,7 @@ import { type Chance, seeded } from "../support/chance.ts";
 import { RelayHome, RelayProcess, TREE } from "../support/relay.ts";
 import { type Sent, judge } from "./account.ts";
 import { DiskImage } from "./disk-image.ts";
-import { sleep } from "./traffic.ts";
+import { sleep } from "../support/sleep.ts";
 
 // Power cuts while a relay brings the store of its first version up to date.
 

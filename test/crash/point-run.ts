@@ -8,9 +8,9 @@ import { SEEDED_FROM, seedQueue } from "../support/seeded-queue.ts";
 import { ConnectionLostError, MessageFactory, ReplyError, SourceSession } from "../support/source.ts";
 import { type Arrived, type Ended, type Sent, judge } from "./account.ts";
 import { type Fault, type Point, attach, injected, pointsIn, threadsOf, watched } from "./points.ts";
-import { filesIn, makeAllDue, queuedIn, scheduleIn } from "./records.ts";
+import { endsIn, filesIn, makeAllDue, queuedIn, scheduleIn } from "./records.ts";
 import { judgeReports, reportOf } from "./reports.ts";
-import { sleep } from "./traffic.ts";
+import { sleep } from "../support/sleep.ts";
 
 // A fixed scenario, once for each crash point: a queue from before, five messages, a stop; then a start without a fault, after which
 // everything has to be as it was said.
@@ -235,7 +235,10 @@ class World {
       this.#violations.push(`it does not start again: ${relay.told()}`);
       return;
     }
+    const before = this.#acknowledged.length;
     await this.drive(port);
+    const taken = this.#acknowledged.length - before;
+    if (taken < LETTERS.length) this.#violations.push(`the next life took ${taken} of ${LETTERS.length} messages`);
     const deadline = performance.now() + SETTLED_MS;
     while (queuedIn(this.home.data) > 0 && performance.now() < deadline) await sleep(20);
     const { code } = await relay.stop();
@@ -267,6 +270,11 @@ class World {
       lives,
     });
     const verdict = { ...mail, ...reports };
+    const { ended, failed } = endsIn(this.home.data);
+    const unrecorded = this.#acknowledged.flatMap(({ recipients }) => recipients).filter((one) => !ended.has(one));
+    if (unrecorded.length > 0) this.#violations.push(`no end in history: ${unrecorded.join(" ")}`);
+    const wronglyFailed = [...failed.keys()].filter((recipient) => !refused.has(recipient));
+    if (wronglyFailed.length > 0) this.#violations.push(`failed for nothing: ${wronglyFailed.join(" ")}`);
     for (const wrong of WRONGS)
       if (verdict[wrong].length > 0) this.#violations.push(`${wrong}: ${verdict[wrong].join(" ")}`);
     if (queuedIn(this.home.data) > 0) this.#violations.push("something is left in the queue");

@@ -4,7 +4,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { PATIENCE_MS } from "../support/patience.ts";
 import type { RelayHome, RelayProcess } from "../support/relay.ts";
-import { sleep } from "./traffic.ts";
+import { sleep } from "../support/sleep.ts";
 
 // The moments of the crash points: each call by which a relay changes what is on its disk.
 

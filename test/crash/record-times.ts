@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import type { Copy } from "../support/accounting-sink.ts";
-import { sleep } from "./traffic.ts";
+import { sleep } from "../support/sleep.ts";
 
 // How long a relay takes from the sink's answer to the record of it, seen in its store from outside: one delivery at a time, so that
 // looking costs it little.

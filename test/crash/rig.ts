@@ -6,7 +6,8 @@ import { type NextHops, exchangers, smartHost } from "./next-hops.ts";
 import { type Phase, PHASES, hasOpen, phaseOf } from "./phase.ts";
 import { RecordTimes } from "./record-times.ts";
 import { type Schedule, makeAllDue, dueIn, queuedIn, scheduleIn } from "./records.ts";
-import { Traffic, sleep } from "./traffic.ts";
+import { Traffic } from "./traffic.ts";
+import { sleep } from "../support/sleep.ts";
 
 // What the crash suites share: one data folder, relays on it one after the other, traffic, next hops, and what came of it.
 
@@ -20,6 +21,8 @@ export interface RigOptions {
   readonly listener?: Readonly<Record<string, unknown>>;
   /** Instead of the usual times between attempts. */
   readonly retry?: Readonly<Record<string, unknown>>;
+  /** What its listener takes of a message. */
+  readonly octetsMax?: number;
   /** Sources wait while this many recipients are on their way. */
   readonly backlogMax?: number;
   /** How long all that is left may take at the end. */
@@ -75,6 +78,7 @@ export class Rig {
       connections: options.connections ?? CONNECTIONS,
       domain: (chance) => hops.domain(chance),
       ...(options.backlogMax === undefined ? {} : { backlogMax: options.backlogMax }),
+      ...(options.octetsMax === undefined ? {} : { octetsMax: options.octetsMax }),
     });
     const hops = await (options.isMx === true ? exchangers : smartHost)({
       latencyMs: LATENCY_MS,

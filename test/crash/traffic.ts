@@ -1,5 +1,6 @@
 import { type Chance, between, seeded } from "../support/chance.ts";
 import type { Copy } from "../support/accounting-sink.ts";
+import { sleep } from "../support/sleep.ts";
 import { ConnectionLostError, MessageFactory, ReplyError, SourceSession } from "../support/source.ts";
 import type { Arrived, Ended, Sent } from "./account.ts";
 import { type ReportCopy, reportOf } from "./reports.ts";
@@ -13,8 +14,12 @@ export interface TrafficOptions {
   readonly domain: (chance: Chance) => string;
   /** Sources wait while this many recipients are acknowledged and on their way, so that a drain has an end. */
   readonly backlogMax?: number;
+  /** What the relay takes: some of the traffic may be larger, and is refused for it. */
+  readonly octetsMax?: number;
 }
 
+/** The reply to what is larger than a message may be. */
+const TOO_LARGE = "552 5.3.4";
 const LARGEST_OCTETS = 5 * 1024 * 1024;
 const BACKLOG_MAX = 3000;
 
@@ -32,7 +37,7 @@ export class Traffic {
   readonly reports: ReportCopy[] = [];
   /** Recipients that are acknowledged, and neither taken nor refused by a next hop. */
   readonly pending = new Set<string>();
-  /** Replies of the relay that refused a message or a recipient, by code and status. */
+  /** Replies of the relay that refused a message or a recipient, by code and status; `too large` where it was. */
   readonly rejections = new Map<string, number>();
   /** When each of the messages was acknowledged. */
   readonly acknowledgedAt: number[] = [];
@@ -162,16 +167,18 @@ export class Traffic {
     const result = await session.send(message);
     const { from, hash } = message;
     if (result.kind === "unknown") this.unknown.push({ from, recipients: result.recipients, hash, sentAt });
-    if (result.kind === "refused") this.#refusedWith(result.reply, session);
+    const octets = message.content.length;
+    if (result.kind === "refused") this.#refusedWith(result.reply, octets, session);
     if (result.kind !== "acknowledged") return;
-    for (const reply of result.refusals) this.#refusedWith(reply, session);
+    for (const reply of result.refusals) this.#refusedWith(reply, octets, session);
     this.acknowledgedAt.push(performance.now());
     this.acknowledged.push({ from, recipients: result.recipients, hash, sentAt });
     for (const recipient of result.recipients) if (!this.#settled.has(recipient)) this.pending.add(recipient);
   }
 
-  #refusedWith(reply: string, session: SourceSession): void {
-    const kind = reply.slice(0, 9);
+  #refusedWith(reply: string, octets: number, session: SourceSession): void {
+    const isTooLarge = reply.startsWith(TOO_LARGE) && octets > (this.#options.octetsMax ?? Number.POSITIVE_INFINITY);
+    const kind = isTooLarge ? "too large" : reply.slice(0, 9);
     this.rejections.set(kind, (this.rejections.get(kind) ?? 0) + 1);
     if (kind.startsWith("421")) session.destroy();
   }
@@ -194,8 +201,4 @@ function sizeOf(chance: Chance): number {
   if (kind < 0.97) return between(chance, 8 * 1024, 64 * 1024);
   if (kind < 0.995) return between(chance, 64 * 1024, 512 * 1024);
   return between(chance, 512 * 1024, LARGEST_OCTETS);
-}
-
-export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

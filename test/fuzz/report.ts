@@ -25,6 +25,7 @@ export function countsOf(reports: readonly Report[], wanted: number): Counts {
     violations: of("violation") + reports.reduce((all, { replayed }) => all + replayed.length, 0),
     statesReached: sum("states"),
     statesAll: sum("statesAll"),
+    arrived: sum("arrived"),
     ...(shares.length === 0 ? {} : { coverageMinPercent: Math.floor(10 * Math.min(...shares)) / 10 }),
     longestMs: Math.max(0, ...reports.map(({ outcome }) => outcome.longestMs)),
   };

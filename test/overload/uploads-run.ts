@@ -12,19 +12,31 @@ export interface UploadsReport {
   readonly mebibytesEach: number;
   readonly emptyMiB: number;
   readonly mostMiB: number;
-  /** More memory by a line without an end, before and inside content. */
-  readonly lineMiB: number;
-  readonly lineGrowthMiB: number;
+  /** What was offered of each of these without an end. */
+  readonly endlessMiB: number;
+  readonly commandLine: Endless;
+  readonly contentLine: Endless;
+  readonly header: Endless;
+}
+
+export interface Endless {
+  /** What the relay took until it hung up, or all. */
+  readonly takenMiB: number;
+  /** Memory that it took more. */
+  readonly growthMiB: number;
 }
 
 const MiB = 1024 * 1024;
 const LINE = `${"x".repeat(76)}\r\n`;
 const BLOCK = Buffer.from(LINE.repeat(Math.floor((64 * 1024) / LINE.length)));
-const ENDLESS = Buffer.alloc(64 * 1024, "x");
+const ONE_LINE = Buffer.alloc(64 * 1024, "x");
+const FIELDS = Buffer.from("X-Field: value\r\n".repeat(4096));
+const DATA = ["EHLO u.test", "MAIL FROM:<a@u.test>", "RCPT TO:<b@u.test>", "DATA"];
 /** Of 50 MiB that a message may have, some for the header. */
 const EACH_MIB = 49;
+const WARM_MIB = 16;
 
-export async function uploads(count: number, lineMiB: number): Promise<UploadsReport> {
+export async function uploads(count: number, endlessMiB: number): Promise<UploadsReport> {
   const { tree, remove } = compiledTree();
   const home = new RelayHome();
   home.configure({
@@ -39,11 +51,18 @@ export async function uploads(count: number, lineMiB: number): Promise<UploadsRe
   try {
     const [port = 0] = await relay.ports();
     const emptyMiB = residentMiB(relay.pid);
+    await upload(port, WARM_MIB); // the heap of a thread that never had content has not its size yet
+    const endless = async (said: readonly string[], block: Buffer): Promise<Endless> => {
+      const before = residentMiB(relay.pid);
+      memory.most = before;
+      const takenMiB = await pourAll(port, said, block, endlessMiB);
+      return { takenMiB, growthMiB: memory.most - before };
+    };
+    const commandLine = await endless([], ONE_LINE);
+    const contentLine = await endless([...DATA, "Subject: one line\r\n"], ONE_LINE);
+    const header = await endless(DATA, FIELDS);
     memory.most = emptyMiB;
-    await endless(port, lineMiB);
-    const lineGrowthMiB = memory.most - emptyMiB;
-    memory.most = emptyMiB;
-    const replies = await Promise.all(Array.from({ length: count }, () => upload(port)));
+    const replies = await Promise.all(Array.from({ length: count }, () => upload(port, EACH_MIB)));
     const acknowledged = replies.filter((reply) => reply?.startsWith("250") === true).length;
     return {
       uploads: count,
@@ -51,8 +70,10 @@ export async function uploads(count: number, lineMiB: number): Promise<UploadsRe
       mebibytesEach: EACH_MIB,
       emptyMiB,
       mostMiB: memory.most,
-      lineMiB,
-      lineGrowthMiB,
+      endlessMiB,
+      commandLine,
+      contentLine,
+      header,
     };
   } finally {
     clearInterval(watch);
@@ -76,21 +97,23 @@ async function say(socket: net.Socket, line: string): Promise<string | undefined
 }
 
 /** The reply to its end; undefined where the connection is gone. */
-async function upload(port: number): Promise<string | undefined> {
+async function upload(port: number, mebibytes: number): Promise<string | undefined> {
   const socket = await opened(port);
-  for (const line of ["EHLO u.test", "MAIL FROM:<a@u.test>", "RCPT TO:<b@u.test>", "DATA"]) await say(socket, line);
+  for (const line of DATA) await say(socket, line);
   socket.write("Subject: large\r\n\r\n");
-  await pour(socket, BLOCK, EACH_MIB);
+  await pour(socket, BLOCK, mebibytes);
   const reply = await say(socket, ".");
   socket.destroy();
   return reply;
 }
 
-/** One line without an end, as a command. The relay may hang up. */
-async function endless(port: number, mebibytes: number): Promise<void> {
+/** So many octets of it, or until the relay hangs up. Answers how many MiB the relay took. */
+async function pourAll(port: number, said: readonly string[], block: Buffer, mebibytes: number): Promise<number> {
   const socket = await opened(port);
-  await pour(socket, ENDLESS, mebibytes);
+  for (const line of said) socket.write(`${line}\r\n`);
+  await pour(socket, block, mebibytes);
   socket.destroy();
+  return (socket.bytesWritten - socket.writableLength) / MiB;
 }
 
 async function pour(socket: net.Socket, block: Buffer, mebibytes: number): Promise<void> {

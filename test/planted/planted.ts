@@ -76,7 +76,7 @@ async function run({ command, secondsMax, says }: Suite, tree: string): Promise<
   });
   clearTimeout(timer);
   const seconds = Math.round((performance.now() - started) / 100) / 10;
-  const words = isOver ? `took longer than ${secondsMax} s` : says.exec(stripVTControlCharacters(said))?.[0].trim();
+  const words = isOver ? undefined : says.exec(stripVTControlCharacters(said))?.[0].trim();
   return { code: isOver ? undefined : (code ?? 1), seconds, words: words?.slice(0, WORDS_MAX) };
 }
 
@@ -115,7 +115,11 @@ async function findings(patch: string, suites: readonly Suite[]): Promise<readon
       const { code, seconds, words } = await run(suite, tree);
       const isFound = code !== 0 && words !== undefined;
       list.push({ patch, suite: suite.name, isFound, seconds });
-      const result = isFound ? `found in ${seconds} s: ${words}` : code === 0 ? "-" : `ENDS WITH ${code}, says nothing`;
+      const result = isFound
+        ? `found in ${seconds} s: ${words}`
+        : code === 0
+          ? "-"
+          : `${code === undefined ? "TOOK TOO LONG" : `ENDS WITH ${code}`}, says nothing`;
       console.log(`${patch.padEnd(24)} ${suite.name.padEnd(16)} ${result}`);
     }
     return list;

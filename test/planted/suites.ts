@@ -4,15 +4,14 @@ export interface Suite {
   readonly name: string;
   /** A command in a copy of the project: ends with 0 where nothing is wrong. */
   readonly command: readonly string[];
-  /** A relay that hangs is found, too. */
+  /** Beyond that it is ended, and has found nothing: a busy machine finds no bug. */
   readonly secondsMax: number;
   /** What it says of what is wrong: one that ends with an error and says nothing of the kind has itself something wrong. */
   readonly says: RegExp;
 }
 
-/** The lines of `linesOf` in test/crash/findings.ts that have to say 0, and a relay that ended by itself. */
-const CRASH_SAYS =
-  /^(?:(?:lost|duplicates unexplained|content altered|recipients never accepted|ends not in history|recorded as failed wrongly|refused|refused for good|left in the queue) {2,}[1-9].*|  (?:failed and not told|told twice|told and not failed) +[1-9].*|.* \d+ deliveries, [1-9]\d* content files|.*the relay (?:ended|stopped).*|.*; [1-9]\d* times not within.*)$/m;
+/** The last word of a crash suite, and what it says of a relay that ended by itself. */
+const CRASH_SAYS = /^wrong: (?!nothing).*$|^.*the relay (?:ended|stopped).*$/m;
 /** What vitest shows of an expectation that did not hold, or of a test that waited in vain. */
 const VITEST_SAYS = /^.*(?:AssertionError|Error:).*$/m;
 
@@ -69,7 +68,7 @@ export const SUITES: readonly Suite[] = [
     name: "crash points",
     command: node("test/crash/crash-points.ts", "--every", "23"),
     secondsMax: 300,
-    says: /^violations +[1-9].*$/m,
+    says: CRASH_SAYS,
   },
   {
     name: "power cuts",

@@ -95,6 +95,15 @@ export const FIGURES: readonly Figure[] = [
           freezes: 1,
         },
       },
+      {
+        suite: "crash-mx",
+        value:
+          "by MX, to the servers of many domains: {lost} of {acknowledged} messages in {rounds} rounds with {kills} kills; {failedByDns} failed by the DNS, {expired} by their age",
+        target: "0 in 20 rounds",
+        zero: [...NOTHING_WRONG, "unexplained"],
+        atLeast: { rounds: 20, kills: 15, acknowledged: 5000, failedByDns: 1, expired: 1 },
+        equal: [["planted", "plantedFound"]],
+      },
     ],
   },
   {
@@ -106,13 +115,13 @@ export const FIGURES: readonly Figure[] = [
         value: "{lost} of {acknowledged} messages in {cuts} cuts",
         target: "0 in 100 cuts",
         zero: [...NOTHING_WRONG, "migrationLost", "migrationUnexplained", "migrationAltered"],
-        atLeast: { cuts: 100 },
+        atLeast: { cuts: 100, acknowledged: 10_000, migrationMessages: 100 },
       },
       {
         suite: "power-cuts",
         value:
           "{cutsInCheckpoint} in a checkpoint, {cutsWithBacklog} with a backlog, {cutsAtStart} at the start, {cutsInStop} in a stop; {migrationLost} of {migrationMessages} messages in {cutsInMigration} migrations, {cutsAmidMigration} of them cut in the middle",
-        target: "each of them, 10 times at least",
+        target: "each of them, 10 times at least, a migration in its middle once",
         atLeast: {
           cutsInCheckpoint: 10,
           cutsWithBacklog: 10,
@@ -161,7 +170,7 @@ export const FIGURES: readonly Figure[] = [
           "{lost} of {acknowledged} messages lost in {rounds} rounds, {kills} of them with a kill; {putOff} put off with 452, {refused} refused; accepting again at most {recoveryMs} ms after there was room",
         target: "0 lost, none refused, 10 s",
         zero: [...NOTHING_WRONG, "refused", "notRecovered"],
-        atLeast: { rounds: 20 },
+        atLeast: { rounds: 20, acknowledged: 1000, putOff: 1000, kills: 1 },
         atMost: { recoveryMs: 10_000 },
       },
       {
@@ -191,6 +200,7 @@ export const FIGURES: readonly Figure[] = [
           "{repeatedPerKillOfRelay} transactions repeated where only the relay is killed: what the next hop takes after that, it says to nobody",
         target: "explained",
         zero: ["unexplained"],
+        atLeast: { killsOfRelay: 50, recordsSeen: 100 },
       },
       {
         suite: "power-cuts",
@@ -225,7 +235,7 @@ export const FIGURES: readonly Figure[] = [
         value: "{transcripts} transcripts, {cutsInTwo} cuts in two, {plays} plays in all: {failed} tests failed",
         target: "every transcript, every two-way split",
         zero: ["failed"],
-        atLeast: { transcripts: 100 },
+        atLeast: { transcripts: 100, cutsInTwo: 10_000, plays: 10_000 },
       },
     ],
   },
@@ -246,7 +256,7 @@ export const FIGURES: readonly Figure[] = [
           "{relayed} of {probes} probes relayed by a running relay, on {listeners} listeners; {permitted} permitted messages in the same run",
         target: "0, and each listener relays what is permitted",
         zero: ["relayed", "failed"],
-        atLeast: { probes: 500 },
+        atLeast: { probes: 500, listeners: 2 },
         equal: [["listeners", "permitted"]],
       },
     ],
@@ -272,16 +282,17 @@ export const FIGURES: readonly Figure[] = [
       {
         suite: "fuzz",
         value:
-          "{crashes} crashes, {hangs} hangs over 1 s, {violations} violations in {inputs} inputs for {targets} targets; {statesReached} of {statesAll} session states reached; lines of a parser reached by fuzz alone: {coverageMinPercent} % at least",
+          "{crashes} crashes, {hangs} hangs over 1 s, {violations} violations in {inputs} inputs for {targets} targets ({arrived} deliveries of a relay that runs looked at); {statesReached} of {statesAll} session states reached; lines of a parser reached by fuzz alone: {coverageMinPercent} % at least",
         target: "0, every state, 95 %",
         zero: ["crashes", "hangs", "violations"],
-        atLeast: { inputs: 10_000_000, coverageMinPercent: 95 },
+        atLeast: { inputs: 10_000_000, targets: 47, coverageMinPercent: 95, arrived: 1000 },
         equal: [["statesReached", "statesAll"]],
       },
       {
         suite: "fuzz-planted",
         value: "{plantedFound} of {planted} planted off-by-ones found, the slowest after {plantedSlowestS} s of work",
         target: "each within 600 s",
+        atLeast: { planted: 45 },
         atMost: { plantedSlowestS: 600 },
         equal: [["planted", "plantedFound"]],
       },
@@ -304,7 +315,7 @@ export const FIGURES: readonly Figure[] = [
         value:
           "{answered} of {races} injections answered, {accepted} accepted, at every delay from 0 to 50 ms; undisturbed in the same run: {undisturbed}",
         target: "0",
-        zero: ["accepted", "failed"],
+        zero: ["accepted", "answered", "failed"],
         atLeast: { races: 150, undisturbed: 1 },
       },
     ],
@@ -344,7 +355,7 @@ export const FIGURES: readonly Figure[] = [
         value:
           "{acknowledged} of {tried} messages acknowledged (p99 {p99Ms} ms) beside {readers} clients that ask without an end and read no answer, of which {held} are held up and {dropped} let go; {eachKiB} KiB each",
         target: "all, within 2 s (p99), 512 KiB each",
-        atLeast: { readers: 1000, tried: 100 },
+        atLeast: { readers: 1000, tried: 100, held: 1, takenKiB: 256 },
         atMost: { p99Ms: 2000, eachKiB: 512 },
         equal: [["tried", "acknowledged"]],
       },
@@ -371,10 +382,11 @@ export const FIGURES: readonly Figure[] = [
       },
       {
         suite: "uploads",
-        value: "{lineGrowthMiB} MiB more by a line of {lineMiB} MiB",
-        target: "1 MiB by one of 1 GiB",
-        atLeast: { lineMiB: 1024 },
-        atMost: { lineGrowthMiB: 1 },
+        value:
+          "of {endlessMiB} MiB without an end the relay takes {commandLineTakenMiB} MiB of a command line, {contentLineTakenMiB} of a line of content and {headerTakenMiB} of a header (with what the system has in hand), and hangs up; memory grows by {commandLineGrowthMiB}, {contentLineGrowthMiB} and {headerGrowthMiB} MiB",
+        target: "1 MiB more by 1 GiB of each",
+        atLeast: { endlessMiB: 1024, commandLineTakenMiB: 1, contentLineTakenMiB: 1, headerTakenMiB: 1 },
+        atMost: { commandLineGrowthMiB: 1, contentLineGrowthMiB: 1, headerGrowthMiB: 1 },
       },
     ],
   },
@@ -414,7 +426,7 @@ export const FIGURES: readonly Figure[] = [
         value:
           "{successPercent} % of {tried} messages of clients with a password acknowledged beside {established} connects in {seconds} s and {slow} slow clients",
         target: "99 % beside 2,000 connects/s for 60 s and 5,000 slow clients",
-        atLeast: { successPercent: 99, established: 119_000, slow: 5000, tried: 1000 },
+        atLeast: { seconds: 60, successPercent: 99, established: 119_000, slow: 5000, tried: 1000 },
       },
     ],
   },
@@ -426,7 +438,7 @@ export const FIGURES: readonly Figure[] = [
         suite: "planted",
         value: "{caught} of {bugs}; by two suites or more {caughtTwice}, by the simulation {caughtBySimulation}",
         target: "all, each by two suites, the simulation 8",
-        atLeast: { caughtBySimulation: 8 },
+        atLeast: { bugs: 12, suites: 11, caughtBySimulation: 8 },
         equal: [
           ["bugs", "caught"],
           ["bugs", "caughtTwice"],
@@ -436,12 +448,14 @@ export const FIGURES: readonly Figure[] = [
         suite: "planted",
         value: "{blindCaught} of {blind} bugs of somebody who had seen no test",
         target: "as many as can be",
+        atLeast: { blind: 3 },
         equal: [["blind", "blindCaught"]],
       },
       {
         suite: "sim-planted",
         value: "the simulation alone: {found} of {planted} planted bugs",
         target: "8 of the twelve; here they are more",
+        atLeast: { planted: 20 },
         equal: [["found", "planted"]],
       },
     ],
@@ -456,7 +470,7 @@ export const FIGURES: readonly Figure[] = [
           "{violations} violations in {seeds} worlds, {virtualHours} virtual hours ({virtualHoursPerSecond} a second), {deliveries} deliveries, {crashes} crashes, {powerCuts} power cuts; {reasonsReached} of {reasonsAll} reasons reached; the same seed, the same trace: {sameTrace}",
         target: "0 in 1,000 worlds, each reason",
         zero: ["violations"],
-        atLeast: { seeds: 1000, virtualHours: 5000, sameTrace: 1 },
+        atLeast: { seeds: 1000, virtualHours: 5000, deliveries: 100_000, crashes: 1000, powerCuts: 500, sameTrace: 1 },
         equal: [["reasonsReached", "reasonsAll"]],
       },
     ],

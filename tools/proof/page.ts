@@ -8,8 +8,8 @@ counted it can fail: bugs are planted in copies of the relay (\`test/planted\`),
 "control"). This page is written by \`npm run proof\` from the result files in \`docs/proof\`, and \`npm run check\` fails where it says
 anything else. Which results are of an older program than the one here is said by \`node tools/proof.ts --stale\`.
 
-A release has more of the first two: 1,000 rounds with 1,000,000 acknowledged messages, and 500 cuts. Figure 16, how long a wrong
-password takes, and figures of several nodes come with what they are about.
+A release has more of some: 1,000 rounds with 1,000,000 acknowledged messages, 500 cuts, 100,000,000 inputs. Figure 16, how long a
+wrong password takes, and figures of several nodes come with what they are about.
 `;
 
 export function proofPage(results: readonly Result[]): string {
