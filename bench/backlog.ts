@@ -37,6 +37,10 @@ const fresh = Number(options.fresh);
 const folder = fs.mkdtempSync(path.join(options.folder, "waypost-backlog-"));
 const children: ChildProcess[] = [];
 
+function recorded(): string {
+  return `npm run backlog -- --messages ${total} --lanes ${lanes} --smtp ${bySmtp} --fresh ${fresh} --record`;
+}
+
 /** The dead lanes fall due one after the other in this time. */
 const DUE_WITHIN_MS = 120_000;
 
@@ -225,7 +229,7 @@ function fill(file: string): number {
 
 async function main(): Promise<void> {
   const recording = options.record
-    ? new Recording({ suite: "backlog", command: "npm run backlog -- --record" })
+    ? new Recording({ suite: total < 1_000_000 ? "backlog-small" : "backlog", command: recorded() })
     : undefined;
   const dns = await domainsThatRefuse();
   const ports = { sink: await freePort(), refusing: await freePort(), dns: dns.port }; // and nobody listens at the second

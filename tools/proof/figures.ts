@@ -415,6 +415,13 @@ export const FIGURES: readonly Figure[] = [
         atLeast: { messages: 1_000_000 },
         atMost: { startMs: 5000 },
       },
+      {
+        suite: "backlog-small",
+        value: "listening after {startMs} ms with {messages} queued",
+        target: "1 s with 100,000",
+        atLeast: { messages: 100_000 },
+        atMost: { startMs: 1000 },
+      },
     ],
   },
   {
