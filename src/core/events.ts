@@ -38,7 +38,7 @@ export interface EventCatalogue {
   "control.failed": { readonly text: string; readonly retryMs: number };
   "history.failed": { readonly text: string; readonly retryMs: number | undefined };
   "listener.failed": { readonly listener: string; readonly text: string };
-  "sessions.full": { readonly listener: string };
+  "sessions.full": { readonly listener: string; readonly limit: string; readonly client: string };
   "spool.refused": {
     readonly identity: string;
     readonly from: string;
@@ -339,8 +339,13 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   "sessions.full": {
     level: "warn",
     description:
-      "Sessions have all the file descriptors that deliveries and files leave them, those of strangers nine tenths: who comes now hears 421. Told now and then.",
-    fields: { listener: "At which the last one was refused." },
+      "Clients are turned away with 421, because there are as many sessions as there may be; of those of a listener, and of those that the file descriptors allow, strangers have nine tenths. Told now and then.",
+    fields: {
+      listener: "At which the last one was turned away.",
+      limit:
+        "What was met: `listener` (limits.sessions_per_listener), `address` (limits.sessions_per_address), `file-descriptors`, of which deliveries and files have the others.",
+      client: "Address of the last one that was turned away.",
+    },
   },
   "listener.failed": {
     level: "error",

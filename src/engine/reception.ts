@@ -86,7 +86,8 @@ export class Reception implements SocketHandler {
   start(socket: Socket, refusal: Reply | undefined): void {
     this.#socket = socket;
     if (refusal !== undefined) {
-      this.#output = renderReply(refusal);
+      // In clear it would be no TLS, and whoever comes would look for what is wrong with their own.
+      if (this.#rules.tls !== "implicit") this.#output = renderReply(refusal);
       this.#flush();
       this.#end(INBOUND_TIME.linger);
       return;

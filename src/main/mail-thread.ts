@@ -195,10 +195,10 @@ export class MailThread {
     this.#tellNowAndThen(listener, { event: "listener.failed", listener, text: error.message });
   }
 
-  /** Tells what may come with each connection to a listener, now and then. */
-  #tellNowAndThen(listener: string, event: Event): void {
+  /** Tells what may come with each connection to a listener, now and then; `about` says whether it is the same again. */
+  #tellNowAndThen(about: string, event: Event): void {
     const now = this.#clock.monotonic();
-    const key = `${event.event} ${listener}`;
+    const key = `${event.event} ${about}`;
     if (now - (this.#toldAt.get(key) ?? Number.NEGATIVE_INFINITY) < LOGS.listenerErrorEvery) return;
     this.#toldAt.set(key, now);
     this.#recorder.record(event);
@@ -225,9 +225,14 @@ export class MailThread {
     const isTlsFirst = rules.tls === "implicit" && refusal === undefined;
     const socket = accept(reception, isTlsFirst);
     reception.start(socket, refusal);
-    if (entered !== "full") return;
-    socket.destroy(); // the file descriptor is wanted: there is no waiting until the reply is read
-    this.#tellNowAndThen(rules.name, { event: "sessions.full", listener: rules.name });
+    if (typeof entered !== "string") return;
+    if (entered === "file-descriptors") socket.destroy(); // it is wanted: there is no waiting until the reply is read
+    this.#tellNowAndThen(`${rules.name} ${entered}`, {
+      event: "sessions.full",
+      listener: rules.name,
+      limit: entered,
+      client: address,
+    });
   }
 
   /** Certificates of authorities are read now, which takes some 60 ms, and not when the first connection wants them. */

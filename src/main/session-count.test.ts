@@ -20,18 +20,18 @@ function seated(sessions: SessionCount, address: string, isTrusted: boolean): Se
 test("a stranger's address has its limit, and room again when one leaves", () => {
   const sessions = count();
   const seats = [seated(sessions, STRANGER, false), seated(sessions, STRANGER, false)];
-  expect(sessions.enter(STRANGER, false)).toBe("too-many");
+  expect(sessions.enter(STRANGER, false)).toBe("address");
   expect(sessions.sessions).toBe(2);
   seats[0]!.leave();
   expect(seated(sessions, STRANGER, false)).toBeDefined();
-  expect(sessions.enter(STRANGER, false)).toBe("too-many");
+  expect(sessions.enter(STRANGER, false)).toBe("address");
 });
 
 test("a whole /64 of IPv6 is one address", () => {
   const sessions = count();
   expect(seated(sessions, "2001:db8::1", false)).toBeDefined();
   expect(seated(sessions, "2001:db8::ffff:2", false)).toBeDefined();
-  expect(sessions.enter("2001:db8::3", false)).toBe("too-many");
+  expect(sessions.enter("2001:db8::3", false)).toBe("address");
   expect(seated(sessions, "2001:db8:0:1::3", false)).toBeDefined();
 });
 
@@ -42,8 +42,8 @@ test("a client that gave a password makes room for strangers, up to the limit of
     seat.trust();
     seat.trust();
   }
-  expect(sessions.enter(STRANGER, false)).toBe("too-many");
-  expect(sessions.enter(STRANGER, true)).toBe("too-many");
+  expect(sessions.enter(STRANGER, false)).toBe("address");
+  expect(sessions.enter(STRANGER, true)).toBe("address");
   expect(sessions.sessions).toBe(LIMITS.perTrustedMax);
 });
 
@@ -66,10 +66,10 @@ test("what the file descriptors allow is a limit of all listeners together, and 
   expect(sharedSessions(200).max).toBe(100);
   const roomy = { sessionsMax: 1000, perStrangerMax: 1000, perTrustedMax: 1000 };
   const [one, other] = [0, 1].map((at) => new SessionCount(shared, at, roomy)) as [SessionCount, SessionCount];
-  for (let n = 0; n < 460; n++) seated(n % 2 === 0 ? one : other, STRANGER, false);
-  expect(other.enter(STRANGER, false)).toBe("full");
-  const known = Array.from({ length: 52 }, () => seated(other, "192.0.2.2", true));
-  expect(other.enter("192.0.2.2", true)).toBe("full");
+  for (let n = 0; n < 461; n++) seated(n % 2 === 0 ? one : other, STRANGER, false);
+  expect(other.enter(STRANGER, false)).toBe("file-descriptors");
+  const known = Array.from({ length: 51 }, () => seated(other, "192.0.2.2", true));
+  expect(other.enter("192.0.2.2", true)).toBe("file-descriptors");
   known[0]!.leave();
   expect(seated(other, "192.0.2.2", true)).toBeDefined();
 });
@@ -81,11 +81,22 @@ test("a listener has its own limit, an address one on all listeners", () => {
     SessionCount,
   ];
   for (let n = 1; n <= 3; n++) expect(seated(one, `198.51.100.${n}`, false)).toBeDefined();
-  expect(one.enter(STRANGER, false)).toBe("too-many");
+  expect(one.enter(STRANGER, false)).toBe("listener");
   expect(other.sessions).toBe(0);
   expect(seated(other, STRANGER, false)).toBeDefined();
   expect(seated(other, STRANGER, false)).toBeDefined();
-  expect(other.enter(STRANGER, false)).toBe("too-many");
+  expect(other.enter(STRANGER, false)).toBe("address");
+});
+
+test("strangers leave a tenth of a listener's sessions to those that are known; who says who it is makes room", () => {
+  const sessions = count({ sessionsMax: 100, perStrangerMax: 100, perTrustedMax: 100 });
+  const strangers = Array.from({ length: 90 }, () => seated(sessions, STRANGER, false));
+  expect(sessions.enter("192.0.2.2", false)).toBe("listener");
+  expect(seated(sessions, "192.0.2.3", true)).toBeDefined();
+  strangers[0]!.trust();
+  expect(seated(sessions, "192.0.2.2", false)).toBeDefined();
+  for (let n = 0; n < 8; n++) seated(sessions, "192.0.2.3", true);
+  expect(sessions.enter("192.0.2.3", true)).toBe("listener");
 });
 
 test.each([

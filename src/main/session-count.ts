@@ -20,8 +20,9 @@ export interface SharedSessions {
 }
 
 const BUCKET = 2; // all sessions of its addresses, then those of strangers among them
-const ALL = SESSIONS.listenerPlaces; // behind those of the listeners
-const TRUSTED_PLACES = 3; // the listener's, that of all, the first of a bucket; a stranger has the second too
+const STRANGERS = SESSIONS.listenerPlaces; // those of each listener, behind all that it has
+const ALL = 2 * SESSIONS.listenerPlaces; // behind those of the listeners
+const TRUSTED_PLACES = 3; // the listener's, that of all, the first of a bucket; a stranger has the second of each too
 
 /** `descriptors`: how many file descriptors the process may have; undefined where there is no limit. */
 export function sharedSessions(descriptors?: number): SharedSessions {
@@ -37,6 +38,9 @@ export function sharedSessions(descriptors?: number): SharedSessions {
 function sessionsWith(descriptors: number): number {
   return Math.max(Math.floor(descriptors / 2), descriptors - SESSIONS.descriptorsKept);
 }
+
+/** Which limit a client met that was turned away. */
+export type MetLimit = "file-descriptors" | "listener" | "address";
 
 /** Who is connected, on all listeners together. */
 export function sessionsNow({ counts }: SharedSessions): number {
@@ -71,34 +75,37 @@ export class SessionCount {
   }
 
   /**
-   * Where there are too many nothing is counted: `full` where the file descriptors leave no room for more sessions, whosever
-   * they are; strangers leave some of it for those that are known.
+   * Where there are too many nothing is counted, and the limit is said that was met. Of the sessions that the listener may
+   * have, and of those that the file descriptors leave room for, strangers leave some for those that are known.
    */
-  enter(address: string, isTrusted: boolean): Seat | "full" | "too-many" {
+  enter(address: string, isTrusted: boolean): Seat | MetLimit {
     const seat = new Seat(this.#counts);
-    const refusal = this.#refusal(seat, address, isTrusted);
-    if (refusal === undefined) return seat;
+    const limit = this.#limitMet(seat, address, isTrusted);
+    if (limit === undefined) return seat;
     seat.leave();
-    return refusal;
+    return limit;
   }
 
-  #refusal(seat: Seat, address: string, isTrusted: boolean): "full" | "too-many" | undefined {
+  #limitMet(seat: Seat, address: string, isTrusted: boolean): MetLimit | undefined {
     const { sessionsMax, perStrangerMax, perTrustedMax } = this.#limits;
     const bucket = this.#bucketOf(address);
-    if (!seat.take(this.#listener, sessionsMax)) return "too-many";
-    if (!seat.take(ALL, this.#roomFor(isTrusted))) return "full";
-    const isIn = seat.take(bucket, perTrustedMax) && (isTrusted || seat.take(bucket + 1, perStrangerMax));
-    return isIn ? undefined : "too-many";
-  }
-
-  #roomFor(isTrusted: boolean): number {
-    return isTrusted ? this.#max : Math.floor(this.#max * SESSIONS.strangerShare);
+    if (!seat.take(this.#listener, sessionsMax)) return "listener";
+    if (!seat.take(ALL, isTrusted ? this.#max : strangersOf(this.#max))) return "file-descriptors";
+    if (!seat.take(bucket, perTrustedMax)) return "address";
+    if (isTrusted) return undefined;
+    if (!seat.take(bucket + 1, perStrangerMax)) return "address";
+    return seat.take(STRANGERS + this.#listener, strangersOf(sessionsMax)) ? undefined : "listener";
   }
 
   #bucketOf(address: string): number {
     const digest = hash("sha256", this.#seed + subscriberOf(address), "buffer");
     return this.#buckets + (digest.readUInt32LE() % SESSIONS.addressBuckets) * BUCKET;
   }
+}
+
+/** Of so many sessions those that strangers may have before they say who they are. */
+function strangersOf(max: number): number {
+  return Math.ceil(max * SESSIONS.strangerShare);
 }
 
 /** One session's place in the counts. */

@@ -50,6 +50,22 @@ test("a limit of a listener is neither more nor less with four mail threads", as
   }
 });
 
+test("strangers leave a tenth of a listener to those that are known, and who is turned away is told of", async () => {
+  const config = {
+    access: { networks: ["127.0.0.9/32"] },
+    limits: { sessions_per_listener: 20, sessions_per_address: 100 },
+  };
+  await scene({ config }, async ({ ports, relay }) => {
+    const strangers = await greetings(ports[PLAIN]!, 20);
+    expect(strangers.lines).toEqual(codes(18, 2));
+    const route = { host: "127.0.0.1", localAddress: "127.0.0.9" };
+    const known = await SourceSession.connect({ port: ports[PLAIN]!, route });
+    await known.quit();
+    expect(await relay.event("sessions.full")).toMatchObject({ limit: "listener", client: "127.0.0.1" });
+    await strangers.close();
+  });
+});
+
 test("the limit of an address is for strangers; who gave a password makes room", async () => {
   const config = { threads: 4, access: { networks: [] }, limits: { sessions_per_address: 3 } };
   await scene({ config }, async ({ ports }) => {
@@ -82,7 +98,7 @@ test.skipIf(process.platform !== "linux")(
       const flood = Array.from({ length: 400 }, () => net.connect({ host: "127.0.0.1", port }));
       const turnedAway = flood.map((socket) => once(socket.on("error", () => undefined).resume(), "close"));
       await Promise.race(turnedAway);
-      await relay.event("sessions.full");
+      await relay.event("sessions.full", ({ limit }) => limit === "file-descriptors");
       // Who was let in before can send, and what it sends goes out, while all the others sit there.
       expect(await first.send(factory.make(300_000, 1))).toMatchObject({ kind: "acknowledged" });
       await sink.until(({ copies }) => copies.length === 1);

@@ -335,6 +335,14 @@ export const FIGURES: readonly Figure[] = [
         short:
           "Node's own share is 240 MiB: 42 for a process, 13.5 for each of its four other threads, 4.3 KiB for a plain session and 51 KiB for one with TLS",
       },
+      {
+        suite: "idle-sessions",
+        value:
+          "{goneMiB} MiB at most when all of them go at once; {silentMiB} MiB with {silent} clients that connect for TLS, say nothing and go, three times",
+        target: "400 MiB, 400 MiB",
+        atLeast: { silent: 5000 },
+        atMost: { goneMiB: 400, silentMiB: 400 },
+      },
     ],
   },
   {

@@ -12,7 +12,9 @@ import type { ServerContexts } from "./tls-context.ts";
 /** How a connection becomes TLS: as server or as client. */
 export interface TlsRole {
   readonly handshakeTimeout: Duration;
-  /** By the name that the client asks for; where it is there, that is read before the handshake begins. */
+  /** A client begins a handshake; a server waits for that, and reads which name is asked for. */
+  readonly speaksFirst: boolean;
+  /** By the name that the client asks for. */
   readonly choose?: (host: string | undefined) => tls.SecureContext;
   /** `context`: what was chosen. */
   wrap(raw: net.Socket, context?: tls.SecureContext): tls.TLSSocket;
@@ -194,8 +196,8 @@ export class NetSocket implements Socket {
     while (this.#raw.read() !== null) continue;
     this.#phase = "securing";
     this.#deadline(role.handshakeTimeout, "the TLS handshake took too long");
-    if (role.choose === undefined) this.#handshake(role);
-    else this.#readHello(role, role.choose);
+    if (role.speaksFirst) this.#handshake(role);
+    else this.#awaitHello(role);
   }
 
   #handshake(role: TlsRole, context?: tls.SecureContext): void {
@@ -207,8 +209,11 @@ export class NetSocket implements Socket {
     this.#attach(this.#stream);
   }
 
-  /** What is read of it goes back, for the handshake to read. */
-  #readHello(role: TlsRole, choose: NonNullable<TlsRole["choose"]>): void {
+  /**
+   * The client speaks first: who says nothing costs no more than in clear (some 60 KiB less than a handshake that waits), and of
+   * who does it is known which name is asked for. What is read of it goes back, for the handshake to read.
+   */
+  #awaitHello(role: TlsRole): void {
     const raw = this.#raw;
     let hello = Buffer.alloc(0);
     const take = (octets: Buffer): void => {
@@ -218,7 +223,7 @@ export class NetSocket implements Socket {
       raw.off("data", take).off("end", this.#onEnd).off("close", this.#onClose);
       raw.pause();
       raw.unshift(hello);
-      this.#handshake(role, choose(found.host));
+      this.#handshake(role, role.choose?.(found.host));
     };
     raw.on("data", take).on("end", this.#onEnd).on("close", this.#onClose);
     raw.resume();
@@ -309,6 +314,7 @@ export class NetSocket implements Socket {
 function serverRole(server: ServerTls): TlsRole {
   return {
     handshakeTimeout: server.handshakeTimeout,
+    speaksFirst: false,
     doneEvent: "secure",
     ...(server.contextFor && { choose: server.contextFor }),
     wrap: (raw, secureContext = server.context) => new tls.TLSSocket(raw, { isServer: true, secureContext }),

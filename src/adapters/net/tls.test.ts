@@ -109,13 +109,22 @@ describe("STARTTLS", () => {
     client.socket!.send(["STARTTLS\r\nMAIL FROM:<evil@x.test>\r\n"]);
     while (raw.bytesRead < 30) await new Promise((resolve) => setImmediate(resolve));
     server.socket!.startTls();
-    expect(raw.listenerCount("data")).toBe(0);
     server.socket!.resume();
     client.socket!.startTls();
     await server.untilCall("secured");
     client.socket!.send(["EHLO x\r\n"]);
     await server.untilCall("received");
     expect(server.text).toBe("EHLO x\r\n");
+  });
+
+  test("a client that says nothing costs no handshake, and has its time", async () => {
+    const { client, server, raw } = await pair();
+    server.socket!.startTls();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(raw.listenerCount("data")).toBe(1); // it is the connection itself that is read, and no TLS over it
+    client.socket!.destroy();
+    expect(await server.end()).toMatchObject({ kind: "tls-failed" });
+    expect(server.calls).toEqual(["closed"]);
   });
 
   test("what comes in clear after it fails the handshake", async () => {

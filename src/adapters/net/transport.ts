@@ -48,6 +48,7 @@ export class NetTransport implements Transport {
     const name = target.host.endsWith(".") ? target.host.slice(0, -1) : target.host;
     return {
       handshakeTimeout: target.handshakeTimeout,
+      speaksFirst: true,
       doneEvent: "secureConnect",
       ...(this.#authorityKey === undefined ? {} : { authorityKey: this.#authorityKey }),
       wrap: (raw) =>

@@ -89,7 +89,7 @@ export const SESSIONS = {
    * others are for connections to next hops and for contents. Where that would be more than half of them, half.
    */
   descriptorsKept: 512,
-  /** Of the sessions that the file descriptors allow, the share that strangers may have before they say who they are. */
+  /** Of the sessions that a listener or the file descriptors allow, the share of strangers, who did not say yet who they are. */
   strangerShare: 0.9,
   /** Counts of listeners: those that a reload brings beside those that were there before. */
   listenerPlaces: 128,
@@ -108,6 +108,8 @@ export const OUTBOUND = {
   replyLinesMax: 100,
   /** Lines, kept or not, blank or not, after which a reply without an end is no reply. */
   replyLinesFloodMax: 5000,
+  /** Octets of a reply after which it is none: ten times what the lines that are kept may have. */
+  replyOctetsFloodMax: 2 * MiB,
   recipientsPerTransactionMax: 100,
   /** Lines of an attempt's dialogue that history keeps, and characters of each. */
   transcriptLinesMax: 40,

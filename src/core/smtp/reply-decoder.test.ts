@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { concatBytes, utf8 } from "../base/bytes.ts";
-import { OUTBOUND } from "../base/limits.ts";
+import { MiB, OUTBOUND } from "../base/limits.ts";
 import { type MalformedReply, ReplyDecoder, type ServerReply } from "./reply-decoder.ts";
 
 type Decoded = ServerReply | MalformedReply;
@@ -137,14 +137,22 @@ describe("bounds", () => {
     expect(decode("\r\n".repeat(OUTBOUND.replyLinesFloodMax + 1))).toMatchObject([{ kind: "malformed" }]);
   });
 
-  test("a line without an end costs the same per octet, however long", () => {
+  test("nor is one of too many octets, in lines or in one without an end, however it is cut", () => {
+    const endless = [
+      `250-${"x".repeat(2000)}\r\n`.repeat(2000),
+      `250 ${"x".repeat(3 * MiB)}`,
+      `250 ${"x".repeat(3 * MiB)}\r\n`,
+    ];
+    for (const text of endless)
+      expect(decode(text)).toMatchObject([{ kind: "malformed", why: "a reply without an end" }]);
     const decoder = new ReplyDecoder();
-    const piece = new Uint8Array(64 * 1024).fill(0x78);
-    for (let i = 0; i < 4096; i++) {
-      decoder.feed(piece);
-      expect(decoder.next()).toBeUndefined();
-    }
-    expect(decoder.hasRest).toBe(true);
+    decoder.feed(utf8("250 "));
+    expect(decoder.next()).toBeUndefined();
+    const piece = utf8("x".repeat(64 * 1024));
+    let pieces = 0;
+    do decoder.feed(piece);
+    while (decoder.next() === undefined && pieces++ < 1000);
+    expect(pieces).toBe(OUTBOUND.replyOctetsFloodMax / piece.length - 1);
   });
 });
 

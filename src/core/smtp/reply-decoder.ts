@@ -62,6 +62,8 @@ export class ReplyDecoder {
   #lines: string[] = [];
   #textLength = 0;
   #linesSeen = 0;
+  /** Octets of the reply that is open, those that were dropped too. */
+  #octetsSeen = 0;
 
   /** Octets to decode; what was given before is read to its end by then. */
   feed(octets: Uint8Array): void {
@@ -72,7 +74,10 @@ export class ReplyDecoder {
   /** The next whole reply, or undefined where more octets are needed. Not to be called again after a malformed one. */
   next(): ServerReply | MalformedReply | undefined {
     for (;;) {
+      const start = this.#at;
       const line = this.#line();
+      this.#octetsSeen += this.#at - start;
+      if (this.#octetsSeen > OUTBOUND.replyOctetsFloodMax) return malformed("a reply without an end");
       if (line === undefined) return undefined;
       const decoded = this.#take(line);
       if (decoded !== undefined) return decoded;
@@ -147,6 +152,7 @@ export class ReplyDecoder {
     this.#lines = [];
     this.#textLength = 0;
     this.#linesSeen = 0;
+    this.#octetsSeen = 0;
     return { kind: "reply", code, status: statusOf(code, lines[0]!), lines };
   }
 }
