@@ -17,7 +17,7 @@ import { SimOperator } from "./operator-sim.ts";
 import { Population } from "./population.ts";
 import { Ledger } from "./oracle/ledger.ts";
 import { SiteBook } from "./oracle/sites.ts";
-import { type Machine, RelayProcess } from "./relay-process.ts";
+import { type Machine, SimulatedRelay } from "./simulated-relay.ts";
 import {
   CHANGED_ZONES,
   DOMAINS,
@@ -91,7 +91,7 @@ export class World {
   readonly #reasons = new Set<string>();
   /** Of which history has an end. */
   readonly #recorded = new Set<string>();
-  #process: RelayProcess | undefined;
+  #process: SimulatedRelay | undefined;
   #isStopping = false;
   #isWithoutExtra = false;
   #starts = 0;
@@ -212,7 +212,7 @@ export class World {
     return this.ledger.violations.length > 0;
   }
 
-  #running(): RelayProcess | undefined {
+  #running(): SimulatedRelay | undefined {
     return this.#process?.life.isDead === false && !this.#isStopping ? this.#process : undefined;
   }
 
@@ -221,7 +221,7 @@ export class World {
   #start(): void {
     this.#isStopping = false;
     const plan = this.#isWithoutExtra ? this.#planWithoutExtra : this.#plan;
-    const process = new RelayProcess(this.#machine, plan, ++this.#starts);
+    const process = new SimulatedRelay(this.#machine, plan, ++this.#starts);
     this.#process = process;
     this.#trace.add(this.timeline.now, `start, ${process.recovered} recovered`);
     const files = process.store.inner.files();
@@ -265,7 +265,7 @@ export class World {
   }
 
   /** The relay ends threads that take too long. That they do is right where the store takes nothing, and nowhere else. */
-  #judgeStop(process: RelayProcess): void {
+  #judgeStop(process: SimulatedRelay): void {
     if (process.life.isDead) return;
     if (this.storeTrouble === RELIABLE && this.disk.trouble === SOUND)
       this.ledger.violation("P7", `a stop has no end after ${STOP_MS_MAX / 1000} s, and nothing keeps it`);

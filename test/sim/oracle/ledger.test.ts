@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { decodedBase64, decodedQuotedPrintable, octetsEncoded } from "./encodings.ts";
-import { MadeUpHistory, traced } from "./history.ts";
+import { MadeUpHistory, traced } from "./made-up-history.ts";
 
 // An oracle that excuses too much finds nothing. Here it hears of relays that do what they must not.
 
