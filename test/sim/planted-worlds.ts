@@ -9,6 +9,7 @@ import { type Counts, Recording } from "../support/result-file.ts";
 const SHOWN: readonly string[] = [
   "ack-before-commit",
   "completion-dropped",
+  "completion-late",
   "converts-always",
   "dsn-for-null-sender",
   "duplicate-hurried",
@@ -26,6 +27,7 @@ const SHOWN: readonly string[] = [
   "reload-ends-sessions",
   "reset-forgotten",
   "second-250",
+  "sender-lost",
   "site-limit-off-by-one",
   "starttls-keeps-buffer",
   "stop-waits",
