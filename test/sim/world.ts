@@ -290,6 +290,15 @@ export class World {
     void process.reload(this.#isWithoutExtra ? this.#planWithoutExtra : this.#plan);
   }
 
+  /** Something of that kind comes just now, as long as anything may. */
+  #befall(): void {
+    if (this.timeline.now >= this.#hours * HOUR_MS) return;
+    const what = this.#dice.pick(["crash", "restart", "reload"] as const);
+    if (what === "crash") this.crash(what);
+    else if (what === "restart") this.restart(what);
+    else this.reload();
+  }
+
   lookAtSpace(): void {
     this.#running()?.lookAtSpace();
   }
@@ -319,6 +328,7 @@ export class World {
       listeners: LISTENERS,
       recipientsMax,
       isRunning: (process) => this.#running() !== undefined && ledger.life === process,
+      befall: () => this.#befall(),
       dial: (address, port) => this.net.dial(address, port),
     };
     return new Population({
