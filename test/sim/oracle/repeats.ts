@@ -12,8 +12,9 @@ interface Death {
 
 /** The relay waits for the answer to content no longer than that. */
 const HEARD_WITHIN_MS = 11 * 60_000;
-/** What was heard is in the store, unless that takes nothing, and is asked again a second later. */
-const RECORDED_WITHIN_MS = 2000;
+/** What was heard is in the store, and a second later than that where it took nothing when it was asked. */
+const RECORDED_WITHIN_MS = 300;
+const RETRIED_WITHIN_MS = 1000 + RECORDED_WITHIN_MS;
 
 /** Who may have a message already, and what happens until that is certain (promise P3). */
 export class RepeatJudge {
@@ -93,7 +94,7 @@ export class RepeatJudge {
     const death = this.#deaths.get(life);
     if (death === undefined) return false;
     if (heardAt === undefined) return death.at - at < HEARD_WITHIN_MS;
-    return death.at - Math.max(heardAt, death.storeRefusedAt) < RECORDED_WITHIN_MS;
+    return death.at - heardAt < RECORDED_WITHIN_MS || death.at - death.storeRefusedAt < RETRIED_WITHIN_MS;
   }
 
   /** The store has what an operator did to it. What is in hand is under way, and only `reroute` goes on from there. */
