@@ -116,9 +116,9 @@ async function chatter(parts: ClientParts, name: string): Promise<void> {
   if ((await talk.ask("MAIL FROM:<s@src.test>"))?.code !== 250) return talk.reset();
   const isDeaf = dice.happens(0.3);
   if (isDeaf) talk.end.pause();
-  const said = chatOf(dice);
+  const said = chatOf(dice, isDeaf ? 4000 : 1200); // of so many the answers do not fit between two programs
   sayAll(talk, said);
-  const rest = isDeaf ? dice.magnitude(1, 400_000) : dice.magnitude(0.1, 200);
+  const rest = isDeaf ? dice.magnitude(1000, 600_000) : dice.magnitude(0.1, 200);
   await talk.pause(rest);
   judgeWaiting(parts, talk);
   const chance = dice.fraction();
@@ -135,11 +135,16 @@ async function chatter(parts: ClientParts, name: string): Promise<void> {
 }
 
 /** Recipients of all kinds, more than a message may have, and content a single octet at a time. */
-function chatOf(dice: Dice): Said[] {
+function chatOf(dice: Dice, recipientsMax: number): Said[] {
   const recipient = (): Said => dice.pick(["good recipient", "good recipient", "no address", "no route"]);
   const content = (): Said => (dice.happens(0.95) ? "chunk" : recipient());
   const many = (most: number, one: () => Said): Said[] => Array.from({ length: dice.between(50, most) }, one);
-  return ["good recipient", ...many(1200, recipient), ...(dice.happens(0.7) ? many(400, content) : []), "reset"];
+  return [
+    "good recipient",
+    ...many(recipientsMax, recipient),
+    ...(dice.happens(0.7) ? many(400, content) : []),
+    "reset",
+  ];
 }
 
 const WORDS: Readonly<Record<Said, string>> = {
