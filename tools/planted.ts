@@ -5,7 +5,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-const ROOT = path.resolve(import.meta.dirname, "..");
+export const ROOT = path.resolve(import.meta.dirname, "..");
 const FOLDER = path.join(ROOT, "test/planted");
 
 export function plantedPatches(): string[] {
@@ -13,6 +13,11 @@ export function plantedPatches(): string[] {
     .readdirSync(FOLDER, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".patch"))
     .map((name) => path.join(FOLDER, name));
+}
+
+/** As lists have it: its path in the folder, without the ending. */
+export function nameOf(patch: string): string {
+  return path.relative(FOLDER, patch).slice(0, -".patch".length);
 }
 
 /** Why it does not apply; undefined where it does. */

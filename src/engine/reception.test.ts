@@ -300,6 +300,19 @@ test("when the relay stops an idle session hears it, one with content does not",
   expect(await say(busy, "text\r\n.")).toMatch(/^250 /);
 });
 
+test.each([true, false])("one that has more commands hears it, too; its client reads: %s", async (isReading) => {
+  const on = wire();
+  await say(on, ...BEGUN.slice(0, 2));
+  on.socket.isClientDeaf = !isReading;
+  await on.send(octets("RCPT TO:<b@example.net>\r\n".repeat(3 * INBOUND.commandsPerTurn)));
+  if (!isReading) await on.settle();
+  on.reception.shutDown({ code: 421, status: "4.3.2", lines: ["Shutting down"] });
+  expect(on.socket.output).toContain("421 4.3.2");
+  expect(on.timesOver).toBe(1);
+  await on.settle();
+  expect(on.socket.output).toMatch(/421 4\.3\.2 [^\r]*\r\n$/);
+});
+
 test("many commands in one piece: some are answered at a time, in their order, and others come between", async () => {
   const on = wire();
   await say(on, ...BEGUN.slice(0, 2));

@@ -55,6 +55,7 @@ export class Reception implements SocketHandler {
   readonly #deadline: SessionDeadline;
   #socket!: Socket; // from `start` on
   #output = "";
+  #isInLine = false; // has more commands, and waits for its turn
   #isHeld = false; // has more commands, and goes on when the peer takes our replies
   #isPaused = false;
   #isDraining = false; // the peer does not take our replies
@@ -102,8 +103,8 @@ export class Reception implements SocketHandler {
 
   /** The relay stops: an idle session hears it now, one with a message under way when that is done. */
   shutDown(reply: Reply): void {
-    if (this.#isOver || this.#session.isAsking || this.#session.isReceivingContent) return;
-    this.#run(this.#session.abort(reply));
+    const isBusy = this.#session.isReceivingContent || (this.#session.isAsking && !this.#isInLine);
+    if (!this.#isOver && !isBusy) this.#run(this.#session.abort(reply));
   }
 
   /** The configuration changed: `judge` says who this is now. */
@@ -161,11 +162,13 @@ export class Reception implements SocketHandler {
 
   /** Nothing is answered whose answer would only wait here. */
   #goOnLater(): void {
+    this.#isInLine = true;
     this.#isHeld = false;
     this.#parts.longWork.later(() => {
       if (this.#isOver) return;
       if (this.#isDraining) this.#isHeld = true;
       else {
+        this.#isInLine = false;
         this.#guard(() => {
           this.#run(this.#session.answer(ACCEPT));
           this.#regulate();

@@ -1,4 +1,4 @@
-// The planted bugs that the suites together have to find, each by two of them at least.
+// The planted bugs, and who has to find them.
 
 export interface Bug {
   /** Its patch in this folder. */
@@ -13,6 +13,7 @@ export const BLIND_BUGS: readonly Bug[] = [
   { patch: "barred-before-unknown", what: "an address that is barred counts more than a lookup without an answer" },
 ];
 
+/** The suites together have to find them, each by two of them at least. */
 export const BUGS: readonly Bug[] = [
   { patch: "ack-before-commit", what: "250 before the commit" },
   { patch: "sync-off", what: "the store does not sync" },
@@ -27,3 +28,58 @@ export const BUGS: readonly Bug[] = [
   { patch: "reset-forgotten", what: "an error does not reset the transaction" },
   { patch: "dsn-for-null-sender", what: "a report for a message from the null sender" },
 ];
+
+/** `npm run sim -- --patch all`: worlds show them. */
+export const WORLDS = "test/sim/planted-worlds.ts";
+/** `npm run planted`: `BUGS` and `BLIND_BUGS`, before each suite. */
+export const EACH_SUITE = "test/planted/planted.ts";
+
+/** By patch, who sets it and has to find it; those in `fuzz` are for the fuzzer of their name. */
+export const SHOWN_BY: Readonly<Record<string, readonly string[]>> = {
+  "ack-before-commit": [
+    WORLDS,
+    EACH_SUITE,
+    "test/crash/kill.ts",
+    "test/crash/crash-points.ts",
+    "test/crash/fsync-order.test.ts",
+  ],
+  "barred-before-unknown": [EACH_SUITE],
+  "completion-dropped": [WORLDS, EACH_SUITE, "test/crash/kill.ts"],
+  "completion-late": [WORLDS, "test/crash/kill.ts"],
+  "content-unsynced": ["test/crash/cut-controls.ts"],
+  "converts-always": [WORLDS],
+  "dsn-for-null-sender": [WORLDS, EACH_SUITE],
+  "duplicate-hurried": [WORLDS],
+  "granted-twice": [WORLDS, EACH_SUITE],
+  "import-forgets": [WORLDS, "test/e2e/queue-file.test.ts"],
+  "intermediate-is-success": [WORLDS, "test/attacks/next-hop.test.ts"],
+  "lf-dot-crlf-ends": [WORLDS, EACH_SUITE],
+  "limit-off-by-one": [WORLDS, EACH_SUITE],
+  "login-bounces": [WORLDS, "test/attacks/next-hop.test.ts"],
+  "long-work-forgets": [WORLDS],
+  "lookup-keeps-list": [EACH_SUITE],
+  "lowered-rate-forgets": [EACH_SUITE],
+  "migration-mixes": ["test/crash/power.test.ts"],
+  "no-space-swallowed": [WORLDS, EACH_SUITE, "test/crash/disk.ts"],
+  "pickup-forgets": [WORLDS, "test/e2e/spool.test.ts"],
+  "postmaster-told-less": [WORLDS],
+  "quoted-printable-wrong": [WORLDS],
+  "recipient-lost": [WORLDS],
+  "reload-ends-sessions": [WORLDS, "test/e2e/reload.test.ts"],
+  "reload-forgets-revocation": ["test/e2e/reload.test.ts"],
+  "replies-pile-up": [WORLDS],
+  "report-apart": ["test/crash/kill.ts"],
+  "reset-forgotten": [WORLDS, EACH_SUITE],
+  "second-250": [WORLDS, EACH_SUITE],
+  "sender-lost": [WORLDS],
+  "site-limit-off-by-one": [WORLDS],
+  "starttls-keeps-buffer": [WORLDS, EACH_SUITE],
+  "stop-waits": [WORLDS],
+  "sync-normal": ["test/crash/cut-controls.ts"],
+  "sync-off": [WORLDS, EACH_SUITE, "test/crash/cut-controls.ts", "test/crash/fsync-order.test.ts"],
+  "thread-ends": ["test/crash/kill-run.ts"],
+  "too-big-too-soon": [WORLDS],
+  "turn-eats-command": [WORLDS],
+  "unbounded-line": [WORLDS, EACH_SUITE],
+  "wake-too-late": ["test/crash/kill.ts"],
+};

@@ -24,6 +24,8 @@ export interface ClientParts {
   readonly recipientsMax: number;
   /** The relay's process of that number neither stops nor is gone. */
   readonly isRunning: (process: number) => boolean;
+  /** Something happens to the relay's process, or to what it goes by. */
+  readonly befall: () => void;
   dial(address: string, port: number): Promise<End | undefined>;
 }
 

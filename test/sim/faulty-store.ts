@@ -58,6 +58,8 @@ export interface FaultyStoreParts {
   readonly trouble: () => StoreTrouble;
   /** Why a delivery is where it is; undefined: a mail thread has it. */
   readonly reason: (last: string | undefined) => void;
+  /** A transaction came to nothing. */
+  readonly refused: () => void;
   /** History has more to take. */
   readonly recorded: () => void;
 }
@@ -128,7 +130,7 @@ export class FaultyStore implements QueueStore {
     this.#acted = undefined;
     this.#isOpen = true;
     try {
-      const result = this.#transaction(work);
+      const result = this.#judged(work);
       this.#tell();
       if (!this.isSynced && this.#parts.dice.happens(0.02)) copyStore(this.#parts.file, syncedCopy(this.#parts.file));
       if (this.#hasSpooled() && this.#happens("crashAfterSpooled")) throw new Crash("before the file is removed");
@@ -141,6 +143,15 @@ export class FaultyStore implements QueueStore {
 
   #hasSpooled(): boolean {
     return this.#seen.some(({ commit }) => commit.arrivals.some(({ arrival }) => arrival.envelope.includes(LOCAL)));
+  }
+
+  #judged<Result>(work: () => Result): Result {
+    try {
+      return this.#transaction(work);
+    } catch (error) {
+      if (error instanceof StorageError) this.#parts.refused();
+      throw error;
+    }
   }
 
   #transaction<Result>(work: () => Result): Result {

@@ -3,7 +3,10 @@ import type { ListeningPlace, RelayPlan } from "../../src/main/plan.ts";
 import type { ListeningThread, Net } from "./net.ts";
 import type { SimClock } from "./timeline.ts";
 
-/** The listening sockets of one mail thread, as `NetListeners` has them. */
+/**
+ * The listening sockets of one mail thread, which answer to `prepare`, `adopt`, `abandon` and `close` as those of `NetListeners`
+ * do; what is prepared is not open before it is adopted.
+ */
 export class SimListeners implements Listeners {
   readonly #net: Net;
   readonly #clock: SimClock;
@@ -26,8 +29,9 @@ export class SimListeners implements Listeners {
   }
 
   adopt(): void {
-    const prepared = this.#prepared ?? new Map<number, ListenerTerms>();
-    this.close();
+    const prepared = this.#prepared;
+    if (prepared === undefined) return;
+    this.close(); // what was prepared is over with it
     for (const [port, terms] of prepared) {
       const listening: ListeningThread = {
         clock: this.#clock,
@@ -43,6 +47,7 @@ export class SimListeners implements Listeners {
   }
 
   close(): void {
+    this.abandon();
     for (const [port, listening] of this.#open) this.#net.shut(port, listening);
     this.#open = new Map();
   }

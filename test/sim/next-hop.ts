@@ -270,7 +270,7 @@ class HopSession implements EndHandler {
       return undefined;
     }
     this.#isKeptBack = false;
-    return this.#say("250 2.0.0 Taken\r\n", undefined, () => heard(copies));
+    return this.#say("250 2.0.0 Taken\r\n", undefined, () => heard(copies, hop.parts.timeline.now));
   }
 
   #asTaker(wire: Buffer): Taker {
@@ -324,6 +324,6 @@ class HopSession implements EndHandler {
   }
 }
 
-function heard(copies: readonly Copy[]): void {
-  for (const copy of copies) copy.isHeard = true;
+function heard(copies: readonly Copy[], at: number): void {
+  for (const copy of copies) copy.heardAt = at;
 }

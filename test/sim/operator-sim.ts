@@ -3,7 +3,7 @@ import type { Dice } from "./dice.ts";
 import type { Faults } from "./faults.ts";
 import type { Account, Letter } from "./oracle/accounts.ts";
 import type { Ledger } from "./oracle/ledger.ts";
-import type { RelayProcess } from "./relay-process.ts";
+import type { SimulatedRelay } from "./simulated-relay.ts";
 import { importedLetter } from "./rogues.ts";
 import { HOPS } from "./scenery.ts";
 
@@ -11,7 +11,7 @@ export interface OperatorParts {
   readonly dice: Dice;
   readonly faults: Faults;
   readonly ledger: Ledger;
-  readonly process: () => RelayProcess | undefined;
+  readonly process: () => SimulatedRelay | undefined;
 }
 
 const ACTIONS = [
@@ -141,7 +141,7 @@ export class SimOperator {
   }
 
   /** Somebody who is not sure reads the same file once more. */
-  async #takeIn(relay: RelayProcess, mail: ExportedMail, content: Uint8Array, letter: Letter): Promise<void> {
+  async #takeIn(relay: SimulatedRelay, mail: ExportedMail, content: Uint8Array, letter: Letter): Promise<void> {
     const report = await relay.importer.take(all(mail));
     if ("messages" in report) letter.fate = "acknowledged";
     if (this.#parts.dice.happens(0.6)) return;

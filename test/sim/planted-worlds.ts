@@ -2,37 +2,12 @@ import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { plantedTree } from "../crash/patched-copy.ts";
+import { SHOWN_BY, WORLDS } from "../planted/bugs.ts";
 import { TREE } from "../support/relay.ts";
 import { type Counts, Recording } from "../support/result-file.ts";
 
-/** Bugs that worlds can show; those with a name of their own in `test/planted`. */
-const SHOWN: readonly string[] = [
-  "ack-before-commit",
-  "completion-dropped",
-  "converts-always",
-  "dsn-for-null-sender",
-  "duplicate-hurried",
-  "granted-twice",
-  "import-forgets",
-  "intermediate-is-success",
-  "lf-dot-crlf-ends",
-  "limit-off-by-one",
-  "login-bounces",
-  "no-space-swallowed",
-  "pickup-forgets",
-  "postmaster-told-less",
-  "quoted-printable-wrong",
-  "recipient-lost",
-  "reload-ends-sessions",
-  "reset-forgotten",
-  "second-250",
-  "site-limit-off-by-one",
-  "starttls-keeps-buffer",
-  "stop-waits",
-  "sync-off",
-  "too-big-too-soon",
-  "unbounded-line",
-];
+/** Bugs that worlds can show. */
+const SHOWN = Object.keys(SHOWN_BY).filter((patch) => SHOWN_BY[patch]!.includes(WORLDS));
 
 interface PlantedOptions {
   readonly patch: string;

@@ -1,6 +1,8 @@
 // Clients that do what they should not.
 import { type ClientParts, TRUSTED, openSession, sendLetter } from "./client.ts";
+import type { Dice } from "./dice.ts";
 import { type Letter, newAccount, newLetter } from "./oracle/accounts.ts";
+import { type Said, answerFault } from "./oracle/answers.ts";
 import { Talk } from "./talk.ts";
 
 type Rogue = (parts: ClientParts, name: string) => Promise<void>;
@@ -8,8 +10,12 @@ type Rogue = (parts: ClientParts, name: string) => Promise<void>;
 const PLAIN = { isPipelining: false, isChunking: false, leavesAt: undefined, pause: 0 } as const;
 const STRANGER = "198.51.100.66";
 const LINE_OCTETS_MAX = 1024 * 1024;
-/** What a relay may have of somebody who does not read, and of a line beyond its bound, before it stops. */
+/** What a relay may have of a line beyond its bound before it stops. */
 const SLOP_OCTETS = 512 * 1024;
+/** Answers that may wait for somebody who does not read: 64 KiB, and those to what is answered at a time. */
+const ANSWERS_OCTETS_MAX = 96 * 1024;
+/** Sessions run short: who reads nothing for so long may be cut. */
+const PATIENCE_MIN_MS = 10_000;
 
 /** A stranger tries to send all the same (promise P4). */
 async function strangerRelays(parts: ClientParts, name: string): Promise<void> {
@@ -78,19 +84,99 @@ async function flooder(parts: ClientParts, name: string): Promise<void> {
   talk.reset();
 }
 
-/** Names recipient after recipient, and reads none of the answers. */
+/** Names recipient after recipient, and reads none of the answers, or reads them much later. */
 async function deaf(parts: ClientParts, name: string): Promise<void> {
   const talk = await openSession(parts, name);
   if (talk === undefined) return;
-  await talk.ask("MAIL FROM:<s@src.test>");
+  if ((await talk.ask("MAIL FROM:<s@src.test>"))?.code !== 250) return talk.reset();
   talk.end.pause();
+  const said: Said[] = [];
   for (let n = 0; n < 40 && !talk.isOver; n++) {
-    talk.say(`RCPT TO:<nobody${n}@good.test>\r\n`.repeat(200), 200);
+    const some = Array.from({ length: 200 }, (): Said => "good recipient");
+    sayAll(talk, some);
+    said.push(...some);
     await talk.pause(200);
-    const waiting = talk.end.other.unread;
-    if (waiting > SLOP_OCTETS)
-      parts.ledger.violation("P7", `${name} reads nothing, and ${waiting} octets of answers wait for it`);
+    judgeWaiting(parts, talk);
   }
+  if (parts.dice.happens(0.5)) return talk.reset();
+  talk.end.resume();
+  return hearAll(parts, talk, said, true);
+}
+
+/** Hundreds of commands in one piece, and some who do that at once: all are answered, and nobody waits for long. */
+async function chatterbox(parts: ClientParts, name: string): Promise<void> {
+  const count = parts.dice.happens(0.5) ? 1 : parts.dice.between(2, 12);
+  await Promise.all(Array.from({ length: count }, (_, n) => chatter(parts, `${name}.${n}`)));
+}
+
+async function chatter(parts: ClientParts, name: string): Promise<void> {
+  const { dice, faults } = parts;
+  const talk = await openSession(parts, name);
+  if (talk === undefined) return;
+  if ((await talk.ask("MAIL FROM:<s@src.test>"))?.code !== 250) return talk.reset();
+  const isDeaf = dice.happens(0.3);
+  if (isDeaf) talk.end.pause();
+  const said = chatOf(dice, isDeaf ? 4000 : 1200); // of so many the answers do not fit between two programs
+  sayAll(talk, said);
+  const rest = isDeaf ? dice.magnitude(1000, 600_000) : dice.magnitude(0.1, 200);
+  await talk.pause(rest);
+  judgeWaiting(parts, talk);
+  const chance = dice.fraction();
+  if (chance < 0.2) {
+    faults.count("client-gone-in-chat");
+    return dice.happens(0.5) ? talk.reset() : talk.close();
+  }
+  if (chance < 0.3) {
+    faults.count("relay-met-in-chat");
+    parts.befall();
+  }
+  talk.end.resume();
+  return hearAll(parts, talk, said, rest < PATIENCE_MIN_MS);
+}
+
+/** Recipients of all kinds, more than a message may have, and content a single octet at a time. */
+function chatOf(dice: Dice, recipientsMax: number): Said[] {
+  const recipient = (): Said => dice.pick(["good recipient", "good recipient", "no address", "no route"]);
+  const content = (): Said => (dice.happens(0.95) ? "chunk" : recipient());
+  const many = (most: number, one: () => Said): Said[] => Array.from({ length: dice.between(50, most) }, one);
+  return [
+    "good recipient",
+    ...many(recipientsMax, recipient),
+    ...(dice.happens(0.7) ? many(400, content) : []),
+    "reset",
+  ];
+}
+
+const WORDS: Readonly<Record<Said, string>> = {
+  "good recipient": "RCPT TO:<nobody@good.test>\r\n",
+  "no address": "RCPT TO:<nobody@>\r\n",
+  "no route": "RCPT TO:<nobody@nowhere.test>\r\n",
+  chunk: "BDAT 1\r\nx",
+  reset: "RSET\r\n",
+};
+
+function sayAll(talk: Talk, said: readonly Said[]): void {
+  talk.say(said.map((one) => WORDS[one]).join(""), said.length);
+}
+
+function judgeWaiting({ ledger }: ClientParts, talk: Talk): void {
+  const waiting = talk.end.other.unread;
+  if (waiting > ANSWERS_OCTETS_MAX)
+    ledger.violation("P7", `${talk.name} reads nothing, and ${waiting} octets of answers wait for it`);
+}
+
+/** Reads what it was answered; `isPatient`: the relay has no reason to end its session. */
+async function hearAll(parts: ClientParts, talk: Talk, said: readonly Said[], isPatient: boolean): Promise<void> {
+  const codes: number[] = [];
+  for (let n = 0; n < said.length; n++) {
+    const reply = await talk.reply();
+    if (reply === undefined) break;
+    codes.push(reply.code);
+    if (reply.code === 421) break;
+  }
+  const isWhole = isPatient && !talk.end.isFaulty && parts.isRunning(talk.process);
+  const fault = answerFault(said, codes, parts.recipientsMax, isWhole);
+  if (fault !== undefined) parts.ledger.violation("P7", `${talk.name} said all at once: ${fault}`);
   talk.reset();
 }
 
@@ -157,6 +243,7 @@ const ROGUES: readonly Rogue[] = [
   injector,
   flooder,
   deaf,
+  chatterbox,
   crowdedLetter,
   blunderer,
   babbler,

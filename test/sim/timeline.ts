@@ -24,6 +24,11 @@ export class Timeline {
     return this.#now;
   }
 
+  /** What happens now takes so long: what is due meanwhile happens when that is over. */
+  takes(time: Duration): void {
+    this.#now += time;
+  }
+
   after(delay: Duration, call: () => void): Timer {
     const entry: Entry = { at: this.#now + Math.max(0, delay), order: this.#order++, call };
     this.#push(entry);
@@ -53,11 +58,11 @@ export class Timeline {
     while (this.#heap[0] !== undefined && this.#heap[0].call === undefined) this.#pop();
     const next = this.#heap[0];
     if (next === undefined || next.at > end) {
-      this.#now = end;
+      this.#now = Math.max(this.#now, end);
       return false;
     }
     this.#pop();
-    this.#now = next.at;
+    this.#now = Math.max(this.#now, next.at);
     this.events++;
     try {
       next.call!();
@@ -109,6 +114,9 @@ export interface Life {
 /** When a world begins by its wall clock: `Sat, 21 Nov 2026 00:00:00 +0000`. */
 export const START: Instant = Date.UTC(2026, 10, 21);
 
+/** Whoever looks at the clock has something to do: it goes on by this, so that work takes time, the same in each run. */
+const LOOK_MS = 0.05;
+
 /** The machine's clocks as one process sees them; the wall clock may be set. */
 export class SimClock implements Clock {
   readonly #timeline: Timeline;
@@ -126,6 +134,7 @@ export class SimClock implements Clock {
   }
 
   monotonic(): number {
+    this.#timeline.takes(LOOK_MS);
     return this.#timeline.now;
   }
 

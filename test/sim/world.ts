@@ -6,7 +6,7 @@ import type { RelayPlan } from "../../src/main/plan.ts";
 import type { ClientParts } from "./client.ts";
 import { Climate } from "./climate.ts";
 import { Dice } from "./dice.ts";
-import { Disk, SOUND } from "./disk.ts";
+import { Disk } from "./disk.ts";
 import { Faults } from "./faults.ts";
 import { Crash, RELIABLE, type StoreTrouble } from "./faulty-store.ts";
 import { Writer } from "./letters.ts";
@@ -17,7 +17,8 @@ import { SimOperator } from "./operator-sim.ts";
 import { Population } from "./population.ts";
 import { Ledger } from "./oracle/ledger.ts";
 import { SiteBook } from "./oracle/sites.ts";
-import { type Machine, RelayProcess } from "./relay-process.ts";
+import { STOP_MS_MAX, StopJudge } from "./oracle/stops.ts";
+import { type Machine, SimulatedRelay } from "./simulated-relay.ts";
 import {
   CHANGED_ZONES,
   DOMAINS,
@@ -60,8 +61,6 @@ export interface Outcome {
 
 /** When nothing goes wrong any more, everything has to end within this. */
 const CALM_HOURS_MAX = 60;
-/** Of a stop: what one thread gets before the relay ends it all the same. */
-const STOP_MS_MAX = 35_000;
 const NULL_LIFE_MS = 24 * HOUR_MS;
 
 /** One seed: a machine, a relay on it, and everybody around it. */
@@ -91,7 +90,8 @@ export class World {
   readonly #reasons = new Set<string>();
   /** Of which history has an end. */
   readonly #recorded = new Set<string>();
-  #process: RelayProcess | undefined;
+  readonly #stops: StopJudge;
+  #process: SimulatedRelay | undefined;
   #isStopping = false;
   #isWithoutExtra = false;
   #starts = 0;
@@ -125,6 +125,10 @@ export class World {
       () => timeline.events,
     );
     const { ledger } = this;
+    this.#stops = new StopJudge({
+      now: () => timeline.now,
+      violation: (promise, text) => ledger.violation(promise, text),
+    });
     const sites = new SiteBook(siteBounds(terms), (promise, text) => ledger.violation(promise, text));
     this.hops = HOPS.map(
       ({ name, address, traits }) =>
@@ -212,7 +216,7 @@ export class World {
     return this.ledger.violations.length > 0;
   }
 
-  #running(): RelayProcess | undefined {
+  #running(): SimulatedRelay | undefined {
     return this.#process?.life.isDead === false && !this.#isStopping ? this.#process : undefined;
   }
 
@@ -221,7 +225,7 @@ export class World {
   #start(): void {
     this.#isStopping = false;
     const plan = this.#isWithoutExtra ? this.#planWithoutExtra : this.#plan;
-    const process = new RelayProcess(this.#machine, plan, ++this.#starts);
+    const process = new SimulatedRelay(this.#machine, plan, ++this.#starts);
     this.#process = process;
     this.#trace.add(this.timeline.now, `start, ${process.recovered} recovered`);
     const files = process.store.inner.files();
@@ -254,22 +258,27 @@ export class World {
     if (process === undefined) return false;
     this.faults.count(kind);
     this.#isStopping = true;
+    this.#stops.began();
     const stop = async (): Promise<void> => {
       await process.stop();
       if (process.life.isDead && this.#process === process) this.ledger.stopped();
       if (kind === "restart") this.timeline.after(this.#dice.magnitude(100, 60_000), () => this.#start());
     };
     void stop();
-    this.timeline.after(STOP_MS_MAX, () => this.#judgeStop(process));
+    this.timeline.after(STOP_MS_MAX, () => this.#endStop(process));
     return true;
   }
 
-  /** The relay ends threads that take too long. That they do is right where the store takes nothing, and nowhere else. */
-  #judgeStop(process: RelayProcess): void {
+  /** The relay ends threads that take too long. */
+  #endStop(process: SimulatedRelay): void {
     if (process.life.isDead) return;
-    if (this.storeTrouble === RELIABLE && this.disk.trouble === SOUND)
-      this.ledger.violation("P7", `a stop has no end after ${STOP_MS_MAX / 1000} s, and nothing keeps it`);
-    else this.crash("crash");
+    this.#stops.isOverdue();
+    this.crash("crash");
+  }
+
+  #storeRefused(): void {
+    this.ledger.storeRefused();
+    this.#stops.storeRefused();
   }
 
   reload(): void {
@@ -279,6 +288,15 @@ export class World {
     this.#isWithoutExtra = !this.#isWithoutExtra;
     this.ledger.troubled("extra"); // it comes, or goes
     void process.reload(this.#isWithoutExtra ? this.#planWithoutExtra : this.#plan);
+  }
+
+  /** Something of that kind comes just now, as long as anything may. */
+  #befall(): void {
+    if (this.timeline.now >= this.#hours * HOUR_MS) return;
+    const what = this.#dice.pick(["crash", "restart", "reload"] as const);
+    if (what === "crash") this.crash(what);
+    else if (what === "restart") this.restart(what);
+    else this.reload();
   }
 
   lookAtSpace(): void {
@@ -310,6 +328,7 @@ export class World {
       listeners: LISTENERS,
       recipientsMax,
       isRunning: (process) => this.#running() !== undefined && ledger.life === process,
+      befall: () => this.#befall(),
       dial: (address, port) => this.net.dial(address, port),
     };
     return new Population({
@@ -335,7 +354,13 @@ export class World {
       names,
       file: this.#file,
       recorder: { record: (event) => this.#record(event) },
-      store: { faults, ledger, trouble: () => this.storeTrouble, reason: (last) => this.#reason(last) },
+      store: {
+        faults,
+        ledger,
+        trouble: () => this.storeTrouble,
+        reason: (last) => this.#reason(last),
+        refused: () => this.#storeRefused(),
+      },
       history: (entries) => this.#keep(entries),
     };
   }

@@ -8,8 +8,8 @@ export interface Copy {
   readonly at: number;
   /** The recipient was named to a next hop since. */
   isFollowed: boolean;
-  /** The relay's socket had the last octet of the 250. */
-  isHeard: boolean;
+  /** When the relay's socket had the last octet of the 250. */
+  heardAt: number | undefined;
   /** The next hop or the network kept the answer from it. */
   readonly isKeptBack: () => boolean;
 }

@@ -24,9 +24,10 @@ export class FailureJudge {
   readonly #judgedAt = new Map<string, number>();
   /** When the DNS said last for certain that nobody takes a domain's mail. */
   readonly #deadAt = new Map<string, number>();
-  #diedAt = Number.NEGATIVE_INFINITY;
-  /** Sum of the times by which the wall clock was set forward. */
-  #jumpedBy = 0;
+  /** When the process that there is now began. */
+  #startedAt = Number.NEGATIVE_INFINITY;
+  /** When the wall clock was set forward, and by how much. */
+  readonly #jumps: { readonly at: number; readonly byMs: number }[] = [];
 
   constructor(bench: Bench, terms: FailureTerms) {
     this.#bench = bench;
@@ -42,11 +43,11 @@ export class FailureJudge {
   }
 
   jumped(byMs: number): void {
-    this.#jumpedBy += Math.max(0, byMs);
+    if (byMs > 0) this.#jumps.push({ at: this.#bench.now(), byMs });
   }
 
-  died(): void {
-    this.#diedAt = this.#bench.now();
+  started(): void {
+    this.#startedAt = this.#bench.now();
   }
 
   isExplained({ address, letter, wishes }: Account): boolean {
@@ -63,8 +64,14 @@ export class FailureJudge {
 
   #isOver({ from, committedAt }: Letter): boolean {
     const { lifeMs, nullLifeMs } = this.#terms;
-    const jumped = this.#diedAt > committedAt ? this.#jumpedBy : 0; // a new process does not know of them
-    return this.#bench.now() - committedAt + jumped + SLACK_MS >= (from === "" ? nullLifeMs : lifeMs);
+    const older = this.#bench.now() - committedAt + this.#jumpedUnseen(committedAt);
+    return older + SLACK_MS >= (from === "" ? nullLifeMs : lifeMs);
+  }
+
+  /** By how much older a message seems: a process does not know of the jumps before it began. */
+  #jumpedUnseen(committedAt: number): number {
+    const unseen = this.#jumps.filter(({ at }) => at >= committedAt - SLACK_MS && at < this.#startedAt);
+    return unseen.reduce((sum, { byMs }) => sum + byMs, 0);
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { decodedBase64, decodedQuotedPrintable, octetsEncoded } from "./encodings.ts";
-import { MadeUpHistory, traced } from "./history.ts";
+import { MadeUpHistory, traced } from "./made-up-history.ts";
+import { STOP_MS_MAX, StopJudge } from "./stops.ts";
 
 // An oracle that excuses too much finds nothing. Here it hears of relays that do what they must not.
 
@@ -55,6 +56,28 @@ describe("failures that nobody asked for (promise P5)", () => {
   });
 });
 
+describe("a message that is older than it may be, by a clock that was set (promise P5)", () => {
+  const HOUR = 60 * MINUTE;
+  const [jump, restart, commit] = ["jump", "restart", "commit"] as const;
+  test.each([
+    ["before it was there", [jump, commit, restart], 1],
+    ["before it was there, and again with a process that knows", [jump, commit, restart, jump], 1],
+    ["while it waited, by a process that is gone", [commit, jump, restart], 0],
+    ["while it waited, by a process that knows", [commit, restart, jump], 1],
+  ])("%s", (_, steps, violations) => {
+    const world = new MadeUpHistory();
+    const letter = world.letter([A]);
+    for (const step of steps) {
+      world.now += HOUR;
+      if (step === commit) world.kept(letter);
+      else if (step === jump) world.ledger.jumped(100 * HOUR);
+      else world.restarted();
+    }
+    world.failedWithReport(letter, A, "s@src.test");
+    expect(world.found).toHaveLength(violations);
+  });
+});
+
 describe("an end in order (promise P3)", () => {
   test.each([
     [true, 1],
@@ -63,7 +86,7 @@ describe("an end in order (promise P3)", () => {
     const world = new MadeUpHistory();
     const letter = world.letter([A]);
     world.kept(letter);
-    for (const copy of world.took(letter, A)) copy.isHeard = isHeard;
+    for (const copy of world.took(letter, A)) copy.heardAt = isHeard ? world.now : undefined;
     world.ledger.stopped();
     expect(world.found).toHaveLength(violations);
   });
@@ -212,7 +235,7 @@ describe("a delivery that ends twice (promise P2)", () => {
     const world = new MadeUpHistory();
     const letter = world.letter([A]);
     world.kept(letter);
-    for (const copy of world.took(letter, A)) copy.isHeard = true;
+    for (const copy of world.took(letter, A)) copy.heardAt = world.now;
     world.ledger.judged(A);
     if (first === "delivered") world.ended(letter, A, first);
     else world.failedWithReport(letter, A, "s@src.test");
@@ -330,5 +353,73 @@ describe("what may be somewhere is not tried before its time (promise P3)", () =
     between(world);
     world.ledger.tried(A, "backup");
     expect(world.found).toHaveLength(violations);
+  });
+});
+
+describe("a second copy (promise P3)", () => {
+  const again = (heardAt: number | undefined, diedAt: readonly number[], refusedAt: number | undefined): string[] => {
+    const world = new MadeUpHistory();
+    const letter = world.letter([A]);
+    world.kept(letter);
+    const taker = { isKeptBack: () => false };
+    for (const copy of world.took(letter, A, taker)) copy.heardAt = heardAt;
+    const deaths = diedAt.map((at) => ({ at, happen: () => world.restarted() }));
+    const refusals = refusedAt === undefined ? [] : [{ at: refusedAt, happen: () => world.ledger.storeRefused() }];
+    for (const { at, happen } of [...deaths, ...refusals].toSorted((one, other) => one.at - other.at)) {
+      world.now = at;
+      happen();
+    }
+    world.took(letter, A, taker);
+    return world.found;
+  };
+
+  test.each([
+    ["a process that died as it heard of the first", 1000, [1200], undefined, 0],
+    ["one that died long enough after it heard", 1000, [1300], undefined, 1],
+    ["one that died before it heard", undefined, [1500], undefined, 0],
+    ["one that died when nothing was to be heard any more", undefined, [20 * MINUTE], undefined, 1],
+    ["one that did not die", 1000, [], undefined, 1],
+    ["one whose store refused to record it", 1000, [10_000], 9500, 0],
+    ["one whose store had refused to record it for a moment", 1000, [10_000], 2000, 1],
+    ["one whose store refused something when it was dead", 1000, [10_000], 10_001, 1],
+    ["one that died long after, as the next one did soon", 1000, [10_000, 10_500], undefined, 1],
+  ] as const)("of %s", (_, heardAt, diedAt, refusedAt, violations) => {
+    expect(again(heardAt, diedAt, refusedAt)).toHaveLength(violations);
+  });
+});
+
+test("a report about no message that was kept has nobody to go to (promise P4)", () => {
+  const world = new MadeUpHistory();
+  world.reported("stranger@good.test");
+  expect(world.found).toEqual([expect.stringContaining("to stranger@good.test is about no message")]);
+});
+
+describe("a stop that does not end (promise P7)", () => {
+  const overdue = (refusals: readonly number[]): number => {
+    let now = 0;
+    const found: string[] = [];
+    const judge = new StopJudge({ now: () => now, violation: (_, text) => found.push(text) });
+    const refuse = (at: number): void => {
+      now = 10 * MINUTE + at;
+      judge.storeRefused();
+    };
+    for (const at of refusals.filter((one) => one < 0)) refuse(at);
+    now = 10 * MINUTE;
+    judge.began();
+    for (const at of refusals.filter((one) => one >= 0)) refuse(at);
+    now = 10 * MINUTE + STOP_MS_MAX;
+    judge.isOverdue();
+    return found.length;
+  };
+
+  test.each([
+    ["never", [], 1],
+    ["before it began", [-1000], 1],
+    ["long before the stop had to end", [5000, 20_000], 1],
+    ["when it was to be over", [34_500], 1],
+    ["all the time", [1000, 20_000, 34_500], 0],
+    ["when ends were to be recorded", [32_000], 0],
+  ])("where the store refused something %s", (_, refusals, violations) => {
+    expect(overdue(refusals)).toBe(violations);
   });
 });

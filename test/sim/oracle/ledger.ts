@@ -167,15 +167,19 @@ export class Ledger {
   /** The process ended in order: what it heard of before that is recorded. */
   stopped(): void {
     for (const { copies, address, letter } of this.waiting())
-      if (copies.at(-1)?.isHeard === true)
+      if (copies.at(-1)?.heardAt !== undefined)
         this.violation("P3", `${address} of ${letter.key} was taken, which an orderly end did not record`);
     this.died();
   }
 
+  /** The store took nothing of a transaction. */
+  storeRefused(): void {
+    this.#repeats.storeRefused();
+  }
+
   /** The process is gone. */
   died(): void {
-    this.#failures.died();
-    this.#repeats.life++;
+    this.#repeats.died();
   }
 
   // What the store has.
@@ -297,6 +301,7 @@ export class Ledger {
 
   /** After a start: what was committed and has no end is in the store (promise P2). */
   recovered(rows: ReadonlySet<number>, contents: (id: string) => boolean): void {
+    this.#failures.started();
     for (const letter of this.#byId.values()) {
       let isWaiting = false;
       for (const { row, ending, address, wishes } of letter.accounts.values()) {
@@ -328,7 +333,7 @@ export class Ledger {
     if (row === undefined) return;
     if (ending === undefined) this.violation("P2", `${name} has no end`);
     else if (!recorded.has(`${letter.id} ${row}`)) this.violation("P2", `history knows of no end of ${name}`);
-    if (ending?.outcome === "delivered" && !copies.some(({ isHeard }) => isHeard))
+    if (ending?.outcome === "delivered" && !copies.some(({ heardAt }) => heardAt !== undefined))
       this.violation("P2", `${name} is recorded as delivered, and no next hop said so`);
   }
 }

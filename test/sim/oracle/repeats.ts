@@ -4,6 +4,18 @@ import { type Bench, SLACK_MS } from "./bench.ts";
 /** What an operator may do to a delivery. */
 export type Action = "hold" | "release" | "retry" | "reroute" | "cancel" | "expire";
 
+/** How a process ended: when, and when the store had last refused it something. */
+interface Death {
+  readonly at: number;
+  readonly storeRefusedAt: number;
+}
+
+/** The relay waits for the answer to content no longer than that. */
+const HEARD_WITHIN_MS = 11 * 60_000;
+/** What was heard is in the store, and a second later than that where it took nothing when it was asked. */
+const RECORDED_WITHIN_MS = 300;
+const RETRIED_WITHIN_MS = 1000 + RECORDED_WITHIN_MS;
+
 /** Who may have a message already, and what happens until that is certain (promise P3). */
 export class RepeatJudge {
   readonly #bench: Bench;
@@ -13,6 +25,8 @@ export class RepeatJudge {
   life = 1;
   explained = 0;
   readonly #troubledAt = new Map<string, number>();
+  readonly #deaths = new Map<number, Death>();
+  #storeRefusedAt = Number.NEGATIVE_INFINITY;
 
   constructor(bench: Bench, firstWaitMs: number) {
     this.#bench = bench;
@@ -24,10 +38,20 @@ export class RepeatJudge {
     this.#troubledAt.set(groupOf(hop), this.#bench.now());
   }
 
+  /** The store took nothing of a transaction. */
+  storeRefused(): void {
+    this.#storeRefusedAt = this.#bench.now();
+  }
+
+  /** The process is gone: what it knew and had not recorded is forgotten. */
+  died(): void {
+    this.#deaths.set(this.life++, { at: this.#bench.now(), storeRefusedAt: this.#storeRefusedAt });
+  }
+
   /** Named to a next hop. */
   tried({ address, copies, leave }: Account, hop: string): void {
     const last = copies.at(-1);
-    if (last === undefined || last.isHeard) return;
+    if (last === undefined || last.heardAt !== undefined) return;
     const isRecovered = this.life !== last.life;
     const isSentElsewhere = leave.kind === "due" && leave.isElsewhere;
     if (isRecovered && !last.isFollowed && !isSentElsewhere) this.#judgeFirst(address, last, hop);
@@ -49,20 +73,28 @@ export class RepeatJudge {
   took(account: Account, from: Pick<Copy, "hop" | "life" | "isKeptBack">): Copy {
     const last = account.copies.at(-1);
     if (last !== undefined) this.#judgeRepeat(account, last, from.hop);
-    const copy: Copy = { ...from, at: this.#bench.now(), isFollowed: false, isHeard: false };
+    const copy: Copy = { ...from, at: this.#bench.now(), isFollowed: false, heardAt: undefined };
     account.copies.push(copy);
     if (account.leave.kind === "due") account.leave = NO_LEAVE;
     return copy;
   }
 
   #judgeRepeat({ address, letter, ending }: Account, last: Copy, hop: string): void {
-    const wasKeptBack = !last.isHeard && last.isKeptBack();
-    if (ending === undefined && (wasKeptBack || this.life !== last.life)) this.explained++;
+    const wasKeptBack = last.heardAt === undefined && last.isKeptBack();
+    if (ending === undefined && (wasKeptBack || this.#diedWith(last))) this.explained++;
     else
       this.#bench.violation(
         "P3",
-        `${address} of ${letter.key} has a second copy at ${hop}, and nothing died since ${last.hop} took it at ${last.at}${ending === undefined ? "" : " and that was recorded"}`,
+        `${address} of ${letter.key} has a second copy at ${hop}, and nothing died as ${last.hop} took it at ${last.at}${ending === undefined ? "" : " and that was recorded"}`,
       );
+  }
+
+  /** Its process died before it can have recorded that copy. */
+  #diedWith({ life, at, heardAt }: Copy): boolean {
+    const death = this.#deaths.get(life);
+    if (death === undefined) return false;
+    if (heardAt === undefined) return death.at - at < HEARD_WITHIN_MS;
+    return death.at - heardAt < RECORDED_WITHIN_MS || death.at - death.storeRefusedAt < RETRIED_WITHIN_MS;
   }
 
   /** The store has what an operator did to it. What is in hand is under way, and only `reroute` goes on from there. */

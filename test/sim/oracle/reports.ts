@@ -43,8 +43,11 @@ export class ReportJudge {
   /** A report of the relay's own was committed. */
   reported({ key, accounts, about }: Letter, life: number): void {
     this.count++;
-    if (about === undefined) return;
     const [to = ""] = accounts.keys();
+    if (about === undefined) {
+      this.#bench.violation("P4", `report ${key} to ${to} is about no message that was kept`);
+      return;
+    }
     this.#told.set(to, [...(this.#told.get(to) ?? []), { about: about.key, at: this.#bench.now(), life }]);
     if (about.from !== "") {
       if (to !== about.from)

@@ -32,7 +32,7 @@ export interface Machine {
   readonly spool: SpoolFolder;
   readonly file: string;
   readonly recorder: Recorder;
-  readonly store: Pick<FaultyStoreParts, "faults" | "ledger" | "trouble" | "reason">;
+  readonly store: Pick<FaultyStoreParts, "faults" | "ledger" | "trouble" | "reason" | "refused">;
   /** Takes what history is to keep; may throw, as a disk does. */
   readonly history: (entries: readonly HistoryEntry[]) => void;
 }
@@ -41,7 +41,7 @@ export interface Machine {
  * A whole relay in one process: its threads' classes as they ship, put together as `src/main/relay` does, with lines between
  * the threads that take their time.
  */
-export class RelayProcess {
+export class SimulatedRelay {
   readonly life: Life;
   readonly clock: SimClock;
   readonly store: FaultyStore;

@@ -80,7 +80,7 @@ export class MadeUpHistory {
 
   /** A next hop has it, and the relay heard so. */
   delivered(letter: Letter, address: string): void {
-    for (const copy of this.took(letter, address)) copy.isHeard = true;
+    for (const copy of this.took(letter, address)) copy.heardAt = this.now;
     this.ended(letter, address, "delivered");
   }
 
@@ -105,6 +105,19 @@ export class MadeUpHistory {
       ],
     });
     return this.ledger.letters.get(id)!;
+  }
+
+  /** A report that is about nothing. */
+  reported(to: string): void {
+    const report = { about: "", content: Buffer.from("Message-ID: <R0@relay.test>\r\n\r\n") };
+    this.#commit({ arrivals: [this.#arrival("R0", "", [to], report)] });
+  }
+
+  /** The process dies, and another begins, which has all that is to be there. */
+  restarted(): void {
+    this.ledger.died();
+    const rows = this.ledger.waiting().map(({ row }) => row!);
+    this.ledger.recovered(new Set(rows), () => true);
   }
 
   acted(letter: Letter, address: string, action: Committed["acted"][number]["action"], isInHand: boolean): void {
