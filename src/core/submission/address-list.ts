@@ -14,14 +14,18 @@ interface Entry {
   plain: string;
   /** Inside them. */
   bracketed: string | undefined;
+  /** It stands in a name, and in no address (RFC 2047 section 5). */
+  hasEncodedWord: boolean;
 }
+
+const EMPTY: Entry = { plain: "", bracketed: undefined, hasEncodedWord: false };
 
 /** Reads a list once, from its first character to its last. */
 class Reader {
   readonly #text: string;
   #at = 0;
   readonly addresses: string[] = [];
-  #entry: Entry = { plain: "", bracketed: undefined };
+  #entry: Entry = { ...EMPTY };
   #isInGroup = false;
 
   constructor(text: string) {
@@ -55,19 +59,28 @@ class Reader {
       case ">":
         return "a > has no < before it";
       default:
-        return this.#append((text) => (this.#entry.plain += text));
+        return this.#isEncodedWord() ? undefined : this.#append((text) => (this.#entry.plain += text));
     }
   }
 
-  /** The next piece that is not divided: an encoded word, a quoted string, a literal, a character. */
+  /** Takes it, where one stands here. */
+  #isEncodedWord(): boolean {
+    ENCODED_WORD.lastIndex = this.#at;
+    const word = this.#text[this.#at] === "=" ? ENCODED_WORD.exec(this.#text)?.[0] : undefined;
+    if (word === undefined) return false;
+    this.#at += word.length;
+    this.#entry.plain += word;
+    this.#entry.hasEncodedWord = true;
+    return true;
+  }
+
+  /** The next piece that is not divided: a quoted string, a literal, a character. */
   #append(take: (text: string) => void): string | undefined {
     const c = this.#text[this.#at]!;
     if (c === '"') return this.#quoted(take);
     if (c === "[") return this.#literal(take);
-    ENCODED_WORD.lastIndex = this.#at;
-    const word = c === "=" ? ENCODED_WORD.exec(this.#text)?.[0] : undefined;
-    this.#at += word?.length ?? 1;
-    take(word ?? (SPACE.test(c) ? " " : c));
+    this.#at++;
+    take(SPACE.test(c) ? " " : c);
     return undefined;
   }
 
@@ -113,7 +126,7 @@ class Reader {
     if (this.#isInGroup || this.#entry.bracketed !== undefined) return "a : stands where none belongs";
     this.#at++;
     this.#isInGroup = true;
-    this.#entry = { plain: "", bracketed: undefined };
+    this.#entry = { ...EMPTY };
     return undefined;
   }
 
@@ -135,9 +148,9 @@ class Reader {
   }
 
   #end(): string | undefined {
-    const { plain, bracketed } = this.#entry;
-    this.#entry = { plain: "", bracketed: undefined };
-    const address = together(bracketed ?? plain);
+    const { plain, bracketed, hasEncodedWord } = this.#entry;
+    this.#entry = { ...EMPTY };
+    const address = bracketed === undefined && hasEncodedWord ? undefined : together(bracketed ?? plain);
     if (address === "") return undefined; // an empty entry: obsolete, and legal (RFC 5322 section 4.4)
     if (address === undefined) return "words stand where an address belongs; a name takes < > around the address";
     this.addresses.push(address);
