@@ -46,6 +46,7 @@ export const SHOWN_BY: Readonly<Record<string, readonly string[]>> = {
   "barred-before-unknown": [EACH_SUITE],
   "completion-dropped": [WORLDS, EACH_SUITE, "test/crash/kill.ts"],
   "completion-late": [WORLDS, "test/crash/kill.ts"],
+  "content-removed-first": [WORLDS],
   "content-unsynced": ["test/crash/cut-controls.ts"],
   "converts-always": [WORLDS],
   "dsn-for-null-sender": [WORLDS, EACH_SUITE],

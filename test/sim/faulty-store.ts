@@ -162,10 +162,12 @@ export class FaultyStore implements QueueStore {
     }
     if (this.#happens("full")) throw new StorageError("full", "queue store: database or disk is full");
     if (this.#happens("refused")) throw new StorageError("failed", "queue store: database is locked");
-    if (this.#happens("crashBefore")) throw new Crash("before the commit");
+    const crashes = this.#happens("crashBefore");
     const fails = this.#happens("failsAtCommit");
     return this.inner.together(() => {
       const result = work();
+      // All of it is written, and none of it is committed; what the work did beside the store is done.
+      if (crashes) throw new Crash("before the commit");
       if (fails) throw new StorageError("failed", "queue store: disk I/O error at COMMIT");
       return result;
     });

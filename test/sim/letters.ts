@@ -42,8 +42,13 @@ export class Writer {
       wantsNoReport: dice.happens(0.05),
       about: undefined,
     });
-    for (let n = 0; n < count; n++)
-      newAccount(letter, `r${number}.${n}@${facts.domain ?? dice.pick(this.#book.domains)}`);
+    let last = "";
+    for (let n = 0; n < count; n++) {
+      // Some differ by case only: they are two to whoever has the mailboxes (RFC 5321 section 2.4).
+      const isAgain = last.startsWith("r") && dice.happens(0.1);
+      last = isAgain ? last.replace("r", "R") : `r${number}.${n}@${facts.domain ?? dice.pick(this.#book.domains)}`;
+      newAccount(letter, last);
+    }
     return letter;
   }
 
