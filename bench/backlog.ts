@@ -1,6 +1,6 @@
 // A queue of a million: what it costs in memory, start-up, claims and commits, and what is left for fresh mail.
 //
-//   npm run backlog -- [--messages 1000000] [--lanes 100000] [--smtp 100000] [--fresh 5000] [--folder DIR] [--record]
+//   npm run backlog -- [OPTIONS]
 //
 // Needs smtp-source and smtp-sink (Debian's postfix package). One lane to a smart host that refuses connections has most
 // of it; `lanes` domains have one delivery each, and fall due while fresh mail is measured: each has a server of its own,
@@ -9,7 +9,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
+import { tellFigures } from "../tools/proof/told.ts";
 import { type Answer, RECURSION_AVAILABLE, encode } from "dns-packet";
 import { SqliteQueueStore } from "../src/adapters/store-sqlite/queue-store.ts";
 import { messageId } from "../src/core/mail/message-id.ts";
@@ -17,29 +17,29 @@ import { smartHostLane } from "../src/core/routing/lane.ts";
 import { compiledTree } from "../test/support/compiled.ts";
 import { DnsServerScript } from "../test/support/dns-server.ts";
 import { freePort } from "../test/support/free-port.ts";
+import { optionsOf, refuse, typed } from "../test/support/options.ts";
 import { Recording } from "../test/support/result-file.ts";
+import { temporaryFolder } from "../test/support/undo.ts";
 import type { Commit } from "../src/ports/store.ts";
 
-const { values: options } = parseArgs({
+const COMMAND = {
+  usage: ["npm run backlog -- [OPTIONS]"],
   options: {
-    messages: { type: "string", default: "1000000" },
-    lanes: { type: "string", default: "100000" },
-    smtp: { type: "string", default: "100000" },
-    fresh: { type: "string", default: "5000" },
-    folder: { type: "string", default: "/var/tmp" },
-    record: { type: "boolean", default: false },
+    messages: { kind: "count", default: 1_000_000, help: "how many are queued" },
+    lanes: { kind: "count", default: 100_000, help: "domains with one of them each" },
+    smtp: { kind: "count", default: 100_000, help: "how many of them come by SMTP" },
+    fresh: { kind: "count", default: 5000, help: "messages that are sent beside them, at a time" },
+    folder: { kind: "text", default: "/var/tmp", help: "where the queue is" },
+    record: { kind: "flag", help: "writes docs/proof/backlog.json; with less than a million, backlog-small.json" },
   },
-});
-const total = Number(options.messages);
-const lanes = Number(options.lanes);
-const bySmtp = Number(options.smtp);
-const fresh = Number(options.fresh);
-const folder = fs.mkdtempSync(path.join(options.folder, "waypost-backlog-"));
+} as const;
+const { values: options } = optionsOf(COMMAND);
+const { messages: total, lanes, smtp: bySmtp, fresh } = options;
+if (lanes + bySmtp > total)
+  refuse(`--messages ${total} is less than --lanes ${lanes} and --smtp ${bySmtp} together`, COMMAND);
+if (!fs.existsSync(options.folder)) refuse(`there is no folder ${options.folder}`, COMMAND);
+const { folder, remove: removeFolder } = temporaryFolder("backlog", options.folder);
 const children: ChildProcess[] = [];
-
-function recorded(): string {
-  return `npm run backlog -- --messages ${total} --lanes ${lanes} --smtp ${bySmtp} --fresh ${fresh} --record`;
-}
 
 /** The dead lanes fall due one after the other in this time. */
 const DUE_WITHIN_MS = 120_000;
@@ -228,9 +228,9 @@ function fill(file: string): number {
 }
 
 async function main(): Promise<void> {
-  const recording = options.record
-    ? new Recording({ suite: total < 1_000_000 ? "backlog-small" : "backlog", command: recorded() })
-    : undefined;
+  const suite = total < 1_000_000 ? "backlog-small" : "backlog";
+  const command = `npm run backlog -- ${typed(options, "messages", "lanes", "smtp", "fresh", "record")}`;
+  const recording = options.record ? new Recording({ suite, command }) : undefined;
   const dns = await domainsThatRefuse();
   const ports = { sink: await freePort(), refusing: await freePort(), dns: dns.port }; // and nobody listens at the second
   const sink = spawn("smtp-sink", ["-u", "nobody", `127.0.0.1:${ports.sink}`, "1000"], { stdio: "ignore" });
@@ -238,6 +238,7 @@ async function main(): Promise<void> {
   const { tree, remove } = compiledTree();
   try {
     const counts = await measure(tree, ports);
+    tellFigures(suite, counts);
     recording?.finish(counts);
   } finally {
     remove();
@@ -302,5 +303,5 @@ try {
   await main();
 } finally {
   for (const child of children) child.kill();
-  fs.rmSync(folder, { recursive: true, force: true });
+  removeFolder();
 }

@@ -1,4 +1,4 @@
-// `node bench/fsync-order.ts [--messages N] [--patch NAME] [--out FILE]`: the relay's system calls under load, and from
+// `npm run fsync-order`: the relay's system calls under load, and from
 // them that promise P1 holds: a message's pages were written to the queue store's log, a sync of that log began after
 // that and ended, and only then the 250 went to the client's socket; for content in a file the file and its directory
 // were synced before.
@@ -7,9 +7,9 @@ import { createReadStream, writeFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
-import { parseArgs } from "node:util";
-import { plantedTree } from "../test/crash/patched-copy.ts";
+import { PATCH, plantedTree } from "../test/crash/patched-copy.ts";
 import { fileSystemOf } from "../test/support/file-system.ts";
+import { optionsOf } from "../test/support/options.ts";
 import { AccountingSink } from "../test/support/accounting-sink.ts";
 import { seeded } from "../test/support/chance.ts";
 import { RelayHome, RelayProcess, TREE } from "../test/support/relay.ts";
@@ -193,16 +193,17 @@ function isContentDurable({ contentSyncs }: Found, id: string, commit: number): 
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = optionsOf({
+    usage: ["npm run fsync-order -- [OPTIONS]"],
     options: {
-      messages: { type: "string", default: "1000" },
-      patch: { type: "string" },
-      out: { type: "string" },
+      messages: { kind: "count", default: 1000, help: "how many are sent" },
+      patch: PATCH,
+      out: { kind: "text", help: "a file for the counts as JSON" },
     },
   });
   const planted = values.patch === undefined ? undefined : plantedTree(values.patch);
   try {
-    const report = await fsyncOrder(Number(values.messages), planted?.tree);
+    const report = await fsyncOrder(values.messages, planted?.tree);
     const { marginMs, violations } = report;
     console.log(`file system         ${report.fileSystem}`);
     console.log(`messages            ${report.messages}, ${report.files} of them with a content file`);

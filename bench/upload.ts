@@ -1,21 +1,22 @@
 // How long messages of 4 KiB take to be accepted, without and with a 50 MiB upload running beside them all the time.
 //
-//   node bench/upload.ts [--rate 200] [--seconds 15] [--rounds 3]
+//   npm run upload -- [--rate 200] [--seconds 15] [--rounds 3]
 //
 // Needs smtp-source and smtp-sink (Debian's postfix package). `rate` messages a second over ten sessions, each timed from
 // MAIL to the 250; with and without in turn, on one relay with the defaults.
 import { type ChildProcess, spawn } from "node:child_process";
-import { parseArgs } from "node:util";
 import { seeded } from "../test/support/chance.ts";
 import { RelayHome, RelayProcess } from "../test/support/relay.ts";
 import { MessageFactory, SourceSession } from "../test/support/source.ts";
+import { optionsOf } from "../test/support/options.ts";
 import { freePort } from "../test/support/free-port.ts";
 
-const { values: options } = parseArgs({
+const { values: options } = optionsOf({
+  usage: ["npm run upload -- [OPTIONS]"],
   options: {
-    rate: { type: "string", default: "200" },
-    seconds: { type: "string", default: "15" },
-    rounds: { type: "string", default: "3" },
+    rate: { kind: "count", default: 200, help: "messages a second" },
+    seconds: { kind: "count", default: 15, help: "how long each time" },
+    rounds: { kind: "count", default: 3, help: "times without an upload and with one" },
   },
 });
 const SESSIONS = 10;
@@ -81,10 +82,9 @@ async function main(): Promise<void> {
   const relay = new RelayProcess(home);
   try {
     const [port = 0] = await relay.ports();
-    const rate = Number(options.rate);
-    const seconds = Number(options.seconds);
+    const { rate, seconds } = options;
     await times(port, rate, 3); // to get warm
-    for (let round = 0; round < Number(options.rounds); round++) {
+    for (let round = 0; round < options.rounds; round++) {
       console.log(`without an upload: ${shown(await times(port, rate, seconds))}`);
       const uploadsBefore = uploaded(relay);
       const running = upload(port);

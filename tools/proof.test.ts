@@ -1,12 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Result, digestOf } from "../test/support/result-file.ts";
-import { faultOf, readResults, strangeCommit } from "./proof.ts";
-import { FIGURES, countsOf } from "./proof/figures.ts";
+import { faultOf, impossibleRun, misnamed, otherCommand, readResults, strangeCommit } from "./proof.ts";
+import { COMMANDS, FIGURES, type Showing, countsOf, targetOf } from "./proof/figures.ts";
 import { proofPage } from "./proof/page.ts";
+import { figureLines, standing } from "./proof/told.ts";
 
 const SHOWN = FIGURES[0]!.showings[0]!;
 
@@ -14,7 +15,7 @@ function result(counts: Readonly<Record<string, number>> = {}): Result {
   const bare = {
     suite: SHOWN.suite,
     commit: "0123456789abcdef0123456789abcdef01234567",
-    command: "npm run crash",
+    command: "npm run crash -- --rounds 300 --seed 1 --record",
     seed: 1,
     startedAt: "2026-11-21T00:00:00.000Z",
     seconds: 60,
@@ -32,6 +33,23 @@ function result(counts: Readonly<Record<string, number>> = {}): Result {
   return { ...bare, digest: digestOf(bare) };
 }
 
+type Git = (...args: readonly string[]) => string;
+
+function withRepository(work: (folder: string, git: Git) => void): void {
+  const folder = mkdtempSync(path.join(tmpdir(), "waypost-proof-"));
+  const git: Git = (...args) =>
+    execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t.test", ...args], {
+      cwd: folder,
+      encoding: "utf8",
+    }).trim();
+  try {
+    git("init", "-q", "-b", "main");
+    work(folder, git);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 describe("a result", () => {
   test("as it was written has no fault", () => {
     expect(faultOf(result())).toBeUndefined();
@@ -44,14 +62,7 @@ describe("a result", () => {
   });
 
   test("of a commit that is nobody's ancestor is found out", () => {
-    const folder = mkdtempSync(path.join(tmpdir(), "waypost-proof-"));
-    const git = (...args: readonly string[]): string =>
-      execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t.test", ...args], {
-        cwd: folder,
-        encoding: "utf8",
-      }).trim();
-    try {
-      git("init", "-q", "-b", "main");
+    withRepository((folder, git) => {
       git("commit", "-q", "--allow-empty", "-m", "one");
       const first = git("rev-parse", "HEAD");
       git("checkout", "-q", "-b", "aside");
@@ -62,6 +73,56 @@ describe("a result", () => {
       expect(strangeCommit(first, folder)).toBeUndefined();
       expect(strangeCommit(aside, folder)).toContain("no ancestor");
       expect(strangeCommit("0".repeat(40), folder)).toContain("no ancestor");
+    });
+  });
+
+  test("of a commit that had no such suite, or that came after it, is found out", () => {
+    withRepository((folder, git) => {
+      const scripts = { crash: "node crash.ts" };
+      writeFileSync(path.join(folder, "package.json"), JSON.stringify({ scripts }));
+      git("add", "package.json");
+      git("commit", "-q", "-m", "one", "--date", "2026-11-21T00:00:00Z");
+      const committedAt = Date.parse(git("show", "-s", "--format=%cI"));
+      const run = {
+        ...result(),
+        commit: git("rev-parse", "HEAD"),
+        startedAt: new Date(committedAt + 60_000).toISOString(),
+      };
+      expect(impossibleRun(run, folder)).toBeUndefined();
+      expect(impossibleRun({ ...run, command: "npm run power-cuts -- --cuts 100 --record" }, folder)).toContain(
+        "a script power-cuts, which its commit has not",
+      );
+      const before = new Date(committedAt - 60_000).toISOString();
+      expect(impossibleRun({ ...run, startedAt: before }, folder)).toContain("before its commit");
+      expect(impossibleRun({ ...run, startedAt: "yesterday" }, folder)).toContain("before its commit");
+    });
+  });
+
+  test("of a part of its suite is found out, and one of more of it is not", () => {
+    const whole = COMMANDS["crash"];
+    expect(otherCommand("npm run crash -- --rounds 300 --seed 7 --record", whole)).toBeUndefined();
+    expect(otherCommand("npm run crash -- --rounds 1000 --record", whole)).toBeUndefined();
+    for (const other of [
+      "npm run crash -- --rounds 299 --seed 1 --record",
+      "npm run crash -- --rounds 300 --life young --record",
+      "npm run crash -- --rounds 300 --mx --record",
+      "npm run crash -- --rounds 300",
+      "npm run power-cuts -- --rounds 300 --record",
+    ])
+      expect(otherCommand(other, whole), other).toContain("a whole run is npm run crash -- --rounds 300 --record");
+    expect(otherCommand("npm run fuzz -- received --inputs 300000", COMMANDS["fuzz"])).toContain("a whole run is");
+    const part = { ...result(), command: "npm run crash -- --rounds 20 --seed 1 --record" };
+    expect(faultOf({ ...part, digest: digestOf(part) })).toContain("a whole run is");
+  });
+
+  test("in a file of another name is a fault like the others", () => {
+    expect(misnamed({ name: "crash.json", result: result() })).toBeUndefined();
+    expect(misnamed({ name: "crash-2.json", result: result() })).toBe("is of the suite crash");
+    const folder = mkdtempSync(path.join(tmpdir(), "waypost-proof-"));
+    try {
+      for (const name of ["crash.json", "crash-2.json"])
+        writeFileSync(path.join(folder, name), JSON.stringify(result()));
+      expect(readResults(folder)).toHaveLength(1);
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -81,7 +142,7 @@ describe("the page", () => {
     const page = proofPage([]);
     for (const { name, showings } of FIGURES) {
       expect(page).toContain(name);
-      for (const { target } of showings) expect(page).toContain(target);
+      for (const showing of showings) expect(page).toContain(targetOf(showing));
     }
   });
 
@@ -92,5 +153,65 @@ describe("the page", () => {
 
   test("no result of this tree has a fault", () => {
     for (const found of readResults()) expect(faultOf(found), found.suite).toBeUndefined();
+  });
+});
+
+describe("a target", () => {
+  const showings = FIGURES.flatMap((figure) => figure.showings);
+
+  test("has its numbers from its terms: none is written in its words", () => {
+    for (const { target } of showings) {
+      const words = target.replace(/\{\w+\}/g, "").replace(/\(p[\d.]+\)/g, "");
+      // What has to be none is not a number of the terms.
+      expect(words.match(/\d+/g) ?? [], target).toEqual(words.startsWith("0") ? ["0"] : []);
+      expect(target).not.toContain("{}");
+    }
+  });
+
+  test("has all the numbers of its terms in its words, but for what has to be there once", () => {
+    for (const showing of showings) {
+      const { atLeast, reaches, atMost } = showing;
+      const words = targetOf(showing);
+      expect(words).not.toContain("?");
+      for (const [name, number] of Object.entries({ ...atLeast, ...reaches, ...atMost }))
+        if (number !== 1) expect(words, name).toContain(number.toLocaleString("en-US"));
+    }
+  });
+
+  test("names a suite with a whole command, and each of those is of a figure", () => {
+    expect(new Set(Object.keys(COMMANDS))).toEqual(new Set(showings.map(({ suite }) => suite)));
+  });
+});
+
+describe("a suite says at its end", () => {
+  const showing: Showing = {
+    suite: "crash",
+    value: "{lost} of {tried}, {p99Ms} ms",
+    target: "0 of {tried}, {p99Ms} ms",
+    zero: ["lost"],
+    atLeast: { tried: 100 },
+    reaches: { sharePercent: 90 },
+    atMost: { p99Ms: 2000 },
+  };
+  const counts = { lost: 0, tried: 100, sharePercent: 90, p99Ms: 2000 };
+
+  test("that its target holds, what of it is short, and that it was a part of a run", () => {
+    expect(standing(showing, counts)).toBe("holds");
+    expect(standing(showing, { ...counts, p99Ms: 6741 })).toBe("short (p99Ms 6,741, at most 2,000)");
+    expect(standing(showing, { ...counts, lost: 1, sharePercent: 80 })).toBe("short (lost 1, sharePercent 80 of 90)");
+    expect(standing(showing, { ...counts, tried: 5 })).toBe("a part of a run (tried 5 of 100)");
+    expect(standing(showing, { ...counts, tried: 5, lost: 1 })).toBe(
+      "short (lost 1) in a part of a run (tried 5 of 100)",
+    );
+    expect(standing(showing, { lost: 0, tried: 100, p99Ms: 1 })).toBe("a part of a run (sharePercent not counted)");
+    expect(standing({ ...showing, short: "why" }, { ...counts, lost: 1 })).toBe("short (lost 1): why");
+  });
+
+  test("its own figures, and not those that it did not count", () => {
+    const [head, ...lines] = figureLines("full-disk", { lost: 0, rounds: 3, recoveryMs: 20_000 });
+    expect(head).toBe("figures:");
+    expect(lines.join("\n")).toContain("short (recoveryMs 20,000, at most 10,000) in a part of a run (rounds 3 of 20");
+    expect(lines.at(-1)).toBe("- 1 more figure with --record");
+    expect(figureLines("unheard-of", { lost: 0 })).toEqual([]);
   });
 });

@@ -1,27 +1,39 @@
 // Writes docs/proof.md from the result files: `node tools/proof.ts`. With `--check` it writes nothing, and fails where the page
-// says something else, where a result was changed by hand, and where it comes from a commit that this one does not descend from.
+// says something else, where a result was changed by hand, where it is of a part of its suite, and where it comes from a commit that
+// this one does not descend from, or that had no such suite.
 // With `--stale` it tells which results are of another program than the one that is here.
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { RESULTS, type Result, digestOf } from "../test/support/result-file.ts";
-import { FIGURES, countsOf } from "./proof/figures.ts";
+import { COMMANDS, FIGURES, countsOf } from "./proof/figures.ts";
 import { proofPage } from "./proof/page.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 const PAGE = path.join(ROOT, "docs/proof.md");
 
-/** Throws where a file is not named after its suite: two of one suite would hide each other. */
-export function readResults(folder = path.join(ROOT, RESULTS)): readonly Result[] {
+interface ResultFile {
+  readonly name: string;
+  readonly result: Result;
+}
+
+function readFiles(folder: string): readonly ResultFile[] {
   const names = existsSync(folder) ? readdirSync(folder) : [];
   return names
     .filter((name) => name.endsWith(".json"))
     .toSorted()
-    .map((name) => {
-      const result = JSON.parse(readFileSync(path.join(folder, name), "utf8")) as Result;
-      if (name !== `${result.suite}.json`) throw new Error(`${RESULTS}/${name} is of the suite ${result.suite}`);
-      return result;
-    });
+    .map((name) => ({ name, result: JSON.parse(readFileSync(path.join(folder, name), "utf8")) as Result }));
+}
+
+/** Of files that are named after their suite: two of one suite would hide each other. */
+export function readResults(folder = path.join(ROOT, RESULTS)): readonly Result[] {
+  return readFiles(folder)
+    .filter((file) => misnamed(file) === undefined)
+    .map(({ result }) => result);
+}
+
+export function misnamed({ name, result }: ResultFile): string | undefined {
+  return name === `${result.suite}.json` ? undefined : `is of the suite ${result.suite}`;
 }
 
 /** What is wrong with a result, by itself; undefined where nothing is. */
@@ -31,7 +43,55 @@ export function faultOf(result: Result): string | undefined {
   const shown = FIGURES.flatMap(({ showings }) => showings).filter(({ suite }) => suite === result.suite);
   if (shown.length === 0) return "is shown by no figure (tools/proof/figures.ts)";
   const missing = shown.flatMap(countsOf).find((name) => result.counts[name] === undefined);
-  return missing === undefined ? undefined : `has no count ${missing}, which a figure shows`;
+  if (missing !== undefined) return `has no count ${missing}, which a figure shows`;
+  return otherCommand(result.command, COMMANDS[result.suite]);
+}
+
+/** How a suite runs, and not how much of it. */
+const FREE: ReadonlySet<string> = new Set(["--seed", "--jobs"]);
+/** More of it shows more. */
+const GROWING: ReadonlySet<string> = new Set(
+  ["rounds", "cuts", "migrations", "inputs", "seconds", "dialogues", "seeds", "messages"].map((name) => `--${name}`),
+);
+
+/** What keeps a command from being the whole one; undefined where nothing does. */
+export function otherCommand(command: string, whole: string | undefined): string | undefined {
+  if (whole === undefined) return "is of a suite without a whole command (tools/proof/figures.ts)";
+  const [given, wanted] = [optionsOf(command), optionsOf(whole)];
+  const names = [...new Set([...given.keys(), ...wanted.keys()])].filter((name) => !FREE.has(name));
+  const isOther = names.some((name) => {
+    const [one, other] = [given.get(name), wanted.get(name)];
+    return one !== other && !(GROWING.has(name) && Number(one) >= Number(other));
+  });
+  return isOther ? `was recorded by ${command}, and a whole run is ${whole}` : undefined;
+}
+
+/** With their values; what is before the first of them is "". */
+function optionsOf(command: string): ReadonlyMap<string, string> {
+  const [start = "", ...options] = command.split(/ (?=--[a-z])/);
+  const pairs = options.map((option): [string, string] => {
+    const [name = "", ...value] = option.split(" ");
+    return [name, value.join(" ")];
+  });
+  return new Map([["", start.replace(/ --$/, "")], ...pairs]);
+}
+
+/** The script that a command runs: `npm run NAME`. */
+function scriptOf(command: string): string {
+  return /\bnpm run ([\w-]+)/.exec(command)?.[1] ?? "";
+}
+
+/** Whether the commit could have run this, and then. */
+export function impossibleRun({ commit, command, startedAt }: Result, cwd = ROOT): string | undefined {
+  const git = (...args: readonly string[]): string => execFileSync("git", args, { cwd, encoding: "utf8" });
+  const committedAt = git("show", "--no-patch", "--format=%cI", commit).trim();
+  if (!(Date.parse(startedAt) >= Date.parse(committedAt)))
+    return `started at ${startedAt}, before its commit of ${committedAt}`;
+  const { scripts = {} } = JSON.parse(git("show", `${commit}:package.json`)) as {
+    readonly scripts?: Readonly<Record<string, string>>;
+  };
+  const script = scriptOf(command);
+  return Object.hasOwn(scripts, script) ? undefined : `was run by a script ${script}, which its commit has not`;
 }
 
 /** The same, by the history of this tree. */
@@ -41,12 +101,14 @@ export function strangeCommit(commit: string, cwd = ROOT): string | undefined {
   return `comes from ${commit}, which is no ancestor of what is here${found.stderr === "" ? "" : `: ${found.stderr.trim()}`}`;
 }
 
-function check(results: readonly Result[]): string[] {
+function check(results: readonly Result[], folder = path.join(ROOT, RESULTS)): string[] {
   const hasHistory = existsSync(path.join(ROOT, ".git"));
   if (!hasHistory) console.log("no repository here: where the results come from was not looked at");
-  const faults = results.flatMap((result) => {
-    const fault = faultOf(result) ?? (hasHistory ? strangeCommit(result.commit) : undefined);
-    return fault === undefined ? [] : [`${RESULTS}/${result.suite}.json ${fault}`];
+  const byHistory = (result: Result): string | undefined =>
+    hasHistory ? (strangeCommit(result.commit) ?? impossibleRun(result)) : undefined;
+  const faults = readFiles(folder).flatMap((file) => {
+    const fault = misnamed(file) ?? faultOf(file.result) ?? byHistory(file.result);
+    return fault === undefined ? [] : [`${RESULTS}/${file.name} ${fault}`];
   });
   const page = existsSync(PAGE) ? readFileSync(PAGE, "utf8") : "";
   if (page !== proofPage(results)) faults.push("docs/proof.md is not what its results say; run npm run proof");

@@ -1,8 +1,9 @@
-// `npm run crash-points -- [--every K] [--jobs N] [--patch NAME] [--record]`: a fixed scenario, once for each system call by which it
+// `npm run crash-points`: a fixed scenario, once for each system call by which it
 // changes its disk: killed at that call, and with that call failing. Needs strace.
-import { parseArgs } from "node:util";
+import { tellFigures } from "../../tools/proof/told.ts";
+import { optionsOf, refuseNothing, typed } from "../support/options.ts";
 import { Recording } from "../support/result-file.ts";
-import { plantedTree } from "./patched-copy.ts";
+import { PATCH, plantedTree } from "./patched-copy.ts";
 import { type SweepReport, sweep } from "./point-sweep.ts";
 import { shownWrongs, tellVerdict } from "./findings.ts";
 import { refuseParts } from "../support/whole-run.ts";
@@ -37,38 +38,43 @@ async function control(): Promise<number> {
   }
 }
 
+const SUITE = "crash-points";
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = optionsOf({
+    usage: ["npm run crash-points -- [OPTIONS]"],
     options: {
-      every: { type: "string", default: "1" },
-      jobs: { type: "string", default: "2" },
-      patch: { type: "string" },
-      record: { type: "boolean", default: false },
+      every: { kind: "count", default: 1, help: "one call of so many" },
+      jobs: { kind: "count", default: 2, help: "relays at a time" },
+      patch: PATCH,
+      record: { kind: "flag", help: "and the control; writes docs/proof/crash-points.json" },
     },
   });
-  const [every, jobs] = [Number(values.every), Number(values.jobs)];
+  const { every, jobs } = values;
   refuseParts(values.record, { patch: values.patch, every: every === 1 ? undefined : every });
-  const command = `npm run crash-points -- --jobs ${jobs} --record`;
-  const recording = values.record ? new Recording({ suite: "crash-points", command }) : undefined;
+  const command = `npm run crash-points -- ${typed(values, "jobs", "record")}`;
+  const recording = values.record ? new Recording({ suite: SUITE, command }) : undefined;
   const planted = values.patch === undefined ? undefined : plantedTree(values.patch);
   try {
     const bug = planted === undefined ? {} : { tree: planted.tree };
     const report = await sweep({ every, jobs, say: (line) => console.error(line), ...bug });
     console.log(lines(report).join("\n"));
     tellVerdict(shownWrongs({ violations: report.violations.length }));
-    if (recording === undefined) return;
-    const controlViolations = await control();
-    if (controlViolations === 0) process.exitCode = 1;
     const { points, runs, met, violations } = report;
-    recording.finish({
+    const counts = {
       points,
       kills: runs.kill,
       killsMet: met.kill,
       errors: runs.EIO + runs.ENOSPC + runs.EMFILE,
       errorsMet: met.EIO + met.ENOSPC + met.EMFILE,
       violations: violations.length,
-      controlViolations,
-    });
+    };
+    refuseNothing({ "faults met": counts.killsMet + counts.errorsMet });
+    if (recording === undefined) return tellFigures(SUITE, counts);
+    const controlViolations = await control();
+    if (controlViolations === 0) process.exitCode = 1;
+    tellFigures(SUITE, { ...counts, controlViolations });
+    recording.finish({ ...counts, controlViolations });
   } finally {
     planted?.remove();
   }

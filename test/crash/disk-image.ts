@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { mayMount } from "../support/small-disk.ts";
+import { temporaryFolder, undoAtEnd, unmount } from "../support/undo.ts";
 
 /** Why this machine cannot make such a disk; undefined where it can. */
 export function diskObstacle(): string | undefined {
@@ -16,10 +16,14 @@ export function diskObstacle(): string | undefined {
  * file, so a copy of the file is what a disk has after the power went.
  */
 export class DiskImage {
-  readonly #folder = mkdtempSync(path.join(tmpdir(), "waypost-disk-"));
+  readonly #folder = temporaryFolder("disk");
   readonly #place: string;
   #cuts = 0;
   #isMounted = false;
+  readonly #undo = undoAtEnd(() => {
+    this.#unmount();
+    this.#folder.remove();
+  });
 
   /** Mounted at `place`, which becomes a folder. It grows up to `mebibytes`. */
   constructor(place: string, mebibytes: number) {
@@ -44,12 +48,11 @@ export class DiskImage {
   }
 
   remove(): void {
-    this.#unmount();
-    rmSync(this.#folder, { recursive: true, force: true });
+    this.#undo();
   }
 
   get #file(): string {
-    return path.join(this.#folder, `${this.#cuts}.img`);
+    return path.join(this.#folder.folder, `${this.#cuts}.img`);
   }
 
   /** A journal of which a part was being written while it was copied is told by its checksums. */
@@ -59,7 +62,7 @@ export class DiskImage {
   }
 
   #unmount(): void {
-    if (this.#isMounted) execFileSync("umount", [this.#place]);
+    if (this.#isMounted) unmount(this.#place); // and its loop device is free
     this.#isMounted = false;
   }
 }

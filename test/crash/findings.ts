@@ -42,6 +42,9 @@ export interface Evidence {
   readonly recordMs: readonly number[];
 }
 
+/** An option of a command. */
+export const SEED = { kind: "count", default: 1, min: 0, help: "what chance is drawn from" } as const;
+
 export type Numbers = Readonly<Record<string, number>>;
 
 export function findingsOf({ traffic, hops, data, killedAt, killedWithHops, schedule, recordMs }: Evidence): Findings {
@@ -140,7 +143,7 @@ export function shownWrongs(counts: Numbers): readonly string[] {
   return Object.entries(counts).flatMap(([name, count]) => (count === 0 ? [] : [`${name} ${count}`]));
 }
 
-/** The last word of a command, which `test/planted` goes by too; where something is wrong it ends with 1. */
+/** The verdict of a command, which `test/planted` goes by too; where something is wrong it ends with 1. */
 export function tellVerdict(wrongs: readonly string[]): void {
   console.log(`wrong: ${wrongs.length === 0 ? "nothing" : wrongs.join(", ")}`);
   if (wrongs.length > 0) process.exitCode = 1;

@@ -204,7 +204,7 @@ export function killLines(report: KillReport): readonly string[] {
   return [
     `rounds                        ${report.rounds} (${report.seconds} s, on ${report.fileSystem})`,
     `  by how they end             ${LIVES.map((life) => `${life} ${lives[life]}`).join(", ")}`,
-    `kills                         ${kills["kills"]}; ${report.stopsInTime} stops were over before, with 0`,
+    `kills                         ${kills["kills"]}; ${report.stopsInTime} more came too late: the relay had stopped in order`,
     `  by what they came into      ${PHASES.map((phase) => `${phase} ${kills[KILL_COUNTS[phase]]}`).join(", ")}; twice in starts ${report.killsTwice}`,
     `  with an open transaction    ${kills["killsWithOpenTransaction"]}`,
     `  with a queue                ${kills["killsWithQueue"]}`,

@@ -1,11 +1,12 @@
-// `npm run crash -- [--rounds N] [--seed S] [--mx] [--life KIND] [--patch NAME] [--record]`: SIGKILL under load, over and over, on one data
+// `npm run crash`: SIGKILL under load, over and over, on one data
 // folder. With --record relays with a bug planted in them follow, which have to be found out, and all goes to docs/proof.
-import { parseArgs } from "node:util";
+import { tellFigures } from "../../tools/proof/told.ts";
+import { optionsOf, refuseNothing, typed } from "../support/options.ts";
 import { Recording } from "../support/result-file.ts";
-import { type Findings, tellVerdict, wrongsIn } from "./findings.ts";
-import { LIVES, type Life } from "./lives.ts";
+import { type Findings, SEED, tellVerdict, wrongsIn } from "./findings.ts";
+import { LIVES } from "./lives.ts";
 import { killCounts, killLines, killRounds } from "./kill-run.ts";
-import { plantedTree } from "./patched-copy.ts";
+import { PATCH, plantedTree } from "./patched-copy.ts";
 import { refuseParts } from "../support/whole-run.ts";
 
 interface Control {
@@ -44,36 +45,39 @@ async function isFound(patch: string, seed: number): Promise<boolean> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = optionsOf({
+    usage: ["npm run crash -- [OPTIONS]"],
     options: {
-      rounds: { type: "string", default: "20" },
-      seed: { type: "string", default: "1" },
-      mx: { type: "boolean", default: false },
-      life: { type: "string" },
-      patch: { type: "string" },
-      record: { type: "boolean", default: false },
+      rounds: { kind: "count", default: 20, help: "lives of a relay, one after the other, that end in a kill" },
+      seed: SEED,
+      mx: { kind: "flag", help: "to the servers of many domains instead of one smart host" },
+      life: { kind: "choice", of: LIVES, shown: "KIND", help: `how all rounds end: ${LIVES.join(", ")}` },
+      patch: PATCH,
+      record: { kind: "flag", help: "and the controls; writes docs/proof/crash.json, with --mx crash-mx.json" },
     },
   });
   refuseParts(values.record, { patch: values.patch, life: values.life });
-  const { patch, record, life, mx: isMx } = values;
-  if (life !== undefined && !LIVES.includes(life as Life)) throw new Error(`--life is one of ${LIVES.join(", ")}`);
-  const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
-  const command = `npm run crash -- --rounds ${rounds} --seed ${seed}${isMx ? " --mx" : ""} --record`;
-  const recording = record ? new Recording({ suite: isMx ? "crash-mx" : "crash", command, seed }) : undefined;
+  const { rounds, seed, patch, record, life, mx: isMx } = values;
+  const suite = isMx ? "crash-mx" : "crash";
+  const recording = record ? new Recording({ suite, command: `npm run crash -- ${typed(values)}`, seed }) : undefined;
   const broken = patch === undefined ? undefined : plantedTree(patch);
   try {
     const say = (line: string): void => console.error(line);
     const bug = broken === undefined ? {} : { tree: broken.tree, drainMs: 30_000 };
-    const ends = life === undefined ? {} : { life: life as Life };
+    const ends = life === undefined ? {} : { life };
     const report = await killRounds({ rounds, seed, isMx, say, ...ends, ...bug });
     console.log(killLines(report).join("\n"));
     tellVerdict(wrongsIn(report.findings));
-    if (recording === undefined) return;
+    let counts = killCounts(report);
+    refuseNothing({ rounds, "messages acknowledged": report.findings.acknowledgedMessages });
+    if (recording === undefined) return tellFigures(suite, counts);
     let plantedFound = 0;
     for (const name of Object.keys(CONTROLS)) if (await isFound(name, seed)) plantedFound++;
     const planted = Object.keys(CONTROLS).length;
     if (plantedFound < planted) process.exitCode = 1;
-    recording.finish({ ...killCounts(report), planted, plantedFound });
+    counts = { ...counts, planted, plantedFound };
+    tellFigures(suite, counts);
+    recording.finish(counts);
   } finally {
     broken?.remove();
   }

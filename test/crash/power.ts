@@ -1,28 +1,33 @@
-// `npm run power-cuts -- [--cuts N] [--migrations N] [--seed S] [--patch NAME] [--record]`: the power goes under load, over and
+// `npm run power-cuts`: the power goes under load, over and
 // over, on one data folder. With --record stores follow that do not sync as they should: they have to lose mail.
-import { parseArgs } from "node:util";
+import { tellFigures } from "../../tools/proof/told.ts";
+import { optionsOf, refuseNothing, typed } from "../support/options.ts";
 import { Recording } from "../support/result-file.ts";
 import { CONTROLS, lostWith } from "./cut-controls.ts";
 import { cutCounts, cutLines, powerCuts } from "./cut-run.ts";
-import { shownWrongs, tellVerdict, wrongsIn } from "./findings.ts";
+import { SEED, shownWrongs, tellVerdict, wrongsIn } from "./findings.ts";
 import { migrationCuts } from "./migration-cuts.ts";
-import { plantedTree } from "./patched-copy.ts";
+import { PATCH, plantedTree } from "./patched-copy.ts";
 import { refuseParts } from "../support/whole-run.ts";
 
+const SUITE = "power-cuts";
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = optionsOf({
+    usage: ["npm run power-cuts -- [OPTIONS]"],
     options: {
-      cuts: { type: "string", default: "20" },
-      migrations: { type: "string", default: "5" },
-      seed: { type: "string", default: "1" },
-      patch: { type: "string" },
-      record: { type: "boolean", default: false },
+      cuts: { kind: "count", default: 20, help: "cuts under load, on one data folder" },
+      migrations: { kind: "count", default: 5, min: 0, help: "cuts while an old store is brought up to date" },
+      seed: SEED,
+      patch: PATCH,
+      record: { kind: "flag", help: "and the controls; writes docs/proof/power-cuts.json" },
     },
   });
   refuseParts(values.record, { patch: values.patch });
-  const [cuts, migrations, seed] = [Number(values.cuts), Number(values.migrations), Number(values.seed)];
-  const command = `npm run power-cuts -- --cuts ${cuts} --migrations ${migrations} --seed ${seed} --record`;
-  const recording = values.record ? new Recording({ suite: "power-cuts", command, seed }) : undefined;
+  const { cuts, migrations, seed } = values;
+  const recording = values.record
+    ? new Recording({ suite: SUITE, command: `npm run power-cuts -- ${typed(values)}`, seed })
+    : undefined;
   const planted = values.patch === undefined ? undefined : plantedTree(values.patch);
   try {
     const bug = planted === undefined ? {} : { tree: planted.tree, drainMs: 30_000 };
@@ -34,14 +39,8 @@ async function main(): Promise<void> {
     );
     const { lost, unexplained, altered, uninvited } = migrated;
     tellVerdict([...wrongsIn(report.findings), ...shownWrongs({ lost, unexplained, altered, uninvited })]);
-    if (recording === undefined) return;
-    const controls: Record<string, number> = {};
-    for (const name of CONTROLS) {
-      controls[`${name}Lost`] = await lostWith(name, seed);
-      console.log(`control ${name}: ${controls[`${name}Lost`]} recipients lost or altered`);
-      if (controls[`${name}Lost`] === 0) process.exitCode = 1;
-    }
-    recording.finish({
+    refuseNothing({ cuts, "messages acknowledged": report.findings.acknowledgedMessages });
+    const counts = {
       ...cutCounts(report),
       cutsInMigration: migrated.cuts,
       cutsAmidMigration: migrated.between,
@@ -49,8 +48,16 @@ async function main(): Promise<void> {
       migrationLost: lost,
       migrationUnexplained: unexplained,
       migrationAltered: altered + uninvited,
-      ...controls,
-    });
+    };
+    if (recording === undefined) return tellFigures(SUITE, counts);
+    const controls: Record<string, number> = {};
+    for (const name of CONTROLS) {
+      controls[`${name}Lost`] = await lostWith(name, seed);
+      console.log(`control ${name}: ${controls[`${name}Lost`]} recipients lost or altered`);
+      if (controls[`${name}Lost`] === 0) process.exitCode = 1;
+    }
+    tellFigures(SUITE, { ...counts, ...controls });
+    recording.finish({ ...counts, ...controls });
   } finally {
     planted?.remove();
   }

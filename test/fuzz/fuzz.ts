@@ -1,47 +1,53 @@
-// `npm run fuzz -- TARGET|all|list|planted|differential`: see HACKING.md.
+// `npm run fuzz -- TARGET|all|list|planted|differential`: see HACKING.md, and `--help`.
 import { fork } from "node:child_process";
 import path from "node:path";
-import { parseArgs } from "node:util";
 import type { Order, Report } from "./child.ts";
+import { tellFigures } from "../../tools/proof/told.ts";
+import { PATCH, plantedNames } from "../crash/patched-copy.ts";
+import { optionsOf, refuse, refuseNothing, typed } from "../support/options.ts";
 import { type Counts, Recording } from "../support/result-file.ts";
+import { undoAtEnd } from "../support/undo.ts";
 import { refuseParts } from "../support/whole-run.ts";
 import { keepInCorpus } from "./corpus.ts";
 import { differential } from "./differential.ts";
-import { runPatched, runPlanted } from "./planted.ts";
+import { plantedTargets, runPatched, runPlanted } from "./planted.ts";
 import { countsOf, print } from "./report.ts";
 import { allTargets } from "./targets.ts";
 
-const USAGE = `usage: npm run fuzz -- TARGET... [--inputs N] [--seconds S] [--seed N] [--coverage] [--keep NAME] [--jobs N] [--patch NAME] [--record]
-       npm run fuzz -- all [the same]
-       npm run fuzz -- list
-       npm run fuzz -- planted [TARGET...] [--seconds S] [--record]
-       npm run fuzz -- differential [--dialogues N] [--seed N] [--record]`;
-
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
+const COMMAND = {
+  usage: [
+    "npm run fuzz -- TARGET... [OPTIONS]",
+    "npm run fuzz -- all [OPTIONS]",
+    "npm run fuzz -- list",
+    "npm run fuzz -- planted [TARGET...] [--seconds N] [--jobs N] [--record]",
+    "npm run fuzz -- differential [--dialogues N] [--seed N] [--record]",
+  ],
+  takesWords: true,
   options: {
-    inputs: { type: "string", default: "1000000" },
-    seconds: { type: "string", default: "3600" },
-    seed: { type: "string", default: "1" },
-    dialogues: { type: "string", default: "10000" },
-    jobs: { type: "string", default: "2" },
-    coverage: { type: "boolean", default: false },
-    record: { type: "boolean", default: false },
-    "stop-at-first": { type: "boolean", default: false },
-    keep: { type: "string" },
-    patch: { type: "string" },
+    inputs: { kind: "count", default: 1_000_000, help: "for each target, or a share of them for one that is slow" },
+    seconds: { kind: "count", default: 3600, help: "for each target at most; of a planted bug 600" },
+    seed: { kind: "count", default: 1, min: 0, help: "what chance is drawn from" },
+    dialogues: { kind: "count", default: 10_000, help: "with Postfix and with Waypost" },
+    jobs: { kind: "count", default: 2, help: "targets at a time" },
+    coverage: { kind: "flag", help: "and the lines that were not reached" },
+    "stop-at-first": { kind: "flag", help: "a target ends at its first finding" },
+    keep: { kind: "text", help: "findings go to test/corpus/fuzz/TARGET/TEXT.json" },
+    patch: { ...PATCH, of: plantedNames("{*,fuzz/*}"), help: "with a bug of test/planted in the code" },
+    record: { kind: "flag", help: "of all, planted or differential: writes docs/proof" },
   },
-});
+} as const;
 
-const seed = Number(values.seed);
-const [what = "", ...more] = positionals;
+const { values, words } = optionsOf(COMMAND);
+const { seed } = values;
+const [what = "", ...more] = words;
+const PROGRESS_MS = 10_000;
 
 refuseParts(values.record, { patch: values.patch, "stop-at-first": values["stop-at-first"] });
 if (values.patch !== undefined) console.log(await runPatched(values.patch, withoutPatch(process.argv.slice(2))));
 else if (what === "list") await list();
 else if (what === "planted") await planted(more);
 else if (what === "differential") await compare();
-else await fuzzAll(positionals);
+else await fuzzAll(words);
 
 function withoutPatch(args: readonly string[]): string[] {
   const at = args.findIndex((arg) => arg === "--patch" || arg.startsWith("--patch="));
@@ -53,47 +59,71 @@ async function list(): Promise<void> {
 }
 
 async function planted(names: readonly string[]): Promise<void> {
-  const seconds = Math.min(600, Number(values.seconds));
-  const record = recording("fuzz-planted", "npm run fuzz -- planted");
-  const counts = await runPlanted(names, seconds, Number(values.jobs));
-  if (counts.plantedFound < counts.planted || counts.planted === 0) process.exitCode = 1;
-  finish(record, counts);
+  mustBeOf(plantedTargets(), names);
+  if (values.record && names.length > 0) refuse("--record is for all planted bugs", COMMAND);
+  const seconds = Math.min(600, values.seconds);
+  const command = `npm run fuzz -- planted ${typed({ ...values, seconds }, "seconds", "jobs", "record")}`;
+  const record = recording("fuzz-planted", command);
+  const counts = await runPlanted(names, seconds, values.jobs);
+  if (counts.plantedFound < counts.planted) process.exitCode = 1;
+  refuseNothing({ "planted bugs": counts.planted });
+  finish("fuzz-planted", record, counts);
 }
 
 async function compare(): Promise<void> {
-  const dialogues = Number(values.dialogues);
-  const record = recording("differential", `npm run fuzz -- differential --dialogues ${dialogues}`);
+  if (more.length > 0) refuse(`${more.join(" ")} is no option`, COMMAND);
+  const { dialogues } = values;
+  const command = `npm run fuzz -- differential ${typed(values, "dialogues", "seed", "record")}`;
+  const record = recording("differential", command);
   const counts = await differential({ dialogues, seed });
-  if (counts.differencesUnexplained > 0 || counts.commands === 0) process.exitCode = 1;
-  finish(record, counts);
+  if (counts.differencesUnexplained > 0) process.exitCode = 1;
+  refuseNothing({ commands: counts.commands });
+  finish("differential", record, counts);
 }
 
 async function fuzzAll(names: readonly string[]): Promise<void> {
   const known = (await allTargets()).map(({ name }) => name);
-  const chosen = names.includes("all") ? known : names;
-  if (chosen.length === 0 || chosen.some((name) => !known.includes(name))) {
-    console.error(USAGE);
-    process.exitCode = 2;
-    return;
-  }
-  const options = `--inputs ${values.inputs}${values.coverage ? " --coverage" : ""}`;
-  const record = names.includes("all") ? recording("fuzz", `npm run fuzz -- all ${options}`) : undefined;
+  const isAll = names.includes("all");
+  const chosen = isAll ? known : names;
+  if (chosen.length === 0) refuse("no target is named", COMMAND);
+  mustBeOf(known, chosen);
+  if (values.record && !isAll) refuse("--record is for all targets", COMMAND);
+  const options = typed(values, "inputs", "seconds", "seed", "jobs", "coverage", "record");
+  const record = recording("fuzz", `npm run fuzz -- all ${options}`);
   const reports: Report[] = [];
   const left = [...chosen];
+  const running = new Set<string>();
+  const started = performance.now();
+  const progress = setInterval(() => {
+    const found = reports.reduce((sum, { outcome }) => sum + outcome.findings.length, 0);
+    const seconds = Math.round((performance.now() - started) / 1000);
+    console.error(
+      `${seconds} s: at ${[...running].join(", ")}; ${reports.length} of ${chosen.length} targets done, ${found} findings in them`,
+    );
+  }, PROGRESS_MS);
   const work = async (): Promise<void> => {
     for (let name = left.shift(); name !== undefined; name = left.shift()) {
+      running.add(name);
       const report = await inChild(name);
+      running.delete(name);
       if (report === undefined) continue;
       reports.push(report);
       print(report);
       keep(report);
     }
   };
-  await Promise.all(Array.from({ length: Number(values.jobs) }, work));
+  await Promise.all(Array.from({ length: values.jobs }, work));
+  clearInterval(progress);
   const counts = countsOf(reports, chosen.length);
   console.log(JSON.stringify(counts));
   if (counts.crashes + counts.hangs + counts.violations > 0) process.exitCode = 1;
-  finish(record, counts);
+  refuseNothing({ inputs: counts.inputs });
+  finish("fuzz", record, counts);
+}
+
+function mustBeOf(known: readonly string[], names: readonly string[]): void {
+  const strange = names.filter((name) => !known.includes(name));
+  if (strange.length > 0) refuse(`there is no target ${strange.join(", ")} (npm run fuzz -- list)`, COMMAND);
 }
 
 function keep({ outcome }: Report): void {
@@ -105,10 +135,11 @@ function keep({ outcome }: Report): void {
 /** Undefined where it died; the watchdog has said of what. */
 function inChild(target: string): Promise<Report | undefined> {
   const child = fork(path.join(import.meta.dirname, "child.ts"), { execArgv: ["--no-warnings"] });
+  const end = undoAtEnd(() => void child.kill("SIGKILL"));
   const order: Order = {
     target,
-    inputs: Number(values.inputs),
-    seconds: Number(values.seconds),
+    inputs: values.inputs,
+    seconds: values.seconds,
     seed,
     isFirstEnough: values["stop-at-first"],
     hasCoverage: values.coverage,
@@ -118,6 +149,7 @@ function inChild(target: string): Promise<Report | undefined> {
     let report: Report | undefined;
     child.on("message", (message) => (report = message as Report));
     child.on("exit", (code, signal) => {
+      end();
       if (report === undefined) {
         console.log(`${target}: ended with ${signal ?? code}, and said nothing`);
         process.exitCode = 1;
@@ -132,6 +164,7 @@ function recording(suite: string, command: string): Recording | undefined {
   return values.record ? new Recording({ suite, command, seed }) : undefined;
 }
 
-function finish(record: Recording | undefined, counts: Counts): void {
+function finish(suite: string, record: Recording | undefined, counts: Counts): void {
+  tellFigures(suite, counts);
   if (record !== undefined) console.log(`recorded in ${record.finish(counts)}`);
 }

@@ -1,21 +1,23 @@
-// `npm run flood -- [--per-second N] [--seconds S] [--slow N] [--record]`: strangers connect and go, others sit and say nothing, and
+// `npm run flood`: strangers connect and go, others sit and say nothing, and
 // clients with a password send over the same listener.
-import { parseArgs } from "node:util";
+import { tellFigures } from "../../tools/proof/told.ts";
+import { optionsOf, refuseNothing, typed } from "../support/options.ts";
 import { Recording } from "../support/result-file.ts";
 import { flood } from "./flood-run.ts";
 
-const { values } = parseArgs({
+const { values } = optionsOf({
+  usage: ["npm run flood -- [OPTIONS]"],
   options: {
-    "per-second": { type: "string", default: "2000" },
-    seconds: { type: "string", default: "60" },
-    slow: { type: "string", default: "5000" },
-    record: { type: "boolean", default: false },
+    "per-second": { kind: "count", default: 2000, help: "connects of strangers in a second" },
+    seconds: { kind: "count", default: 60, help: "how long" },
+    slow: { kind: "count", default: 5000, min: 0, help: "clients that sit and say nothing" },
+    record: { kind: "flag", help: "writes docs/proof/flood.json" },
   },
 });
-const [perSecond, seconds, slow] = [Number(values["per-second"]), Number(values.seconds), Number(values.slow)];
-const command = `npm run flood -- --per-second ${perSecond} --seconds ${seconds} --slow ${slow} --record`;
+const { seconds, slow } = values;
+const command = `npm run flood -- ${typed(values)}`;
 const recording = values.record ? new Recording({ suite: "flood", command }) : undefined;
-const report = await flood(perSecond, seconds, slow);
+const report = await flood(values["per-second"], seconds, slow);
 console.log(
   `strangers       ${report.connects} connects in ${seconds} s, ${report.established} made; ${report.slow} slow clients`,
 );
@@ -24,4 +26,6 @@ console.log(
 );
 console.log(`memory          ${report.mostMiB.toFixed(0)} MiB at most`);
 if (report.successPercent < 99) process.exitCode = 1;
+refuseNothing({ "messages tried": report.tried, "connects made": report.established });
+tellFigures("flood", { ...report });
 recording?.finish({ ...report });

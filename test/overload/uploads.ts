@@ -1,17 +1,19 @@
-// `npm run uploads -- [--count N] [--endless MIB] [--record]`: many large messages at once, and lines and headers without an end.
-import { parseArgs } from "node:util";
+// `npm run uploads`: many large messages at once, and lines and headers without an end.
+import { tellFigures } from "../../tools/proof/told.ts";
+import { optionsOf, refuseNothing, typed } from "../support/options.ts";
 import { Recording } from "../support/result-file.ts";
 import { uploads } from "./uploads-run.ts";
 
-const { values } = parseArgs({
+const { values } = optionsOf({
+  usage: ["npm run uploads -- [OPTIONS]"],
   options: {
-    count: { type: "string", default: "100" },
-    endless: { type: "string", default: "1024" },
-    record: { type: "boolean", default: false },
+    count: { kind: "count", default: 100, help: "uploads at once" },
+    endless: { kind: "count", default: 1024, help: "MiB that are offered of what has no end" },
+    record: { kind: "flag", help: "writes docs/proof/uploads.json" },
   },
 });
-const [count, endlessMiB] = [Number(values.count), Number(values.endless)];
-const command = `npm run uploads -- --count ${count} --endless ${endlessMiB} --record`;
+const { count, endless: endlessMiB } = values;
+const command = `npm run uploads -- ${typed(values)}`;
 const recording = values.record ? new Recording({ suite: "uploads", command }) : undefined;
 const { commandLine, contentLine, header, ...report } = await uploads(count, endlessMiB);
 console.log(`uploads       ${report.acknowledged} of ${count} of ${report.mebibytesEach} MiB acknowledged`);
@@ -20,7 +22,7 @@ for (const [name, { takenMiB, growthMiB }] of Object.entries({ commandLine, cont
   console.log(
     `${name.padEnd(13)} without an end: ${takenMiB.toFixed(1)} of ${endlessMiB} MiB taken, ${growthMiB.toFixed(1)} MiB more memory`,
   );
-recording?.finish({
+const counts = {
   ...report,
   commandLineTakenMiB: commandLine.takenMiB,
   commandLineGrowthMiB: commandLine.growthMiB,
@@ -28,4 +30,7 @@ recording?.finish({
   contentLineGrowthMiB: contentLine.growthMiB,
   headerTakenMiB: header.takenMiB,
   headerGrowthMiB: header.growthMiB,
-});
+};
+refuseNothing({ "uploads acknowledged": report.acknowledged });
+tellFigures("uploads", counts);
+recording?.finish(counts);

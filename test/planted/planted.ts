@@ -1,15 +1,17 @@
-// `npm run planted -- [--bugs A,B] [--suites A,B] [--record]`: each planted bug before each suite: who finds it, and after how long.
+// `npm run planted`: each planted bug before each suite: who finds it, and after how long.
 // Each suite runs without a bug first, and has to find nothing.
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, symlinkSync } from "node:fs";
 import path from "node:path";
-import { parseArgs, stripVTControlCharacters } from "node:util";
+import { stripVTControlCharacters } from "node:util";
+import { tellFigures } from "../../tools/proof/told.ts";
 import { applyPatch } from "../crash/patched-copy.ts";
+import { optionsOf, refuseNothing, typed } from "../support/options.ts";
 import { TREE } from "../support/relay.ts";
 import { Recording } from "../support/result-file.ts";
+import { endGroup, temporaryFolder, undoAtEnd } from "../support/undo.ts";
 import { refuseParts } from "../support/whole-run.ts";
-import { BLIND_BUGS, BUGS } from "./bugs.ts";
+import { BLIND_BUGS, BUGS, type Bug } from "./bugs.ts";
 import { SUITES, type Suite } from "./suites.ts";
 
 interface Finding {
@@ -38,12 +40,12 @@ const WORDS_MAX = 160;
 const FILES = ["tsconfig.json", "tsconfig.build.json", "README.md", "CHANGELOG.md", "LICENSE"];
 
 /** A copy of the whole project, with the bug where there is one. */
-function copyWith(patch: string | undefined): string {
-  const tree = mkdtempSync(path.join(tmpdir(), "waypost-planted-"));
+function copyWith(patch: string | undefined): { readonly tree: string; readonly remove: () => void } {
+  const { folder: tree, remove } = temporaryFolder("planted");
   for (const part of [...PARTS, ...FILES]) cpSync(path.join(TREE, part), path.join(tree, part), { recursive: true });
   symlinkSync(path.join(TREE, "node_modules"), path.join(tree, "node_modules"));
   if (patch !== undefined) applyPatch(tree, path.join(TREE, "test/planted", `${patch}.patch`));
-  return tree;
+  return { tree, remove };
 }
 
 interface End {
@@ -59,18 +61,20 @@ async function run({ command, secondsMax, says }: Suite, tree: string): Promise<
   const started = performance.now();
   const env = { ...process.env, PATH: `${path.dirname(process.execPath)}:${process.env["PATH"]}` };
   const child = spawn(program, args, { cwd: tree, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  // A group of its own, so that those that it leaves behind can be ended; a signal to this one does not reach it.
+  const end = undoAtEnd(() => endGroup(child.pid!));
   let said = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-SAID_MAX)));
   let isOver = false;
   const timer = setTimeout(() => {
     isOver = true;
-    process.kill(-child.pid!, "SIGKILL");
+    end();
   }, secondsMax * 1000);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (ended) => {
-      endGroup(child.pid!); // its output ends with those that it left behind
+      end(); // its output ends with those that it left behind
       child.once("close", () => resolve(ended));
     });
   });
@@ -80,18 +84,9 @@ async function run({ command, secondsMax, says }: Suite, tree: string): Promise<
   return { code: isOver ? undefined : (code ?? 1), seconds, words: words?.slice(0, WORDS_MAX) };
 }
 
-/** What a suite that ended in the middle left behind. */
-function endGroup(pid: number): void {
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
-}
-
 /** Suites that find nothing where there is nothing; the others are told. */
 async function sober(suites: readonly Suite[]): Promise<readonly Suite[]> {
-  const tree = copyWith(undefined);
+  const { tree, remove } = copyWith(undefined);
   try {
     const found: Suite[] = [];
     for (const suite of suites) {
@@ -103,12 +98,12 @@ async function sober(suites: readonly Suite[]): Promise<readonly Suite[]> {
     }
     return found;
   } finally {
-    rmSync(tree, { recursive: true, force: true });
+    remove();
   }
 }
 
 async function findings(patch: string, suites: readonly Suite[]): Promise<readonly Finding[]> {
-  const tree = copyWith(patch);
+  const { tree, remove } = copyWith(patch);
   try {
     const list: Finding[] = [];
     for (const suite of suites) {
@@ -124,7 +119,7 @@ async function findings(patch: string, suites: readonly Suite[]): Promise<readon
     }
     return list;
   } finally {
-    rmSync(tree, { recursive: true, force: true });
+    remove();
   }
 }
 
@@ -135,44 +130,51 @@ function camel(...words: readonly string[]): string {
     .join("");
 }
 
-/** For each bug by how many it was found, and after how many seconds by whom; -1 where it was not. */
+/** For each of the bugs that were set by how many it was found, and after how many seconds by whom; -1 where it was not. */
 function countsOf(all: readonly Finding[], suites: number): Record<string, number> {
+  const isSet = ({ patch }: Bug): boolean => all.some((finding) => finding.patch === patch);
+  const [bugs, blind] = [BUGS.filter(isSet), BLIND_BUGS.filter(isSet)];
   const by = Map.groupBy(
     all.filter(({ isFound }) => isFound),
     ({ patch }) => patch,
   );
-  const twice = BUGS.filter(({ patch }) => (by.get(patch)?.length ?? 0) >= 2).length;
   return {
     suites,
-    bugs: BUGS.length,
-    caught: BUGS.filter(({ patch }) => by.has(patch)).length,
-    caughtTwice: twice,
-    caughtBySimulation: BUGS.filter(({ patch }) => by.get(patch)?.some(({ suite }) => suite === "simulation")).length,
-    blind: BLIND_BUGS.length,
-    blindCaught: BLIND_BUGS.filter(({ patch }) => by.has(patch)).length,
+    bugs: bugs.length,
+    caught: bugs.filter(({ patch }) => by.has(patch)).length,
+    caughtTwice: bugs.filter(({ patch }) => (by.get(patch)?.length ?? 0) >= 2).length,
+    caughtBySimulation: bugs.filter(({ patch }) => by.get(patch)?.some(({ suite }) => suite === "simulation")).length,
+    blind: blind.length,
+    blindCaught: blind.filter(({ patch }) => by.has(patch)).length,
     ...Object.fromEntries(
       all.map(({ patch, suite, isFound, seconds }) => [camel(patch, "by", suite, "s"), isFound ? seconds : -1]),
     ),
   };
 }
 
-const { values } = parseArgs({
-  options: { bugs: { type: "string" }, suites: { type: "string" }, record: { type: "boolean", default: false } },
+const ALL = [...BUGS, ...BLIND_BUGS];
+const { values } = optionsOf({
+  usage: ["npm run planted -- [OPTIONS]"],
+  options: {
+    bugs: { kind: "choices", of: ALL.map(({ patch }) => patch), shown: "A,B", help: "of test/planted/bugs.ts" },
+    suites: { kind: "choices", of: SUITES.map(({ name }) => name), shown: "A,B", help: "of test/planted/suites.ts" },
+    record: { kind: "flag", help: "writes docs/proof/planted.json" },
+  },
 });
-const wanted = (list: string | undefined, name: string): boolean =>
-  list === undefined || list.split(",").includes(name);
-refuseParts(values.record, { bugs: values.bugs, suites: values.suites });
+const { bugs: wantedBugs, suites: wantedSuites } = values;
+refuseParts(values.record, { bugs: wantedBugs, suites: wantedSuites });
 const recording = values.record
-  ? new Recording({
-      suite: "planted",
-      command: "npm run planted -- --record",
-    })
+  ? new Recording({ suite: "planted", command: `npm run planted -- ${typed(values)}` })
   : undefined;
-const suites = await sober(SUITES.filter(({ name }) => wanted(values.suites, name)));
+const chosen = SUITES.filter(({ name }) => wantedSuites?.includes(name) ?? true);
+const suites = await sober(chosen);
 const all: Finding[] = [];
-for (const { patch } of [...BUGS, ...BLIND_BUGS].filter((bug) => wanted(values.bugs, bug.patch)))
+for (const { patch } of ALL.filter((bug) => wantedBugs?.includes(bug.patch) ?? true))
   all.push(...(await findings(patch, suites)));
 const counts = countsOf(all, suites.length);
-console.log(`${counts["caughtTwice"]} of ${BUGS.length} bugs found by two suites or more`);
-if (counts["caughtTwice"] !== BUGS.length || suites.length < SUITES.length) process.exitCode = 1;
+const { bugs = 0, caught = 0, caughtTwice = 0 } = counts;
+console.log(`${caught} of ${bugs} bugs found, ${caughtTwice} by two suites or more`);
+if ((chosen.length > 1 ? caughtTwice : caught) !== bugs || suites.length < chosen.length) process.exitCode = 1;
+refuseNothing({ suites: suites.length, "bugs set": all.length });
+tellFigures("planted", counts);
 recording?.finish(counts);

@@ -1,13 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { TREE } from "./relay.ts";
+import { temporaryFolder } from "./undo.ts";
 
 /** The program as it is packaged: compiled. Measurements are of this one. Call `remove` at the end. */
 export function compiledTree(): { readonly tree: string; readonly remove: () => void } {
-  const tree = mkdtempSync(path.join(tmpdir(), "waypost-compiled-"));
-  const remove = (): void => rmSync(tree, { recursive: true, force: true });
+  const { folder: tree, remove } = temporaryFolder("compiled");
   try {
     for (const part of ["bin", "package.json"])
       cpSync(path.join(TREE, part), path.join(tree, part), { recursive: true });

@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { freePort } from "./free-port.ts";
 import { PATIENCE_MS } from "./patience.ts";
+import { temporaryFolder, undoAtEnd } from "./undo.ts";
 
 // A Postfix of its own beside the one of this machine: own configuration, queue and ports, all in a temporary folder.
 
@@ -35,6 +35,7 @@ postlog   unix-dgram n - n - 1 postlogd
 
 export class Postfix {
   readonly #folder: string;
+  readonly stop: () => void;
   readonly port: number;
 
   /** `settings` are lines of main.cf; what comes in goes to `relayhost`. */
@@ -59,8 +60,12 @@ export class Postfix {
     files: Readonly<Record<string, string>>,
   ) {
     this.port = port;
-    const folder = mkdtempSync(path.join(tmpdir(), "waypost-postfix-"));
+    const { folder, remove } = temporaryFolder("postfix");
     this.#folder = folder;
+    this.stop = undoAtEnd(() => {
+      spawnSync("postfix", ["-c", path.join(folder, "etc"), "stop"], { timeout: PATIENCE_MS });
+      remove();
+    });
     chmodSync(folder, 0o755);
     for (const name of ["etc", "spool", "data", "log"]) mkdirSync(path.join(folder, name), { mode: 0o755 });
     const owner = Number(execFileSync("id", ["-u", "postfix"], { encoding: "utf8" }));
@@ -103,11 +108,6 @@ export class Postfix {
   /** What a program on this machine does with `sendmail`. */
   sendmail(from: string, to: string, message: Uint8Array): void {
     this.#run("sendmail", ["-i", "-f", from, to], message);
-  }
-
-  stop(): void {
-    spawnSync("postfix", ["-c", path.join(this.#folder, "etc"), "stop"], { timeout: PATIENCE_MS });
-    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   #run(program: string, args: readonly string[], input?: Uint8Array): void {

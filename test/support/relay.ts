@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { type Interface, createInterface } from "node:readline";
 import { stringify } from "yaml";
 import { PATIENCE_MS } from "./patience.ts";
+import { temporaryFolder } from "./undo.ts";
 
 /** The tree that these tests belong to. */
 export const TREE = path.resolve(import.meta.dirname, "../..");
@@ -26,10 +26,10 @@ const STOPPED_MS = 4 * 35_000 + 10_000;
 
 /** A temporary folder with a relay's configuration and data; it outlives the processes that are started on it. */
 export class RelayHome {
-  readonly folder: string;
+  readonly #place = temporaryFolder("test");
 
-  constructor() {
-    this.folder = mkdtempSync(path.join(tmpdir(), "waypost-test-"));
+  get folder(): string {
+    return this.#place.folder;
   }
 
   get configFile(): string {
@@ -57,7 +57,7 @@ export class RelayHome {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    this.#place.remove();
   }
 }
 

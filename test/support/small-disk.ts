@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import path from "node:path";
+import { undoAtEnd, unmount } from "./undo.ts";
 
 const MiB = 1024 * 1024;
 const PAGE = 4096;
@@ -10,12 +11,15 @@ export const mayMount = process.getuid?.() === 0 && process.platform === "linux"
 /** A disk of a few MiB in memory that somebody else fills up. */
 export class SmallDisk {
   readonly #place: string;
+  /** Its end. */
+  readonly remove: () => void;
 
   /** Mounted at `place`, which becomes a folder. */
   constructor(place: string, mebibytes: number) {
     this.#place = place;
     mkdirSync(place, { recursive: true });
     execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m`, "tmpfs", place]);
+    this.remove = undoAtEnd(() => unmount(place));
   }
 
   /** Takes this much more, or all there is. */
@@ -39,10 +43,6 @@ export class SmallDisk {
 
   free(): void {
     rmSync(this.#ballast, { force: true });
-  }
-
-  remove(): void {
-    execFileSync("umount", [this.#place]);
   }
 
   get #ballast(): string {

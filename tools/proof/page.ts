@@ -1,5 +1,5 @@
-import type { Counts, Result } from "../../test/support/result-file.ts";
-import { FIGURES, type Figure, type Showing, holds } from "./figures.ts";
+import type { Result } from "../../test/support/result-file.ts";
+import { FIGURES, type Figure, type Showing, filled, holds, shown, targetOf } from "./figures.ts";
 
 const INTRODUCTION = `# Proof
 
@@ -31,20 +31,13 @@ function row(
   at: number,
   bySuite: ReadonlyMap<string, Result>,
 ): readonly string[] {
-  const { suite, value, target, short } = showing;
+  const { suite, value, short } = showing;
+  const target = targetOf(showing);
   const result = bySuite.get(suite);
   const first = at === 0 ? [String(number), name] : ["", ""];
   if (result === undefined) return [...first, `not run yet (${suite})`, target, ""];
   const verdict = holds(showing, result.counts) ? "holds" : `short${short === undefined ? "" : `: ${short}`}`;
   return [...first, `${filled(value, result.counts)} ([${suite}](#${suite}))`, target, verdict];
-}
-
-function filled(value: string, counts: Counts): string {
-  return value.replace(/\{(\w+)\}/g, (_, name: string) => shown(counts[name]));
-}
-
-function shown(count: number | undefined): string {
-  return count === undefined ? "?" : count.toLocaleString("en-US", { maximumFractionDigits: 3 });
 }
 
 function runSection({ suite, command, commit, seed, startedAt, seconds, machine, counts }: Result): string {
