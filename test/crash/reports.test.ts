@@ -56,7 +56,7 @@ test("a report that names another recipient than the one that was refused is see
 
 test("so is one that goes to somebody else, about nothing, or about two messages", () => {
   for (const wrong of [{ to: ["app2@example.test"] }, { about: [] }, { about: ["a.1@dest.test", "b.0@dest.test"] }])
-    expect(verdict(report(wrong)).misdirected).toEqual(["<1@relay.test>"]);
+    expect(verdict(report(wrong)).misdirected).toMatchObject([expect.stringMatching(/^<1@relay\.test> to /)]);
 });
 
 test("a second copy of a report needs the excuse that mail needs, and is the same", () => {

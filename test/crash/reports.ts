@@ -75,7 +75,9 @@ export function judgeReports({ sent, reports, failed, couldFail, lives }: Report
     untold: [...failed].filter((recipient) => !toldOnce.has(recipient)),
     toldTwice: repeated(told),
     wronglyTold: told.filter((recipient) => !failed.has(recipient) || !couldFail.has(recipient)),
-    misdirected: reports.filter((report) => !isDirected(report, senders)).map(({ id }) => id),
+    misdirected: reports
+      .filter((report) => !isDirected(report, senders))
+      .map(({ id, to, about }) => `${id} to <${to.join(", ")}> about <${about.join(", ")}>`),
     reportsUnexplained: unexplained,
     reportsAltered: [...Map.groupBy(arrived, ({ recipient }) => recipient)].flatMap(([id, copies]) =>
       new Set(copies.map(({ hash }) => hash)).size > 1 ? [id] : [],

@@ -179,7 +179,7 @@ class Connection {
     socket.on("data", (octets: Buffer) => this.#receive(octets));
     socket.on("error", () => socket.destroy());
     socket.on("close", () => {
-      this.#endTransaction();
+      if (!this.#isBusy) this.#endTransaction(); // what it is about to answer is taken, whoever is gone
       sink.connections.delete(this);
     });
     this.#say("220 sink.test ESMTP");
