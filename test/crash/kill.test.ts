@@ -69,7 +69,8 @@ test("planted: deliveries whose end is not recorded are repeated without an excu
 test("planted: ends that are recorded late are repeated without an excuse", async () => {
   const { tree, remove } = plantedTree("completion-late");
   try {
-    const report = await killRounds({ ...PLAIN, rounds: 2, tree, drainMs: 15_000 });
+    // They are late by 1.2 s: a round is longer than that.
+    const report = await killRounds({ ...PLAIN, loadMs: [3000, 4000], rounds: 2, tree, drainMs: 15_000 });
     expect(report.findings.unexplained.length).toBeGreaterThan(0);
     expect(report.findings.recordMs.at(-1)).toBeGreaterThan(500);
   } finally {
