@@ -5,7 +5,8 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { type Result, digestOf } from "../test/support/result-file.ts";
 import { faultOf, impossibleRun, misnamed, otherCommand, readResults, strangeCommit } from "./proof.ts";
-import { COMMANDS, FIGURES, type Showing, countsOf, targetOf } from "./proof/figures.ts";
+import { COMMANDS, FIGURES } from "./proof/figures.ts";
+import { type Showing, countsOf, targetOf } from "./proof/showing.ts";
 import { proofPage } from "./proof/page.ts";
 import { figureLines, standing } from "./proof/told.ts";
 

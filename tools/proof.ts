@@ -6,7 +6,8 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { RESULTS, type Result, digestOf } from "../test/support/result-file.ts";
-import { COMMANDS, FIGURES, countsOf } from "./proof/figures.ts";
+import { COMMANDS, FIGURES } from "./proof/figures.ts";
+import { countsOf } from "./proof/showing.ts";
 import { proofPage } from "./proof/page.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");

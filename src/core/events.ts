@@ -339,7 +339,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   "sessions.full": {
     level: "warn",
     description:
-      "Clients are turned away with 421, because there are as many sessions as there may be; of those of a listener, and of those that the file descriptors allow, strangers have nine tenths. Told now and then.",
+      "Clients are turned away, with 421 where TLS does not come first, because there are as many sessions as there may be. Of those of a listener, and of those that the file descriptors allow, strangers have nine tenths: whom neither network nor, so far, a login names. Told now and then.",
     fields: {
       listener: "At which the last one was turned away.",
       limit:

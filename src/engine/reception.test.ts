@@ -4,7 +4,11 @@ import { minute, second } from "../core/base/time.ts";
 import { NO_SPACE } from "../core/inbound/trouble.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import { StorageError } from "../ports/content.ts";
+import { Reception } from "./reception.ts";
+import { TestEngine } from "../../test/support/engine.ts";
+import { FakeClock } from "../../test/support/fake-clock.ts";
 import { octets, testListener } from "../../test/support/listener.ts";
+import { MemorySocket } from "../../test/support/memory-socket.ts";
 import { ReceptionWire } from "../../test/support/reception-wire.ts";
 import { transcripts } from "../../test/support/transcripts.ts";
 
@@ -312,6 +316,22 @@ test.each([true, false])("one that has more commands hears it, too; its client r
   await on.settle();
   expect(on.socket.output).toMatch(/421 4\.3\.2 [^\r]*\r\n$/);
 });
+
+test.each(["implicit", "starttls", "none"])(
+  "one too many hears why, but not in clear where TLS comes first: %s",
+  async (tls) => {
+    const listener = testListener("trusted");
+    const engine = new TestEngine(new FakeClock(), listener);
+    let timesOver = 0;
+    const rules = { ...listener.rules, tls } as typeof listener.rules;
+    const reception = new Reception(engine.parts, rules, "192.0.2.2", listener.identity, () => timesOver++);
+    const socket = new MemorySocket(reception);
+    reception.start(socket, { code: 421, status: "4.7.0", lines: ["Too many connections"] });
+    expect(socket.output).toBe(tls === "implicit" ? "" : "421 4.7.0 Too many connections\r\n");
+    expect(socket.state).toBe("closed");
+    expect(timesOver).toBe(1);
+  },
+);
 
 test("many commands in one piece: some are answered at a time, in their order, and others come between", async () => {
   const on = wire();

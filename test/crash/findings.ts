@@ -5,6 +5,7 @@ import { quantile } from "./record-times.ts";
 import { type Schedule, endsIn, filesIn, queuedIn } from "./records.ts";
 import { type ReportVerdict, judgeReports } from "./reports.ts";
 import type { Traffic } from "./traffic.ts";
+import { WRONGS } from "./wrongs.ts";
 
 /** What the books, the next hops' logs and the relay's records say together. */
 export interface Findings extends Verdict, ReportVerdict, Schedule {
@@ -109,24 +110,6 @@ function repeats({ transactionsByKill }: Duplicates, killedWithHops: ReadonlySet
   for (const [epoch, count] of transactionsByKill) counts[killedWithHops.has(epoch) ? 0 : 1] += count;
   return counts;
 }
-
-/** What has to be empty. */
-const WRONGS = [
-  "lost",
-  "unexplained",
-  "altered",
-  "uninvited",
-  "unrecorded",
-  "wronglyFailed",
-  "untold",
-  "toldTwice",
-  "wronglyTold",
-  "misdirected",
-  "reportsUnexplained",
-  "reportsAltered",
-  "wronglyRefused",
-  "asleep",
-] as const;
 
 /** What of it is not empty, and how many there are: the promises did not hold. */
 export function wrongsIn(findings: Findings): readonly string[] {

@@ -11,6 +11,7 @@ import { type Fault, type Point, attach, injected, pointsIn, threadsOf, watched 
 import { endsIn, filesIn, makeAllDue, queuedIn, scheduleIn } from "./records.ts";
 import { judgeReports, reportOf } from "./reports.ts";
 import { sleep } from "../support/sleep.ts";
+import { WRONGS_OF_ONE_LIFE } from "./wrongs.ts";
 
 // A fixed scenario, once for each crash point: a queue from before, five messages, a stop; then a start without a fault, after which
 // everything has to be as it was said.
@@ -35,19 +36,6 @@ const SETTLED_MS = 20_000;
 const KILLED = "SIGKILL";
 /** Exit codes that a fault of the disk may lead to: in order, a thread that died, a start that asks for another. */
 const EXITS: ReadonlySet<number | null> = new Set([0, 70, 75, 78]);
-
-const WRONGS = [
-  "lost",
-  "unexplained",
-  "altered",
-  "uninvited",
-  "untold",
-  "toldTwice",
-  "wronglyTold",
-  "misdirected",
-  "reportsUnexplained",
-  "reportsAltered",
-] as const;
 
 const LETTERS: readonly (readonly [octets: number, domain: string])[] = [
   [2000, "dest.test"],
@@ -269,13 +257,14 @@ class World {
       couldFail: refused,
       lives,
     });
-    const verdict = { ...mail, ...reports };
     const { ended, failed } = endsIn(this.home.data);
-    const unrecorded = this.#acknowledged.flatMap(({ recipients }) => recipients).filter((one) => !ended.has(one));
-    if (unrecorded.length > 0) this.#violations.push(`no end in history: ${unrecorded.join(" ")}`);
-    const wronglyFailed = [...failed.keys()].filter((recipient) => !refused.has(recipient));
-    if (wronglyFailed.length > 0) this.#violations.push(`failed for nothing: ${wronglyFailed.join(" ")}`);
-    for (const wrong of WRONGS)
+    const verdict = {
+      ...mail,
+      ...reports,
+      unrecorded: this.#acknowledged.flatMap(({ recipients }) => recipients).filter((one) => !ended.has(one)),
+      wronglyFailed: [...failed.keys()].filter((recipient) => !refused.has(recipient)),
+    };
+    for (const wrong of WRONGS_OF_ONE_LIFE)
       if (verdict[wrong].length > 0) this.#violations.push(`${wrong}: ${verdict[wrong].join(" ")}`);
     if (queuedIn(this.home.data) > 0) this.#violations.push("something is left in the queue");
     if (filesIn(this.home.data) > 0) this.#violations.push("content is left without a message");

@@ -1,5 +1,6 @@
 import type { Result } from "../../test/support/result-file.ts";
-import { FIGURES, type Figure, type Showing, filled, holds, shown, targetOf } from "./figures.ts";
+import { FIGURES } from "./figures.ts";
+import { type Figure, type Showing, filled, holds, shown, targetOf } from "./showing.ts";
 
 const INTRODUCTION = `# Proof
 

@@ -1,5 +1,6 @@
 import type { Counts } from "../../test/support/result-file.ts";
-import { FIGURES, type Showing, filled, isShown, missed, targetOf } from "./figures.ts";
+import { FIGURES } from "./figures.ts";
+import { type Showing, filled, isShown, missed, targetOf } from "./showing.ts";
 
 // What a suite says at its end of its own targets, also where the run is not recorded.
 

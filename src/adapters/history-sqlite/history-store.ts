@@ -3,10 +3,8 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { HISTORY } from "../../core/base/limits.ts";
 import type { Duration, Instant } from "../../core/base/time.ts";
 import type { HistoryEntry } from "../../ports/history.ts";
-import { mayPass } from "../disk-full.ts";
+import { BUSY_TIMEOUT_MS, shortenLog } from "../disk-full.ts";
 import { dayFile, dayOf, daysIn } from "./days.ts";
-
-const BUSY_TIMEOUT_MS = 5000;
 
 const SCHEMA = `
   PRAGMA page_size = 8192;
@@ -88,20 +86,9 @@ export class HistoryStore {
     return { days: gone.map(({ name }) => name), octets: sumOf(gone), daysLeft: kept.length, octetsLeft: octets };
   }
 
-  /**
-   * Gives back what the logs of the open days take of the disk. A log that somebody reads keeps its length, and so does one
-   * that there is no room to empty.
-   */
+  /** Gives back what the logs of the open days take of the disk. */
   shortenLogs(): void {
-    for (const { database } of this.#open.values()) {
-      try {
-        database.exec("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)");
-      } catch (error) {
-        if (!mayPass(error)) throw error;
-      } finally {
-        database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-      }
-    }
+    for (const { database } of this.#open.values()) shortenLog(database);
   }
 
   #writeDay(name: string, entries: readonly HistoryEntry[]): void {

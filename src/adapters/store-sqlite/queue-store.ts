@@ -23,12 +23,12 @@ import {
   deliveryRow,
   messageRow,
 } from "../../ports/store.ts";
-import { isDiskFull, isWriteRefused, mayPass } from "../disk-full.ts";
+import { isDiskFull, isWriteRefused, mayPass, shortenLog } from "../disk-full.ts";
 import { Imports } from "./import.ts";
 import { Lanes } from "./lanes.ts";
 import { OperatorActions, PARK_DELIVERY, codeOf } from "./operator-actions.ts";
 import { readPauses, settingOf } from "./pauses.ts";
-import { BUSY_TIMEOUT_MS, IN_HAND, PARKED, migrate, setUp } from "./schema.ts";
+import { IN_HAND, PARKED, migrate, setUp } from "./schema.ts";
 import { Spooled } from "./spooled.ts";
 
 /**
@@ -256,15 +256,8 @@ export class SqliteQueueStore implements QueueStore {
     }
   }
 
-  /** Empties the WAL into the database and gives its room back, as far as readers let it: none is waited for. */
   shortenLog(): void {
-    try {
-      this.#database.exec("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)");
-    } catch (error) {
-      if (!mayPass(error)) throw error; // there is no room even for this
-    } finally {
-      this.#database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    }
+    shortenLog(this.#database);
   }
 
   /** The value of a PRAGMA, as the database has it now. */

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Standing } from "../../core/queue/action.ts";
+import { BUSY_TIMEOUT_MS } from "../disk-full.ts";
 
 // Numbered and forward-only. A step is never changed once it was released; a new one is added.
 const MIGRATIONS: readonly string[] = [
@@ -62,8 +63,6 @@ export const HELD = 2;
 export const STANDINGS: readonly Standing[] = ["parked", "in-hand", "held"];
 /** `lane.wake_at` of a lane that somebody serves; it does not wake. */
 export const SERVED = Number.MAX_SAFE_INTEGER;
-
-export const BUSY_TIMEOUT_MS = 5000;
 
 /** Settings that a reopened database forgets, so they are set on every open (a WAL database may come back at NORMAL). */
 export function setUp(database: DatabaseSync): void {
