@@ -19,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   "open-relay-sockets": "WAYPOST_RECORD=1 npm run attacks",
   "next-hops": "WAYPOST_RECORD=1 npm run attacks",
   races: "WAYPOST_RECORD=1 npm run attacks",
+  laws: "WAYPOST_RECORD=1 npm run attacks",
   isolation: "WAYPOST_RECORD=1 npm run scheduling",
   fuzz: "npm run fuzz -- all --inputs 300000 --seconds 3600 --coverage --record",
   "fuzz-planted": "npm run fuzz -- planted --seconds 600 --record",
@@ -235,6 +236,21 @@ export const FIGURES: readonly Figure[] = [
         zero: ["relayed", "failed"],
         atLeast: { probes: 500, listeners: 2 },
         equal: [["listeners", "permitted"]],
+      },
+    ],
+  },
+  {
+    number: 21,
+    name: "standing laws on every row",
+    showings: [
+      {
+        suite: "laws",
+        value:
+          "{rows} rows of the catalogue, {sessions} sessions, {cuts} cuts, {resets} resets: {failed} tests failed; control: {plantedFound} careless machines found",
+        target: "0 in {rows} rows with {sessions} sessions, {cuts} cuts and {resets} resets; {plantedFound} found",
+        zero: ["failed"],
+        atLeast: { rows: 130, sessions: 1000, cuts: 100_000, resets: 5000 },
+        reaches: { plantedFound: 7 },
       },
     ],
   },
