@@ -14,7 +14,12 @@ const COMMAND = {
     seed: { kind: "count", default: 1, min: 0, help: "the first world" },
     seeds: { kind: "count", default: 1, help: "how many, one after the other" },
     hours: { kind: "count", default: HOURS, help: "virtual hours with faults in each" },
-    twice: { kind: "flag", help: "runs each world twice: it has to go the same way" },
+    twice: {
+      kind: "count",
+      default: 0,
+      min: 0,
+      help: "so many of them run twice, evenly spread: they have to go the same way",
+    },
     "stop-at-first": { kind: "flag", help: "ends at the first world that shows something" },
     log: { kind: "flag", help: "writes what the relay logs" },
     patch: {
@@ -43,7 +48,7 @@ function command({ seed, hours }: Options): string {
 }
 
 function recorded({ seed, seeds, twice }: Options): string {
-  return `npm run sim -- --seed ${seed} --seeds ${seeds}${twice ? " --twice" : ""} --record`;
+  return `npm run sim -- --seed ${seed} --seeds ${seeds}${twice > 0 ? ` --twice ${twice}` : ""} --record`;
 }
 
 function tell(outcome: Outcome, options: Options): void {
@@ -60,19 +65,28 @@ async function runAll(options: Options): Promise<number> {
   const seconds = (): number => (performance.now() - started) / 1000;
   let isSame: boolean | undefined;
   let trace = "";
+  let twice = 0;
   for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
     const outcome = await runSeed(seed, options.hours, options.log ? log : undefined);
     ({ trace } = outcome);
     tally.add(outcome);
     tell(outcome, options);
-    if (options.twice) isSame = (isSame ?? true) && (await isSameAgain(outcome, options));
+    if (isDue(seed - options.seed, options)) {
+      twice++;
+      isSame = (isSame ?? true) && (await isSameAgain(outcome, options));
+    }
     if (options["stop-at-first"] && outcome.violations.length > 0) break;
   }
-  const counts = tally.counts(seconds(), isSame);
+  const counts = { ...tally.counts(seconds(), isSame), twice };
   report(tally, seconds(), trace, options);
   if (options.out !== undefined) writeFileSync(options.out, JSON.stringify(counts));
   if (recording !== undefined) console.log(`written: ${recording.finish(counts)}`);
   return tally.violations > 0 || isSame === false ? 1 : 0;
+}
+
+/** The first, and then every so many. */
+function isDue(at: number, { seeds, twice }: Options): boolean {
+  return Math.floor(((at + seeds) * twice) / seeds) > Math.floor(((at + seeds - 1) * twice) / seeds);
 }
 
 async function isSameAgain(first: Outcome, { hours }: Options): Promise<boolean> {
