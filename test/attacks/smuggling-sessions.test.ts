@@ -2,13 +2,10 @@ import { expect, test } from "vitest";
 import type { BareNewlines } from "../../src/core/smtp/data-decoder.ts";
 import { octets, testListener } from "../support/listener.ts";
 import { Machine } from "../support/machine.ts";
+import { FRAME, HELLO, LITERAL, ROWS, SMUGGLED, SMUGGLED_MAIL } from "./smuggling-rows.ts";
 
 // SMTP smuggling, through whole sessions: a message whose content holds what some server might take for its end, and
 // behind it the commands of a second message.
-
-const HELLO = "EHLO client.test\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n";
-const SMUGGLED_MAIL = "MAIL FROM:<smuggled@example.com>";
-const SMUGGLED = `${SMUGGLED_MAIL}\r\nRCPT TO:<victim@example.net>\r\nDATA\r\nSubject: b\r\n\r\ny\r\n.\r\n`;
 
 /** What stands before and behind the string. */
 const PLACES: readonly { readonly name: string; readonly before: string; readonly mode: BareNewlines }[] = [
@@ -127,35 +124,6 @@ test.for(LENIENT)("the sweep notices a decoder that takes %s for the end", ([, t
   const { wrong } = sweep("reject", PLACES[0]!.before, 5, true, damage);
   expect(wrong).toContain(text);
 });
-
-// The rows of the catalogue, with their numbers.
-const NEL = "\x85.\x85";
-const LS = "\xE2\x80\xA8.\xE2\x80\xA8";
-const ROWS: readonly (readonly [row: string, ...sequences: string[]])[] = [
-  ["1", "\n.\n"],
-  ["2", "\n.\r"],
-  ["3", "\r.\n"],
-  ["4", "\r.\r"],
-  ["5", "\n.\r\n"],
-  ["6", "\r.\r\n"],
-  ["7", "\r\n\n.\r\n"],
-  ["8", "\n\r.\r\n"],
-  ["9", "\r\n\r.\r\n", "\r\r\n\r.\r\n"],
-  ["11", ".\r", "\n.\r"],
-  ["15", "\r\n.\n"],
-  ["16", "\r\n.\r"],
-  ["17", "\r\n.\r\r\n"],
-  ["18", "\r\r\n.\r\r\n"],
-  ["19", "\r\n\0.\r\n"],
-  ["20", "\r\n.\0\r\n"],
-];
-const LITERAL: readonly (readonly [row: string, ...sequences: string[]])[] = [
-  ["21", "\r\n. \r\n", "\r\n.\t\r\n"],
-  ["22", "\r\n.\x0b\r\n", "\r\n.\x0c\r\n"],
-  ["23", NEL, LS],
-  ["24", "\r\n..\r\n"],
-];
-const FRAME = "Subject: a\r\n\r\nx";
 
 const reply = (machine: Machine): string => machine.replies();
 const text = (content: Uint8Array): string => Array.from(content, (octet) => String.fromCharCode(octet)).join("");

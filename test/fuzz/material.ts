@@ -1,4 +1,5 @@
 import { octetText } from "../../src/core/base/bytes.ts";
+import type { Transcript } from "../support/transcript.ts";
 import { type NamedTranscript, transcripts } from "../support/transcripts.ts";
 import { filesIn } from "./corpus.ts";
 
@@ -22,16 +23,23 @@ export function transcriptLines(): string[] {
   return [...new Set(short)].slice(0, LINES_MAX);
 }
 
-/** Whole dialogues: the words of the listener, and what is sent in one piece each time. `""` is the handshake. */
-export function transcriptSessions(): { readonly listener: string; readonly segments: readonly string[] }[] {
-  return all().map(({ transcript }) => ({
-    listener: transcript.listener,
-    segments: transcript.steps.flatMap((step) => {
-      if (step.kind === "tls") return [""];
-      if (step.kind !== "send") return [];
-      return step.isTogether ? [step.pieces.map(octetText).join("")] : step.pieces.map(octetText);
-    }),
-  }));
+/** A whole dialogue: the words of the listener, and what is sent in one piece each time. `""` is the handshake. */
+export interface TranscriptSession {
+  readonly listener: string;
+  readonly segments: readonly string[];
+}
+
+export function transcriptSession({ listener, steps }: Transcript): TranscriptSession {
+  const segments = steps.flatMap((step) => {
+    if (step.kind === "tls") return [""];
+    if (step.kind !== "send") return [];
+    return step.isTogether ? [step.pieces.map(octetText).join("")] : step.pieces.map(octetText);
+  });
+  return { listener, segments };
+}
+
+export function transcriptSessions(): readonly TranscriptSession[] {
+  return all().map(({ transcript }) => transcriptSession(transcript));
 }
 
 /** Headers of messages that came over many servers. */

@@ -16,6 +16,7 @@ const PROBABILITIES = {
   crashBefore: 0.02,
   crashAfter: 0.02,
   crashAfterSpooled: 0.5,
+  crashAsUploadEnds: 0.5,
 } as const;
 
 /** What goes wrong in a world, and when: something else in each. */
@@ -106,6 +107,7 @@ export class Climate {
         "crashBefore",
         "crashAfter",
         "crashAfterSpooled",
+        "crashAsUploadEnds",
       ] as const);
       this.#world.storeTrouble = isBad ? { ...RELIABLE, [kind]: PROBABILITIES[kind] } : RELIABLE;
     });

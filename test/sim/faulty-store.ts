@@ -37,6 +37,8 @@ export interface StoreTrouble {
   readonly crashAfter: number;
   /** Between the commit of what was in the spool and its removal there. */
   readonly crashAfterSpooled: number;
+  /** Before the commit by which a message with a file of its own is over. */
+  readonly crashAsUploadEnds: number;
 }
 
 export const RELIABLE: StoreTrouble = {
@@ -46,6 +48,7 @@ export const RELIABLE: StoreTrouble = {
   crashBefore: 0,
   crashAfter: 0,
   crashAfterSpooled: 0,
+  crashAsUploadEnds: 0,
 };
 
 export interface FaultyStoreParts {
@@ -164,13 +167,21 @@ export class FaultyStore implements QueueStore {
     if (this.#happens("refused")) throw new StorageError("failed", "queue store: database is locked");
     const crashes = this.#happens("crashBefore");
     const fails = this.#happens("failsAtCommit");
+    const uploads = this.#parts.trouble().crashAsUploadEnds > 0 ? this.inner.files() : new Set<string>();
     return this.inner.together(() => {
       const result = work();
+      if (this.#lacksOne(uploads) && this.#happens("crashAsUploadEnds"))
+        throw new Crash("before the commit of an upload's end");
       // All of it is written, and none of it is committed; what the work did beside the store is done.
       if (crashes) throw new Crash("before the commit");
       if (fails) throw new StorageError("failed", "queue store: disk I/O error at COMMIT");
       return result;
     });
+  }
+
+  #lacksOne(uploads: ReadonlySet<string>): boolean {
+    const now = uploads.size === 0 ? uploads : this.inner.files();
+    return [...uploads].some((id) => !now.has(id));
   }
 
   #happens(what: keyof StoreTrouble): boolean {

@@ -14,7 +14,7 @@ interface PlantedOptions {
   readonly seed: number;
   readonly seeds: number;
   readonly hours: number;
-  readonly isRecorded: boolean;
+  readonly record: boolean;
 }
 
 interface Found {
@@ -24,9 +24,9 @@ interface Found {
 
 /** The worlds in copies of the tree that have a bug each. Zero where each is found. */
 export function runPlanted(options: PlantedOptions): number {
-  const { patch, seed, seeds, isRecorded } = options;
+  const { patch, seed, seeds, record } = options;
   const command = `npm run sim -- --patch ${patch} --seed ${seed} --seeds ${seeds} --record`;
-  const recording = isRecorded ? new Recording({ suite: "sim-planted", command, seed }) : undefined;
+  const recording = record ? new Recording({ suite: "sim-planted", command, seed }) : undefined;
   const patches = patch === "all" ? SHOWN : patch.split(",");
   const counts: Record<string, number> = { planted: patches.length, found: 0 };
   for (const name of patches) {

@@ -1,82 +1,54 @@
 // `npm run sim -- --seed N`: worlds in which much goes wrong, one after the other, and what of the promises they show broken.
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { runPlanted } from "./planted-worlds.ts";
+import { optionsOf } from "../support/options.ts";
 import { Recording } from "../support/result-file.ts";
 import { refuseParts } from "../support/whole-run.ts";
 import { HOURS, runSeed } from "./run-seed.ts";
 import { Tally } from "./tally.ts";
 import type { Outcome } from "./world.ts";
 
-const USAGE = `npm run sim -- [--seed N] [--seeds M] [--hours H] [--twice] [--log] [--stop-at-first] [--patch NAME] [--record] [--out FILE]
-
-  --seed N     the first world (1)
-  --seeds M    how many, one after the other (1)
-  --hours H    virtual hours with faults in each (${HOURS})
-  --twice      runs each world twice: it has to go the same way
-  --stop-at-first  ends at the first world that shows something
-  --log        writes what the relay logs
-  --patch NAME with a bug of test/planted in it, \`all\` of those that a world can show, or some, by commas: each
-               ends at the first world that shows it, and no world that does is a failure
-  --record     writes docs/proof/sim.json
-  --out FILE   writes the counts as JSON`;
-
-interface Options {
-  readonly seed: number;
-  readonly seeds: number;
-  readonly hours: number;
-  readonly isTwice: boolean;
-  readonly isLogging: boolean;
-  readonly isRecorded: boolean;
-  readonly isStoppedAtFirst: boolean;
-  readonly patch: string | undefined;
-  readonly out: string | undefined;
-}
-
-function options(): Options {
-  const { values } = parseArgs({
-    options: {
-      seed: { type: "string", default: "1" },
-      seeds: { type: "string", default: "1" },
-      hours: { type: "string", default: String(HOURS) },
-      twice: { type: "boolean", default: false },
-      log: { type: "boolean", default: false },
-      record: { type: "boolean", default: false },
-      "stop-at-first": { type: "boolean", default: false },
-      patch: { type: "string" },
-      out: { type: "string" },
-      help: { type: "boolean", default: false },
+const COMMAND = {
+  usage: ["npm run sim -- [OPTIONS]"],
+  options: {
+    seed: { kind: "count", default: 1, min: 0, help: "the first world" },
+    seeds: { kind: "count", default: 1, help: "how many, one after the other" },
+    hours: { kind: "count", default: HOURS, help: "virtual hours with faults in each" },
+    twice: {
+      kind: "count",
+      default: 0,
+      min: 0,
+      help: "so many of them run twice, evenly spread: they have to go the same way",
     },
-  });
-  const [seed, seeds, hours] = [Number(values.seed), Number(values.seeds), Number(values.hours)];
-  if (values.help || !(seeds >= 1) || !(hours > 0) || !Number.isInteger(seed)) {
-    console.error(USAGE);
-    process.exit(values.help ? 0 : 2);
-  }
+    "stop-at-first": { kind: "flag", help: "ends at the first world that shows something" },
+    log: { kind: "flag", help: "writes what the relay logs" },
+    patch: {
+      kind: "text",
+      help: "with bugs of test/planted, by commas, or `all` that worlds can show: each has to be shown by a world",
+    },
+    record: { kind: "flag", help: "writes docs/proof/sim.json, or sim-planted.json" },
+    out: { kind: "text", help: "a file for the counts, as JSON" },
+  },
+} as const;
+
+type Options = ReturnType<typeof options>;
+
+function options() {
+  const { values } = optionsOf(COMMAND);
   refuseParts(values.record, {
     "stop-at-first": values["stop-at-first"],
-    hours: hours === HOURS ? undefined : hours,
+    hours: values.hours === HOURS ? undefined : values.hours,
     patch: values.patch === "all" ? undefined : values.patch,
   });
-  return {
-    seed,
-    seeds,
-    hours,
-    isTwice: values.twice,
-    isLogging: values.log,
-    isRecorded: values.record,
-    isStoppedAtFirst: values["stop-at-first"],
-    patch: values.patch,
-    out: values.out,
-  };
+  return values;
 }
 
 function command({ seed, hours }: Options): string {
   return `npm run sim -- --seed ${seed}${hours === HOURS ? "" : ` --hours ${hours}`}`;
 }
 
-function recorded({ seed, seeds, isTwice }: Options): string {
-  return `npm run sim -- --seed ${seed} --seeds ${seeds}${isTwice ? " --twice" : ""} --record`;
+function recorded({ seed, seeds, twice }: Options): string {
+  return `npm run sim -- --seed ${seed} --seeds ${seeds}${twice > 0 ? ` --twice ${twice}` : ""} --record`;
 }
 
 function tell(outcome: Outcome, options: Options): void {
@@ -85,7 +57,7 @@ function tell(outcome: Outcome, options: Options): void {
 }
 
 async function runAll(options: Options): Promise<number> {
-  const recording = options.isRecorded
+  const recording = options.record
     ? new Recording({ suite: "sim", command: recorded(options), seed: options.seed })
     : undefined;
   const tally = new Tally();
@@ -93,19 +65,28 @@ async function runAll(options: Options): Promise<number> {
   const seconds = (): number => (performance.now() - started) / 1000;
   let isSame: boolean | undefined;
   let trace = "";
+  let twice = 0;
   for (let seed = options.seed; seed < options.seed + options.seeds; seed++) {
-    const outcome = await runSeed(seed, options.hours, options.isLogging ? log : undefined);
+    const outcome = await runSeed(seed, options.hours, options.log ? log : undefined);
     ({ trace } = outcome);
     tally.add(outcome);
     tell(outcome, options);
-    if (options.isTwice) isSame = (isSame ?? true) && (await isSameAgain(outcome, options));
-    if (options.isStoppedAtFirst && outcome.violations.length > 0) break;
+    if (isDue(seed - options.seed, options)) {
+      twice++;
+      isSame = (isSame ?? true) && (await isSameAgain(outcome, options));
+    }
+    if (options["stop-at-first"] && outcome.violations.length > 0) break;
   }
-  const counts = tally.counts(seconds(), isSame);
+  const counts = { ...tally.counts(seconds(), isSame), twice };
   report(tally, seconds(), trace, options);
   if (options.out !== undefined) writeFileSync(options.out, JSON.stringify(counts));
   if (recording !== undefined) console.log(`written: ${recording.finish(counts)}`);
   return tally.violations > 0 || isSame === false ? 1 : 0;
+}
+
+/** The first, and then every so many. */
+function isDue(at: number, { seeds, twice }: Options): boolean {
+  return Math.floor(((at + seeds) * twice) / seeds) > Math.floor(((at + seeds - 1) * twice) / seeds);
 }
 
 async function isSameAgain(first: Outcome, { hours }: Options): Promise<boolean> {

@@ -66,7 +66,7 @@ export interface HostOptions {
   readonly latencyMs?: number;
 }
 
-const USUAL: Readonly<Record<Place, string>> = {
+export const USUAL: Readonly<Record<Place, string>> = {
   BODY: "",
   CONNECT: "220 host.test ESMTP",
   EHLO: "",

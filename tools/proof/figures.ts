@@ -19,6 +19,8 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   "open-relay-sockets": "WAYPOST_RECORD=1 npm run attacks",
   "next-hops": "WAYPOST_RECORD=1 npm run attacks",
   races: "WAYPOST_RECORD=1 npm run attacks",
+  laws: "WAYPOST_RECORD=1 npm run attacks",
+  "hop-laws": "WAYPOST_RECORD=1 npm run attacks",
   isolation: "WAYPOST_RECORD=1 npm run scheduling",
   fuzz: "npm run fuzz -- all --inputs 300000 --seconds 3600 --coverage --record",
   "fuzz-planted": "npm run fuzz -- planted --seconds 600 --record",
@@ -31,7 +33,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   backlog: "npm run backlog -- --messages 1000000 --lanes 100000 --smtp 100000 --fresh 5000 --record",
   "backlog-small": "npm run backlog -- --messages 100000 --lanes 10000 --smtp 10000 --fresh 5000 --record",
   planted: "npm run planted -- --record",
-  sim: "npm run sim -- --seeds 1000 --twice --record",
+  sim: "npm run sim -- --seeds 1000 --twice 100 --record",
   "sim-planted": "npm run sim -- --patch all --seeds 40 --record",
 };
 
@@ -235,6 +237,30 @@ export const FIGURES: readonly Figure[] = [
         zero: ["relayed", "failed"],
         atLeast: { probes: 500, listeners: 2 },
         equal: [["listeners", "permitted"]],
+      },
+    ],
+  },
+  {
+    number: 21,
+    name: "standing laws on every row",
+    showings: [
+      {
+        suite: "laws",
+        value:
+          "{rows} rows of the catalogue, {sessions} sessions, {cuts} cuts, {resets} resets: {failed} tests failed; control: {plantedFound} careless machines found",
+        target: "0 in {rows} rows with {sessions} sessions, {cuts} cuts and {resets} resets; {plantedFound} found",
+        zero: ["failed"],
+        atLeast: { rows: 130, sessions: 1000, cuts: 100_000, resets: 5000 },
+        reaches: { plantedFound: 7 },
+      },
+      {
+        suite: "hop-laws",
+        value:
+          "{rows} rows x cells of broken next hops, {cuts} cuts: {failed} tests failed; control: {plantedFound} careless client found",
+        target: "0 in {rows} rows x cells with {cuts} cuts; {plantedFound} found",
+        zero: ["failed"],
+        atLeast: { rows: 1000, cuts: 15_000 },
+        reaches: { plantedFound: 1 },
       },
     ],
   },
@@ -468,11 +494,11 @@ export const FIGURES: readonly Figure[] = [
       {
         suite: "sim",
         value:
-          "{violations} violations in {seeds} worlds, {virtualHours} virtual hours ({virtualHoursPerSecond} a second), {deliveries} deliveries, {crashes} crashes, {powerCuts} power cuts; {reasonsReached} of {reasonsAll} reasons reached; the same seed, the same trace: {sameTrace}",
+          "{violations} violations in {seeds} worlds, {virtualHours} virtual hours ({virtualHoursPerSecond} a second), {deliveries} deliveries, {crashes} crashes, {powerCuts} power cuts; {reasonsReached} of {reasonsAll} reasons reached; the same seed, the same trace in {twice} worlds that ran twice: {sameTrace}",
         target:
-          "0 in {seeds} worlds of {virtualHours} hours, {deliveries} deliveries, {crashes} crashes and {powerCuts} power cuts, each reason",
+          "0 in {seeds} worlds of {virtualHours} hours, {deliveries} deliveries, {crashes} crashes and {powerCuts} power cuts, each reason, {twice} twice",
         zero: ["violations"],
-        atLeast: { seeds: 1000, virtualHours: 5000, deliveries: 100_000, crashes: 1000, powerCuts: 500 },
+        atLeast: { seeds: 1000, virtualHours: 5000, deliveries: 100_000, crashes: 1000, powerCuts: 500, twice: 100 },
         reaches: { sameTrace: 1 },
         equal: [["reasonsReached", "reasonsAll"]],
       },
