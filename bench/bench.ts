@@ -5,12 +5,15 @@
 // Needs smtp-source and smtp-sink (Debian's package postfix), and root for Postfix itself. Waypost has the defaults that it
 // is shipped with. What is acknowledged is on the disk, for both.
 import { compiledTree } from "../test/support/compiled.ts";
-import { optionsOf, refuse } from "../test/support/options.ts";
+import { optionsOf, refuse, typed } from "../test/support/options.ts";
+import { Recording } from "../test/support/result-file.ts";
+import { refuseParts } from "../test/support/whole-run.ts";
 import { CASES, type Case } from "./side-by-side/cases.ts";
 import { direct } from "./side-by-side/direct.ts";
 import { postfix } from "./side-by-side/postfix.ts";
+import { type Measured, PERFORMANCE, countsOf } from "./side-by-side/record.ts";
 import { type Round, round } from "./side-by-side/round.ts";
-import { type Summary, ratios, summaryOf } from "./side-by-side/summary.ts";
+import { ratios, summaryOf } from "./side-by-side/summary.ts";
 import { waypost } from "./side-by-side/waypost.ts";
 import type { Contender } from "./side-by-side/contender.ts";
 
@@ -24,14 +27,10 @@ const COMMAND = {
     percent: { kind: "count", default: 100, help: "of each case's messages" },
     unpinned: { kind: "flag", help: "all share the cores; else the relay has the first, source and sink the second" },
     json: { kind: "flag", help: "for programs" },
+    record: { kind: "flag", help: "writes docs/performance/bench.json" },
   },
 } as const;
 const { values: options } = optionsOf(COMMAND);
-
-interface Measured {
-  readonly case: string;
-  readonly summaries: readonly Summary[];
-}
 
 async function measure(subject: Case, contenders: readonly Contender[]): Promise<Measured> {
   const messages = Math.max(1, Math.round((subject.messages * options.percent) / 100));
@@ -69,6 +68,14 @@ function tell({ case: name, summaries }: Measured): void {
 }
 
 if (options.percent > 100) refuse("--percent takes 100 at most", COMMAND);
+refuseParts(options.record, {
+  cases: options.cases,
+  percent: options.percent < 100,
+  unpinned: options.unpinned,
+  sessions: options.sessions !== COMMAND.options.sessions.default,
+});
+const command = `npm run bench -- ${typed(options, "rounds", "record")}`;
+const recording = options.record ? new Recording({ suite: "bench", command, folder: PERFORMANCE }) : undefined;
 const { tree, remove } = compiledTree();
 try {
   const chosen = CASES.filter(({ name }) => options.cases === undefined || options.cases.includes(name));
@@ -79,6 +86,7 @@ try {
     if (!options.json) tell(measured);
   }
   if (options.json) console.log(JSON.stringify({ pinned: !options.unpinned, cases: all }));
+  if (recording !== undefined) console.log(`written: ${recording.finish(countsOf(all))}`);
 } finally {
   remove();
 }

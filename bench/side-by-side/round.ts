@@ -34,6 +34,8 @@ export interface Terms {
   /** The relay has the first core, and source and sink the second. */
   readonly isPinned: boolean;
   readonly watch?: Watch;
+  /** How long the sink waits for what was accepted. */
+  readonly arrivedWithinMs?: number;
 }
 
 /** Is told when what is measured begins, with everything warm, and when it has ended. */
@@ -94,13 +96,13 @@ async function measured(
   subject: Case,
   relay: Contestant,
   sink: CountingSink,
-  { messages, sessions, isPinned, watch }: Terms,
+  { messages, sessions, isPinned, watch, arrivedWithinMs = ARRIVED_WITHIN_MS }: Terms,
 ): Promise<Omit<Round, "contender" | "messages">> {
   const load = (count: number): Promise<LoadReport> =>
     bring(loadOf(subject, { port: relay.port, login: LOGIN }, count, sessions), pinned(1, isPinned));
   const warm = Math.min(WARM, messages);
   await load(warm);
-  await arrived(sink, warm);
+  await arrived(sink, warm, arrivedWithinMs);
   let peakMiB = 0;
   const look = (): void => void (peakMiB = Math.max(peakMiB, relay.pid === undefined ? 0 : proportionalMiB(relay.pid)));
   const looking = setInterval(look, MEMORY_EVERY_MS);
@@ -113,7 +115,7 @@ async function measured(
     const before = costs();
     const started = performance.now();
     const report = await load(messages);
-    await arrived(sink, warm + messages);
+    await arrived(sink, warm + messages, arrivedWithinMs);
     const seconds = (performance.now() - started) / 1000;
     const after = costs();
     if (relay.pid !== undefined) await watch?.end(relay.pid);
@@ -132,8 +134,8 @@ async function measured(
   }
 }
 
-async function arrived(sink: CountingSink, wanted: number): Promise<void> {
-  const deadline = performance.now() + ARRIVED_WITHIN_MS;
+async function arrived(sink: CountingSink, wanted: number, withinMs: number): Promise<void> {
+  const deadline = performance.now() + withinMs;
   while (sink.taken < wanted) {
     if (performance.now() > deadline) throw new Error(`${sink.taken} of ${wanted} messages arrived`);
     await sleep(5);
