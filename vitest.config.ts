@@ -13,6 +13,7 @@ const ALONE = [
   "test/e2e/scheduling.test.ts",
   "test/e2e/bulk.test.ts",
   "test/e2e/full-disk.test.ts",
+  "test/e2e/bench.test.ts",
   "test/attacks/linear.test.ts",
   "test/attacks/next-hop.test.ts",
 ];
@@ -32,6 +33,7 @@ export default defineConfig({
           include: [
             "src/**/*.test.ts",
             "tools/**/*.test.ts",
+            "bench/**/*.test.ts",
             "test/structure/**/*.test.ts",
             "test/fuzz/**/*.test.ts",
             ...PURE_TRANSCRIPTS,

@@ -25,6 +25,7 @@ const CHECK: readonly Step[] = [
   { name: "attacks and their tests", command: ["node", "tools/catalogue.ts"] },
   { name: "planted bugs still apply", command: ["node", "tools/planted.ts"] },
   { name: "figures and the runs that they come from", command: ["node", "tools/proof.ts", "--check"] },
+  { name: "the page of speed and the run that it comes from", command: ["node", "tools/performance.ts", "--check"] },
   { name: "unit tests", command: vitest("quick") },
 ];
 

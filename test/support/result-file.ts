@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { fileSystemOf } from "./file-system.ts";
 
-// What a suite found, for docs/proof.md: with the commit that it ran on, and a digest, so that a figure that somebody
+// What a suite found, for docs/proof.md, or for docs/performance.md: with the commit that it ran on, and a digest, so that a figure that somebody
 // wrote in by hand is noticed (`node tools/proof.ts --check`).
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
@@ -51,6 +51,8 @@ export interface Run {
   /** What has to be typed for it. */
   readonly command: string;
   readonly seed?: number;
+  /** Where its result file goes, from the root of the project; where it is not given, that is `RESULTS`. */
+  readonly folder?: string;
 }
 
 /** A run that is going to be recorded. */
@@ -80,7 +82,7 @@ export class Recording {
     if (git("diff", "--name-only", this.#commit, "--", ...RUN_FROM) !== "")
       throw new Error(`not recorded: the code is not any more what it was at ${this.#commit}`);
     const result: Result = { ...bare, digest: digestOf(bare) };
-    const file = path.join(ROOT, RESULTS, `${result.suite}.json`);
+    const file = path.join(ROOT, this.#run.folder ?? RESULTS, `${result.suite}.json`);
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
     return file;
