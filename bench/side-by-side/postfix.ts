@@ -42,7 +42,7 @@ async function start(scene: Scene): ReturnType<Contender["start"]> {
   writeFileSync(path.join(etc, "master.cf"), master);
   if (scene.subject.login) addLogin(scene, owner);
   const [program, ...args] = [...scene.under, ...inNamespace(scene), "postfix", "-c", etc, "start"];
-  execFileSync(program!, args, { stdio: "pipe" });
+  execFileSync(program, args, { stdio: "pipe" });
   const end = undoAtEnd(() => void spawnSync("postfix", ["-c", etc, "stop"], { timeout: 30_000 }));
   await untilListening(port, () => null);
   const pid = Number(readFileSync(path.join(folder, "spool/pid/master.pid"), "utf8"));

@@ -18,7 +18,7 @@ export class CountingSink {
 
   private constructor(port: number, under: readonly string[]) {
     const [program, ...args] = [...under, "smtp-sink", "-c", "-u", "nobody", `0.0.0.0:${port}`, "1000"];
-    const child = spawn(program!, args, { stdio: ["ignore", "pipe", "ignore"] });
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"] });
     child.stdout.setEncoding("latin1").on("data", (text: string) => this.#take(text));
     this.#child = child;
     this.#end = undoAtEnd(() => child.kill("SIGKILL"));

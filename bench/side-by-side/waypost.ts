@@ -25,7 +25,7 @@ export function waypost(tree: string, environment: Readonly<Record<string, strin
         file,
       ];
       const log = openSync(path.join(scene.folder, "log"), "a");
-      const child = spawn(program!, args, {
+      const child = spawn(program, args, {
         cwd: scene.folder,
         stdio: ["ignore", log, "inherit"],
         env: { ...process.env, ...environment },
