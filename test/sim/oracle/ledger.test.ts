@@ -78,6 +78,31 @@ describe("a message that is older than it may be, by a clock that was set (promi
   });
 });
 
+describe("who may have it already is not asked again before its time (promise P3)", () => {
+  const [copy, forward, back] = ["copy", "forward", "back"] as const;
+  test.each([
+    ["a second later", [copy], 1000, 1],
+    ["when it is due", [copy], MINUTE, 0],
+    ["when it is due by a clock that was set forward", [copy, forward], 1000, 0],
+    ["by a clock that was set forward before that", [forward, copy], 1000, 1],
+    ["by a clock that was set back", [copy, back], MINUTE, 1],
+    ["by a clock that was set back and forward", [copy, back, forward], 1000, 1],
+    ["by a clock that was set forward and back", [copy, forward, back], 1000, 0],
+  ])("%s", (_, steps, waitedMs, violations) => {
+    const world = new MadeUpHistory();
+    const letter = world.letter([A]);
+    world.kept(letter);
+    for (const step of steps) {
+      world.now++;
+      if (step === copy) world.took(letter, A);
+      else world.ledger.jumped(step === forward ? 60 * MINUTE : -60 * MINUTE);
+    }
+    world.now += waitedMs;
+    world.ledger.tried(A, "primary");
+    expect(world.found).toHaveLength(violations);
+  });
+});
+
 describe("an end in order (promise P3)", () => {
   test.each([
     [true, 1],

@@ -26,6 +26,7 @@ export class RepeatJudge {
   explained = 0;
   readonly #troubledAt = new Map<string, number>();
   readonly #deaths = new Map<number, Death>();
+  readonly #jumps: { readonly at: number; readonly byMs: number }[] = [];
   #storeRefusedAt = Number.NEGATIVE_INFINITY;
 
   constructor(bench: Bench, firstWaitMs: number) {
@@ -43,6 +44,11 @@ export class RepeatJudge {
     this.#storeRefusedAt = this.#bench.now();
   }
 
+  /** The clock was set: what is due by it is due earlier, or later. */
+  jumped(byMs: number): void {
+    this.#jumps.push({ at: this.#bench.now(), byMs });
+  }
+
   /** The process is gone: what it knew and had not recorded is forgotten. */
   died(): void {
     this.#deaths.set(this.life++, { at: this.#bench.now(), storeRefusedAt: this.#storeRefusedAt });
@@ -56,9 +62,17 @@ export class RepeatJudge {
     const isSentElsewhere = leave.kind === "due" && leave.isElsewhere;
     if (isRecovered && !last.isFollowed && !isSentElsewhere) this.#judgeFirst(address, last, hop);
     last.isFollowed = true;
-    const waited = this.#bench.now() - last.at;
+    const waited = this.#waitedSince(last.at);
     if (!isRecovered && leave.kind !== "due" && waited < 0.8 * this.#firstWaitMs)
       this.#bench.violation("P3", `${address} was tried at ${hop} ${waited} ms after ${last.hop} may have taken it`);
+  }
+
+  /** By the relay's clock, at whatever moment it said the latest time. */
+  #waitedSince(since: number): number {
+    const jumps = this.#jumps.filter(({ at }) => at >= since);
+    const jumpedBy = (upTo: number): number => jumps.slice(0, upTo).reduce((sum, { byMs }) => sum + byMs, 0);
+    const waited = jumps.map(({ at }, n) => at - since + jumpedBy(n + 1));
+    return Math.max(...waited, this.#bench.now() - since + jumpedBy(jumps.length));
   }
 
   /** After a crash it goes where it may be already, as long as that next hop is well. */
