@@ -4,6 +4,7 @@ import type { Outcome } from "../../src/core/outbound/outcome.ts";
 import { type Cell, ROWS, type Row } from "../support/broken-hops.ts";
 import { chances } from "../support/cuts.ts";
 import { octets } from "../support/listener.ts";
+import { isProof } from "../support/proof.ts";
 import { tally } from "../support/recorded.ts";
 import { type Answer, type Place, USUAL } from "../support/scripted-host.ts";
 
@@ -17,7 +18,7 @@ const CELLS: readonly Cell[] = [true, false].flatMap((isPipelined) =>
 );
 /** Longer replies are cut less often, and not in so many ways. */
 const LONG_OCTETS = 4000;
-const RANDOM_CUTS = 20;
+const RANDOM_CUTS = isProof ? 20 : 5;
 const RANDOM_CUTS_OF_LONG = 2;
 
 type Cut = (reply: Uint8Array) => readonly Uint8Array[];
