@@ -1,4 +1,4 @@
-// The same load through Postfix, through Waypost, and through nothing at all, in turn, in one run.
+// The same load through Postfix, through Exim where it is there, through Waypost, and through nothing at all, in turn, in one run.
 //
 //   npm run bench -- [OPTIONS]
 //
@@ -10,6 +10,7 @@ import { Recording } from "../test/support/result-file.ts";
 import { refuseParts } from "../test/support/whole-run.ts";
 import { CASES, type Case } from "./side-by-side/cases.ts";
 import { direct } from "./side-by-side/direct.ts";
+import { exim } from "./side-by-side/exim.ts";
 import { postfix } from "./side-by-side/postfix.ts";
 import { type Measured, PERFORMANCE, countsOf } from "./side-by-side/record.ts";
 import { type Round, round } from "./side-by-side/round.ts";
@@ -81,7 +82,7 @@ try {
   const chosen = CASES.filter(({ name }) => options.cases === undefined || options.cases.includes(name));
   const all: Measured[] = [];
   for (const subject of chosen) {
-    const measured = await measure(subject, [postfix, waypost(tree), direct]);
+    const measured = await measure(subject, [postfix, exim, waypost(tree), direct]);
     all.push(measured);
     if (!options.json) tell(measured);
   }

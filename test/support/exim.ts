@@ -20,13 +20,14 @@ import { freePort } from "./free-port.ts";
 // else is in a temporary folder.
 
 const PACKAGES = process.env["WAYPOST_EXIM"] ?? "/var/cache/waypost-exim";
-const PROGRAM = path.join(PACKAGES, "usr/sbin/exim4");
+export const PROGRAM = path.join(PACKAGES, "usr/sbin/exim4");
 
 /** It has to be started by root, and what root starts has to be root's. */
 export const isEximPresent = process.getuid?.() === 0 && existsSync(PROGRAM) && statSync(PROGRAM).uid === 0;
 
 /** The account that Debian makes for Exim, and one that is on every machine. */
-const ACCOUNT = { packaged: "Debian-exim", ours: "mail" } as const;
+const PACKAGED_ACCOUNT = "Debian-exim";
+export const OUR_ACCOUNT = "mail";
 
 export interface EximRoute {
   readonly port: number;
@@ -96,7 +97,7 @@ export class Exim {
     const folder = mkdtempSync(path.join(tmpdir(), "waypost-exim-"));
     this.#folder = folder;
     chmodSync(folder, 0o755);
-    const owner = Number(execFileSync("id", ["-u", ACCOUNT.ours], { encoding: "utf8" }));
+    const owner = Number(execFileSync("id", ["-u", OUR_ACCOUNT], { encoding: "utf8" }));
     mkdirSync(path.join(folder, "spool"));
     chownSync(path.join(folder, "spool"), owner, 0);
     writeFileSync(path.join(folder, "exim.conf"), configuration(folder, port, route), { mode: 0o644 });
@@ -139,11 +140,11 @@ export class Exim {
 }
 
 /** The program looks its account up by the name that was compiled in, and there is nobody of that name here. */
-function underOurAccount(program: Buffer): Buffer {
-  const found = program.indexOf(`${ACCOUNT.packaged}\0`);
-  if (found === -1) throw new Error(`the program does not name ${ACCOUNT.packaged}`);
-  const name = Buffer.alloc(ACCOUNT.packaged.length);
-  name.write(ACCOUNT.ours);
+export function underOurAccount(program: Buffer): Buffer {
+  const found = program.indexOf(`${PACKAGED_ACCOUNT}\0`);
+  if (found === -1) throw new Error(`the program does not name ${PACKAGED_ACCOUNT}`);
+  const name = Buffer.alloc(PACKAGED_ACCOUNT.length);
+  name.write(OUR_ACCOUNT);
   name.copy(program, found);
   return program;
 }

@@ -15,7 +15,7 @@ limits raised that this load would meet. Machines differ: what holds elsewhere i
 This page is written by \`npm run performance\` from the files in \`docs/performance\`; \`npm run check\` fails where it says anything else.
 `;
 
-const CONTENDERS = ["postfix", "waypost", "none"] as const;
+const CONTENDERS = ["postfix", "exim", "waypost", "none"] as const;
 
 export function performancePage(result: Result | undefined): string {
   if (result === undefined) return `${INTRODUCTION}\nNothing is recorded yet.\n`;
