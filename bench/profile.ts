@@ -2,9 +2,8 @@
 //
 //   npm run profile -- [OPTIONS]
 //
-// Each thread is sampled; what the samples show is scaled to the processor time that the kernel counts for the thread, and
-// what the process has beside its JavaScript threads (V8's and libuv's own) is a line of its own. Needs what `npm run bench`
-// needs. Sampling costs some: the figures are shares, not speeds.
+// The load comes twice. First the kernel counts what each thread of the process has, with nobody looking; then each
+// JavaScript thread is sampled, and what the samples show is scaled to that. Needs what `npm run bench` needs.
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { compiledTree } from "../test/support/compiled.ts";
@@ -12,7 +11,7 @@ import { optionsOf } from "../test/support/options.ts";
 import { sleep } from "../test/support/sleep.ts";
 import { temporaryFolder } from "../test/support/undo.ts";
 import { CASES } from "./side-by-side/cases.ts";
-import { processorMs } from "./side-by-side/processes.ts";
+import { threadsMs } from "./side-by-side/processes.ts";
 import { type Watch, round } from "./side-by-side/round.ts";
 import { waypost } from "./side-by-side/waypost.ts";
 import type { ThreadProfile } from "../test/programs/thread-profile.ts";
@@ -21,6 +20,10 @@ const HOOK = path.resolve(import.meta.dirname, "../test/programs/thread-profile.
 /** main, mail, queue, store, control: pinned to one core there is one mail thread. */
 const THREADS = 5;
 const SEEN_WITHIN_MS = 200;
+/** The kernel's name of the first thread, which is the program's. */
+const MAIN = "MainThread";
+/** What the sampling costs where it is done. */
+const OUR_OWN = "sampling";
 const WRITTEN_WITHIN_MS = 30_000;
 
 const { values: options } = optionsOf({
@@ -35,6 +38,7 @@ const { values: options } = optionsOf({
 
 /** Where a function belongs, by the file it is in and its name. */
 function areaOf(file: string, name: string): string {
+  if (file === "node:inspector" || file.endsWith("/thread-profile.ts")) return OUR_OWN;
   if (name === "(garbage collector)") return "garbage collection";
   if (name === "(idle)") return "idle";
   if (name === "(program)") return "native code outside of functions";
@@ -51,8 +55,8 @@ interface Spent {
   readonly ms: number;
 }
 
-/** The samples that are not idle, scaled to the thread's processor time. */
-function spentIn({ thread, cpuMs, profile }: ThreadProfile): readonly Spent[] {
+/** The samples that are not idle, scaled to what the thread has where nobody looks. */
+function spentIn({ thread, profile }: ThreadProfile, cpuMs: number): readonly Spent[] {
   const nodeOf = new Map(profile.nodes.map((node) => [node.id, node]));
   const micros = new Map<number, number>();
   for (const [at, sample] of (profile.samples ?? []).entries())
@@ -61,9 +65,9 @@ function spentIn({ thread, cpuMs, profile }: ThreadProfile): readonly Spent[] {
     const { functionName, url, lineNumber } = nodeOf.get(id)!.callFrame;
     const area = areaOf(url, functionName);
     const what = `${functionName === "" ? "anonymous" : functionName} ${area}:${lineNumber + 1}`;
-    return { thread: thread.replace(/-\d+$/, ""), area, what, ms: us / 1000 };
+    return { thread, area, what, ms: us / 1000 };
   });
-  const busy = spent.filter(({ area }) => area !== "idle");
+  const busy = spent.filter(({ area }) => area !== "idle" && area !== OUR_OWN);
   const total = busy.reduce((sum, { ms }) => sum + ms, 0);
   return busy.map((each) => ({ ...each, ms: (each.ms * cpuMs) / total }));
 }
@@ -84,18 +88,25 @@ function table(title: string, key: (spent: Spent) => string, spent: readonly Spe
 const { folder, remove } = temporaryFolder("profile");
 const { tree, remove: removeTree } = compiledTree();
 const { messages } = options;
-/** Of the whole process, while it was watched. */
-let processMs = 0;
+/** By the kernel, while nobody looks: processor time of each kind of thread. */
+const counted = new Map<string, number>();
+
+const counting: Watch = {
+  begin: (pid) => Promise.resolve(count(pid, -1)),
+  end: (pid) => Promise.resolve(count(pid, 1)),
+};
+
+function count(pid: number, sign: 1 | -1): void {
+  for (const [name, ms] of threadsMs(pid)) counted.set(name, (counted.get(name) ?? 0) + sign * ms);
+}
 
 /** Each thread writes its profile when it sees the end. */
-const watch: Watch = {
-  async begin(pid) {
+const sampling: Watch = {
+  async begin() {
     writeFileSync(path.join(folder, "begin"), "");
     await sleep(SEEN_WITHIN_MS);
-    processMs = -processorMs(pid);
   },
-  async end(pid) {
-    processMs += processorMs(pid);
+  async end() {
     writeFileSync(path.join(folder, "end"), "");
     const deadline = performance.now() + WRITTEN_WITHIN_MS;
     while (written().length < THREADS) {
@@ -113,12 +124,15 @@ function written(): readonly string[] {
 try {
   const subject = CASES.find(({ name }) => name === (options.case ?? "plain"))!;
   const environment = { NODE_OPTIONS: `--import=${HOOK}`, THREAD_PROFILE: folder };
-  await round(subject, waypost(tree, environment), { messages, sessions: 20, isPinned: true, watch });
+  const terms = { messages, sessions: 20, isPinned: true };
+  await round(subject, waypost(tree), { ...terms, watch: counting });
+  await round(subject, waypost(tree, environment), { ...terms, watch: sampling });
   const profiles = written().map((name) => JSON.parse(readFileSync(path.join(folder, name), "utf8")) as ThreadProfile);
-  const sampled = profiles.flatMap(spentIn);
-  const seenMs = sampled.reduce((sum, { ms }) => sum + ms, 0);
-  const own = { thread: "others", area: "threads of V8 and libuv", what: "threads of V8 and libuv" };
-  const spent = [...sampled, { ...own, ms: processMs - seenMs }];
+  const spent = [...counted].flatMap(([name, ms]): readonly Spent[] => {
+    const profile = profiles.find(({ thread }) => thread === (name === MAIN ? "main" : name));
+    if (profile !== undefined) return spentIn(profile, ms);
+    return [{ thread: name, area: "no JavaScript", what: "no JavaScript", ms }];
+  });
   table("by thread", ({ thread }) => thread, spent);
   table("by thread and part", ({ thread, area }) => `${thread.padEnd(8)} ${area}`, spent);
   table("by function", ({ thread, what }) => `${thread.padEnd(8)} ${what}`, spent);

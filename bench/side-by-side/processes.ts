@@ -17,9 +17,19 @@ interface Entry {
 }
 
 function statOf(pid: number | "self"): readonly string[] | undefined {
+  const text = textOf(`/proc/${pid}/stat`);
+  return text === undefined ? undefined : fieldsOf(text);
+}
+
+/** Behind the name, which may have anything in it. */
+function fieldsOf(stat: string): readonly string[] {
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+/** Undefined where the process is gone. */
+function textOf(file: string): string | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return readFileSync(file, "latin1");
   } catch (error) {
     if (!isGone(error)) throw error;
     return undefined;
@@ -60,6 +70,19 @@ export function processorMs(root: number): number {
   return ticks * MS_PER_TICK;
 }
 
+/** Processor time of each thread of one process by its name, those of one name together, in ms. */
+export function threadsMs(pid: number): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    const text = textOf(`/proc/${pid}/task/${task}/stat`);
+    if (text === undefined) continue;
+    const name = text.slice(text.indexOf("(") + 1, text.lastIndexOf(")"));
+    const ms = sum(fieldsOf(text), OWN_TICKS) * MS_PER_TICK;
+    found.set(name, (found.get(name) ?? 0) + ms);
+  }
+  return found;
+}
+
 /** Of the children of this process that have ended, in ms. */
 export function endedChildrenMs(): number {
   return sum(statOf("self")!, REAPED_TICKS) * MS_PER_TICK;
@@ -75,10 +98,5 @@ export function proportionalMiB(root: number): number {
 }
 
 function proportionalKiB(pid: number): number {
-  try {
-    return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "latin1"))?.[1] ?? 0);
-  } catch (error) {
-    if (!isGone(error)) throw error;
-    return 0;
-  }
+  return Number(/^Pss:\s+(\d+)/m.exec(textOf(`/proc/${pid}/smaps_rollup`) ?? "")?.[1] ?? 0);
 }

@@ -6,42 +6,40 @@ import path from "node:path";
 import { threadId, threadName } from "node:worker_threads";
 
 export interface ThreadProfile {
+  /** `main`, or the name that it was given. */
   readonly thread: string;
-  /** Processor time while it was watched. */
-  readonly cpuMs: number;
   readonly profile: inspector.Profiler.Profile;
 }
 
 const LOOK_MS = 50;
-const SAMPLED_EVERY_US = 250;
+const SAMPLED_EVERY_US = 1000;
 const folder = process.env["THREAD_PROFILE"] ?? "";
-const thread = `${threadName || "main"}-${threadId}`;
+const thread = threadName || "main";
 const session = new inspector.Session();
-let begun: NodeJS.CpuUsage | undefined;
+let hasBegun = false;
 
 function begin(): void {
   session.connect();
   session.post("Profiler.enable");
   session.post("Profiler.setSamplingInterval", { interval: SAMPLED_EVERY_US });
   session.post("Profiler.start");
-  begun = process.threadCpuUsage();
+  hasBegun = true;
 }
 
-function end(since: NodeJS.CpuUsage): void {
-  const { user, system } = process.threadCpuUsage(since);
+function end(): void {
   session.post("Profiler.stop", (error, result) => {
     if (error !== null) throw new Error(String(error));
-    const found: ThreadProfile = { thread, cpuMs: (user + system) / 1000, profile: result.profile };
-    writeFileSync(path.join(folder, `${thread}.json`), JSON.stringify(found));
+    const found: ThreadProfile = { thread, profile: result.profile };
+    writeFileSync(path.join(folder, `${thread}-${threadId}.json`), JSON.stringify(found));
   });
 }
 
 if (folder !== "") {
   const looking = setInterval(() => {
-    if (begun === undefined && existsSync(path.join(folder, "begin"))) begin();
-    if (begun === undefined || !existsSync(path.join(folder, "end"))) return;
+    if (!hasBegun && existsSync(path.join(folder, "begin"))) begin();
+    if (!hasBegun || !existsSync(path.join(folder, "end"))) return;
     clearInterval(looking);
-    end(begun);
+    end();
   }, LOOK_MS);
   looking.unref();
 }
