@@ -46,6 +46,45 @@ test("however the clock is set, no message is taken for older than it is", () =>
   );
 });
 
+test("nor by a relay that began later, but for what the clock was set forward before that", () => {
+  const lives = fc.array(
+    fc.record({
+      passes: fc.integer({ min: 1, max: 3 * day }),
+      jumps: fc.constantFrom(0, 0, 30 * day, -30 * day, hour, -hour),
+      isRestart: fc.boolean(),
+    }),
+    { minLength: 1, maxLength: 20 },
+  );
+  fc.assert(
+    fc.property(lives, (steps) => {
+      let wall = WALL;
+      let truth = 0;
+      let jumps: ClockJump[] = [];
+      const messages: { readonly receivedAt: number; readonly truth: number; unseen: number; waits: number }[] = [];
+      for (const { passes, jumps: by, isRestart } of steps) {
+        messages.push({ receivedAt: wall, truth, unseen: 0, waits: 0 });
+        const before = wall;
+        wall += passes + by;
+        truth += passes;
+        const jump = jumpBetween({ wall: before, monotonic: truth - passes }, { wall, monotonic: truth }, minute);
+        if (jump !== undefined) jumps.push(jump);
+        for (const message of messages) message.waits += Math.max(0, by);
+        if (isRestart) {
+          jumps = [];
+          for (const message of messages) message.unseen = message.waits;
+        }
+        for (const { receivedAt, truth: at, unseen } of messages)
+          expect(wall - receivedByNow(receivedAt, jumps)).toBeLessThanOrEqual(truth - at + unseen);
+      }
+    }),
+  );
+});
+
+test("received by a clock that was ahead, before this relay began: as old as the jump that skipped that time", () => {
+  const jump = jumpBetween({ wall: WALL, monotonic: 0 }, { wall: WALL + day, monotonic: second }, minute)!;
+  expect(WALL + day + hour - receivedByNow(WALL + hour, [jump])).toBe(hour + second);
+});
+
 test("set forward, or back by less than a message's age: its age is exact", () => {
   const at = (hours: number, wall: number): ClockLook => ({ wall: WALL + wall * hour, monotonic: hours * hour });
   const forward = jumpBetween(at(0.9, 0.9), at(1, 241), minute)!;
