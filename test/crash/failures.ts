@@ -4,6 +4,8 @@ export interface Witnesses {
   /** Recipients that a next hop answered with 5yz, and with 4yz. */
   readonly refused: ReadonlySet<string>;
   readonly deferred: ReadonlySet<string>;
+  /** A next hop was told of them, and died, or was left, before its answer. */
+  readonly unanswered: ReadonlySet<string>;
   /** The DNS says that nobody takes mail of this domain. */
   isNowhere(domain: string): boolean;
   /** The DNS was asked for it, and had no answer. */
@@ -26,6 +28,7 @@ export function causeOf(recipient: string, isByAge: boolean, witnesses: Witnesse
   if (!isByAge) return undefined;
   const [sentAt, toldAt] = [witnesses.sentAt(recipient), witnesses.toldAt(recipient)];
   const isOver = sentAt !== undefined && toldAt !== undefined && toldAt - sentAt >= witnesses.expireMs;
-  const wasTried = witnesses.deferred.has(recipient) || witnesses.hadNoAnswer(domain);
+  const { deferred, unanswered } = witnesses;
+  const wasTried = deferred.has(recipient) || unanswered.has(recipient) || witnesses.hadNoAnswer(domain);
   return isOver && wasTried ? "expired" : undefined;
 }

@@ -91,6 +91,7 @@ export class Rig {
       onRefused: (recipient) => traffic.refuse(recipient),
       onRefusalEnd: (recipient, epoch) => traffic.refusalEnded(recipient, epoch),
       onDeferred: (recipient) => traffic.defer(recipient),
+      onUnanswered: (recipient) => void traffic.unanswered.add(recipient),
     });
     const rig = new Rig(options, hops, traffic);
     holder.rig = rig;

@@ -33,6 +33,8 @@ export class Traffic {
   readonly refusals: Ended[] = [];
   /** Recipients that a next hop answered with 4yz. */
   readonly deferred = new Set<string>();
+  /** Recipients that a next hop was told of, and the connection ended before its answer. */
+  readonly unanswered = new Set<string>();
   /** Reports to senders, each as often as it came. */
   readonly reports: ReportCopy[] = [];
   /** Recipients that are acknowledged, and neither taken nor refused by a next hop. */

@@ -62,6 +62,8 @@ export interface SinkOptions {
   readonly onRefusalEnd?: (recipient: string, epoch: number) => void;
   /** A recipient got a 4yz. */
   readonly onDeferred?: (recipient: string) => void;
+  /** A recipient was named in a transaction whose connection ended before its answer. */
+  readonly onUnanswered?: (recipient: string) => void;
 }
 
 type Fate = "take" | "tempfail" | "permfail" | "close";
@@ -179,6 +181,7 @@ class Connection {
     socket.on("data", (octets: Buffer) => this.#receive(octets));
     socket.on("error", () => socket.destroy());
     socket.on("close", () => {
+      for (const recipient of this.#recipients) sink.options.onUnanswered?.(recipient);
       if (!this.#isBusy) this.#endTransaction(); // what it is about to answer is taken, whoever is gone
       sink.connections.delete(this);
     });
