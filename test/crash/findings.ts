@@ -86,7 +86,10 @@ export function findingsOf({ traffic, hops, data, killedAt, killedWithHops, sche
   };
 }
 
-function witnessesOf({ acknowledged, unknown, reports, refused, deferred, unanswered }: Traffic, hops: NextHops): Witnesses {
+function witnessesOf(
+  { acknowledged, unknown, reports, refused, deferred, unanswered }: Traffic,
+  hops: NextHops,
+): Witnesses {
   const sentAt = new Map<string, number>();
   for (const message of [...acknowledged, ...unknown])
     for (const recipient of message.recipients) if (message.sentAt !== undefined) sentAt.set(recipient, message.sentAt);
