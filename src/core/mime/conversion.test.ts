@@ -239,6 +239,23 @@ describe("what must not be given base64 or quoted-printable", () => {
   });
 });
 
+test.each(["8bit", "binary"])("a message in a digest, which says %s and no type, stays a message", (encoding) => {
+  const digest = (...fields: readonly string[]): string =>
+    lines(
+      "MIME-Version: 1.0",
+      "Content-Type: multipart/digest; boundary=b",
+      "",
+      "--b",
+      ...fields,
+      "",
+      "Subject: inner",
+      "",
+      "text",
+      "--b--",
+    );
+  expect(converted(digest(`Content-Transfer-Encoding: ${encoding}`))).toBe(digest("Content-Transfer-Encoding: 7bit"));
+});
+
 describe("a header that says two things", () => {
   const twice = (first: string, second: string, body: string): string =>
     lines(

@@ -113,7 +113,11 @@ export class Converter implements MimeVisitor {
     this.#encoder = encoderOf(treatment);
     const isOpen = entity.encoding === "8bit" || entity.encoding === "binary";
     if (isSigned || (treatment === "as-is" && (!isOpen || entity.isAmbiguous))) this.#out([octets]);
-    else this.#out([relabelled(octets, treatment === "as-is" ? "7bit" : treatment, isMessage)]);
+    else {
+      // In a digest a part without a type is a message (RFC 2046 section 5.1.5), and stays one.
+      const isText = entity.type === "text/plain";
+      this.#out([relabelled(octets, { encoding: treatment === "as-is" ? "7bit" : treatment, isMessage, isText })]);
+    }
     return true;
   }
 
@@ -152,13 +156,21 @@ function encoderOf(treatment: Treatment): BodyEncoder | undefined {
 
 const ENCODING_FIELD = /^content-transfer-encoding[ \t]*:(?:.*\r\n[ \t])*.*\r\n/gim;
 
+interface Label {
+  readonly encoding: string;
+  readonly isMessage: boolean;
+  /** What it is where it does not say. */
+  readonly isText: boolean;
+}
+
 /** The header with another encoding. A message that is not MIME yet becomes it; its charset nobody knows (RFC 1428). */
-function relabelled(header: Uint8Array, encoding: string, isMessage: boolean): Uint8Array {
+function relabelled(header: Uint8Array, { encoding, isMessage, isText }: Label): Uint8Array {
   const text = octetText(header).replace(ENCODING_FIELD, "");
   const hasEnd = text === "\r\n" || text.endsWith("\r\n\r\n");
   const fields = hasEnd ? text.slice(0, -2) : text;
   const added = [`Content-Transfer-Encoding: ${encoding}\r\n`];
-  if (!/^content-type[ \t]*:/im.test(fields)) added.unshift("Content-Type: text/plain; charset=unknown-8bit\r\n");
+  if (isText && !/^content-type[ \t]*:/im.test(fields))
+    added.unshift("Content-Type: text/plain; charset=unknown-8bit\r\n");
   if (isMessage && !/^mime-version[ \t]*:/im.test(fields)) added.unshift("MIME-Version: 1.0\r\n");
   return utf8(`${fields}${added.join("")}\r\n`);
 }

@@ -235,7 +235,7 @@ const standing: Target = {
       if (status === "5.1.1" || status === "5.2.2") same(atRcpt, undefined, "what is about an address is not about us");
       else same(atRcpt, atMail, "else it is about us wherever it comes");
       if (status === "5.4.5") same(atMail, "quota-exceeded", "5.4.5 is a quota");
-      const hasWord = /relay|quota|limit|rate|per |paused|disabled|suspended|blocked|locked/i.test(text);
+      const hasWord = /relay|quota|limit|rate|per\s|paused|disabled|suspended|blocked|locked/i.test(text);
       holds(hasWord || status === "5.4.5" || atMail === undefined, "nothing is made up", atMail);
     }
     if (/^relay access denied$/i.test(text))
