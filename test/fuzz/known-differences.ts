@@ -29,13 +29,21 @@ export interface KnownDifference {
 /** Nobody has a reason to refuse its address, whatever the words. */
 const PLAIN = /^(?:MAIL FROM|RCPT TO):<[a-z0-9]{1,60}@(?:[a-z0-9]{1,60}\.){1,3}(?:test|com|net|org)>\r?$/i;
 
-/** Waypost refuses with these words what Postfix takes. */
-function stricter(name: string, words: RegExp, reason: string): KnownDifference {
+/** Waypost refuses with these words what Postfix takes; `isOfPlain`: also an address that is like any other. */
+function stricter(
+  name: string,
+  words: RegExp,
+  reason: string,
+  isOfPlain: (difference: Difference) => boolean = () => false,
+): KnownDifference {
   return {
     name,
     reason,
-    holds: ({ command, waypost, waypostText, postfix }) =>
-      waypost >= 500 && postfix >= 200 && postfix < 400 && words.test(waypostText) && !PLAIN.test(command),
+    holds: (difference) => {
+      const { command, waypost, waypostText, postfix } = difference;
+      const isRefusedHere = waypost >= 500 && postfix >= 200 && postfix < 400;
+      return isRefusedHere && words.test(waypostText) && (!PLAIN.test(command) || isOfPlain(difference));
+    },
   };
 }
 
@@ -206,6 +214,7 @@ const COMMANDS: readonly KnownDifference[] = [
     "pipelined-without-an-offer",
     /^554 5\.5\.0 Nothing may follow/,
     "behind HELO nobody offered PIPELINING; Postfix notices only what it has read by then",
+    ({ hello, isPipelined }) => hello === "HELO" && isPipelined,
   ),
 ];
 

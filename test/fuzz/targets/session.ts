@@ -69,6 +69,12 @@ export function codesIn(output: string): number[] {
   return codes;
 }
 
+/** Domains have no case (RFC 5321 section 2.4). */
+function keyOf(path: string): string {
+  const at = path.lastIndexOf("@");
+  return path.slice(0, at) + path.slice(at).toLowerCase();
+}
+
 function judgeStored(kept: readonly Kept[], stored: readonly StoredMessage[]): void {
   same(stored.length, kept.length, "a message is kept for each 250 to its content, and no other");
   for (const [at, message] of stored.entries()) {
@@ -77,7 +83,13 @@ function judgeStored(kept: readonly Kept[], stored: readonly StoredMessage[]): v
     holds(message.recipients.length >= 1 && message.recipients.length <= recipients.length, "to those that were taken");
     const isPlain = (path: string): boolean => /^[a-z0-9]+@[a-z0-9.]+[a-z]$/.test(path);
     for (const recipient of recipients)
-      if (isPlain(recipient)) holds(message.recipients.includes(recipient), "to each of them", recipient);
+      // One address is one recipient, and the spelling that came first is kept.
+      if (isPlain(recipient))
+        holds(
+          message.recipients.some((kept) => keyOf(kept) === recipient),
+          "to each of them",
+          recipient,
+        );
     for (const recipient of message.recipients)
       if (recipients.every(isPlain)) holds(recipients.includes(recipient), "to nobody else", recipient);
     if (isPlain(from) || from === "") same(message.from, from, "from whom it was");
