@@ -35,7 +35,7 @@ const { values: options } = optionsOf(COMMAND);
 
 async function measure(subject: Case, contenders: readonly Contender[]): Promise<Measured> {
   const messages = Math.max(1, Math.round((subject.messages * options.percent) / 100));
-  const terms = { messages, sessions: options.sessions, isPinned: !options.unpinned };
+  const sessions = { sessions: options.sessions, isPinned: !options.unpinned };
   const able = contenders.filter((contender) => {
     const why = contender.missing(subject);
     if (why !== undefined) console.error(`${subject.name}: without ${contender.name}: ${why}`);
@@ -43,7 +43,10 @@ async function measure(subject: Case, contenders: readonly Contender[]): Promise
   });
   const rounds: Round[] = [];
   for (let n = 0; n < options.rounds; n++)
-    for (const contender of able) rounds.push(await round(subject, contender, terms));
+    for (const contender of able) {
+      const most = Math.min(messages, contender.messagesMax ?? messages);
+      rounds.push(await round(subject, contender, { ...sessions, messages: most }));
+    }
   return {
     case: subject.name,
     summaries: able.map(({ name }) => summaryOf(rounds.filter((each) => each.contender === name))),
@@ -52,14 +55,14 @@ async function measure(subject: Case, contenders: readonly Contender[]): Promise
 
 function tell({ case: name, summaries }: Measured): void {
   const { about } = CASES.find((each) => each.name === name)!;
-  console.log(`\n${name}: ${about}; ${summaries[0]!.messages} messages, median of ${summaries[0]!.rounds}`);
+  console.log(`\n${name}: ${about}; median of ${summaries[0]!.rounds}`);
   for (const each of summaries) {
     const latency =
       each.acceptP99Ms === undefined
         ? ""
         : `  accept p50 ${each.acceptP50Ms!.toFixed(1)} p99 ${each.acceptP99Ms.toFixed(1)} ms`;
     console.log(
-      `  ${each.contender.padEnd(8)} ${each.relayedPerSecond.toFixed(0).padStart(6)}/s relayed ${each.acceptedPerSecond.toFixed(0).padStart(6)}/s accepted  ${each.relayMs.toFixed(3)} ms of processor a message (${each.loadMs.toFixed(3)} source and sink)  ${each.peakMiB.toFixed(0)} MiB${latency}`,
+      `  ${each.contender.padEnd(8)} ${String(each.messages).padStart(6)} messages ${each.relayedPerSecond.toFixed(0).padStart(6)}/s relayed ${each.acceptedPerSecond.toFixed(0).padStart(6)}/s accepted  ${each.relayMs.toFixed(3)} ms of processor a message (${each.loadMs.toFixed(3)} source and sink)  ${each.peakMiB.toFixed(0)} MiB${latency}`,
     );
   }
   const [ours, theirs] = ["waypost", "postfix"].map((one) => summaries.find(({ contender }) => contender === one));

@@ -3,6 +3,8 @@ import type { Case } from "./cases.ts";
 /** Who the load goes through. */
 export interface Contender {
   readonly name: string;
+  /** Of a round, at most: one that is slow shows as much with fewer messages. */
+  readonly messagesMax?: number;
   /** Why it cannot run here; undefined where it can. */
   missing(subject: Case): string | undefined;
   start(scene: Scene): Promise<Contestant>;

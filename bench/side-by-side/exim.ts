@@ -12,7 +12,7 @@ import type { Contender, Scene } from "./contender.ts";
 // Debian's Exim, unpacked and not installed (it cannot be, beside Postfix). It delivers each message as it comes, however many come
 // over a connection, which its default leaves to the next run of its queue.
 
-export const exim: Contender = { name: "exim", missing, start };
+export const exim: Contender = { name: "exim", messagesMax: 1000, missing, start };
 
 function missing({ domains }: Case): string | undefined {
   if (!isEximPresent) return `it is not there (.ci/run unpacks it to ${path.dirname(PROGRAM)})`;
