@@ -11,6 +11,7 @@ import { refuseParts } from "../test/support/whole-run.ts";
 import { CASES, type Case } from "./side-by-side/cases.ts";
 import { direct } from "./side-by-side/direct.ts";
 import { exim } from "./side-by-side/exim.ts";
+import { missingForLoad } from "./side-by-side/needed.ts";
 import { postfix } from "./side-by-side/postfix.ts";
 import { type Measured, PERFORMANCE, countsOf } from "./side-by-side/record.ts";
 import { type Round, round } from "./side-by-side/round.ts";
@@ -32,6 +33,8 @@ const COMMAND = {
   },
 } as const;
 const { values: options } = optionsOf(COMMAND);
+/** Or more. */
+const ROUNDS_RECORDED = 5;
 
 async function measure(subject: Case, contenders: readonly Contender[]): Promise<Measured> {
   const messages = Math.max(1, Math.round((subject.messages * options.percent) / 100));
@@ -71,11 +74,14 @@ function tell({ case: name, summaries }: Measured): void {
   console.log(`  waypost relays ${relayed.toFixed(2)} x as many, for 1/${processor.toFixed(2)} of the processor time`);
 }
 
+const missing = missingForLoad(!options.unpinned);
+if (missing !== undefined) refuse(missing, COMMAND);
 if (options.percent > 100) refuse("--percent takes 100 at most", COMMAND);
 refuseParts(options.record, {
   cases: options.cases,
   percent: options.percent < 100,
   unpinned: options.unpinned,
+  rounds: options.rounds < ROUNDS_RECORDED,
   sessions: options.sessions !== COMMAND.options.sessions.default,
 });
 const command = `npm run bench -- ${typed(options, "rounds", "record")}`;

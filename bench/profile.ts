@@ -7,10 +7,11 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { compiledTree } from "../test/support/compiled.ts";
-import { optionsOf } from "../test/support/options.ts";
+import { optionsOf, refuse } from "../test/support/options.ts";
 import { sleep } from "../test/support/sleep.ts";
 import { temporaryFolder } from "../test/support/undo.ts";
 import { CASES } from "./side-by-side/cases.ts";
+import { missingForLoad } from "./side-by-side/needed.ts";
 import { threadsMs } from "./side-by-side/processes.ts";
 import { type Watch, round } from "./side-by-side/round.ts";
 import { waypost } from "./side-by-side/waypost.ts";
@@ -26,7 +27,7 @@ const MAIN = "MainThread";
 const OUR_OWN = "sampling";
 const WRITTEN_WITHIN_MS = 30_000;
 
-const { values: options } = optionsOf({
+const COMMAND = {
   usage: ["npm run profile -- [OPTIONS]"],
   options: {
     case: { kind: "choice", of: CASES.map(({ name }) => name), help: "which load (plain)" },
@@ -34,7 +35,10 @@ const { values: options } = optionsOf({
     functions: { kind: "count", default: 40, help: "how many functions are shown" },
     keep: { kind: "text", help: "a folder for the profiles, which browsers' developer tools can show" },
   },
-});
+} as const;
+const { values: options } = optionsOf(COMMAND);
+const missing = missingForLoad(true);
+if (missing !== undefined) refuse(missing, COMMAND);
 
 /** Where a function belongs, by the file it is in and its name. */
 function areaOf(file: string, name: string): string {

@@ -5,7 +5,7 @@ import path from "node:path";
 import { PERFORMANCE } from "../bench/side-by-side/record.ts";
 import { type Result, digestOf } from "../test/support/result-file.ts";
 import { performancePage } from "./performance/page.ts";
-import { impossibleRun, strangeCommit } from "./proof.ts";
+import { impossibleRun, otherCommand, strangeCommit } from "./proof.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 const PAGE = path.join(ROOT, "docs/performance.md");
@@ -19,7 +19,8 @@ function recorded(): Result | undefined {
 /** What is wrong with a result; undefined where nothing is. */
 export function faultOf(result: Result, cwd = ROOT): string | undefined {
   if (digestOf(result) !== result.digest) return "was changed after its run: its digest is that of something else";
-  if (result.command !== WHOLE) return `was recorded by ${result.command}, and a whole run is ${WHOLE}`;
+  const other = otherCommand(result.command, WHOLE);
+  if (other !== undefined) return other;
   if (!existsSync(path.join(cwd, ".git"))) return undefined;
   return strangeCommit(result.commit, cwd) ?? impossibleRun(result, cwd);
 }

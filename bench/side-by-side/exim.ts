@@ -1,11 +1,9 @@
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { chownSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { OUR_ACCOUNT, PROGRAM, isEximPresent, underOurAccount } from "../../test/support/exim.ts";
 import { freePort } from "../../test/support/free-port.ts";
-import { endGroup, undoAtEnd } from "../../test/support/undo.ts";
-import { untilListening } from "./listening.ts";
+import { childContestant } from "./child.ts";
 import type { Case } from "./cases.ts";
 import type { Contender, Scene } from "./contender.ts";
 
@@ -30,16 +28,8 @@ async function start(scene: Scene): ReturnType<Contender["start"]> {
   writeFileSync(file, configuration(scene, port), { mode: 0o644 });
   const own = path.join(folder, "exim");
   writeFileSync(own, underOurAccount(readFileSync(PROGRAM)), { mode: 0o755 });
-  const [program, ...args] = [...scene.under, own, "-C", file, "-bdf", "-q1m"];
-  const child = spawn(program, args, { env: {}, stdio: "ignore", detached: true });
-  const end = undoAtEnd(() => endGroup(child.pid!));
-  await untilListening(port, () => child.exitCode);
-  const stop = async (): Promise<void> => {
-    const ended = once(child, "exit");
-    end();
-    await ended;
-  };
-  return { port, pid: child.pid!, stop };
+  const command = [...scene.under, own, "-C", file, "-bdf", "-q1m"];
+  return childContestant({ port, command, cwd: folder, env: {}, stdio: "ignore" });
 }
 
 function configuration({ subject, folder, sinkPort, certificate, key, login }: Scene, port: number): string {

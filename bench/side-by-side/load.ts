@@ -27,6 +27,8 @@ export interface LoadReport {
 
 const OWN_SOURCE = path.join(import.meta.dirname, "load-source.ts");
 const FROM = "sender@client.example";
+/** What a relay does not take in this time it is too slow for. */
+const TAKEN_WITHIN_MS = 600_000;
 
 export function loadOf(
   subject: Case,
@@ -39,20 +41,22 @@ export function loadOf(
   return subject.login ? { ...load, login: to.login } : load;
 }
 
-/** Throws where not every message was taken. */
-export async function bring(load: Load, under: readonly string[]): Promise<LoadReport> {
+/** Throws where not every message was taken, and in time. */
+export async function bring(load: Load, under: readonly string[], withinMs = TAKEN_WITHIN_MS): Promise<LoadReport> {
   const own = load.login !== undefined || load.domains > 0;
   const command = own ? [process.execPath, OWN_SOURCE, JSON.stringify(load)] : smtpSource(load);
   const [program = "", ...args] = [...under, ...command];
   const started = performance.now();
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"], timeout: withinMs });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", resolve);
   });
-  if (code !== 0) throw new Error(`${path.basename(command[own ? 1 : 0]!)} ended with ${code}`);
+  const name = path.basename(command[own ? 1 : 0]!);
+  if (child.killed) throw new Error(`${name} was not done after ${withinMs / 1000} s`);
+  if (code !== 0) throw new Error(`${name} ended with ${code}`);
   if (!own) return { seconds: (performance.now() - started) / 1000 };
   return JSON.parse(output.trim().split("\n").at(-1)!) as LoadReport;
 }

@@ -2,10 +2,10 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { freePort } from "../../test/support/free-port.ts";
+import { untilListening } from "../../test/support/listening.ts";
 import { sleep } from "../../test/support/sleep.ts";
 import { undoAtEnd } from "../../test/support/undo.ts";
 import { DNS_ADDRESS } from "./domains.ts";
-import { untilListening } from "./listening.ts";
 import type { Case } from "./cases.ts";
 import type { Contender, Scene } from "./contender.ts";
 
@@ -14,6 +14,8 @@ import type { Contender, Scene } from "./contender.ts";
 
 const MASTER = "/usr/share/postfix/master.cf.dist";
 const REALM = "relay.example.com";
+const STOPPED_MS = 30_000;
+const LOOK_MS = 20;
 
 export const postfix: Contender = { name: "postfix", missing, start };
 
@@ -43,12 +45,16 @@ async function start(scene: Scene): ReturnType<Contender["start"]> {
   if (scene.subject.login) addLogin(scene, owner);
   const [program, ...args] = [...scene.under, ...inNamespace(scene), "postfix", "-c", etc, "start"];
   execFileSync(program, args, { stdio: "pipe" });
-  const end = undoAtEnd(() => void spawnSync("postfix", ["-c", etc, "stop"], { timeout: 30_000 }));
+  const end = undoAtEnd(() => void spawnSync("postfix", ["-c", etc, "stop"], { timeout: STOPPED_MS }));
   await untilListening(port, () => null);
   const pid = Number(readFileSync(path.join(folder, "spool/pid/master.pid"), "utf8"));
   const stop = async (): Promise<void> => {
     end();
-    while (existsSync(`/proc/${pid}`)) await sleep(20);
+    const deadline = performance.now() + STOPPED_MS;
+    while (existsSync(`/proc/${pid}`)) {
+      if (performance.now() > deadline) throw new Error(`Postfix (${pid}) does not stop within ${STOPPED_MS / 1000} s`);
+      await sleep(LOOK_MS);
+    }
   };
   return { port, pid, stop };
 }

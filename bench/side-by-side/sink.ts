@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { undoAtEnd } from "../../test/support/undo.ts";
-import { untilListening } from "./listening.ts";
+import { untilListening } from "../../test/support/listening.ts";
 
 /** smtp-sink: takes everything, and counts transactions. It listens on all of 127.0.0.0/8. */
 export class CountingSink {

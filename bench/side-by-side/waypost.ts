@@ -1,10 +1,7 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { freePort } from "../../test/support/free-port.ts";
-import { endGroup, undoAtEnd } from "../../test/support/undo.ts";
-import { untilListening } from "./listening.ts";
+import { childContestant } from "./child.ts";
 import type { Contender, Scene } from "./contender.ts";
 
 /** As it is shipped: compiled, with its defaults. The configuration names listener, who may relay, and where it goes. */
@@ -16,31 +13,19 @@ export function waypost(tree: string, environment: Readonly<Record<string, strin
       const port = await freePort();
       const file = path.join(scene.folder, "waypost.yaml");
       writeFileSync(file, JSON.stringify(configuration(scene, port)), { mode: 0o600 });
-      const [program, ...args] = [
-        ...scene.under,
-        process.execPath,
-        path.join(tree, "bin/waypost.mjs"),
-        "start",
-        "--config",
-        file,
-      ];
+      const program = [process.execPath, path.join(tree, "bin/waypost.mjs"), "start", "--config", file];
       const log = openSync(path.join(scene.folder, "log"), "a");
-      const child = spawn(program, args, {
-        cwd: scene.folder,
-        stdio: ["ignore", log, "inherit"],
-        env: { ...process.env, ...environment },
-        detached: true,
-      });
-      closeSync(log);
-      const end = undoAtEnd(() => endGroup(child.pid!));
-      await untilListening(port, () => child.exitCode);
-      const stop = async (): Promise<void> => {
-        const ended = once(child, "exit");
-        child.kill("SIGTERM");
-        await ended;
-        end();
-      };
-      return { port, pid: child.pid!, stop };
+      try {
+        return await childContestant({
+          port,
+          command: [...scene.under, ...program],
+          cwd: scene.folder,
+          env: { ...process.env, ...environment },
+          stdio: ["ignore", log, "inherit"],
+        });
+      } finally {
+        closeSync(log);
+      }
     },
   };
 }

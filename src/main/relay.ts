@@ -1,3 +1,4 @@
+import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { CONTROL, RELOAD } from "../core/base/limits.ts";
@@ -76,6 +77,7 @@ export class Relay {
     makeDataFolder(config.data, user, privileges);
     if (user !== undefined) makeSpoolFor(user, config.sendmail.spool, config.data);
     privileges?.asUser(); // what stands in the user's folders is the user's to make: root could be led astray there
+    if (user !== undefined) checkProgram(config.user!);
     makeSpoolFolder(config.sendmail.spool, config.data);
     const lock = takeDataFolder(config.data);
     const relay = new Relay(options, withLogKey(plan), lock, privileges);
@@ -353,6 +355,17 @@ function userToBecome({ user: text }: Config): ProcessUser | undefined {
       `\`user\`: only root can become ${text}; start it as root or as ${text}, or leave \`user\` out`,
     );
   return user;
+}
+
+/** Each thread loads its part of the program, and does so as the user. */
+function checkProgram(user: string): void {
+  try {
+    fs.closeSync(fs.openSync(import.meta.filename, "r"));
+  } catch {
+    throw new StartError(
+      `\`user\`: ${user} may not read the program in ${import.meta.dirname}: give others read and search permission for that folder and for all above it, or install Waypost elsewhere`,
+    );
+  }
 }
 
 const PATIENCE = span(RELOAD.patience);

@@ -4,6 +4,7 @@ import type { Outcome } from "../../src/core/outbound/outcome.ts";
 import { type Cell, ROWS, type Row } from "../support/broken-hops.ts";
 import { chances } from "../support/cuts.ts";
 import { octets } from "../support/listener.ts";
+import { meaning } from "../support/meaning.ts";
 import { isProof } from "../support/proof.ts";
 import { tally } from "../support/recorded.ts";
 import { type Answer, type Place, USUAL } from "../support/scripted-host.ts";
@@ -125,7 +126,7 @@ class Session {
   }
 
   #do(effect: Effect): void {
-    this.#log.push(JSON.stringify(essence(effect)));
+    this.#log.push(JSON.stringify(meaning(effect)));
     switch (effect.kind) {
       case "send":
         this.#unheard.push(...effect.text.split("\r\n").slice(0, -1));
@@ -167,16 +168,6 @@ class Session {
   }
 }
 
-/** Without how it is told that a server spoke out of turn, which is told of the first octet that is too many. */
-function essence(effect: Effect): object {
-  const of = (outcome: Outcome): object =>
-    outcome.kind === "transient" && outcome.scope === "session"
-      ? { kind: outcome.kind, phase: outcome.phase, isPossibleDuplicate: outcome.isPossibleDuplicate }
-      : outcome;
-  if (effect.kind === "failed") return { ...effect, outcome: of(effect.outcome) };
-  return effect.kind === "done" ? { ...effect, outcomes: effect.outcomes.map(of) } : effect;
-}
-
 const whole: Cut = (reply) => [reply];
 
 /** What follows a line's end in a segment is there with it, and that is a fact. */
@@ -196,7 +187,7 @@ function cutting(chance: () => number, share: number): Cut {
 
 function check(row: Row, cell: Cell, make = Session): void {
   const wanted = new make(row, cell, whole).run();
-  expect(wanted.isFailed ? 1 : wanted.outcomes.length).toBe(wanted.isFailed ? 1 : (row.recipients ?? cell.recipients));
+  expect(wanted.outcomes).toHaveLength(wanted.isFailed ? 1 : (row.recipients ?? cell.recipients));
   const random = wanted.heard > LONG_OCTETS ? RANDOM_CUTS_OF_LONG : RANDOM_CUTS;
   const cuts = [cutting(() => 0.5, 1), ...Array.from({ length: random }, (_, n) => cutting(chances(n + 1), 0.3))];
   for (const cut of cuts) {

@@ -4,6 +4,7 @@ import { renderReply } from "../../src/core/smtp/reply.ts";
 import { chances } from "../support/cuts.ts";
 import { octets, testListener } from "../support/listener.ts";
 import { Machine } from "../support/machine.ts";
+import { HIDDEN } from "./session-laws.ts";
 
 // Laws that hold for every session, checked over sessions of any shape.
 
@@ -66,7 +67,6 @@ const talk = fc.array(segment, { maxLength: 40 });
 const listener = fc.constantFrom(...LISTENERS);
 
 const REPLY = /^([245][0-9]{2}|220|221|334|354)[ -][^\r\n]*$/;
-const HIDDEN = /[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
 
 function held(words: string, segments: readonly string[]): { machine: Machine; output: string } {
   const machine = new Machine(testListener(words)).open();

@@ -2,7 +2,7 @@ import { INBOUND } from "../../src/core/base/limits.ts";
 import { renderReply } from "../../src/core/smtp/reply.ts";
 import { ReferenceSession } from "../fuzz/reference-session.ts";
 import { codesIn, rulesOf } from "../fuzz/targets/session.ts";
-import { chances } from "../support/cuts.ts";
+import { chances, slices } from "../support/cuts.ts";
 import { octets, testListener } from "../support/listener.ts";
 import { Machine } from "../support/machine.ts";
 import type { RowSession } from "./row-sessions.ts";
@@ -10,7 +10,8 @@ import type { RowSession } from "./row-sessions.ts";
 // The standing laws of the catalogue, checked on one session of a client. L4, that time is linear, is about families of input:
 // linear.test.ts.
 
-const HIDDEN = /[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
+/** Controls, and what shows nothing or turns the text around. */
+export const HIDDEN = /[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
 const PROBES_MAX = 12;
 /** Of processor time, for what one read brings. */
 const TURN_MS = 20;
@@ -62,18 +63,14 @@ function places({ row }: RowSession, segment: Uint8Array): readonly number[] {
   );
 }
 
-function cutAt(segment: Uint8Array, ends: readonly number[]): readonly Uint8Array[] {
-  return [...ends, segment.length].map((end, n) => segment.subarray(n === 0 ? 0 : ends[n - 1], end));
-}
-
 function everywhere(session: RowSession): Cut {
-  return (segment) => cutAt(segment, places(session, segment));
+  return (segment) => slices(segment, places(session, segment));
 }
 
 function atRandom(session: RowSession, seed: number): Cut {
   const chance = chances(seed);
   return (segment) =>
-    cutAt(
+    slices(
       segment,
       places(session, segment).filter(() => chance() < Math.min(0.2, 400 / segment.length)),
     );
@@ -87,7 +84,7 @@ function inTwo(session: RowSession, most: number): readonly Cut[] {
     .filter((_, n) => n % every === 0)
     .map(([wanted, at]) => {
       let n = session.segments.slice(0, wanted).filter((text) => text !== "").length;
-      return (segment) => (n-- === 0 ? cutAt(segment, [at]) : [segment]);
+      return (segment) => (n-- === 0 ? slices(segment, [at]) : [segment]);
     });
 }
 
@@ -164,9 +161,9 @@ export class SessionLaws {
     const machine = this.#machine(listener).open();
     let longest = 0;
     for (const text of segments) {
-      const before = process.cpuUsage();
+      const before = process.threadCpuUsage();
       take(machine, text, whole);
-      const { user, system } = process.cpuUsage(before);
+      const { user, system } = process.threadCpuUsage(before);
       longest = Math.max(longest, (user + system) / 1000);
     }
     return longest;

@@ -21,8 +21,12 @@ test.skipIf(!mayMount)(
 test.skipIf(!mayMount)(`planted: a full disk that is taken for a written one loses mail${skipped}`, async () => {
   const { tree, remove } = plantedTree("no-space-swallowed");
   try {
-    const { findings } = await fullDisks({ rounds: 3, seed: 7, tree, drainMs: 10_000 });
-    expect(findings.lost.length + findings.altered.length).toBeGreaterThan(0);
+    // It shows only where the disk is full in the middle of a commit: not in each round.
+    for (const seed of [7, 8, 9]) {
+      const { findings } = await fullDisks({ rounds: 3, seed, tree, drainMs: 10_000 });
+      if (findings.lost.length + findings.altered.length > 0) return;
+    }
+    expect.fail("nine rounds lost nothing");
   } finally {
     remove();
   }

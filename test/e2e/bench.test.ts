@@ -1,7 +1,10 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import net from "node:net";
 import { expect, test } from "vitest";
 import { CASES, type Case } from "../../bench/side-by-side/cases.ts";
 import { direct } from "../../bench/side-by-side/direct.ts";
+import { bring, loadOf } from "../../bench/side-by-side/load.ts";
 import { postfix } from "../../bench/side-by-side/postfix.ts";
 import { round } from "../../bench/side-by-side/round.ts";
 import { waypost } from "../../bench/side-by-side/waypost.ts";
@@ -50,4 +53,13 @@ test.skipIf(!isPresent)("a relay that takes mail and brings it nowhere does not 
   };
   const terms = { messages: MESSAGES, sessions: 5, isPinned: false, arrivedWithinMs: 2000 };
   await expect(round(caseNamed("plain"), swallows, terms)).rejects.toThrow(`0 of ${MESSAGES} messages arrived`);
+});
+
+test.skipIf(!isPresent)("a relay that never answers holds nobody up for good", async () => {
+  const server = net.createServer(() => undefined).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as net.AddressInfo;
+  const load = loadOf(caseNamed("plain"), { port, login: { username: "", password: "" } }, 1, 1);
+  await expect(bring(load, [], 500)).rejects.toThrow("smtp-source was not done after 0.5 s");
+  server.close();
 });

@@ -9,6 +9,7 @@ import { RELOAD } from "../../src/core/base/limits.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { selfSigned } from "../support/certificates.ts";
 import { seeded } from "../support/chance.ts";
+import { copyOfProgram, programForAll } from "../support/program-for-all.ts";
 import { RelayHome, RelayProcess, TREE, runCommand } from "../support/relay.ts";
 import { MessageFactory, SourceSession } from "../support/source.ts";
 
@@ -43,8 +44,12 @@ async function stage(more: Record<string, unknown> = {}): Promise<Stage> {
   return { home, sink, config };
 }
 
-function started(home: RelayHome, under: readonly string[] = []): RelayProcess {
-  const relay = new RelayProcess(home, { under });
+function started(
+  home: RelayHome,
+  under: readonly string[] = [],
+  tree = isRoot ? programForAll().tree : TREE,
+): RelayProcess {
+  const relay = new RelayProcess(home, { under, tree });
   onTestFinished(async () => {
     relay.kill("SIGKILL");
     await relay.stop();
@@ -195,6 +200,19 @@ test.runIf(isRoot)(
     expect(ownersBelow(path.join(home.folder, "new"))).toEqual([NOBODY]);
   },
 );
+
+test.runIf(isRoot)("root says where the user may not read the program, and which folder that is", async () => {
+  const { home } = await stage({ user: `${NOBODY}:${NOBODY}` });
+  const { tree } = copyOfProgram();
+  fs.chmodSync(tree, 0o700);
+  const closed = started(home, [], tree);
+  expect((await closed.exited).code).toBe(78);
+  expect(closed.errors).toContain(
+    `${NOBODY}:${NOBODY} may not read the program in ${path.join(tree, "src/main")}: give`,
+  );
+  fs.chmodSync(tree, 0o755);
+  await started(home, [], tree).ports();
+});
 
 test("sockets that are handed over are listened on by one thread; one that no listener is for is an error", async () => {
   const { home, sink, config } = await stage({ threads: 2 });

@@ -254,8 +254,13 @@ test("what a client may bring in every form goes through a file: no header, no s
     try {
       await other.ports();
       expect(await json(next, "queue", "import", file)).toMatchObject({ messages: forms.length });
-      await sink.until((taken) => taken.recipients().length === forms.length || taken.refused.length > 0);
-      const got = sink.recipients().map((recipient) => Buffer.from(recipient, "latin1").toString()); // it reads octets
+      // It reads octets. A report of success to a@b.test may be there already.
+      const imported = (): string[] => {
+        const all = sink.recipients().map((recipient) => Buffer.from(recipient, "latin1").toString());
+        return all.filter((recipient) => recipient.endsWith("@c.test"));
+      };
+      await sink.until(({ refused }) => imported().length === forms.length || refused.length > 0);
+      const got = imported();
       expect(got.toSorted()).toEqual(['"a b"@c.test', "bäume@c.test", "dsn@c.test", "plain@c.test"]);
     } finally {
       await other.stop();

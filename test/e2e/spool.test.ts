@@ -14,6 +14,7 @@ import { plantedTree } from "../crash/patched-copy.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { freePort } from "../support/free-port.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
+import { programForAll } from "../support/program-for-all.ts";
 import { isProof } from "../support/proof.ts";
 import { RelayHome, RelayProcess, type SpawnOptions, runCommand } from "../support/relay.ts";
 import { DONE, NOBODY, OWN_NAME, isRoot, stage, waiting } from "../support/sendmail-stage.ts";
@@ -203,7 +204,7 @@ test.runIf(isRoot)("users leave mail without seeing each other's; whose it is th
   expect(fs.statSync(path.join(spool, name!))).toMatchObject({ uid: NOBODY });
   const asOther = (code: string): string => {
     try {
-      return execFileSync(process.execPath, ["-e", code], {
+      return execFileSync(programForAll().node, ["-e", code], {
         uid: 65_533,
         gid: 65_533,
         cwd: "/",
@@ -226,9 +227,10 @@ test.runIf(isRoot)("users leave mail without seeing each other's; whose it is th
 test.runIf(isRoot)("what root left in the data folder's spool is read by a relay that is not root", async () => {
   const { start, send, mail, home } = await stage({ user: `${NOBODY}:${NOBODY}` });
   fs.chmodSync(home.folder, 0o755);
-  await (await start()).stop();
+  const { tree } = programForAll();
+  await (await start({ tree })).stop();
   expect(await send(["a@b.test"], "Subject: of root\n\nx\n")).toEqual(DONE);
-  const relay = await start();
+  const relay = await start({ tree });
   expect((await mail(1))[0]!.text).toContain("Subject: of root");
   expect(relay.events("spool.failed")).toEqual([]);
 });

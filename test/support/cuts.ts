@@ -8,7 +8,8 @@ type Send = Extract<Step, { kind: "send" }>;
 
 const LF = 10;
 
-function slices(octets: Uint8Array, cuts: readonly number[]): Uint8Array[] {
+/** The pieces between these places. */
+export function slices(octets: Uint8Array, cuts: readonly number[]): Uint8Array[] {
   const ends = [...cuts, octets.length];
   return ends.map((end, i) => octets.subarray(i === 0 ? 0 : ends[i - 1], end)).filter((slice) => slice.length > 0);
 }

@@ -11,10 +11,10 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { freePort } from "./free-port.ts";
+import { untilListening } from "./listening.ts";
 
 // An Exim of its own: Debian's package, which cannot be installed beside Postfix, unpacked by .ci/run. All
 // else is in a temporary folder.
@@ -83,7 +83,7 @@ export class Exim {
   static async start(route: EximRoute): Promise<Exim> {
     const exim = new Exim(await freePort(), route);
     try {
-      await exim.#listens();
+      await untilListening(exim.port, () => exim.#daemon.exitCode);
       return exim;
     } catch (error) {
       const { log } = exim;
@@ -122,20 +122,6 @@ export class Exim {
       await once(this.#daemon, "exit");
     }
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
-  }
-
-  async #listens(): Promise<void> {
-    for (let tries = 0; tries < 100; tries++) {
-      if (this.#daemon.exitCode !== null) throw new Error(`it ended with ${this.#daemon.exitCode}`);
-      const socket = net.connect({ host: "127.0.0.1", port: this.port });
-      const isOpen = await new Promise<boolean>((resolve) => {
-        socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
-      });
-      socket.destroy();
-      if (isOpen) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error("nobody listens");
   }
 }
 

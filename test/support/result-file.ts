@@ -5,8 +5,8 @@ import os from "node:os";
 import path from "node:path";
 import { fileSystemOf } from "./file-system.ts";
 
-// What a suite found, for docs/proof.md, or for docs/performance.md: with the commit that it ran on, and a digest, so that a figure that somebody
-// wrote in by hand is noticed (`node tools/proof.ts --check`).
+// What a suite found, for docs/proof.md, or for docs/performance.md: with the commit that it ran on, and a digest, so that a
+// figure that somebody wrote in by hand is noticed (`node tools/proof.ts --check`, `node tools/performance.ts --check`).
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 

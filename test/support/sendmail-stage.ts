@@ -4,7 +4,8 @@ import path from "node:path";
 import { onTestFinished } from "vitest";
 import { AccountingSink } from "./accounting-sink.ts";
 import { freePort } from "./free-port.ts";
-import { RelayHome, RelayProcess, type SpawnOptions } from "./relay.ts";
+import { programForAll } from "./program-for-all.ts";
+import { RelayHome, RelayProcess, type SpawnOptions, TREE } from "./relay.ts";
 import { type SendmailEnd, SendmailTalk, linkSendmail, runSendmail } from "./sendmail.ts";
 
 /** Who these tests run as. */
@@ -64,7 +65,8 @@ export async function stage(
     await sink.close();
     home.remove();
   });
-  const link = linkSendmail(home.folder);
+  const { tree, node } = isOfMany ? programForAll() : { tree: TREE, node: process.execPath };
+  const link = linkSendmail(home.folder, tree);
   const environment = { WAYPOST_CONFIG: home.configFile, HOME: home.folder };
   const others = { WAYPOST_SENDMAIL_SERVER: `127.0.0.1:${port}`, WAYPOST_SPOOL: spool };
   return {
@@ -87,7 +89,7 @@ export async function stage(
         link,
         args,
         input,
-        uid === undefined ? { environment: { ...environment, ...variables } } : { environment: others, uid },
+        uid === undefined ? { environment: { ...environment, ...variables } } : { environment: others, uid, node },
       ),
     talk: () => new SendmailTalk(link, environment),
     async mail(count) {

@@ -15,12 +15,13 @@ interface SendmailOptions {
   /** A user to run as, for root. */
   readonly uid?: number;
   readonly cwd?: string;
+  readonly node?: string;
 }
 
 /** A link to the launcher that is called sendmail, as programs find it; answers its path. */
-export function linkSendmail(folder: string): string {
+export function linkSendmail(folder: string, tree = TREE): string {
   const link = path.join(folder, "sendmail");
-  symlinkSync(path.join(TREE, "bin/waypost.mjs"), link);
+  symlinkSync(path.join(tree, "bin/waypost.mjs"), link);
   return link;
 }
 
@@ -29,9 +30,9 @@ export function runSendmail(
   link: string,
   args: readonly string[],
   input: string | Uint8Array,
-  { environment = {}, uid, cwd = "/" }: SendmailOptions = {},
+  { environment = {}, uid, cwd = "/", node = process.execPath }: SendmailOptions = {},
 ): Promise<SendmailEnd> {
-  const child = spawn(process.execPath, [link, ...args], {
+  const child = spawn(node, [link, ...args], {
     cwd,
     stdio: ["pipe", "pipe", "pipe"],
     timeout: PATIENCE_MS,

@@ -1,5 +1,6 @@
 import { CASES, type Case } from "../../bench/side-by-side/cases.ts";
 import { figuresOf } from "../../bench/side-by-side/record.ts";
+import { originOf, shown, table } from "../markdown.ts";
 import type { Counts, Result } from "../../test/support/result-file.ts";
 
 const INTRODUCTION = `# Performance
@@ -19,18 +20,7 @@ const CONTENDERS = ["postfix", "exim", "waypost", "none"] as const;
 
 export function performancePage(result: Result | undefined): string {
   if (result === undefined) return `${INTRODUCTION}\nNothing is recorded yet.\n`;
-  return [INTRODUCTION, factsOf(result), ...CASES.map((subject) => section(subject, result.counts))].join("\n");
-}
-
-function factsOf({ command, commit, startedAt, seconds, machine }: Result): string {
-  const { cores, processor, memoryMiB, system, node, fileSystem } = machine;
-  return [
-    `- command: \`${command}\``,
-    `- commit: \`${commit}\``,
-    `- started ${startedAt}, took ${shown(seconds, 0)} s`,
-    `- machine: ${cores} cores (${processor}), ${shown(memoryMiB, 0)} MiB, ${system}, Node ${node}, ${fileSystem}`,
-    "",
-  ].join("\n");
+  return [INTRODUCTION, `${originOf(result)}\n`, ...CASES.map((subject) => section(subject, result.counts))].join("\n");
 }
 
 function section({ name, about }: Case, counts: Counts): string {
@@ -38,11 +28,11 @@ function section({ name, about }: Case, counts: Counts): string {
     const figures = figuresOf(counts, name, contender);
     if (figures === undefined) return [];
     const { relayedPerSecond, acceptedPerSecond, relayMs, loadMs, peakMiB, acceptP50Ms, acceptP99Ms } = figures;
-    const latency = acceptP99Ms === undefined ? "" : `${shown(acceptP50Ms, 1)} / ${shown(acceptP99Ms, 1)}`;
-    const ownMs = contender === "none" ? "" : shown(relayMs, 3);
-    const memory = contender === "none" ? "" : shown(peakMiB, 0);
+    const latency = acceptP99Ms === undefined ? "" : `${number(acceptP50Ms, 1)} / ${number(acceptP99Ms, 1)}`;
+    const ownMs = contender === "none" ? "" : number(relayMs, 3);
+    const memory = contender === "none" ? "" : number(peakMiB, 0);
     return [
-      [contender, shown(relayedPerSecond, 0), shown(acceptedPerSecond, 0), ownMs, shown(loadMs, 3), memory, latency],
+      [contender, number(relayedPerSecond, 0), number(acceptedPerSecond, 0), ownMs, number(loadMs, 3), memory, latency],
     ];
   });
   const head = [
@@ -62,16 +52,10 @@ function comparison(name: string, counts: Counts): string {
   if (ours === undefined || theirs === undefined) return "";
   const relayed = ours.relayedPerSecond! / theirs.relayedPerSecond!;
   const processor = theirs.relayMs! / ours.relayMs!;
-  return `Waypost relays ${shown(relayed, 2)} times as many messages, for 1/${shown(processor, 1)} of the processor time.\n`;
+  return `Waypost relays ${number(relayed, 2)} times as many messages, for 1/${number(processor, 1)} of the processor time.\n`;
 }
 
-function shown(value: number | undefined, digits: number): string {
-  return value === undefined
-    ? ""
-    : value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return `${[line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n")}\n`;
+/** Nothing where it was not measured. */
+function number(value: number | undefined, digits: number): string {
+  return value === undefined ? "" : shown(value, digits, digits);
 }

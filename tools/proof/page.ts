@@ -1,6 +1,7 @@
 import type { Result } from "../../test/support/result-file.ts";
+import { originOf, shown, table } from "../markdown.ts";
 import { FIGURES } from "./figures.ts";
-import { type Figure, type Showing, filled, holds, shown, targetOf } from "./showing.ts";
+import { type Figure, type Showing, filled, holds, targetOf } from "./showing.ts";
 
 const INTRODUCTION = `# Proof
 
@@ -41,20 +42,7 @@ function row(
   return [...first, `${filled(value, result.counts)} ([${suite}](#${suite}))`, target, verdict];
 }
 
-function runSection({ suite, command, commit, seed, startedAt, seconds, machine, counts }: Result): string {
-  const { cores, processor, memoryMiB, system, node, fileSystem } = machine;
-  const facts = [
-    `- command: \`${command}\`${seed === null ? "" : `, seed ${seed}`}`,
-    `- commit: \`${commit}\``,
-    `- started ${startedAt}, took ${shown(seconds)} s`,
-    `- machine: ${cores} cores (${processor}), ${shown(memoryMiB)} MiB, ${system}, Node ${node}, ${fileSystem}`,
-  ];
-  const rows = Object.entries(counts).map(([name, count]) => [name, shown(count)]);
-  return `### ${suite}\n\n${facts.join("\n")}\n\n${table(["count", "value"], rows)}`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return `${[line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n")}\n`;
+function runSection(result: Result): string {
+  const rows = Object.entries(result.counts).map(([name, count]) => [name, shown(count)]);
+  return `### ${result.suite}\n\n${originOf(result)}\n\n${table(["count", "value"], rows)}`;
 }

@@ -1,3 +1,4 @@
+import { shown } from "../markdown.ts";
 import type { Counts } from "../../test/support/result-file.ts";
 
 // When the target of a figure holds, and how both are said.
@@ -49,10 +50,6 @@ export function targetOf({ target, atLeast, reaches, atMost }: Showing): string 
 /** A text with counts in its braces. */
 export function filled(text: string, counts: Counts): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => shown(counts[name]));
-}
-
-export function shown(count: number | undefined): string {
-  return count === undefined ? "?" : count.toLocaleString("en-US", { maximumFractionDigits: 3 });
 }
 
 export function holds(terms: Terms, counts: Counts): boolean {

@@ -1,40 +1,7 @@
-import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { concatBytes, octetText } from "../base/bytes.ts";
-import { MIME } from "../base/limits.ts";
-import { ConversionPlanner, Converter } from "./conversion.ts";
+import { converted, decoded, lines } from "../../../test/support/conversions.ts";
 
-const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
-const lines = (...all: readonly string[]): string => `${all.join("\r\n")}\r\n`;
-
-/** The converted message, or why there is none. `step`: octets of each piece. */
-function converted(message: string, step = 1 << 20): string {
-  const content = latin1(message);
-  const pieces = Array.from({ length: Math.ceil(content.length / step) }, (_, at) =>
-    content.subarray(at * step, (at + 1) * step),
-  );
-  const planner = new ConversionPlanner();
-  for (const piece of pieces) planner.push(piece);
-  const plan = planner.end();
-  if (plan.kind === "impossible") return `impossible: ${plan.why}`;
-  const out: Uint8Array[] = [];
-  const converter = new Converter(plan.leaves, (parts) => void out.push(...parts));
-  for (const piece of pieces) converter.push(piece);
-  converter.end();
-  return octetText(concatBytes([new Uint8Array(0), ...out]));
-}
-
-/** A body as its header says that it is encoded. Shares nothing with the encoders. */
-function decoded(message: string): string {
-  const [header = "", ...rest] = message.split("\r\n\r\n");
-  const body = rest.join("\r\n\r\n");
-  const encoding = /content-transfer-encoding: (\S+)/i.exec(header)?.[1];
-  if (encoding === "base64") return atob(body.replaceAll("\r\n", ""));
-  if (encoding !== "quoted-printable") return body;
-  return body
-    .replaceAll("=\r\n", "")
-    .replaceAll(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-}
+// What becomes of each part of a message.
 
 test("what is 7-bit already stays as it is, to the octet", () => {
   const message = lines(
@@ -355,86 +322,4 @@ test("a signed part beside a raw one: the signed one keeps its octets", () => {
   );
   const message = lines("Content-Type: multipart/mixed; boundary=b", "", "--b", "", "\xe9", "--b", `${signed}--b--`);
   expect(converted(message)).toContain(signed);
-});
-
-test("a header without end, in one line or in many, is refused and costs no memory", () => {
-  const part = (header: string): string =>
-    lines("Content-Type: multipart/mixed; boundary=b", "", "--b", header, "", "\xe9");
-  const tooLong = `impossible: a header in it has more than ${MIME.headerOctetsMax} octets`;
-  for (const step of [1 << 20, 5000]) {
-    expect(converted(part(`X: ${"x".repeat(MIME.headerOctetsMax)}`), step)).toBe(tooLong);
-    expect(converted(part(lines(...Array.from({ length: 60_000 }, () => "X: x"))), step)).toBe(tooLong);
-  }
-});
-
-test("parts inside parts, without end, are refused and cost no memory", () => {
-  const deep = Array.from({ length: 200 }, (_, at) =>
-    lines(`Content-Type: multipart/mixed; boundary=b${at}`, "", `--b${at}`),
-  ).join("");
-  expect(converted(`${deep}\xe9`)).toContain("too deep");
-});
-
-describe("whatever a message is", () => {
-  const line = fc.oneof(
-    fc.constantFrom(
-      "",
-      "--b",
-      "--b--",
-      "--c",
-      "--c--",
-      "Content-Type: multipart/mixed; boundary=b",
-      'Content-Type: multipart/mixed; boundary="c"',
-      "Content-Type: message/rfc822",
-      "Content-Type: text/plain",
-      "Content-Transfer-Encoding: 8bit",
-      "x ",
-      ".",
-      "=3D",
-    ),
-    fc.string({ unit: fc.constantFrom("a", "\xe9", " ", "\t", "=", "-", "\0"), maxLength: 90 }),
-  );
-  const message = fc.array(line, { maxLength: 30 }).map((all) => lines(...all));
-
-  test("the result is 7-bit, its lines are short, and a second conversion changes nothing", () => {
-    fc.assert(
-      fc.property(message, (text) => {
-        const found = converted(text);
-        if (found.startsWith("impossible: ")) return;
-        expect(/^[\0-\x7f]*$/.test(found)).toBe(true);
-        for (const one of found.split("\r\n")) expect(one.length).toBeLessThanOrEqual(998);
-        expect(converted(found)).toBe(found);
-      }),
-      { numRuns: 500 },
-    );
-  });
-
-  test("how it is cut does not matter", () => {
-    fc.assert(
-      fc.property(message, fc.integer({ min: 1, max: 50 }), (text, step) => {
-        expect(converted(text, step)).toBe(converted(text));
-      }),
-      { numRuns: 500 },
-    );
-  });
-
-  test("a body of any octets comes back", () => {
-    const body = fc.array(fc.string({ unit: fc.constantFrom("a", "\xe9", " ", "\t", "=", "\0", "."), maxLength: 90 }));
-    fc.assert(
-      fc.property(body, fc.constantFrom("text/plain", "image/png"), (all, type) => {
-        const text = lines(...all);
-        const found = converted(lines("MIME-Version: 1.0", `Content-Type: ${type}`, "", text).slice(0, -2));
-        expect(decoded(found)).toBe(text);
-      }),
-      { numRuns: 500 },
-    );
-  });
-});
-
-test("a header of nothing but opened comments costs a moment, not minutes", () => {
-  const header = `Content-Transfer-Encoding: ${"((((((((((((\r\n ".repeat(15_000)}\r\n\r\n`;
-  const started = performance.now();
-  const planner = new ConversionPlanner();
-  planner.push(Uint8Array.from(`${header}gr\xfc\xdfe\r\n`, (character) => character.charCodeAt(0)));
-  planner.end();
-  expect(performance.now() - started).toBeLessThan(2000);
 });

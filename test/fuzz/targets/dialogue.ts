@@ -2,6 +2,7 @@ import { Dialogue, type Effect } from "../../../src/core/outbound/dialogue.ts";
 import type { Transaction } from "../../../src/core/outbound/commands.ts";
 import type { Outcome } from "../../../src/core/outbound/outcome.ts";
 import { type Chance, between } from "../../support/chance.ts";
+import { meaning } from "../../support/meaning.ts";
 import { hopWords } from "../material.ts";
 import { type Ending, ReferenceHop } from "../reference-hop.ts";
 import { type Target, Violation, chanceOf, holds, octetsOf, oneOf, same, shown, textOf } from "../target.ts";
@@ -60,18 +61,6 @@ function endingOf(outcome: Outcome): Ending {
 }
 
 type Cut = (segment: Uint8Array) => readonly Uint8Array[];
-
-/** Without how it is told that the server spoke out of turn, which is told of the first octet that is too many. */
-function meaning(effect: Effect): object {
-  if (effect.kind === "failed") return { ...effect, outcome: essence(effect.outcome) };
-  return effect.kind === "done" ? { ...effect, outcomes: effect.outcomes.map(essence) } : effect;
-}
-
-function essence(outcome: Outcome): object {
-  if (outcome.kind !== "transient" || outcome.scope !== "session") return outcome;
-  const { kind, scope, phase, isPossibleDuplicate } = outcome;
-  return { kind, scope, phase, isPossibleDuplicate };
-}
 
 /** One session from its beginning to its end. */
 class Play {

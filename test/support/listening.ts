@@ -1,5 +1,5 @@
 import net from "node:net";
-import { sleep } from "../../test/support/sleep.ts";
+import { sleep } from "./sleep.ts";
 
 const WITHIN_MS = 30_000;
 const LOOK_MS = 50;
