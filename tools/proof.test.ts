@@ -1,16 +1,27 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { describe, expect, test } from "vitest";
+import { type RunnerTask, describe, expect, test } from "vitest";
+import { testsLeftOut } from "../test/support/recorded.ts";
 import { type Result, digestOf } from "../test/support/result-file.ts";
-import { faultOf, impossibleRun, misnamed, otherCommand, readResults, strangeCommit } from "./proof.ts";
+import { edited, faultOf, impossibleRun, misnamed, otherCommand, readResults, strangeCommit } from "./proof.ts";
 import { COMMANDS, FIGURES } from "./proof/figures.ts";
 import { type Showing, countsOf, targetOf } from "./proof/showing.ts";
 import { proofPage } from "./proof/page.ts";
 import { figureLines, standing } from "./proof/told.ts";
 
 const SHOWN = FIGURES[0]!.showings[0]!;
+
+/** What the targets of its suite ask for, and no more. */
+function enough(): Readonly<Record<string, number>> {
+  const showings = FIGURES.flatMap((figure) => figure.showings).filter(({ suite }) => suite === SHOWN.suite);
+  const terms = showings.map(({ atLeast, reaches }) => ({ ...atLeast, ...reaches }));
+  const counts: Record<string, number> = Object.assign({}, ...terms);
+  for (const [one, other] of showings.flatMap(({ equal = [] }) => equal))
+    counts[one] = counts[other] = Math.max(counts[one] ?? 0, counts[other] ?? 0);
+  return counts;
+}
 
 function result(counts: Readonly<Record<string, number>> = {}): Result {
   const bare = {
@@ -28,6 +39,7 @@ function result(counts: Readonly<Record<string, number>> = {}): Result {
           .flatMap(countsOf)
           .map((name) => [name, 0]),
       ),
+      ...enough(),
       ...counts,
     },
   };
@@ -62,6 +74,36 @@ describe("a result", () => {
     expect(faultOf(changed)).toContain("was changed after its run");
   });
 
+  test("that misses its target takes a reason", () => {
+    expect(faultOf(result({ lost: 1 }))).toContain("misses its target, and no reason is given: 0 in");
+  });
+
+  test("of another seed than its command's is found out", () => {
+    const other = { ...result(), seed: 2 };
+    expect(faultOf({ ...other, digest: digestOf(other) })).toBe("is of the seed 2, and says 1");
+  });
+
+  test("that was recorded once and has other counts now is found out, also after a commit", () => {
+    withRepository((folder, git) => {
+      const write = (found: Result): void => writeFileSync(path.join(folder, "crash.json"), JSON.stringify(found));
+      const commit = (): void => {
+        git("add", "crash.json");
+        git("commit", "-q", "-m", "result");
+      };
+      write(result());
+      commit();
+      expect(edited("crash.json", folder)).toBeUndefined();
+      const other = { ...result({ lost: 1 }), digest: "" };
+      write({ ...other, digest: digestOf(other) });
+      expect(edited("crash.json", folder)).toContain("was changed after the run of 2026-11-21");
+      commit();
+      expect(edited("crash.json", folder)).toContain("was changed after the run of 2026-11-21");
+      const later = { ...result(), startedAt: "2026-11-22T00:00:00.000Z" };
+      write({ ...later, digest: digestOf(later) });
+      expect(edited("crash.json", folder)).toBeUndefined(); // another run
+    });
+  });
+
   test("of a commit that is nobody's ancestor is found out", () => {
     withRepository((folder, git) => {
       git("commit", "-q", "--allow-empty", "-m", "one");
@@ -81,7 +123,9 @@ describe("a result", () => {
     withRepository((folder, git) => {
       const scripts = { crash: "node crash.ts" };
       writeFileSync(path.join(folder, "package.json"), JSON.stringify({ scripts }));
-      git("add", "package.json");
+      mkdirSync(path.join(folder, "tools/proof"), { recursive: true });
+      writeFileSync(path.join(folder, "tools/proof/figures.ts"), 'suite: "crash"');
+      git("add", ".");
       git("commit", "-q", "-m", "one", "--date", "2026-11-21T00:00:00Z");
       const committedAt = Date.parse(git("show", "-s", "--format=%cI"));
       const run = {
@@ -93,6 +137,7 @@ describe("a result", () => {
       expect(impossibleRun({ ...run, command: "npm run power-cuts -- --cuts 100 --record" }, folder)).toContain(
         "a script power-cuts, which its commit has not",
       );
+      expect(impossibleRun({ ...run, suite: "laws" }, folder)).toBe("is of a suite that its commit has not");
       const before = new Date(committedAt - 60_000).toISOString();
       expect(impossibleRun({ ...run, startedAt: before }, folder)).toContain("before its commit");
       expect(impossibleRun({ ...run, startedAt: "yesterday" }, folder)).toContain("before its commit");
@@ -136,6 +181,13 @@ describe("a result", () => {
     const other = { ...result(), suite: "unheard-of" };
     expect(faultOf({ ...other, digest: digestOf(other) })).toContain("no figure");
   });
+});
+
+test("a test of a file that did not run keeps the file from being recorded", () => {
+  const ran = { type: "test", mode: "run", name: "one" } as const;
+  const left = { type: "test", mode: "skip", name: "two" } as const;
+  const inside = { type: "suite", mode: "run", name: "some", tasks: [ran, left] } as const;
+  expect([ran, inside].flatMap((task) => testsLeftOut(task as unknown as RunnerTask))).toEqual(["two"]);
 });
 
 describe("the page", () => {

@@ -1,13 +1,13 @@
 // Writes docs/proof.md from the result files: `node tools/proof.ts`. With `--check` it writes nothing, and fails where the page
-// says something else, where a result was changed by hand, where it is of a part of its suite, and where it comes from a commit that
-// this one does not descend from, or that had no such suite.
+// says something else, where a result was changed by hand, where it is of a part of its suite, where it comes from a commit that
+// this one does not descend from, or that had no such suite, and where a target does not hold and nobody says why.
 // With `--stale` it tells which results are of another program than the one that is here.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { RESULTS, type Result, digestOf } from "../test/support/result-file.ts";
 import { COMMANDS, FIGURES } from "./proof/figures.ts";
-import { countsOf } from "./proof/showing.ts";
+import { countsOf, holds, targetOf } from "./proof/showing.ts";
 import { proofPage } from "./proof/page.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
@@ -43,9 +43,14 @@ export function faultOf(result: Result): string | undefined {
   if (!/^[0-9a-f]{40}$/.test(result.commit)) return "names no commit";
   const shown = FIGURES.flatMap(({ showings }) => showings).filter(({ suite }) => suite === result.suite);
   if (shown.length === 0) return "is shown by no figure (tools/proof/figures.ts)";
+  const seed = /--seed (\d+)/.exec(result.command)?.[1];
+  if (seed !== undefined && Number(seed) !== result.seed) return `is of the seed ${result.seed}, and says ${seed}`;
   const missing = shown.flatMap(countsOf).find((name) => result.counts[name] === undefined);
   if (missing !== undefined) return `has no count ${missing}, which a figure shows`;
-  return otherCommand(result.command, COMMANDS[result.suite]);
+  const other = otherCommand(result.command, COMMANDS[result.suite]);
+  if (other !== undefined) return other;
+  const short = shown.find((showing) => showing.short === undefined && !holds(showing, result.counts));
+  return short === undefined ? undefined : `misses its target, and no reason is given: ${targetOf(short)}`;
 }
 
 /** How a suite runs, and not how much of it. */
@@ -83,7 +88,7 @@ function scriptOf(command: string): string {
 }
 
 /** Whether the commit could have run this, and then. */
-export function impossibleRun({ commit, command, startedAt }: Result, cwd = ROOT): string | undefined {
+export function impossibleRun({ suite, commit, command, startedAt }: Result, cwd = ROOT): string | undefined {
   const git = (...args: readonly string[]): string => execFileSync("git", args, { cwd, encoding: "utf8" });
   const committedAt = git("show", "--no-patch", "--format=%cI", commit).trim();
   if (!(Date.parse(startedAt) >= Date.parse(committedAt)))
@@ -92,7 +97,20 @@ export function impossibleRun({ commit, command, startedAt }: Result, cwd = ROOT
     readonly scripts?: Readonly<Record<string, string>>;
   };
   const script = scriptOf(command);
-  return Object.hasOwn(scripts, script) ? undefined : `was run by a script ${script}, which its commit has not`;
+  if (!Object.hasOwn(scripts, script)) return `was run by a script ${script}, which its commit has not`;
+  const figures = git("show", `${commit}:tools/proof/figures.ts`);
+  return figures.includes(`suite: "${suite}"`) ? undefined : "is of a suite that its commit has not";
+}
+
+/** A run is recorded once: another version of the file that began at the same moment is what this one was edited from. */
+export function edited(file: string, cwd = ROOT): string | undefined {
+  const git = (...args: readonly string[]): string => execFileSync("git", args, { cwd, encoding: "utf8" });
+  const commits = git("log", "--format=%H", "--diff-filter=AM", "--", file).split("\n").slice(0, -1);
+  const { startedAt, digest } = JSON.parse(readFileSync(path.join(cwd, file), "utf8")) as Result;
+  const isOther = commits
+    .map((commit) => JSON.parse(git("show", `${commit}:${file}`)) as Result)
+    .some((version) => version.startedAt === startedAt && version.digest !== digest);
+  return isOther ? `was changed after the run of ${startedAt}` : undefined;
 }
 
 /** The same, by the history of this tree. */
@@ -105,10 +123,10 @@ export function strangeCommit(commit: string, cwd = ROOT): string | undefined {
 function check(results: readonly Result[], folder = path.join(ROOT, RESULTS)): string[] {
   const hasHistory = existsSync(path.join(ROOT, ".git"));
   if (!hasHistory) console.log("no repository here: where the results come from was not looked at");
-  const byHistory = (result: Result): string | undefined =>
-    hasHistory ? (strangeCommit(result.commit) ?? impossibleRun(result)) : undefined;
+  const byHistory = ({ name, result }: ResultFile): string | undefined =>
+    hasHistory ? (strangeCommit(result.commit) ?? impossibleRun(result) ?? edited(`${RESULTS}/${name}`)) : undefined;
   const faults = readFiles(folder).flatMap((file) => {
-    const fault = misnamed(file) ?? faultOf(file.result) ?? byHistory(file.result);
+    const fault = misnamed(file) ?? faultOf(file.result) ?? byHistory(file);
     return fault === undefined ? [] : [`${RESULTS}/${file.name} ${fault}`];
   });
   const page = existsSync(PAGE) ? readFileSync(PAGE, "utf8") : "";

@@ -7,8 +7,11 @@ import { parseMailParameters, parseRcptParameters } from "../../src/core/smtp/pa
 import { KiB } from "../../src/core/base/limits.ts";
 import { octets, testListener } from "../support/listener.ts";
 import { Machine } from "../support/machine.ts";
+import { tally } from "../support/recorded.ts";
 
 // L4: twice the input takes no more than twice the time.
+
+const counted = tally("linear");
 
 /** The best of several, in milliseconds. */
 function timed(work: () => void): number {
@@ -140,4 +143,18 @@ const FAMILIES: readonly (readonly [name: string, work: (size: number) => void, 
 
 test.for(FAMILIES)("L4: %s", ([, work, size]) => {
   expect(isLinear(work, size)).toBe(true);
+  counted.add("families");
+});
+
+/** It looks at all that came before with each octet. */
+const quadratic = (size: number): void => {
+  const input = octets("x".repeat(size));
+  let sum = 0;
+  for (let end = 0; end < input.length; end++) sum += input.subarray(0, end).indexOf(10);
+  expect(sum).toBe(-input.length);
+};
+
+test("control: a decoder that begins anew with each octet is found", () => {
+  expect(isLinear(quadratic, 64 * KiB)).toBe(false);
+  counted.add("plantedFound");
 });

@@ -32,6 +32,7 @@ test.each((isProof ? CELLS : PAIRS).map((cell) => [name(cell), cell] as const))(
   async (_, cell) => {
     const judgement = await runCell(cell, ROWS);
     judged.push(judgement);
+    counted.add("cells");
     counted.add("rows", ROWS.length);
     counted.add("recipients", judgement.recipients);
     counted.add("wrongSuccesses", judgement.wrongSuccesses.length);

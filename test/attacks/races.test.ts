@@ -25,7 +25,10 @@ interface Row {
 }
 
 const EHLO = "EHLO victim.test\r\n";
+const LOGIN = `AUTH PLAIN ${Buffer.from("\0app1\0correcthorse").toString("base64")}\r\n`;
 const GREETED = /^(220 2\.0\.0 [^\r]*\r\n)?(554 5\.5\.0 [^\r]*\r\n)?$/;
+
+const REFUSED = /^(5\d\d [^\r]*\r\n)+(221 [^\r]*\r\n)?$/;
 
 const ROWS: readonly Row[] = [
   {
@@ -51,6 +54,31 @@ const ROWS: readonly Row[] = [
     victim: "STARTTLS\r\n",
     injected: "\x16\x03\x01\xff\xffgarbage\r\nNOOP\r\n",
     permitted: GREETED,
+  },
+  {
+    name: "T-S-3: a login and a chunk behind STARTTLS",
+    words: "starttls auth trusted",
+    before: [EHLO],
+    victim: "STARTTLS\r\n",
+    injected: `${LOGIN}MAIL FROM:<a@x.test>\r\nRCPT TO:<v@x.test>\r\nBDAT 3 LAST\r\nabc`,
+    permitted: GREETED,
+  },
+  // Whoever takes STARTTLS out of what the victim hears would have its password, and its mail, in clear.
+  {
+    name: "T-S-6: a password in clear, where TLS has to come first",
+    words: "starttls auth",
+    before: [EHLO],
+    victim: LOGIN,
+    injected: "MAIL FROM:<a@x.test>\r\nRCPT TO:<v@x.test>\r\nDATA\r\nQUIT\r\n",
+    permitted: REFUSED,
+  },
+  {
+    name: "T-S-6: mail in clear, where TLS is required",
+    words: "starttls auth trusted require_tls",
+    before: [EHLO],
+    victim: "MAIL FROM:<a@x.test>\r\n",
+    injected: "RCPT TO:<v@x.test>\r\nDATA\r\nQUIT\r\n",
+    permitted: REFUSED,
   },
 ];
 
@@ -143,7 +171,7 @@ test("the control: a victim whom nobody disturbs gets its TLS, and its mail is t
 });
 
 /** Row 7.1: bytes before the greeting; 7.4: content before the 354. Whether they were early is the network's to say: both ends are legal. */
-test("PL-1: who talks before the greeting is sent away, and none of it is run", async () => {
+test("PL-1: who talks before the greeting is sent away, and nothing is kept of it", async () => {
   server = new TestServer(testListener("trusted"));
   const port = await server.listen();
   await Promise.all(
@@ -155,9 +183,11 @@ test("PL-1: who talks before the greeting is sent away, and none of it is run", 
       socket.write("EHLO early.test\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<v@x.test>\r\nQUIT\r\n");
       await heard.gone;
       counted.add("earlyTalkers");
+      // Once the greeting is out they are a client's words like others, and there is no content in them.
       expect(heard.text(), `after ${delayMs} ms`).toMatch(/^(554 5\.5\.0 |220 [^\r]*\r\n(554 5\.5\.0 |250))/);
     }),
   );
+  expect(server.engine.queue.arrivals).toEqual([]);
 });
 
 test("PL-4: content behind DATA in one segment is not taken for mail, nor for commands", async () => {

@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import type { BareNewlines } from "../../src/core/smtp/data-decoder.ts";
 import { DataDecoder } from "../../src/core/smtp/data-decoder.ts";
 import { DataEncoder } from "../../src/core/smtp/data-encoder.ts";
-import { EMPTY } from "../../src/core/base/bytes.ts";
 import { tally } from "../support/recorded.ts";
 
 const counted = tally("smuggling");
@@ -60,7 +59,16 @@ function encode(content: Uint8Array, isByteWise: boolean): string {
   return text(wire);
 }
 
-const PLACES = [
+interface Place {
+  readonly name: string;
+  readonly before: string;
+  readonly after: string;
+  readonly accepted: number;
+  readonly endedEarly: number;
+  readonly endedInside: number;
+}
+
+const PLACES: readonly Place[] = [
   {
     name: "in the middle",
     before: "Subject: a\r\n\r\nx",
@@ -87,47 +95,70 @@ const PLACES = [
   },
 ];
 
-test.for(PLACES)("every string of up to 7 of CR LF . x NUL $name: one message or none, as the oracle says", (place) => {
-  let accepted = 0;
-  let endedEarly = 0;
-  let endedInside = 0;
-  let refused = 0;
-  for (const string of strings(7)) {
+/** What is on the wire behind DATA, up to the end that a server sees, without the dots that the client put there. */
+function unstuffed(wire: string): string {
+  const end = `\r\n${wire}`.indexOf("\r\n.\r\n");
+  expect(end).toBe(wire.length - 3); // and nothing behind it
+  return wire.slice(0, end).replaceAll(/^\./gm, "");
+}
+
+/** Every string of up to so many characters there. Throws at the first that the decoder or the encoder takes for something else than the oracle. */
+function sweep(place: Place, length: number, decodeBy = decode, encodeBy = encode) {
+  const found = { placed: 0, accepted: 0, refused: 0, endedEarly: 0, endedInside: 0 };
+  for (const string of strings(length)) {
     const input = octets(place.before + string + place.after);
     const expected = oracle(place.before + string + place.after);
     for (const isByteWise of [false, true]) {
-      const strict = decode(input, "reject", isByteWise);
+      const strict = decodeBy(input, "reject", isByteWise);
       const isSame =
         strict.at === expected.end &&
         strict.isAccepted === (expected.content !== undefined) &&
         (!strict.isAccepted || strict.content === expected.content);
-      if (!isSame) expect.fail(`${JSON.stringify(string)}: ${JSON.stringify({ strict, expected })}`);
-      const tolerant = decode(input, "normalize", isByteWise);
-      const sent = encode(octets(tolerant.content), isByteWise);
-      const isCanonical = !/\r(?!\n)|(?<!\r)\n|\0/.test(sent) && `\r\n${sent}`.indexOf("\r\n.\r\n") === sent.length - 3;
-      if (tolerant.at !== expected.end || !isCanonical)
-        expect.fail(`${JSON.stringify(string)} normalized: ${JSON.stringify(sent)}`);
+      if (!isSame) throw new Error(`${JSON.stringify(string)}: ${JSON.stringify({ strict, expected })}`);
+      const tolerant = decodeBy(input, "normalize", isByteWise);
+      if (tolerant.at !== expected.end) throw new Error(`${JSON.stringify(string)} normalized ends at ${tolerant.at}`);
+      for (const { content } of strict.isAccepted ? [strict, tolerant] : [tolerant]) {
+        const sent = encodeBy(octets(content), isByteWise);
+        const isCanonical = !/\r(?!\n)|(?<!\r)\n|\0/.test(sent);
+        if (!isCanonical || unstuffed(sent) !== content)
+          throw new Error(`${JSON.stringify(string)} goes out as ${JSON.stringify(sent)}`);
+      }
     }
-    counted.add("placed");
-    if (expected.content === undefined) refused++;
+    found.placed++;
+    if (expected.content === undefined) found.refused++;
     else {
-      accepted++;
-      if (expected.end < input.length) endedEarly++;
-      if (expected.end <= input.length - place.after.length) endedInside++;
+      found.accepted++;
+      if (expected.end < input.length) found.endedEarly++;
+      if (expected.end <= input.length - place.after.length) found.endedInside++;
     }
   }
-  counted.add("accepted", accepted);
-  counted.add("refused", refused);
-  expect({ accepted, endedEarly, endedInside, total: accepted + refused }).toEqual({
-    accepted: place.accepted,
-    endedEarly: place.endedEarly,
-    endedInside: place.endedInside,
-    total: 97_655,
-  });
+  return found;
+}
+
+test.for(PLACES)("every string of up to 7 of CR LF . x NUL $name: one message or none, as the oracle says", (place) => {
+  const found = sweep(place, 7);
+  for (const name of ["placed", "accepted", "refused"] as const) counted.add(name, found[name]);
+  const { accepted, endedEarly, endedInside } = place;
+  expect(found).toEqual({ placed: 97_655, accepted, refused: 97_655 - accepted, endedEarly, endedInside });
 });
 
-test("the sweep notices a decoder that takes LF . CR LF for the end", () => {
-  const lenient = "Subject: a\r\n\r\nx\n.\r\ny\r\n.\r\n";
-  expect(oracle(lenient).end).not.toBe(lenient.indexOf("\n.\r\n") + 4);
-  expect(EMPTY.length).toBe(0);
+const lenient: typeof decode = (input, mode, isByteWise) => {
+  const text = input.reduce((all, octet) => all + String.fromCharCode(octet), "");
+  return decode(octets(text.replaceAll(/(?<!\r)\n\.\r\n/g, "\r\n.\r\n")), mode, isByteWise);
+};
+const rewriting: typeof decode = (input, mode, isByteWise) => {
+  const decoded = decode(input, mode, isByteWise);
+  return { ...decoded, content: decoded.content.replaceAll("x", "y") };
+};
+const unstuffing: typeof encode = (content, isByteWise) => encode(content, isByteWise).replaceAll(/^\.\./gm, ".");
+const dropping: typeof encode = (content, isByteWise) => encode(content, isByteWise).replaceAll("x", "");
+
+test.each([
+  ["a decoder that takes LF . CR LF for the end", lenient, encode],
+  ["a decoder that hands on something else", rewriting, encode],
+  ["an encoder that stuffs no dots", decode, unstuffing],
+  ["an encoder that leaves something out", decode, dropping],
+])("the sweep finds %s", (_, decodeBy, encodeBy) => {
+  expect(() => sweep(PLACES[1]!, 7, decodeBy, encodeBy)).toThrow(/ normalized | goes out as |: \{/);
+  counted.add("plantedFound");
 });

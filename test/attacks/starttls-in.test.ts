@@ -3,8 +3,11 @@ import tls from "node:tls";
 import { afterEach, expect, test } from "vitest";
 import { TestServer } from "../support/socket-wire.ts";
 import { testListener } from "../support/listener.ts";
+import { tally } from "../support/recorded.ts";
 
 // STARTTLS over real connections: what is said in clear does not reach into TLS, and back there is no way.
+
+tally("starttls");
 
 let server: TestServer;
 

@@ -6,8 +6,11 @@ import tls from "node:tls";
 import { expect, test } from "vitest";
 import { PATIENCE_MS } from "../support/patience.ts";
 import { IMPLICIT, type Scene, scene } from "../support/scene.ts";
+import { tally } from "../support/recorded.ts";
 
 // TLS that Node's own client cannot do wrong: by OpenSSL's and Python's. Each against a running relay.
+
+tally("tls-peers");
 
 const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
 const hasPython = spawnSync("python3", ["-c", "import ssl"]).status === 0;

@@ -9,8 +9,14 @@ const TICK_MS = 10;
 const SLOW_AT_A_TIME = 50;
 const OCTET_MS = 10_000;
 const PER_ADDRESS = 25;
+const AGAIN_MS = 250;
+const LOOK_MS = 500;
+/** So many sit before the flood begins. */
+const SEATED_SHARE = 0.9;
 
-const tally = { connects: 0, established: 0, slow: 0 };
+/** `slow`: clients that sit there, at the least of the looks at them. */
+const tally = { connects: 0, established: 0, slow: slow, slowAgain: 0 };
+const now = { sitting: 0 };
 
 function connect(n: number): void {
   tally.connects++;
@@ -32,18 +38,28 @@ function sit(n: number): void {
   });
   socket.on("error", () => undefined);
   socket.on("data", () => undefined);
-  socket.once("connect", () => tally.slow++);
-  const timer = setInterval(() => {
-    if (socket.destroyed) clearInterval(timer);
-    else socket.write("E");
-  }, OCTET_MS);
+  let isSitting = false;
+  socket.once("connect", () => {
+    isSitting = true;
+    now.sitting++;
+  });
+  const timer = setInterval(() => socket.write("E"), OCTET_MS);
+  // Whoever is sent away comes again.
+  socket.once("close", () => {
+    clearInterval(timer);
+    if (isSitting) now.sitting--;
+    tally.slowAgain++;
+    setTimeout(() => sit(n), AGAIN_MS);
+  });
 }
 
 for (let n = 0; n < slow; n++) {
   sit(n);
   if (n % SLOW_AT_A_TIME === 0) await new Promise((resolve) => setTimeout(resolve, TICK_MS));
 }
-console.log(JSON.stringify({ ready: tally.slow }));
+while (now.sitting < SEATED_SHARE * slow) await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+console.log(JSON.stringify({ ready: now.sitting }));
+setInterval(() => (tally.slow = Math.min(tally.slow, now.sitting)), LOOK_MS);
 const started = performance.now();
 await new Promise<void>((resolve) => {
   let made = 0;

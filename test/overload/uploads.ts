@@ -15,10 +15,10 @@ const { values } = optionsOf({
 const { count, endless: endlessMiB } = values;
 const command = `npm run uploads -- ${typed(values)}`;
 const recording = values.record ? new Recording({ suite: "uploads", command }) : undefined;
-const { commandLine, contentLine, header, ...report } = await uploads(count, endlessMiB);
+const { commandLine, contentLine, header, reply, ...report } = await uploads(count, endlessMiB);
 console.log(`uploads       ${report.acknowledged} of ${count} of ${report.mebibytesEach} MiB acknowledged`);
 console.log(`memory        ${report.emptyMiB.toFixed(0)} MiB before, ${report.mostMiB.toFixed(0)} MiB at most`);
-for (const [name, { takenMiB, growthMiB }] of Object.entries({ commandLine, contentLine, header }))
+for (const [name, { takenMiB, growthMiB }] of Object.entries({ commandLine, contentLine, header, reply }))
   console.log(
     `${name.padEnd(13)} without an end: ${takenMiB.toFixed(1)} of ${endlessMiB} MiB taken, ${growthMiB.toFixed(1)} MiB more memory`,
   );
@@ -30,6 +30,8 @@ const counts = {
   contentLineGrowthMiB: contentLine.growthMiB,
   headerTakenMiB: header.takenMiB,
   headerGrowthMiB: header.growthMiB,
+  replyTakenMiB: reply.takenMiB,
+  replyGrowthMiB: reply.growthMiB,
 };
 refuseNothing({ "uploads acknowledged": report.acknowledged });
 tellFigures("uploads", counts);

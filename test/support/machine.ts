@@ -49,6 +49,11 @@ export class Machine {
     this.session = new Session(settingsFor(listener));
   }
 
+  /** Octets that came and are not answered. */
+  get backlog(): number {
+    return this.session.backlog;
+  }
+
   get isClosed(): boolean {
     return this.session.isClosed;
   }
