@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "vitest";
 import { PATIENCE_MS } from "../support/patience.ts";
 import { corpusOf } from "./corpus.ts";
-import { plantedTargets } from "./planted.ts";
+import { argsFor, plantedTargets } from "./planted.ts";
 import { fuzz, replay } from "./run.ts";
 import { type Target, Violation } from "./target.ts";
 import { allTargets } from "./targets.ts";
@@ -55,3 +55,10 @@ test("what is thrown is a crash, and what takes long a hang", { timeout: 2 * PAT
 test("each target has a bug that was planted for it", () => {
   expect(plantedTargets().toSorted()).toEqual([...targets.map(({ name }) => name), LOOPBACK, "differential"].sort());
 });
+
+test.each(["domain", "differential"])(
+  "the seed that is recorded is the one that finds the bug planted for %s",
+  (target) => {
+    expect(argsFor(target, { seconds: 5, seed: 7 }).join(" ")).toContain("--seed 7");
+  },
+);
