@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import type { ConnectTarget, Socket, SocketHandler, TlsFacts, Transport } from "../../src/ports/transport.ts";
 import type { IncomingConnection } from "../../src/main/listeners.ts";
 import { INBOUND_TIME } from "../../src/core/base/limits.ts";
@@ -168,7 +169,7 @@ export class Net {
       timeline,
       dice,
       carriage,
-      heard: (by, octets) => trace.add(timeline.now, `${number} ${by} ${octets.length}`),
+      heard: (by, octets) => trace.add(timeline.now, `${number} ${by} ${octets.length} ${crc32(octets)}`),
       fault: (kind) => {
         faults.count(`net-${kind}`);
         troubled();
