@@ -25,7 +25,8 @@ async function digestOf(said: string): Promise<string> {
     trace,
     sites,
     hops: new Map(),
-    troubled: () => undefined,
+    troubled: ignore,
+    sourceGone: ignore,
   });
   const clock = new SimClock(timeline, { offset: 0 }, { number: 1, isDead: false });
   net.open(PORT, { clock, connect: ({ accept }) => void accept(SILENT, false) });

@@ -40,6 +40,8 @@ export interface NetParts {
   readonly sites: SiteBook;
   /** Something keeps the relay from a next hop. */
   readonly troubled: (hop: string) => void;
+  /** An address to connect from is not there. */
+  readonly sourceGone: () => void;
   /** By address. */
   readonly hops: ReadonlyMap<string, NextHop>;
 }
@@ -145,6 +147,7 @@ export class Net {
     clock.after(2 * carriage.latency, () => {
       if (target.source !== undefined && this.trouble.isSourceGone) {
         faults.count("net-source-gone");
+        this.#parts.sourceGone();
         this.#parts.troubled(hop?.name ?? "");
         return socket.fails("source-unusable", `${target.source} is no address of this machine`);
       }
