@@ -21,8 +21,8 @@ export const REPORTED_PER_SENDER = 1000;
 export const REPORTED_TO_POSTMASTER = 20;
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
-export const FIRST_WAIT_MS = MINUTE_MS;
-export const LONGEST_WAIT_MS = HOUR_MS;
+export const FIRST_WAIT_MS = 1 * MINUTE_MS;
+export const LONGEST_WAIT_MS = 1 * HOUR_MS;
 
 const USUAL: Traits = {
   hasPipelining: true,
