@@ -1,3 +1,4 @@
+import type { Act } from "./oracle/accounts.ts";
 import type { Copy, Ledger, Taker } from "./oracle/ledger.ts";
 import type { Dice } from "./dice.ts";
 import type { Faults } from "./faults.ts";
@@ -232,7 +233,7 @@ class HopSession implements EndHandler {
     if (this.#from === undefined || this.#recipients.length === 0) return this.#reply("503 5.5.1 Nobody to send to");
     if (hop.does("data4")) return this.#putOff("451 4.3.0 Not now", this.#recipients);
     if (hop.does("data5")) return this.#refuse("554 5.6.0 Not this");
-    hop.parts.ledger.acted(this.#recipients, "content-wanted");
+    this.#acted(this.#recipients, "content-wanted");
     this.#state = "content";
     return this.#reply("354 Go on");
   }
@@ -257,7 +258,7 @@ class HopSession implements EndHandler {
   /** The final dot was seen. */
   #answer(content: Buffer): void {
     const hop = this.#hop;
-    hop.parts.ledger.acted(this.#recipients, "content-over");
+    this.#acted(this.#recipients, "content-over");
     if (hop.does("dot3")) return this.#reply("354 Go on");
     if (hop.does("dot4")) return this.#putOff("451 4.3.0 Not stored", this.#recipients);
     if (hop.does("dot5")) return this.#refuse("554 5.6.0 Content refused");
@@ -276,7 +277,7 @@ class HopSession implements EndHandler {
     const addresses = this.#recipients;
     return this.#say("250 2.0.0 Taken\r\n", undefined, () => {
       heard(copies, hop.parts.timeline.now);
-      hop.parts.ledger.acted(addresses, undefined);
+      this.#acted(addresses, undefined);
     });
   }
 
@@ -294,14 +295,19 @@ class HopSession implements EndHandler {
   }
 
   #refuse(text: string): void {
-    const { ledger } = this.#hop.parts;
     const addresses = this.#recipients;
-    for (const address of addresses) ledger.judged(address);
-    this.#say(`${text}\r\n`, undefined, () => ledger.acted(addresses, undefined));
+    for (const address of addresses) this.#hop.parts.ledger.judged(address);
+    this.#say(`${text}\r\n`, undefined, () => this.#acted(addresses, undefined));
   }
 
   #putOff(text: string, addresses: readonly string[], act: "put-off" | "time-named" = "put-off"): void {
-    this.#say(`${text}\r\n`, undefined, () => this.#hop.parts.ledger.acted(addresses, act));
+    this.#say(`${text}\r\n`, undefined, () => this.#acted(addresses, act));
+  }
+
+  /** What comes from a process that is gone is nothing that the next one could tell of. */
+  #acted(addresses: readonly string[], act: Act | undefined): void {
+    const { ledger } = this.#hop.parts;
+    if (ledger.life === this.#life) ledger.acted(addresses, act);
   }
 
   #reply(text: string): void {

@@ -159,9 +159,8 @@ export async function play(port: number, segments: readonly Uint8Array[]): Promi
       if (segment.length === 0 || segment.length > SEGMENT_MAX || client.isClosed) break;
       client.send(segment);
       if (!(await isAnswered(client, exchanges, textOf(segment)))) return;
-      // Nothing says that what had no answer came alone (RFC 2920), and by HELO that counts.
-      if (hasHelo && client.taken() === "") return;
-      client.taken();
+      const isSilent = client.taken() === "";
+      if (isSilent && hasHelo) return; // nothing says that it came alone (RFC 2920), and by HELO that counts
     }
     await judgeEnd(client);
   } finally {

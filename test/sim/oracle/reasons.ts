@@ -116,8 +116,10 @@ export class ReasonJudge {
     return `its next hop knows of ${act ?? "nothing"}`;
   }
 
-  #fault({ address, wishes }: Account, because: string, { isRefused }: Circumstances): string | undefined {
-    if (BY_HOPS.includes(because) && !this.#hasTrouble(address)) return "no next hop of its was in trouble";
+  #fault({ address, wishes, act }: Account, because: string, { isRefused }: Circumstances): string | undefined {
+    const isKnownOf = act !== undefined && AFTER[act] !== undefined;
+    if (BY_HOPS.includes(because) && !isKnownOf && !this.#hasTrouble(address))
+      return "no next hop of its was in trouble";
     switch (because) {
       case "soft-bounce":
         return this.#terms.isSoftBounce && isRefused ? undefined : "nobody refused it, or that is final";
