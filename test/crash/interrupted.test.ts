@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -93,4 +93,36 @@ test.skipIf(obstacle !== undefined)(`a suite before which bugs are planted, by C
   const started = start("test/planted/planted.ts", "--suites", "full disk", "--bugs", "no-space-swallowed");
   await expect.poll(mounts).toHaveLength(1);
   await nothingIsLeft(started, "SIGINT", true);
+});
+
+/** In the memory of this machine, where it would stay: of a process, by what it has open. */
+function worlds(pid: number): readonly string[] {
+  const open = `/proc/${pid}/fd`;
+  const files = existsSync(open) ? readdirSync(open).map((name) => linkOf(path.join(open, name))) : [];
+  return [...new Set(files.flatMap((file) => /^.*\/waypost-sim-[^/]*/.exec(file) ?? []))];
+}
+
+/** Empty where it has been closed since. */
+function linkOf(file: string): string {
+  try {
+    return readlinkSync(file);
+  } catch (error) {
+    expect((error as NodeJS.ErrnoException).code).toBe("ENOENT");
+    return "";
+  }
+}
+
+test("worlds, by Ctrl-C", async () => {
+  const started = start("test/sim/sim.ts", "--seeds", "1000");
+  await expect.poll(() => worlds(started.pid!)).toHaveLength(1);
+  const [world = ""] = worlds(started.pid!);
+  expect(existsSync(world)).toBe(true);
+  await nothingIsLeft(started, "SIGINT", true);
+  expect(existsSync(world)).toBe(false);
+});
+
+test("a fuzzer that has a server, by the end of its process alone", async () => {
+  const started = start("test/fuzz/fuzz.ts", "control-request");
+  await expect.poll(() => readdirSync(folder)).toHaveLength(1);
+  await nothingIsLeft(started, "SIGTERM", false);
 });

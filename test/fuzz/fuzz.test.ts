@@ -1,7 +1,7 @@
-import { afterAll, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { PATIENCE_MS } from "../support/patience.ts";
 import { corpusOf } from "./corpus.ts";
-import { plantedTargets } from "./planted.ts";
+import { argsFor, plantedTargets } from "./planted.ts";
 import { fuzz, replay } from "./run.ts";
 import { type Target, Violation } from "./target.ts";
 import { allTargets } from "./targets.ts";
@@ -52,6 +52,33 @@ test("what is thrown is a crash, and what takes long a hang", { timeout: 2 * PAT
   expect(findings).toMatchObject([{ kind: "hang" }]);
 });
 
+describe("what waits long, and takes nothing of the processor", () => {
+  const waiting = (isLong: (input: string, times: number) => boolean): Target => {
+    const times = new Map<string, number>();
+    const target = broken(async (input) => {
+      times.set(input, (times.get(input) ?? 0) + 1);
+      await new Promise((resolve) => setTimeout(resolve, isLong(input, times.get(input)!) ? 1100 : 1));
+    });
+    return { ...target, seeds: ["abc", "wait"] };
+  };
+
+  test.each([
+    ["again", (input: string) => input === "wait", ["hang"]],
+    ["once", (input: string, times: number) => input === "wait" && times === 1, []],
+    ["as all do, on a machine that is slow", () => true, []],
+  ] as const)("%s", { timeout: 2 * PATIENCE_MS }, async (_, isLong, kinds) => {
+    const { findings } = await fuzz(waiting(isLong), { inputs: 2, ms: 20_000, seed: 1 });
+    expect(findings.map(({ kind }) => kind)).toEqual(kinds);
+  });
+});
+
 test("each target has a bug that was planted for it", () => {
   expect(plantedTargets().toSorted()).toEqual([...targets.map(({ name }) => name), LOOPBACK, "differential"].sort());
 });
+
+test.each(["domain", "differential"])(
+  "the seed that is recorded is the one that finds the bug planted for %s",
+  (target) => {
+    expect(argsFor(target, { seconds: 5, seed: 7 }).join(" ")).toContain("--seed 7");
+  },
+);

@@ -19,7 +19,7 @@ const COMMAND = {
     "npm run fuzz -- TARGET... [OPTIONS]",
     "npm run fuzz -- all [OPTIONS]",
     "npm run fuzz -- list",
-    "npm run fuzz -- planted [TARGET...] [--seconds N] [--jobs N] [--record]",
+    "npm run fuzz -- planted [TARGET...] [--seconds N] [--jobs N] [--seed N] [--record]",
     "npm run fuzz -- differential [--dialogues N] [--seed N] [--record]",
   ],
   takesWords: true,
@@ -62,9 +62,9 @@ async function planted(names: readonly string[]): Promise<void> {
   mustBeOf(plantedTargets(), names);
   if (values.record && names.length > 0) refuse("--record is for all planted bugs", COMMAND);
   const seconds = Math.min(600, values.seconds);
-  const command = `npm run fuzz -- planted ${typed({ ...values, seconds }, "seconds", "jobs", "record")}`;
+  const command = `npm run fuzz -- planted ${typed({ ...values, seconds }, "seconds", "seed", "jobs", "record")}`;
   const record = recording("fuzz-planted", command);
-  const counts = await runPlanted(names, seconds, values.jobs);
+  const counts = await runPlanted(names, { seconds, seed, jobs: values.jobs });
   if (counts.plantedFound < counts.planted) process.exitCode = 1;
   refuseNothing({ "planted bugs": counts.planted });
   finish("fuzz-planted", record, counts);

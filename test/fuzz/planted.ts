@@ -10,6 +10,7 @@ import type { Target } from "./target.ts";
 // Each target finds a bug that was planted for it, in a copy of the tree: a patch named like it in test/planted/fuzz.
 
 const FOLDER = "fuzz";
+const DIFFERENTIAL = "differential";
 
 export interface PlantedCounts {
   readonly [name: string]: number;
@@ -57,11 +58,24 @@ async function runIn(tree: string, args: readonly string[]): Promise<string> {
   return output;
 }
 
+export interface PlantedOptions {
+  /** For each target at most. */
+  readonly seconds: number;
+  /** What chance is drawn from, in each of the copies. */
+  readonly seed: number;
+}
+
+/** What is typed for a target in its copy. */
+export function argsFor(target: string, { seconds, seed }: PlantedOptions): readonly string[] {
+  if (target === DIFFERENTIAL) return [DIFFERENTIAL, "--dialogues", "400", "--seed", `${seed}`];
+  const bounds = ["--jobs", "1", "--seconds", `${seconds}`, "--inputs", "1000000000", "--seed", `${seed}`];
+  return [target, "--stop-at-first", ...bounds];
+}
+
 /** Runs the target on the copy until it finds something, or the time is over. */
-async function find(target: string, seconds: number): Promise<Found> {
+async function find(target: string, options: PlantedOptions): Promise<Found> {
   const started = performance.now();
-  const args = ["--stop-at-first", "--jobs", "1", "--seconds", `${seconds}`, "--inputs", "1000000000"];
-  const output = await runPatched(path.join(FOLDER, target), [target, ...args]);
+  const output = await runPatched(path.join(FOLDER, target), argsFor(target, options));
   const took = tookSince(started);
   const [, why = "", input] = FINDING.exec(output) ?? [];
   if (input === undefined) return { isFound: false, seconds: took, why: "nothing was found" };
@@ -75,13 +89,12 @@ function tookSince(started: number): number {
   return Math.round((performance.now() - started) / 100) / 10;
 }
 
-const DIFFERENTIAL = "differential";
 const UNEXPLAINED = /^NOT EXPLAINED, .*$/m;
 
 /** The comparison with Postfix has to see a bug too, and nothing where there is none. */
-async function findByComparison(): Promise<Found> {
+async function findByComparison(options: PlantedOptions): Promise<Found> {
   const started = performance.now();
-  const args = [DIFFERENTIAL, "--dialogues", "400"];
+  const args = argsFor(DIFFERENTIAL, options);
   const why = UNEXPLAINED.exec(await runPatched(path.join(FOLDER, DIFFERENTIAL), args))?.[0];
   const seconds = tookSince(started);
   if (why === undefined) return { isFound: false, seconds, why: "nothing was found" };
@@ -90,12 +103,15 @@ async function findByComparison(): Promise<Found> {
   return { isFound: true, seconds, why };
 }
 
-export async function runPlanted(names: readonly string[], seconds: number, jobs: number): Promise<PlantedCounts> {
+export async function runPlanted(
+  names: readonly string[],
+  { jobs, ...options }: PlantedOptions & { readonly jobs: number },
+): Promise<PlantedCounts> {
   const left = names.length === 0 ? plantedTargets() : [...names];
   const found: Found[] = [];
   const work = async (): Promise<void> => {
     for (let target = left.shift(); target !== undefined; target = left.shift()) {
-      const one = await (target === DIFFERENTIAL ? findByComparison() : find(target, seconds));
+      const one = await (target === DIFFERENTIAL ? findByComparison(options) : find(target, options));
       found.push(one);
       const how = one.isFound ? `found after ${one.seconds} s: ${one.why}` : `NOT FOUND: ${one.why}`;
       console.log(`${target}: ${how.slice(0, 200)}`);

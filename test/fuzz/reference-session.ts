@@ -3,6 +3,9 @@ import * as is from "./reference-codes.ts";
 // A server's side of SMTP as RFC 5321, 3207, 4954, 3030 and 2920 have it, in small: the states, what is answered in each, and
 // what is kept. It judges what was answered, and goes on from there. An octet is a character.
 
+/** Nothing that came is wrong, and there is more to come: a reply, or the end of the connection. */
+export class Due extends Error {}
+
 export class ReferenceSession {
   readonly kept: is.Kept[] = [];
   readonly states = new Set<string>();
@@ -42,7 +45,13 @@ export class ReferenceSession {
     while (!is.isDeaf(this.#at.phase) && this.#step());
     if (is.isDeaf(this.#at.phase)) this.#input = "";
     this.#demand(this.#said.length === 0, `${this.#said.join(" ")} without a question`);
-    this.#demand(isClosed === (this.#at.phase === "closed"), isClosed ? "closed without a reason" : "still open");
+    if (!isClosed && this.#at.phase === "closed") throw new Due("still open");
+    this.#demand(!isClosed || this.#at.phase === "closed", "closed without a reason");
+  }
+
+  /** So many errors that replies may be late on purpose: nobody knows for how long. */
+  get mayDawdle(): boolean {
+    return this.#errors >= 10;
   }
 
   #note(): void {
@@ -57,7 +66,8 @@ export class ReferenceSession {
   /** The next reply; one that ends the session takes too much of something. */
   #answer(permitted: string, what: string): number {
     const code = this.#said.shift();
-    this.#demand(code !== undefined, `no answer to ${what}`);
+    if (code === undefined) throw new Due(`no answer to ${what}`);
+    if (code === 421 && this.#said.length === 0 && !this.#isClosing) throw new Due(`421 and no end: ${what}`);
     if (this.#isClosing && this.#said.length === 0) {
       const isTooMuch = this.#errors >= 19 || this.#junk > 100 || (this.#guesses === 2 && permitted.startsWith("535"));
       this.#demand(code === 421 && (isTooMuch || !this.#rules.isOpen), `${code} and the end: ${what}`);
@@ -73,7 +83,9 @@ export class ReferenceSession {
   }
 
   #end(code: number, what: string): void {
-    this.#demand(this.#said.shift() === code && this.#isClosing, `no ${code} and end: ${what}`);
+    const said = this.#said.shift();
+    if (said === undefined || (said === code && !this.#isClosing)) throw new Due(`no ${code} and end: ${what}`);
+    this.#demand(said === code, `${said} and not ${code} and the end: ${what}`);
     this.#at.phase = "closed";
   }
 

@@ -6,6 +6,8 @@ export interface Counts {
   readonly [name: string]: number;
   readonly targets: number;
   readonly inputs: number;
+  /** Of one target. */
+  readonly inputsLeast: number;
   readonly crashes: number;
   readonly hangs: number;
   readonly violations: number;
@@ -20,6 +22,7 @@ export function countsOf(reports: readonly Report[], wanted: number): Counts {
   return {
     targets: wanted,
     inputs: reports.reduce((all, { outcome }) => all + outcome.inputs, 0),
+    inputsLeast: Math.min(...reports.map(({ outcome }) => outcome.inputs), reports.length < wanted ? 0 : Infinity),
     crashes: of("crash"),
     hangs: of("hang") + wanted - reports.length,
     violations: of("violation") + reports.reduce((all, { replayed }) => all + replayed.length, 0),

@@ -4,7 +4,7 @@ import type { Coverage } from "./coverage.ts";
 import { Mutation } from "./mutation.ts";
 import { type Target, Violation } from "./target.ts";
 
-/** More than this for one input is a hang. */
+/** More than this for one input is a hang: of the processor's time, or of waiting. */
 export const HANG_MS = 1000;
 /** Inputs between two looks at what was reached. */
 const BATCH = 250;
@@ -161,10 +161,30 @@ class Run {
     this.#options.overhear?.(input);
     try {
       const checked = this.#target.check(input);
-      if (checked !== undefined) await checked;
+      if (checked === undefined) return;
+      const started = performance.now();
+      await checked;
+      if (performance.now() - started > HANG_MS) await this.#tryWait(input);
     } catch (error) {
       await this.#add(input, whyOf(error));
     }
+  }
+
+  /**
+   * What waits has nothing of the processor. The machine may have been slow: it is a hang where it waits for so long again,
+   * and another input does not.
+   */
+  async #tryWait(input: string): Promise<void> {
+    if ((await this.#waitMs(this.#target.seeds[0] ?? "")) > HANG_MS / 2) return;
+    const waited = await this.#waitMs(input);
+    if (waited > HANG_MS)
+      await this.#add(input, { kind: "hang", why: `${Math.round(waited)} ms of waiting for one input` });
+  }
+
+  async #waitMs(input: string): Promise<number> {
+    const started = performance.now();
+    await tried(this.#target, input);
+    return performance.now() - started;
   }
 
   async #add(input: string, why: Why): Promise<void> {

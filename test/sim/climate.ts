@@ -46,10 +46,10 @@ export class Climate {
       this.#world.names.isChanged = isBad; // for better or worse
     });
     const world = this.#world;
-    this.#now(0.6, 1.5 * HOUR, () => world.crash("crash"));
-    this.#now(0.4, 3 * HOUR, () => world.crash("power-cut"));
-    this.#now(0.4, 3 * HOUR, () => world.restart("restart"));
-    this.#now(0.4, 1.5 * HOUR, () => world.reload());
+    this.#now(0.6, 1.5 * HOUR, () => world.service.crash("crash"));
+    this.#now(0.4, 3 * HOUR, () => world.service.crash("power-cut"));
+    this.#now(0.4, 3 * HOUR, () => world.service.restart("restart"));
+    this.#now(0.4, 1.5 * HOUR, () => world.service.reload());
     this.#now(0.5, 5 * MINUTE, () => world.operator.act());
     this.#now(0.4, 2 * HOUR, () => world.setClock(this.#jump()));
   }
@@ -64,7 +64,7 @@ export class Climate {
     world.net.trouble = QUIET;
     world.names.weather = "well";
     world.historyFails = 0;
-    world.lookAtSpace();
+    world.service.lookAtSpace();
   }
 
   /** Clocks drift a little, or somebody slips. */
@@ -94,7 +94,7 @@ export class Climate {
         slowness: kind === "slow" ? 300 : 1,
       } as const;
       disk.trouble = isBad ? trouble : SOUND;
-      this.#world.lookAtSpace();
+      this.#world.service.lookAtSpace();
     });
   }
 

@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { SqliteQueueStore } from "../../src/adapters/store-sqlite/queue-store.ts";
 import type { Instant } from "../../src/core/base/time.ts";
 import type { QueueAction } from "../../src/core/queue/action.ts";
@@ -59,8 +59,6 @@ export interface FaultyStoreParts {
   readonly ledger: Ledger;
   /** As it is now. */
   readonly trouble: () => StoreTrouble;
-  /** Why a delivery is where it is; undefined: a mail thread has it. */
-  readonly reason: (last: string | undefined) => void;
   /** A transaction came to nothing. */
   readonly refused: () => void;
   /** History has more to take. */
@@ -82,6 +80,7 @@ export class FaultyStore implements QueueStore {
   readonly inner: SqliteQueueStore;
   readonly #parts: FaultyStoreParts;
   readonly #eye: DatabaseSync;
+  readonly #inHand: StatementSync;
   /** Of the transaction that is open. */
   #seen: Seen[] = [];
   #imported = false;
@@ -93,6 +92,7 @@ export class FaultyStore implements QueueStore {
     this.#parts = parts;
     this.inner = new SqliteQueueStore(parts.file, (id) => parts.disk.remove(id));
     this.#eye = new DatabaseSync(parts.file, { readOnly: true });
+    this.#inHand = this.#eye.prepare("SELECT count(*) AS n FROM delivery WHERE state = 1");
     this.isSynced = this.inner.setting("synchronous") === FULL_SYNC;
     if (!this.isSynced) copyStore(parts.file, syncedCopy(parts.file));
   }
@@ -115,10 +115,14 @@ export class FaultyStore implements QueueStore {
   /** Why each delivery is where it is. */
   look(): void {
     const found = this.#eye.prepare("SELECT DISTINCT state = 1 AS is_in_hand, last FROM delivery").all();
-    for (const one of found) this.#parts.reason(one["is_in_hand"] === 1 ? undefined : String(one["last"]));
-    this.#parts.ledger.inHand(
-      Number(this.#eye.prepare("SELECT count(*) AS n FROM delivery WHERE state = 1").get()?.["n"]),
-    );
+    for (const one of found)
+      this.#parts.ledger.reasons.given(one["is_in_hand"] === 1 ? "in-hand" : reasonIn(String(one["last"])));
+  }
+
+  /** How many mail threads have. */
+  #judgeInHand(): void {
+    const found = this.#inHand.get()?.["n"];
+    this.#parts.ledger.inHand(Number(found));
   }
 
   /** What is held or in hand, or waits, for the operator's eye and for the end. */
@@ -135,6 +139,7 @@ export class FaultyStore implements QueueStore {
     try {
       const result = this.#judged(work);
       this.#tell();
+      this.#judgeInHand();
       if (!this.isSynced && this.#parts.dice.happens(0.02)) copyStore(this.#parts.file, syncedCopy(this.#parts.file));
       if (this.#hasSpooled() && this.#happens("crashAfterSpooled")) throw new Crash("before the file is removed");
       if (this.#happens("crashAfter")) throw new Crash("after the commit, before its answer");
@@ -212,8 +217,11 @@ export class FaultyStore implements QueueStore {
     const parked = seen.flatMap(({ commit }) =>
       commit.settlements.flatMap((settlement) => (settlement.kind === "park" ? [parkedBy(settlement)] : [])),
     );
+    const moved = seen.flatMap(({ commit }) =>
+      commit.settlements.flatMap((settlement) => (settlement.kind === "move" ? [settlement.row] : [])),
+    );
     if (this.#imported) arrivals.push(...this.#newImports());
-    ledger.committed({ arrivals, ends, parked, acted: this.#acted ?? [] });
+    ledger.committed({ arrivals, ends, parked, moved, acted: this.#acted ?? [] });
     if (this.#acted !== undefined) this.look();
     if (seen.some(({ commit }) => commit.settlements.some(({ entry }) => entry !== ""))) recorded();
   }
@@ -223,11 +231,12 @@ export class FaultyStore implements QueueStore {
     rows: readonly MessageRow[],
     reports: ReadonlyMap<string, string>,
   ): Committed["arrivals"][number][] {
-    for (const settlement of settlements) if (settlement.kind === "park") this.#parts.reason(settlement.last);
+    for (const settlement of settlements)
+      if (settlement.kind === "park") this.#parts.ledger.reasons.given(reasonIn(settlement.last));
     return arrivals.flatMap(({ arrival }, at) => {
       const row = rows[at]!;
       if (row <= 0) return []; // it was known
-      for (const { last } of arrival.deliveries) if (last !== "") this.#parts.reason(last);
+      for (const { last } of arrival.deliveries) if (last !== "") this.#parts.ledger.reasons.given(reasonIn(last));
       return [this.#arrival(row, arrival, arrival.content === undefined, reports.get(arrival.id))];
     });
   }
@@ -337,13 +346,13 @@ export class FaultyStore implements QueueStore {
 
   recover(now: Instant, last: string): number {
     const recovered = this.inner.recover(now, last);
-    if (recovered > 0) this.#parts.reason(last);
+    if (recovered > 0) this.#parts.ledger.reasons.given(reasonIn(last));
     return recovered;
   }
 }
 
 function parkedBy({ row, last }: Extract<Settlement, { kind: "park" }>): Committed["parked"][number] {
-  return { row, isRerouted: last.includes('"rerouted-by-operator"') };
+  return { row, because: reasonIn(last) };
 }
 
 function endOf(settlement: Settlement): Committed["ends"][number][] {
@@ -355,6 +364,11 @@ function endOf(settlement: Settlement): Committed["ends"][number][] {
 }
 
 const REPORT = / told in report ([0-9A-Za-z]+)/;
+
+/** What an operator reads of the reason that the store has. */
+function reasonIn(last: string): string {
+  return (JSON.parse(last) as { readonly because: string }).because;
+}
 
 /** Ids of reports that are told of here, each with the id of the message that it is about. */
 function reportsIn(settlements: readonly Settlement[]): ReadonlyMap<string, string> {

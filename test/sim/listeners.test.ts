@@ -16,7 +16,7 @@ test("only what was prepared is adopted, and once", async () => {
   const dice = new Dice(1);
   const sites = new SiteBook([], () => undefined);
   const parts = { timeline, dice, faults: new Faults(), trace: new Trace(), sites, hops: new Map() };
-  const net = new Net({ ...parts, troubled: () => undefined });
+  const net = new Net({ ...parts, troubled: () => undefined, sourceGone: () => undefined });
   let sessions = 0;
   const listeners = new SimListeners(net, new SimClock(timeline, { offset: 0 }, { number: 1, isDead: false }), {
     isFirst: true,

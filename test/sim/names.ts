@@ -46,7 +46,7 @@ export class Names {
   }
 
   async #answer<Record>(life: Life, find: () => Answer<Record>): Promise<Answer<Record>> {
-    const { timeline, dice, faults } = this.#parts;
+    const { timeline, dice, faults, ledger } = this.#parts;
     const fails = this.weather === "servfail" || (this.weather === "mixed" && dice.happens(0.4));
     const isSlow = this.weather === "slow" || (this.weather === "mixed" && dice.happens(0.2));
     const delay = isSlow ? dice.between(500, 18_000) : dice.between(1, 80);
@@ -57,6 +57,7 @@ export class Names {
     });
     if (fails || (isSlow && dice.happens(0.5))) {
       faults.count(fails ? "dns-servfail" : "dns-timeout");
+      ledger.reasons.unanswered();
       return { kind: "failed", text: fails ? "10.9.9.9 says SERVFAIL" : "10.9.9.9 does not answer" };
     }
     if (isSlow) faults.count("dns-slow");

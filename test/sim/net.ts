@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import type { ConnectTarget, Socket, SocketHandler, TlsFacts, Transport } from "../../src/ports/transport.ts";
 import type { IncomingConnection } from "../../src/main/listeners.ts";
 import { INBOUND_TIME } from "../../src/core/base/limits.ts";
@@ -39,6 +40,8 @@ export interface NetParts {
   readonly sites: SiteBook;
   /** Something keeps the relay from a next hop. */
   readonly troubled: (hop: string) => void;
+  /** An address to connect from is not there. */
+  readonly sourceGone: () => void;
   /** By address. */
   readonly hops: ReadonlyMap<string, NextHop>;
 }
@@ -144,6 +147,7 @@ export class Net {
     clock.after(2 * carriage.latency, () => {
       if (target.source !== undefined && this.trouble.isSourceGone) {
         faults.count("net-source-gone");
+        this.#parts.sourceGone();
         this.#parts.troubled(hop?.name ?? "");
         return socket.fails("source-unusable", `${target.source} is no address of this machine`);
       }
@@ -168,7 +172,7 @@ export class Net {
       timeline,
       dice,
       carriage,
-      heard: (by, octets) => trace.add(timeline.now, `${number} ${by} ${octets.length}`),
+      heard: (by, octets) => trace.add(timeline.now, `${number} ${by} ${octets.length} ${crc32(octets)}`),
       fault: (kind) => {
         faults.count(`net-${kind}`);
         troubled();

@@ -1,3 +1,4 @@
+import type { Act } from "./oracle/accounts.ts";
 import type { Copy, Ledger, Taker } from "./oracle/ledger.ts";
 import type { Dice } from "./dice.ts";
 import type { Faults } from "./faults.ts";
@@ -213,10 +214,11 @@ class HopSession implements EndHandler {
     hop.parts.ledger.tried(address, hop.name);
     if (this.#isDenied && !hop.traits.isSmartHost) hop.parts.ledger.judged(address);
     if (this.#from === undefined) return this.#reply("503 5.5.1 MAIL first");
-    if (hop.isTooSoon(address)) return this.#reply("451 4.7.1 Greylisted, try again in 300 seconds");
-    if (hop.does("rcpt4")) return this.#reply("450 4.2.0 Mailbox busy");
+    if (hop.isTooSoon(address))
+      return this.#putOff("451 4.7.1 Greylisted, try again in 300 seconds", [address], "time-named");
+    if (hop.does("rcpt4")) return this.#putOff("450 4.2.0 Mailbox busy", [address]);
     if (hop.does("wantsLogin")) return this.#reply("530 5.7.0 Authentication required");
-    if (hop.does("rcptHint")) return this.#reply("451 4.3.0 Please try again in 10 minutes");
+    if (hop.does("rcptHint")) return this.#putOff("451 4.3.0 Please try again in 10 minutes", [address], "time-named");
     if (hop.does("rcptTooMany")) return this.#reply("452 4.5.3 Too many recipients");
     if (hop.does("rcpt5")) {
       hop.parts.ledger.judged(address);
@@ -229,8 +231,9 @@ class HopSession implements EndHandler {
   #data(): void {
     const hop = this.#hop;
     if (this.#from === undefined || this.#recipients.length === 0) return this.#reply("503 5.5.1 Nobody to send to");
-    if (hop.does("data4")) return this.#reply("451 4.3.0 Not now");
+    if (hop.does("data4")) return this.#putOff("451 4.3.0 Not now", this.#recipients);
     if (hop.does("data5")) return this.#refuse("554 5.6.0 Not this");
+    this.#acted(this.#recipients, "content-wanted");
     this.#state = "content";
     return this.#reply("354 Go on");
   }
@@ -255,8 +258,9 @@ class HopSession implements EndHandler {
   /** The final dot was seen. */
   #answer(content: Buffer): void {
     const hop = this.#hop;
+    this.#acted(this.#recipients, "content-over");
     if (hop.does("dot3")) return this.#reply("354 Go on");
-    if (hop.does("dot4")) return this.#reply("451 4.3.0 Not stored");
+    if (hop.does("dot4")) return this.#putOff("451 4.3.0 Not stored", this.#recipients);
     if (hop.does("dot5")) return this.#refuse("554 5.6.0 Content refused");
     if (hop.does("dotLost")) return this.#break();
     const copies = hop.parts.ledger.took(this.#asTaker(content), this.#from ?? "", this.#recipients);
@@ -270,7 +274,11 @@ class HopSession implements EndHandler {
       return undefined;
     }
     this.#isKeptBack = false;
-    return this.#say("250 2.0.0 Taken\r\n", undefined, () => heard(copies, hop.parts.timeline.now));
+    const addresses = this.#recipients;
+    return this.#say("250 2.0.0 Taken\r\n", undefined, () => {
+      heard(copies, hop.parts.timeline.now);
+      this.#acted(addresses, undefined);
+    });
   }
 
   #asTaker(wire: Buffer): Taker {
@@ -287,8 +295,19 @@ class HopSession implements EndHandler {
   }
 
   #refuse(text: string): void {
-    for (const address of this.#recipients) this.#hop.parts.ledger.judged(address);
-    this.#reply(text);
+    const addresses = this.#recipients;
+    for (const address of addresses) this.#hop.parts.ledger.judged(address);
+    this.#say(`${text}\r\n`, undefined, () => this.#acted(addresses, undefined));
+  }
+
+  #putOff(text: string, addresses: readonly string[], act: "put-off" | "time-named" = "put-off"): void {
+    this.#say(`${text}\r\n`, undefined, () => this.#acted(addresses, act));
+  }
+
+  /** What comes from a process that is gone is nothing that the next one could tell of. */
+  #acted(addresses: readonly string[], act: Act | undefined): void {
+    const { ledger } = this.#hop.parts;
+    if (ledger.life === this.#life) ledger.acted(addresses, act);
   }
 
   #reply(text: string): void {

@@ -267,7 +267,7 @@ export async function flood(parts: ClientParts, name: string): Promise<void> {
     await sendLetter(parts, talk, letter, { ...PLAIN, isPipelining: true });
     talk.reset();
   };
-  await Promise.all(Array.from({ length: 14 }, (_, n) => send(n)));
+  await Promise.all(Array.from({ length: 18 }, (_, n) => send(n)));
 }
 
 /** As many as a listener takes, and some more (promise P7). */

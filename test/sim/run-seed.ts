@@ -1,7 +1,6 @@
 import fs from "node:fs";
-import os from "node:os";
-import path from "node:path";
 import type { Event } from "../../src/core/events.ts";
+import { temporaryFolder } from "../support/undo.ts";
 import { type Outcome, World } from "./world.ts";
 
 const RAM = "/dev/shm";
@@ -15,10 +14,10 @@ export async function runSeed(
   hours = HOURS,
   listener?: (at: number, event: Event) => void,
 ): Promise<Outcome> {
-  const folder = fs.mkdtempSync(path.join(fs.existsSync(RAM) ? RAM : os.tmpdir(), "waypost-sim-"));
+  const { folder, remove } = temporaryFolder("sim", fs.existsSync(RAM) ? RAM : undefined);
   try {
     return await new World(seed, hours, folder, listener).run();
   } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
+    remove();
   }
 }

@@ -19,8 +19,10 @@ export const POSTMASTER = "postmaster@good.test";
 /** Messages that one sender, and postmaster, hear of in an hour (docs/operating/reports.md). */
 export const REPORTED_PER_SENDER = 1000;
 export const REPORTED_TO_POSTMASTER = 20;
-export const FIRST_WAIT_MS = 60_000;
-export const HOUR_MS = 3_600_000;
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const FIRST_WAIT_MS = 1 * MINUTE_MS;
+export const LONGEST_WAIT_MS = 1 * HOUR_MS;
 
 const USUAL: Traits = {
   hasPipelining: true,
@@ -84,6 +86,26 @@ export const DOMAINS: readonly string[] =
   "good.test good.test good.test good.test good.test mx1.test mx1.test mx2.test both.test tight.test ext.test ext2.test eg.test dead.test gone.test".split(
     " ",
   );
+
+/** Next hops that get a domain's mail by some step of its route, in one of the configurations, by what the DNS says at any time. */
+const HOPS_OF: Readonly<Record<string, readonly string[]>> = {
+  "good.test": ["primary", "backup"],
+  "src.test": ["primary", "backup"],
+  "relay.test": ["primary"],
+  "ext.test": ["extra"],
+  "ext2.test": ["extra", "backup"],
+  "mx1.test": ["mxa", "mxb"],
+  "mx2.test": ["mxa", "mxb"],
+  "both.test": ["narrow", "backup"],
+  "tight.test": ["narrow"],
+  "eg.test": ["mxe"],
+  "dead.test": ["mxa", "mxb"],
+  "gone.test": ["narrow"],
+};
+
+export function hopsOf(domain: string): readonly string[] {
+  return HOPS_OF[domain] ?? [];
+}
 
 /** The smallest that a server of that domain takes, in octets, by what the DNS says at any time. */
 export function sizeOf(domain: string): number | undefined {
@@ -193,9 +215,9 @@ function configFor(terms: Terms, folder: string, isWithoutExtra: boolean): Confi
   return parsed.config;
 }
 
-/** 10,000 of each mail thread and one message more, and 5,000 that were claimed. */
-export function inHandMax({ mailThreads, recipientsMax }: Terms): number {
-  return mailThreads * (10_000 + recipientsMax) + 5_000;
+/** 10,000 of each mail thread, and 5,000 that were claimed. */
+export function inHandMax({ mailThreads }: Terms): number {
+  return mailThreads * 10_000 + 5_000;
 }
 
 /** What each site is spared, and where its servers are. */
@@ -216,6 +238,11 @@ export function siteBounds(
     {
       bounds: { name: "backup", connectionsMax: 2, connectionsPerMinute: undefined, messagesPerMinute: undefined },
       addresses: ["10.2.0.2"],
+    },
+    // What is not configured has the bound of docs/reference/configuration.md.
+    {
+      bounds: { name: "extra", connectionsMax: 20, connectionsPerMinute: undefined, messagesPerMinute: undefined },
+      addresses: ["10.2.0.3"],
     },
     { bounds: { name: "mxa and mxb", ...mx }, addresses: ["10.3.0.1", "10.3.0.2"] },
     { bounds: { name: "narrow", ...mx }, addresses: ["10.3.0.3"] },

@@ -32,7 +32,7 @@ export interface Machine {
   readonly spool: SpoolFolder;
   readonly file: string;
   readonly recorder: Recorder;
-  readonly store: Pick<FaultyStoreParts, "faults" | "ledger" | "trouble" | "reason" | "refused">;
+  readonly store: Pick<FaultyStoreParts, "faults" | "ledger" | "trouble" | "refused">;
   /** Takes what history is to keep; may throw, as a disk does. */
   readonly history: (entries: readonly HistoryEntry[]) => void;
 }

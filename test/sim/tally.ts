@@ -1,4 +1,4 @@
-import { REASONS } from "../../src/core/queue/reason.ts";
+import { KNOWN_REASONS } from "./oracle/reasons.ts";
 import type { Counts } from "../support/result-file.ts";
 import type { Outcome } from "./world.ts";
 
@@ -34,7 +34,7 @@ export class Tally {
 
   /** Of the closed list, what no delivery met. */
   get reasonsMissing(): string[] {
-    return Object.keys(REASONS).filter((reason) => !this.reasons.has(reason));
+    return KNOWN_REASONS.filter((reason) => !this.reasons.has(reason));
   }
 
   /** `isSameTrace`: one of these worlds was run twice, and went the same way; undefined: none was. */
@@ -55,7 +55,7 @@ export class Tally {
       events: this.events,
       ...Object.fromEntries(faults),
       reasonsReached: this.reasons.size,
-      reasonsAll: Object.keys(REASONS).length,
+      reasonsAll: KNOWN_REASONS.length,
       ...(isSameTrace === undefined ? {} : { sameTrace: Number(isSameTrace) }),
     };
   }

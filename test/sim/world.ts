@@ -1,8 +1,6 @@
 import path from "node:path";
-import { REASONS } from "../../src/core/queue/reason.ts";
 import type { Event } from "../../src/core/events.ts";
 import type { HistoryEntry } from "../../src/ports/history.ts";
-import type { RelayPlan } from "../../src/main/plan.ts";
 import type { ClientParts } from "./client.ts";
 import { Climate } from "./climate.ts";
 import { Dice } from "./dice.ts";
@@ -18,7 +16,8 @@ import { Population } from "./population.ts";
 import { Ledger } from "./oracle/ledger.ts";
 import { SiteBook } from "./oracle/sites.ts";
 import { STOP_MS_MAX, StopJudge } from "./oracle/stops.ts";
-import { type Machine, SimulatedRelay } from "./simulated-relay.ts";
+import { Service } from "./service.ts";
+import type { Machine } from "./simulated-relay.ts";
 import {
   CHANGED_ZONES,
   DOMAINS,
@@ -27,12 +26,15 @@ import {
   HOSTS,
   HOUR_MS,
   LISTENERS,
+  LONGEST_WAIT_MS,
+  MINUTE_MS,
   POSTMASTER,
   REPORTED_PER_SENDER,
   REPORTED_TO_POSTMASTER,
   type Terms,
   ZONES,
   drawTerms,
+  hopsOf,
   inHandMax,
   planFor,
   siteBounds,
@@ -74,6 +76,7 @@ export class World {
   readonly hops: readonly NextHop[];
   readonly ledger: Ledger;
   readonly operator: SimOperator;
+  readonly service: Service;
   readonly wall = { offset: 0 };
   storeTrouble: StoreTrouble = RELIABLE;
   historyFails = 0;
@@ -82,21 +85,11 @@ export class World {
   readonly #hours: number;
   readonly #dice: Dice;
   readonly #trace = new Trace();
-  readonly #plan: RelayPlan;
-  readonly #planWithoutExtra: RelayPlan;
   readonly #folder: string;
-  readonly #machine: Machine;
   readonly #population: Population;
-  readonly #reasons = new Set<string>();
   /** Of which history has an end. */
   readonly #recorded = new Set<string>();
   readonly #stops: StopJudge;
-  #process: SimulatedRelay | undefined;
-  #isStopping = false;
-  #isWithoutExtra = false;
-  #starts = 0;
-  #crashes = 0;
-  #powerCuts = 0;
 
   /** `listener` hears what the relay logs. */
   constructor(seed: number, hours: number, folder: string, listener?: (at: number, event: Event) => void) {
@@ -107,8 +100,6 @@ export class World {
     this.#dice = new Dice(seed);
     const dice = this.#dice;
     const terms = drawTerms(dice);
-    this.#plan = planFor(terms, folder, false);
-    this.#planWithoutExtra = planFor(terms, folder, true);
     const { timeline, faults } = this;
     this.ledger = new Ledger(
       {
@@ -120,6 +111,10 @@ export class World {
         perSenderMax: REPORTED_PER_SENDER,
         toPostmasterMax: REPORTED_TO_POSTMASTER,
         inHandMax: inHandMax(terms),
+        isSoftBounce: terms.isSoftBounce,
+        hopsOf,
+        longestWaitMs: LONGEST_WAIT_MS,
+        msPerMessage: terms.messagesPerMinute === undefined ? 0 : MINUTE_MS / terms.messagesPerMinute,
       },
       () => timeline.now,
       () => timeline.events,
@@ -143,6 +138,7 @@ export class World {
       sites,
       hops,
       troubled: (hop) => ledger.troubled(hop),
+      sourceGone: () => ledger.reasons.sourceGone(),
     });
     this.names = new Names({
       timeline,
@@ -155,8 +151,17 @@ export class World {
     });
     this.disk = new Disk(timeline, dice.split(), faults);
     this.spool = new SpoolFolder({ timeline, dice: dice.split(), faults });
-    this.operator = new SimOperator({ dice: dice.split(), faults, ledger, process: () => this.#running() });
-    this.#machine = this.#newMachine();
+    this.operator = new SimOperator({ dice: dice.split(), faults, ledger, process: () => this.service.running });
+    this.service = new Service({
+      machine: this.#newMachine(),
+      dice: this.#dice.split(),
+      faults,
+      ledger,
+      trace: this.#trace,
+      stops: this.#stops,
+      plan: planFor(terms, folder, false),
+      planWithoutExtra: planFor(terms, folder, true),
+    });
     this.#population = this.#newPopulation(terms);
     timeline.onFault = (error) => this.#fault(error);
   }
@@ -164,14 +169,14 @@ export class World {
   /** Lives through all of it. */
   async run(): Promise<Outcome> {
     const end = this.#hours * HOUR_MS;
-    this.#start();
+    this.service.start();
     this.#population.begin(end);
     const climate = new Climate(this, this.#dice.split(), end);
     climate.begin();
     await this.timeline.run(end, () => this.#isBroken());
     climate.end();
     await this.#calmDown();
-    this.#process?.end();
+    this.service.end();
     if (!this.#isBroken()) this.ledger.close(this.#recorded);
     return this.#outcome();
   }
@@ -181,34 +186,36 @@ export class World {
     const start = this.timeline.now;
     this.#sayClear();
     const end = start + CALM_HOURS_MAX * HOUR_MS;
-    while (!this.#isBroken() && this.timeline.now < end && !this.#isQuiet())
-      await this.timeline.run(Math.min(end, this.timeline.now + 60_000), () => this.#isBroken());
+    while (!this.#isBroken() && this.timeline.now < end && !this.#isQuiet()) {
+      await this.timeline.run(Math.min(end, this.timeline.now + MINUTE_MS), () => this.#isBroken());
+      this.ledger.judgeWaits();
+    }
     if (this.#isBroken()) return;
     if (!this.#isQuiet())
       this.ledger.violation(
         "P2",
-        `${this.#process?.store.count()} deliveries have no end ${CALM_HOURS_MAX} hours after the last fault`,
+        `${this.service.running?.store.count()} deliveries have no end ${CALM_HOURS_MAX} hours after the last fault`,
       );
     await this.timeline.run(this.timeline.now + 10_000);
-    if (!this.restart("stop")) this.ledger.violation("P2", "the relay is not there to be stopped when all is over");
+    if (!this.service.restart("stop"))
+      this.ledger.violation("P2", "the relay is not there to be stopped when all is over");
     await this.timeline.run(this.timeline.now + 2 * STOP_MS_MAX, () => this.#isBroken());
   }
 
   #sayClear(): void {
-    const process = this.#running();
-    if (process === undefined) return void this.timeline.after(60_000, () => this.#sayClear());
+    if (this.service.running === undefined) return void this.timeline.after(MINUTE_MS, () => this.#sayClear());
     const clear = async (): Promise<void> => {
-      if (this.#isWithoutExtra) await process.reload(this.#plan);
-      this.#isWithoutExtra = false;
+      await this.service.reloadWhole();
       await this.operator.clear();
+      this.ledger.calm();
     };
     void clear();
   }
 
   #isQuiet(): boolean {
-    const process = this.#running();
+    const { running } = this.service;
     return (
-      process !== undefined && this.#population.underWay === 0 && this.spool.length === 0 && process.store.count() === 0
+      running !== undefined && this.#population.underWay === 0 && this.spool.length === 0 && running.store.count() === 0
     );
   }
 
@@ -216,91 +223,13 @@ export class World {
     return this.ledger.violations.length > 0;
   }
 
-  #running(): SimulatedRelay | undefined {
-    return this.#process?.life.isDead === false && !this.#isStopping ? this.#process : undefined;
-  }
-
-  // The relay's process, and how it ends.
-
-  #start(): void {
-    this.#isStopping = false;
-    const plan = this.#isWithoutExtra ? this.#planWithoutExtra : this.#plan;
-    const process = new SimulatedRelay(this.#machine, plan, ++this.#starts);
-    this.#process = process;
-    this.#trace.add(this.timeline.now, `start, ${process.recovered} recovered`);
-    const files = process.store.inner.files();
-    this.ledger.recovered(process.store.rows(), (id) => !files.has(id) || this.disk.has(id));
-    process.store.look();
-    void process.start();
-  }
-
-  /** The process dies now, whatever it does, or the whole machine does. */
-  crash(kind: "crash" | "power-cut"): void {
-    const process = this.#process;
-    if (process === undefined || process.life.isDead) return;
-    this.faults.count(kind);
-    this.#trace.add(this.timeline.now, kind);
-    if (kind === "crash") this.#crashes++;
-    else this.#powerCuts++;
-    this.ledger.died();
-    process.end();
-    if (kind === "power-cut") {
-      this.disk.cutPower();
-      this.spool.cutPower();
-      process.store.cutPower();
-    }
-    this.timeline.after(this.#dice.magnitude(500, 60_000), () => this.#start());
-  }
-
-  /** It ends in order, and begins again where it is not the last time. False where it does not run. */
-  restart(kind: "restart" | "stop"): boolean {
-    const process = this.#running();
-    if (process === undefined) return false;
-    this.faults.count(kind);
-    this.#isStopping = true;
-    this.#stops.began();
-    const stop = async (): Promise<void> => {
-      await process.stop();
-      if (process.life.isDead && this.#process === process) this.ledger.stopped();
-      if (kind === "restart") this.timeline.after(this.#dice.magnitude(100, 60_000), () => this.#start());
-    };
-    void stop();
-    this.timeline.after(STOP_MS_MAX, () => this.#endStop(process));
-    return true;
-  }
-
-  /** The relay ends threads that take too long. */
-  #endStop(process: SimulatedRelay): void {
-    if (process.life.isDead) return;
-    this.#stops.isOverdue();
-    this.crash("crash");
-  }
-
-  #storeRefused(): void {
-    this.ledger.storeRefused();
-    this.#stops.storeRefused();
-  }
-
-  reload(): void {
-    const process = this.#running();
-    if (process === undefined) return;
-    this.faults.count("reload");
-    this.#isWithoutExtra = !this.#isWithoutExtra;
-    this.ledger.troubled("extra"); // it comes, or goes
-    void process.reload(this.#isWithoutExtra ? this.#planWithoutExtra : this.#plan);
-  }
-
   /** Something of that kind comes just now, as long as anything may. */
   #befall(): void {
     if (this.timeline.now >= this.#hours * HOUR_MS) return;
     const what = this.#dice.pick(["crash", "restart", "reload"] as const);
-    if (what === "crash") this.crash(what);
-    else if (what === "restart") this.restart(what);
-    else this.reload();
-  }
-
-  lookAtSpace(): void {
-    this.#running()?.lookAtSpace();
+    if (what === "crash") this.service.crash(what);
+    else if (what === "restart") this.service.restart(what);
+    else this.service.reload();
   }
 
   setClock(byMs: number): void {
@@ -310,7 +239,7 @@ export class World {
   }
 
   #fault(error: unknown): void {
-    if (error instanceof Crash) return this.crash("crash");
+    if (error instanceof Crash) return this.service.crash("crash");
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.ledger.violation("P2", `a thread died: ${text}`);
     return undefined;
@@ -327,7 +256,7 @@ export class World {
       writer: new Writer(dice, { domains: DOMAINS }),
       listeners: LISTENERS,
       recipientsMax,
-      isRunning: (process) => this.#running() !== undefined && ledger.life === process,
+      isRunning: (process) => this.service.running !== undefined && ledger.life === process,
       befall: () => this.#befall(),
       dial: (address, port) => this.net.dial(address, port),
     };
@@ -358,8 +287,10 @@ export class World {
         faults,
         ledger,
         trouble: () => this.storeTrouble,
-        reason: (last) => this.#reason(last),
-        refused: () => this.#storeRefused(),
+        refused: () => {
+          ledger.storeRefused();
+          this.#stops.storeRefused();
+        },
       },
       history: (entries) => this.#keep(entries),
     };
@@ -374,17 +305,7 @@ export class World {
     this.#listener?.(this.timeline.now, event);
     if (event.event === "session.crashed") this.ledger.violation("P7", `a session crashed: ${event.text}`);
     if ("reason" in event && (event.event === "delivery.deferred" || event.event === "delivery.rerouted"))
-      this.#reached(event.reason);
-  }
-
-  /** What an operator would read (promise P9). */
-  #reason(last: string | undefined): void {
-    this.#reached(last === undefined ? "in-hand" : (JSON.parse(last) as { readonly because: string }).because);
-  }
-
-  #reached(reason: string): void {
-    if (!Object.hasOwn(REASONS, reason)) this.ledger.violation("P9", `${reason} is no reason`);
-    this.#reasons.add(reason);
+      this.ledger.reasons.given(event.reason);
   }
 
   #keep(entries: readonly HistoryEntry[]): void {
@@ -411,10 +332,10 @@ export class World {
       deliveries: ledger.deliveries,
       duplicatesExplained: ledger.duplicatesExplained,
       reports: ledger.reports,
-      crashes: this.#crashes,
-      powerCuts: this.#powerCuts,
+      crashes: this.service.crashes,
+      powerCuts: this.service.powerCuts,
       faults: faults.counts,
-      reasons: this.#reasons,
+      reasons: ledger.reasons.met,
     };
   }
 }

@@ -1,11 +1,11 @@
 import fs from "node:fs";
 import net from "node:net";
-import os from "node:os";
 import path from "node:path";
 import { SocketServer } from "../../../src/adapters/control-socket/server.ts";
 import { mailsOf } from "../../../src/adapters/queue-file/mails.ts";
 import { parseFilter } from "../../../src/core/queue/selection.ts";
 import { pruneRequest, reloadRequest } from "../../../src/engine/operator.ts";
+import { temporaryFolder } from "../../support/undo.ts";
 import { type Target, chanceOf, cut, holds, octetsOf, oneOf, same, some } from "../target.ts";
 
 // What anybody who may open the control socket writes to it.
@@ -65,18 +65,18 @@ function filterAnswer(filter: object): object {
 interface Running {
   readonly server: SocketServer;
   readonly file: string;
-  readonly folder: string;
+  readonly remove: () => void;
 }
 
 let running: Promise<Running> | undefined;
 
 async function start(): Promise<Running> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "waypost-fuzz-"));
+  const { folder, remove } = temporaryFolder("fuzz");
   const file = path.join(folder, "control.sock");
   const server = new SocketServer(file, ANSWERS, (text) => void faults.push(`socket: ${text}`), "1.2.3");
   server.listen();
   for (let n = 0; n < 1000 && !fs.existsSync(file); n++) await new Promise((resolve) => setTimeout(resolve, 5));
-  return { server, file, folder };
+  return { server, file, remove };
 }
 
 /** What comes back until the server closes, or has nothing more to say. */
@@ -218,7 +218,7 @@ const control: Target = {
     const was = await running;
     running = undefined;
     await was?.server.close(100);
-    if (was !== undefined) fs.rmSync(was.folder, { recursive: true, force: true });
+    was?.remove();
   },
 };
 

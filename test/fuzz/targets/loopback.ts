@@ -2,11 +2,10 @@ import { readFileSync } from "node:fs";
 import net from "node:net";
 import { AccountingSink, type Copy } from "../../support/accounting-sink.ts";
 import { testListener } from "../../support/listener.ts";
-import { Machine } from "../../support/machine.ts";
 import { RelayHome, RelayProcess } from "../../support/relay.ts";
-import type { Kept } from "../reference-codes.ts";
-import { ReferenceSession } from "../reference-session.ts";
-import { type Target, Violation, holds, textOf } from "../target.ts";
+import type { Kept, Rules } from "../reference-codes.ts";
+import { Due, ReferenceSession } from "../reference-session.ts";
+import { type Target, Violation, holds, same, textOf } from "../target.ts";
 import { aSession, codesIn, rulesOf, scriptOf, sessionSeeds, sessionTokens } from "./session.ts";
 
 // The same sessions over a socket, to a relay that runs: whether it lives, in how much memory, and whether what it said 250 to
@@ -80,13 +79,17 @@ class Client {
     this.#socket.write(octets);
   }
 
-  /** Takes the replies once they are there; with `isLast` the connection ends too. */
-  async replies(count: number, isLast: boolean): Promise<string> {
+  /** Nothing more comes from here. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  /** Waits until `isEnough`, which is asked whenever something has come. */
+  async until(isEnough: () => boolean): Promise<void> {
     const deadline = performance.now() + PATIENCE_MS;
-    const isEnough = (): boolean => !isLast && codesIn(wholeLines(this.output)).length >= count;
-    while (!this.isClosed && !isEnough()) {
+    while (!isEnough()) {
       const left = deadline - performance.now();
-      holds(left > 0, "an answer comes", count, this.output.slice(-500));
+      holds(left > 0 && !this.isClosed, "an answer comes", this.output.slice(-500));
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
         this.#wake = () => {
@@ -95,8 +98,12 @@ class Client {
         };
       });
     }
-    const taken = this.output;
-    this.output = "";
+  }
+
+  /** The whole lines that have come since it was asked last. */
+  taken(): string {
+    const taken = wholeLines(this.output);
+    this.output = this.output.slice(taken.length);
     return taken;
   }
 
@@ -112,34 +119,72 @@ function residentOctets(pid: number): number {
   return Number(line?.[1] ?? 0) * 1024;
 }
 
-async function play(port: number, segments: readonly Uint8Array[]): Promise<void> {
-  const listener = testListener(WORDS);
-  const machine = new Machine(listener).open();
-  const reference = new ReferenceSession(rulesOf(listener));
+type Heard = Parameters<ReferenceSession["take"]>;
+
+/** What a client said and heard, one exchange after the other, as the reference has it. */
+class Exchanges {
+  readonly #rules: Rules;
+  readonly #past: Heard[] = [];
+  reference: ReferenceSession;
+
+  constructor(rules: Rules) {
+    this.#rules = rules;
+    this.reference = new ReferenceSession(rules);
+  }
+
+  /** False where more is due to what was said; then it may be asked again. */
+  isWhole(...heard: Heard): boolean {
+    this.reference = new ReferenceSession(this.#rules);
+    try {
+      for (const exchange of [...this.#past, heard]) this.reference.take(...exchange);
+    } catch (error) {
+      if (error instanceof Due) return false;
+      throw new Violation((error as Error).message);
+    }
+    this.#past.push(heard);
+    return true;
+  }
+}
+
+/** One client's session, to whoever listens there. */
+export async function play(port: number, segments: readonly Uint8Array[]): Promise<void> {
+  const exchanges = new Exchanges(rulesOf(testListener(WORDS)));
   const client = new Client(port);
   const hasHelo = segments.some((segment) => /^helo/im.test(textOf(segment)));
+  const isGreeted = (): boolean => wholeLines(client.output) !== "";
   try {
-    machine.replies();
-    await client.replies(1, false);
+    await client.until(isGreeted);
+    same(codesIn(client.taken()), [220], "the greeting");
     for (const segment of segments) {
-      if (segment.length === 0 || segment.length > SEGMENT_MAX || machine.isClosed) break;
-      holds(!client.isClosed, "the connection stands", client.output.slice(-500));
-      machine.receive(segment);
-      if (machine.delays > 0) return; // a reply that is late on purpose is for the pure target
-      const expected = codesIn(machine.replies()).length;
-      if (expected === 0 && hasHelo) return; // nothing says that it came alone (RFC 2920), and by HELO that counts
+      if (segment.length === 0 || segment.length > SEGMENT_MAX || client.isClosed) break;
       client.send(segment);
-      const codes = codesIn(await client.replies(expected, machine.isClosed));
-      try {
-        reference.take(textOf(segment), codes, client.isClosed);
-      } catch (error) {
-        throw new Violation((error as Error).message);
-      }
+      if (!(await isAnswered(client, exchanges, textOf(segment)))) return;
+      const isSilent = client.taken() === "";
+      if (isSilent && hasHelo) return; // nothing says that it came alone (RFC 2920), and by HELO that counts
     }
+    await judgeEnd(client);
   } finally {
-    awaited.push(...reference.kept);
+    awaited.push(...exchanges.reference.kept);
     client.destroy();
   }
+}
+
+/** Waits for as many replies as the reference wants. False where some may be late on purpose: that is for the pure target. */
+async function isAnswered(client: Client, exchanges: Exchanges, said: string): Promise<boolean> {
+  let isWhole = false;
+  const mayDawdle = (): boolean => exchanges.reference.mayDawdle;
+  await client.until(() => {
+    isWhole = exchanges.isWhole(said, codesIn(wholeLines(client.output)), client.isClosed);
+    return isWhole || mayDawdle();
+  });
+  return isWhole && !mayDawdle();
+}
+
+/** All was answered, and nothing more is said: nothing more comes. */
+async function judgeEnd(client: Client): Promise<void> {
+  client.end();
+  await client.until(() => client.isClosed);
+  same(codesIn(client.taken()), [], "there is no reply without a question");
 }
 
 /** Addresses that no grammar reads in two ways. */

@@ -34,7 +34,17 @@ export interface Account {
   /** What an operator asked for, and the store has. */
   readonly wishes: Set<string>;
   leave: Leave;
+  /** What a next hop did with it in the attempt that is under way; undefined: nothing that says more than that. */
+  act: Act | undefined;
+  /** Since it waited last it has gone another way; when, is recorded later than it is so. */
+  hasMoved: boolean;
 }
+
+/**
+ * `put-off`: the relay has heard a 4yz that was about it; `time-named`: and when it may come again. `content-wanted`: the
+ * next hop said 354. `content-over`: it has the final dot, and the relay has heard no answer to that.
+ */
+export type Act = "put-off" | "time-named" | "content-wanted" | "content-over";
 
 /**
  * An operator has it tried before its time, or elsewhere: `noted` until it comes out of a mail thread's hands, `due` until
@@ -97,6 +107,8 @@ export function newAccount(letter: Letter, address: string): Account {
     ending: undefined,
     wishes: new Set(),
     leave: NO_LEAVE,
+    act: undefined,
+    hasMoved: false,
   };
   letter.accounts.set(address, account);
   return account;

@@ -50,12 +50,17 @@ export class FailureJudge {
     this.#startedAt = this.#bench.now();
   }
 
-  isExplained({ address, letter, wishes }: Account): boolean {
+  isExplained(account: Account): boolean {
+    return this.isRefused(account) || account.wishes.has("expire") || this.#isOver(account.letter);
+  }
+
+  /** Somebody does not want it, and never will. */
+  isRefused({ address, letter }: Account): boolean {
     const { committedAt } = letter;
     const domain = address.slice(address.lastIndexOf("@") + 1);
-    const isRefused =
+    const isJudged =
       isSince(this.#judgedAt.get(address), committedAt) || isSince(this.#deadAt.get(domain), committedAt);
-    return isRefused || wishes.has("expire") || this.#isTooBig(letter, domain) || this.#isOver(letter);
+    return isJudged || this.#isTooBig(letter, domain);
   }
 
   #isTooBig({ content }: Letter, domain: string): boolean {

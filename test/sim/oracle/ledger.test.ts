@@ -347,7 +347,12 @@ describe("what may be somewhere is not tried before its time (promise P3)", () =
   test.each([
     ["an operator wanted it again", nothing, all(park, act("retry", false)), 0],
     ["an operator wanted it elsewhere while it was under way", act("reroute", true), park, 0],
-    ["and waited there", act("reroute", true), all(park, (world) => world.parked(letterOf(world), A, true)), 0],
+    [
+      "and waited there",
+      act("reroute", true),
+      all(park, (world) => world.parked(letterOf(world), A, "rerouted-by-operator")),
+      0,
+    ],
     ["nobody wanted that", nothing, park, 1],
     ["an operator wanted it before it was there", act("retry", false), park, 1],
     [

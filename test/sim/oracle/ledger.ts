@@ -1,9 +1,11 @@
-import { type Account, type Copy, type Ending, type Letter, newAccount, newLetter } from "./accounts.ts";
+import { type Account, type Act, type Copy, type Ending, type Letter, newAccount, newLetter } from "./accounts.ts";
 import type { Bench } from "./bench.ts";
 import { type Received, contentFault } from "./carried.ts";
 import { FailureJudge, type FailureTerms } from "./failures.ts";
+import { ReasonJudge, type ReasonTerms } from "./reasons.ts";
 import { type Action, RepeatJudge } from "./repeats.ts";
 import { ReportJudge, type ReportTerms } from "./reports.ts";
+import { WaitJudge, type WaitTerms } from "./waits.ts";
 import { fieldIn } from "../smtp-text.ts";
 
 export type { Copy } from "./accounts.ts";
@@ -25,8 +27,10 @@ export interface Committed {
     readonly note: string;
     readonly reply: string;
   }[];
-  /** Deliveries that wait again; `isRerouted`: to be tried elsewhere, as an operator wanted. */
-  readonly parked: readonly { readonly row: number; readonly isRerouted: boolean }[];
+  /** Deliveries that wait again, and the reason that an operator reads. */
+  readonly parked: readonly { readonly row: number; readonly because: string }[];
+  /** Those that go another way at once. */
+  readonly moved: readonly number[];
   /** What an operator did to which, and whether a mail thread had them. */
   readonly acted: readonly { readonly row: number; readonly action: Action; readonly isInHand: boolean }[];
 }
@@ -38,8 +42,11 @@ interface ReportFacts {
   readonly content: Buffer;
 }
 
+/** As the reason of what an operator wants elsewhere. */
+const REROUTED = "rerouted-by-operator";
+
 /** What the rules of this world are. */
-export interface LedgerTerms extends FailureTerms, ReportTerms {
+export interface LedgerTerms extends FailureTerms, ReasonTerms, ReportTerms, WaitTerms {
   /** The shortest that a recipient waits between two attempts. */
   readonly firstWaitMs: number;
   /** Deliveries in the memory of all mail threads. */
@@ -59,6 +66,8 @@ export class Ledger {
   readonly #repeats: RepeatJudge;
   readonly #failures: FailureJudge;
   readonly #reports: ReportJudge;
+  readonly #waits: WaitJudge;
+  readonly reasons: ReasonJudge;
   readonly #byId = new Map<string, Letter>();
   readonly #byRow = new Map<number, Account>();
   /** Of clients' letters: each recipient has one letter only. */
@@ -74,6 +83,8 @@ export class Ledger {
     this.#repeats = new RepeatJudge(bench, terms.firstWaitMs);
     this.#failures = new FailureJudge(bench, terms);
     this.#reports = new ReportJudge(bench, terms);
+    this.#waits = new WaitJudge(bench, terms);
+    this.reasons = new ReasonJudge(bench, terms);
   }
 
   violation(promise: string, text: string): void {
@@ -113,13 +124,25 @@ export class Ledger {
   // What next hops say.
 
   tried(address: string, hop: string): void {
+    this.#waits.tried(address);
     const account = this.#byAddress.get(address);
-    if (account !== undefined) this.#repeats.tried(account, hop);
+    if (account === undefined) return;
+    this.#repeats.tried(account, hop);
+    account.act = undefined;
+  }
+
+  /** What a next hop did with these in the attempt that is under way; undefined: it answered to their content. */
+  acted(addresses: readonly string[], act: Act | undefined): void {
+    for (const address of addresses) {
+      const account = this.#byAddress.get(address);
+      if (account !== undefined) account.act = act;
+    }
   }
 
   /** Something went wrong at a next hop, or on the way there, or keeps the relay from it. */
   troubled(hop: string): void {
     this.#repeats.troubled(hop);
+    this.reasons.troubled(hop);
   }
 
   /** A next hop refused an address, or a message to it, for good. */
@@ -163,6 +186,7 @@ export class Ledger {
   jumped(byMs: number): void {
     this.#failures.jumped(byMs);
     this.#repeats.jumped(byMs);
+    this.#waits.jumped(byMs);
   }
 
   /** The process ended in order: what it heard of before that is recorded. */
@@ -183,6 +207,16 @@ export class Ledger {
     this.#repeats.died();
   }
 
+  /** From now on nothing goes wrong. */
+  calm(): void {
+    this.#waits.calm(this.waiting().length);
+  }
+
+  /** Nobody waits for longer than is well. */
+  judgeWaits(): void {
+    for (const account of this.waiting()) this.#waits.judge(account);
+  }
+
   // What the store has.
 
   /** A message of this id was committed. */
@@ -190,17 +224,30 @@ export class Ledger {
     return this.#byId.has(id);
   }
 
-  committed({ arrivals, ends, parked, acted }: Committed): void {
+  committed({ arrivals, ends, parked, moved, acted }: Committed): void {
     for (const arrival of arrivals) this.#arrived(arrival);
     for (const { row, outcome, note, reply } of ends) this.#ended(row, { outcome, note, reply, at: this.#now() });
     for (const { row, action, isInHand } of acted) {
       const account = this.#byRow.get(row);
       if (account !== undefined) this.#repeats.acted(account, action, isInHand);
     }
-    for (const { row, isRerouted } of parked) {
+    for (const row of moved) {
       const account = this.#byRow.get(row);
-      if (account !== undefined && !isRerouted) this.#repeats.parked(account);
+      if (account !== undefined) account.hasMoved = true;
     }
+    for (const { row, because } of parked) {
+      const account = this.#byRow.get(row);
+      if (account === undefined) continue;
+      this.#judgeReason(account, because);
+      if (because !== REROUTED) this.#repeats.parked(account);
+    }
+  }
+
+  /** Of reports nobody keeps account of what next hops did: several may go to one address. */
+  #judgeReason(account: Account, because: string): void {
+    if (because === "soft-bounce") this.#waits.tried(account.address); // perhaps nobody had to be asked
+    const isClients = this.#byAddress.get(account.address) === account;
+    if (isClients) this.reasons.parked(account, because, { isRefused: this.#failures.isRefused(account) });
   }
 
   #arrived(arrival: Committed["arrivals"][number]): void {
@@ -262,6 +309,7 @@ export class Ledger {
       this.violation("P2", `${name} is recorded as delivered, and no next hop has it`);
     if (ending.outcome !== "failed") return undefined;
     const { note, reply } = ending;
+    this.#waits.judge(account);
     if (!this.#failures.isExplained(account))
       this.violation("P5", `${name} failed (${note}; ${reply}), and nobody refused it`);
     return this.#reports.failed(account, ending, this.letters, this.life);
@@ -305,8 +353,10 @@ export class Ledger {
     this.#failures.started();
     for (const letter of this.#byId.values()) {
       let isWaiting = false;
-      for (const { row, ending, address, wishes } of letter.accounts.values()) {
+      for (const account of letter.accounts.values()) {
+        const { row, ending, address, wishes } = account;
         if (row === undefined || ending !== undefined || wishes.has("cancel")) continue; // history tells of that later
+        account.act = undefined; // what this process does not know of is no reason
         isWaiting = true;
         if (!rows.has(row)) this.violation("P2", `${address} of ${letter.key} is gone after a start`);
       }

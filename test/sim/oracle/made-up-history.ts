@@ -10,6 +10,10 @@ const TERMS: LedgerTerms = {
   toPostmasterMax: 2,
   firstWaitMs: 60_000,
   inHandMax: 1000,
+  longestWaitMs: 3_600_000,
+  msPerMessage: 3000,
+  isSoftBounce: false,
+  hopsOf: () => ["primary", "backup"],
 };
 const TRACE = "Received: from client.test by relay.test; Sat, 21 Nov 2026 00:00:00 +0000\r\n";
 
@@ -20,9 +24,9 @@ export class MadeUpHistory {
   #count = 0;
   #rows = 0;
 
-  constructor() {
+  constructor(terms: Partial<LedgerTerms> = {}) {
     this.ledger = new Ledger(
-      TERMS,
+      { ...TERMS, ...terms },
       () => this.now,
       () => this.now,
     );
@@ -124,8 +128,13 @@ export class MadeUpHistory {
     this.#commit({ acted: [{ row: rowOf(letter, address), action, isInHand }] });
   }
 
-  parked(letter: Letter, address: string, isRerouted = false): void {
-    this.#commit({ parked: [{ row: rowOf(letter, address), isRerouted }] });
+  parked(letter: Letter, address: string, because = "paused"): void {
+    this.#commit({ parked: [{ row: rowOf(letter, address), because }] });
+  }
+
+  /** It goes another way. */
+  moved(letter: Letter, address: string): void {
+    this.#commit({ moved: [rowOf(letter, address)] });
   }
 
   #arrival(
@@ -139,7 +148,7 @@ export class MadeUpHistory {
   }
 
   #commit(what: Partial<Committed>): void {
-    this.ledger.committed({ arrivals: [], ends: [], parked: [], acted: [], ...what });
+    this.ledger.committed({ arrivals: [], ends: [], parked: [], moved: [], acted: [], ...what });
   }
 }
 
