@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { type Result, digestOf } from "../test/support/result-file.ts";
+import { type Result, digestOf, notCommitted } from "../test/support/result-file.ts";
 import { faultOf, impossibleRun, misnamed, otherCommand, readResults, strangeCommit } from "./proof.ts";
 import { COMMANDS, FIGURES } from "./proof/figures.ts";
 import { type Showing, countsOf, targetOf } from "./proof/showing.ts";
@@ -114,6 +114,28 @@ describe("a result", () => {
     expect(otherCommand("npm run fuzz -- received --inputs 300000", COMMANDS["fuzz"])).toContain("a whole run is");
     const part = { ...result(), command: "npm run crash -- --rounds 20 --seed 1 --record" };
     expect(faultOf({ ...part, digest: digestOf(part) })).toContain("a whole run is");
+  });
+
+  test("of a queue on another kind of disk than a whole run has is found out", () => {
+    const { backlog } = COMMANDS;
+    expect(otherCommand(backlog!, backlog)).toBeUndefined();
+    expect(otherCommand(backlog!.replace("/var/tmp", "/dev/shm"), backlog)).toContain("a whole run is");
+  });
+
+  test("is not recorded of what was compiled, or of what nobody committed", () => {
+    withRepository((folder, git) => {
+      mkdirSync(path.join(folder, "src"));
+      writeFileSync(path.join(folder, ".gitignore"), "dist/\n");
+      writeFileSync(path.join(folder, "src/a.ts"), "");
+      git("add", ".");
+      git("commit", "-q", "-m", "one");
+      expect(notCommitted(folder)).toBeUndefined();
+      mkdirSync(path.join(folder, "dist"));
+      expect(notCommitted(folder)).toBe("not recorded: what is compiled in dist would run; remove dist");
+      rmSync(path.join(folder, "dist"), { recursive: true });
+      writeFileSync(path.join(folder, "src/b.ts"), "");
+      expect(notCommitted(folder)).toContain("src/b.ts");
+    });
   });
 
   test("in a file of another name is a fault like the others", () => {

@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   refuseParts(values.record, { patch: values.patch });
   const { rounds, seed } = values;
   const recording = values.record
-    ? new Recording({ suite: SUITE, command: `npm run full-disk -- ${typed(values)}`, seed })
+    ? new Recording({ suite: SUITE, command: `npm run full-disk -- ${typed(values)}`, seed, fileSystem: "tmpfs" })
     : undefined;
   const planted = values.patch === undefined ? undefined : plantedTree(values.patch);
   try {

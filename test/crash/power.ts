@@ -1,6 +1,8 @@
 // `npm run power-cuts`: the power goes under load, over and
 // over, on one data folder. With --record stores follow that do not sync as they should: they have to lose mail.
+import { tmpdir } from "node:os";
 import { tellFigures } from "../../tools/proof/told.ts";
+import { fileSystemOf } from "../support/file-system.ts";
 import { optionsOf, refuseNothing, typed } from "../support/options.ts";
 import { Recording } from "../support/result-file.ts";
 import { CONTROLS, lostWith } from "./cut-controls.ts";
@@ -25,8 +27,9 @@ async function main(): Promise<void> {
   });
   refuseParts(values.record, { patch: values.patch });
   const { cuts, migrations, seed } = values;
+  const fileSystem = `ext4 in a file on ${fileSystemOf(tmpdir())}`;
   const recording = values.record
-    ? new Recording({ suite: SUITE, command: `npm run power-cuts -- ${typed(values)}`, seed })
+    ? new Recording({ suite: SUITE, command: `npm run power-cuts -- ${typed(values)}`, seed, fileSystem })
     : undefined;
   const planted = values.patch === undefined ? undefined : plantedTree(values.patch);
   try {

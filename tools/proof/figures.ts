@@ -30,8 +30,9 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   turns: "npm run turns -- --seconds 30 --record",
   "slow-readers": "npm run slow-readers -- --readers 1000 --seconds 20 --record",
   uploads: "npm run uploads -- --count 100 --endless 1024 --record",
-  backlog: "npm run backlog -- --messages 1000000 --lanes 100000 --smtp 100000 --fresh 5000 --record",
-  "backlog-small": "npm run backlog -- --messages 100000 --lanes 10000 --smtp 10000 --fresh 5000 --record",
+  backlog: "npm run backlog -- --messages 1000000 --lanes 100000 --smtp 100000 --fresh 5000 --folder /var/tmp --record",
+  "backlog-small":
+    "npm run backlog -- --messages 100000 --lanes 10000 --smtp 10000 --fresh 5000 --folder /var/tmp --record",
   planted: "npm run planted -- --record",
   sim: "npm run sim -- --seeds 1000 --twice 100 --record",
   "sim-planted": "npm run sim -- --patch all --seeds 40 --record",
