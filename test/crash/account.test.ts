@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Arrived, type Books, type Ended, judge } from "./account.ts";
+import { type Arrived, type Books, type Ended, goneFor, judge } from "./account.ts";
 
 const FROM = "app@example.test";
 
@@ -33,6 +33,14 @@ test("what was acknowledged and neither taken nor refused is lost; what is unkno
   expect(judge({ ...BOOKS, arrived: BOTH }).lost).toEqual([]);
   expect(judge({ ...BOOKS, arrived: [BOTH[0]!] }).lost).toEqual(["a.1@dest.test"]);
   expect(judge({ ...BOOKS, arrived: [BOTH[0]!], refused: new Set(["a.1@dest.test"]) }).lost).toEqual([]);
+});
+
+test("what still waits in the queue of a slow relay has not gone: neither mail, nor the report to its sender", () => {
+  const missing = ["a.0@dest.test", "a.1@dest.test"];
+  expect(goneFor(missing, new Set())).toEqual(missing);
+  expect(goneFor(missing, new Set(["a.0@dest.test"]))).toEqual(["a.1@dest.test"]);
+  const senders = new Map([["a.1@dest.test", FROM]]);
+  expect(goneFor(missing, new Set([FROM]), (recipient) => senders.get(recipient))).toEqual(["a.0@dest.test"]);
 });
 
 test("a second copy is explained by a kill soon after the first, or by the sink that gave no answer", () => {

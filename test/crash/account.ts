@@ -158,6 +158,18 @@ export function judge(books: Books): Verdict {
   };
 }
 
+/**
+ * Of those who miss something, the ones who never get it: for them, or for whom else it may go to, nothing waits in the queue. A relay
+ * that had no time for all it has loses nothing, and a control that counts what waits would show nothing.
+ */
+export function goneFor(
+  missing: readonly string[],
+  waiting: ReadonlySet<string>,
+  other: (recipient: string) => string | undefined = () => undefined,
+): readonly string[] {
+  return missing.filter((recipient) => !waiting.has(recipient) && !waiting.has(other(recipient) ?? recipient));
+}
+
 type Repeats = Pick<Verdict, "duplicates" | "unexplained" | "oldestRepeatMs" | "oldestRepeatWorkMs">;
 
 /** Of each recipient every end but the last: there should have been no other. */

@@ -20,7 +20,7 @@ async function control(seed: number): Promise<number> {
   const { tree, remove } = plantedTree(CONTROL);
   try {
     const { findings } = await fullDisks({ rounds: CONTROL_ROUNDS, seed, tree, drainMs: 15_000 });
-    const lost = findings.lost.length + findings.altered.length;
+    const lost = findings.lostForGood.length + findings.altered.length;
     console.log(`planted ${CONTROL}: ${lost} recipients lost or altered`);
     return lost;
   } finally {

@@ -1,8 +1,8 @@
-import { type Duplicates, type Lives, RECORDED_WITHIN_MS, type Verdict, judge } from "./account.ts";
+import { type Duplicates, type Lives, RECORDED_WITHIN_MS, type Verdict, goneFor, judge } from "./account.ts";
 import { type Witnesses, causeOf } from "./failures.ts";
 import type { NextHops } from "./next-hops.ts";
 import { quantile } from "./record-times.ts";
-import { type Schedule, endsIn, filesIn, queuedIn } from "./records.ts";
+import { type Schedule, endsIn, filesIn, queuedIn, recipientsIn } from "./records.ts";
 import { type ReportVerdict, judgeReports } from "./reports.ts";
 import type { Traffic } from "./traffic.ts";
 import { WRONGS } from "./wrongs.ts";
@@ -24,6 +24,9 @@ export interface Findings extends Verdict, ReportVerdict, Schedule {
   readonly expired: number;
   /** Refused for good by the relay, which had no reason to: but for what is larger than it takes. */
   readonly wronglyRefused: readonly string[];
+  /** Of `lost` and `untold`, those for whom nothing waits in the queue: for controls, which are given little time. */
+  readonly lostForGood: readonly string[];
+  readonly untoldForGood: readonly string[];
   /** Deliveries left in the queue when all had arrived, and content files without a message. */
   readonly leftInQueue: number;
   readonly recordMs: readonly number[];
@@ -66,10 +69,15 @@ export function findingsOf({ traffic, hops, data, killedAt, killedWithHops, sche
   const kills = killedAt.filter(Number.isFinite).length;
   const killsOfAll = killedWithHops.size;
   const [repeatedWithHops, repeatedAlone] = repeats(verdict.duplicates, killedWithHops);
+  const senders = new Map(sent.flatMap(({ from, recipients }) => recipients.map((recipient) => [recipient, from])));
+  const told = judgeReports({ sent, reports, failed: new Set([...failed.keys(), ...refusedOnly]), couldFail, lives });
+  const waiting = recipientsIn(data);
   const counted = (wanted: string): number => [...causes.values()].filter((cause) => cause === wanted).length;
   return {
     ...verdict,
-    ...judgeReports({ sent, reports, failed: new Set([...failed.keys(), ...refusedOnly]), couldFail, lives }),
+    ...told,
+    lostForGood: goneFor(verdict.lost, waiting),
+    untoldForGood: goneFor(told.untold, waiting, (recipient) => senders.get(recipient)),
     ...schedule,
     killsOfAll,
     repeatedPerKillOfAll: repeatedWithHops / Math.max(1, killsOfAll),

@@ -38,7 +38,7 @@ test("planted: a 250 before the commit loses mail", async () => {
   const { tree, remove } = plantedTree("ack-before-commit");
   try {
     const report = await killRounds({ ...PLAIN, rounds: 3, tree, drainMs: 15_000 });
-    expect(report.findings.lost.length).toBeGreaterThan(0);
+    expect(report.findings.lostForGood.length).toBeGreaterThan(0);
   } finally {
     remove();
   }
@@ -48,7 +48,7 @@ test("planted: a report that is recorded after the end that it is about is lost 
   const { tree, remove } = plantedTree("report-apart");
   try {
     const report = await killRounds({ ...PLAIN, rounds: 3, tree, drainMs: 15_000 });
-    expect(report.findings.untold.length).toBeGreaterThan(0);
+    expect(report.findings.untoldForGood.length).toBeGreaterThan(0);
   } finally {
     remove();
   }

@@ -20,8 +20,8 @@ const SHORT_DRAIN_MS = 5000;
 
 /** Bugs that these rounds have to find. */
 const CONTROLS: Readonly<Record<string, Control>> = {
-  "ack-before-commit": { found: ({ lost }) => lost.length, drainMs: SHORT_DRAIN_MS },
-  "report-apart": { found: ({ untold }) => untold.length, drainMs: SHORT_DRAIN_MS },
+  "ack-before-commit": { found: ({ lostForGood }) => lostForGood.length, drainMs: SHORT_DRAIN_MS },
+  "report-apart": { found: ({ untoldForGood }) => untoldForGood.length, drainMs: SHORT_DRAIN_MS },
   "completion-dropped": { found: ({ unexplained }) => unexplained.length, drainMs: SHORT_DRAIN_MS },
   "completion-late": { found: ({ unexplained }) => unexplained.length, drainMs: SHORT_DRAIN_MS },
   "wake-too-late": { found: ({ asleep }) => asleep.filter((fault) => fault.endsWith("late")).length, drainMs: 60_000 },

@@ -60,6 +60,7 @@ export const SHOWN_BY: Readonly<Record<string, readonly string[]>> = {
   "long-work-forgets": [WORLDS],
   "lookup-keeps-list": [EACH_SUITE],
   "lowered-rate-forgets": [EACH_SUITE],
+  "migration-in-two": ["test/crash/migration-cuts.ts"],
   "migration-mixes": ["test/crash/power.test.ts"],
   "no-space-swallowed": [WORLDS, EACH_SUITE, "test/crash/disk.ts"],
   "pickup-forgets": [WORLDS, "test/e2e/spool.test.ts"],
