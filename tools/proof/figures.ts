@@ -79,7 +79,14 @@ export const FIGURES: readonly Figure[] = [
         target: "0 in {rounds} rounds with {kills} kills and {acknowledged} acknowledged, and each kind of failure",
         zero: [...NOTHING_WRONG, "unexplained"],
         atLeast: { rounds: 20, kills: 15, acknowledged: 5000, failedByDns: 1, expired: 1 },
+      },
+      {
+        suite: "crash-mx",
+        value:
+          "control: {plantedFound} of {planted} planted bugs found in the same run, by MX; two of them let mail fail without a reason",
+        target: "all of {planted} or more",
         equal: [["planted", "plantedFound"]],
+        atLeast: { planted: 7 },
       },
     ],
   },
