@@ -201,6 +201,17 @@ describe("a target", () => {
     }
   });
 
+  test("lets no repeat without an excuse hold, in any suite that counts them", () => {
+    const zeros = Map.groupBy(showings, ({ suite }) => suite);
+    const counting = [...zeros].filter(([, those]) => those.some(({ zero = [] }) => zero.includes("lost")));
+    expect(counting.map(([suite]) => suite)).toEqual(["crash", "crash-mx", "power-cuts", "full-disk"]);
+    for (const [suite, those] of counting) {
+      const whole = Object.fromEntries(those.flatMap(countsOf).map((name) => [name, 0]));
+      const isShort = those.some((showing) => standing(showing, { ...whole, unexplained: 500 }).startsWith("short"));
+      expect(isShort && those.some(({ zero = [] }) => zero.includes("unexplained")), suite).toBe(true);
+    }
+  });
+
   test("names a suite with a whole command, and each of those is of a figure", () => {
     expect(new Set(Object.keys(COMMANDS))).toEqual(new Set(showings.map(({ suite }) => suite)));
   });

@@ -43,7 +43,7 @@ export interface Books {
 export interface Lives {
   /** When that of each epoch was killed; Infinity where it was not. */
   readonly killedAt: readonly number[];
-  /** Moments, in order, at which the relay was seen to commit: it answered a final dot with 250. */
+  /** Moments, in order, at which the relay was seen to work: it answered a final dot with 250, or told a next hop something. */
   readonly signs: readonly number[];
 }
 
@@ -89,8 +89,9 @@ export const RECORDED_WITHIN_MS = 250;
 const GATHERED_FOR_MS = 1000;
 
 /**
- * At most so much of the time between two signs of work counts as work. A relay that is stopped, that waits for a disk, or that
- * the machine does not let run records nothing and acknowledges nothing, and one that acknowledges can record.
+ * At most so much of the time between two signs of work counts as work. A relay that is stopped, or that the machine does not let run,
+ * records nothing and gives no sign. One that acknowledges can record; and one that goes on with deliveries has to be able to: where
+ * the disk is full, or it takes nothing more because it stops, that is all that is seen of it.
  */
 const SIGN_GAP_MS = 25;
 

@@ -54,7 +54,7 @@ export type Numbers = Readonly<Record<string, number>>;
 export function findingsOf({ traffic, hops, data, killedAt, killedWithHops, schedule, recordMs }: Evidence): Findings {
   const { acknowledged, unknown, arrived, reports, refusals } = traffic;
   const sent = [...acknowledged, ...unknown];
-  const lives: Lives = { killedAt, signs: traffic.acknowledgedAt };
+  const lives: Lives = { killedAt, signs: traffic.signs };
   const { ended, failed } = endsIn(data);
   const witnesses = witnessesOf(traffic, hops);
   const causes = new Map(

@@ -84,6 +84,7 @@ export class Rig {
       latencyMs: LATENCY_MS,
       chance: seeded(options.seed + 1),
       epoch: () => holder.rig?.currentEpoch ?? 0,
+      onTold: () => traffic.see(),
       onCopy: (copy) => {
         holder.rig?.times.look(copy);
         traffic.take(copy);
