@@ -53,6 +53,7 @@ export const SHOWN_BY: Readonly<Record<string, readonly string[]>> = {
   "dsn-for-null-sender": [WORLDS, EACH_SUITE],
   "duplicate-hurried": [WORLDS],
   "expires-too-soon": ["test/crash/kill-controls.ts"],
+  "fsync-error-swallowed": ["test/crash/crash-points.ts"],
   "granted-twice": [WORLDS, EACH_SUITE],
   "import-forgets": [WORLDS, "test/e2e/queue-file.test.ts"],
   "intermediate-is-success": [WORLDS, "test/attacks/next-hop.test.ts"],

@@ -131,16 +131,19 @@ export const FIGURES: readonly Figure[] = [
       {
         suite: "crash-points",
         value:
-          "{violations} violations; {points} calls that change the disk, killed at {killsMet}, {errorsMet} that failed (EIO, ENOSPC, EMFILE)",
-        target: "0 violations, each call: {killsMet} killed and {errorsMet} failing at least",
+          "{violations} violations; {points} calls that change the disk, killed at {killsMet}, {errorsMet} that failed (EIO, ENOSPC, EMFILE), {delaysMet} syncs that took their time; {unmet} more the relay did not come to ({unmetPercent} %)",
+        target:
+          "0 violations, each of {points} calls or more, with {killsMet} killed, {errorsMet} failing and {delaysMet} late; what the relay does not come to is {unmetPercent} % of them at most",
         zero: ["violations"],
-        atLeast: { killsMet: 200, errorsMet: 300 },
+        atLeast: { points: 280, killsMet: 270, errorsMet: 450, delaysMet: 30 },
+        atMost: { unmetPercent: 5 },
       },
       {
         suite: "crash-points",
-        value: "control: {controlViolations} violations of a relay that says 250 before it commits",
-        target: "at least {controlViolations}",
-        reaches: { controlViolations: 1 },
+        value:
+          "controls: {controlViolations} violations of a relay that says 250 before it commits, {syncControlViolations} of one that takes a sync that failed for one that did not",
+        target: "at least {controlViolations} of each",
+        reaches: { controlViolations: 1, syncControlViolations: 1 },
       },
     ],
   },
