@@ -154,7 +154,7 @@ export const FIGURES: readonly Figure[] = [
       {
         suite: "full-disk",
         value:
-          "{lost} of {acknowledged} messages lost in {rounds} rounds, {kills} of them with a kill, and {unexplained} recipients repeated without an excuse; {putOff} put off with 452, {refused} refused; accepting again at most {recoveryMs} ms after there was room",
+          "{lost} of {acknowledged} messages lost in {rounds} rounds, {kills} of them with a kill, and {unexplained} recipients repeated without an excuse (answered at most {oldestRepeatWorkMs} ms of work before a kill); {putOff} put off with 452, {refused} refused; accepting again at most {recoveryMs} ms after there was room",
         target:
           "0 lost, repeated without an excuse or refused in {rounds} rounds with {kills} kill, {acknowledged} acknowledged and {putOff} put off; {recoveryMs} ms",
         zero: [...NOTHING_WRONG, "refused", "notRecovered"],
