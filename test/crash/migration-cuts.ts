@@ -138,7 +138,10 @@ async function oneCut(chance: Chance, tree: string, waitedFor: number): Promise<
       version,
       newest: versionOf(home.queueFile),
       left: waiting.size,
-      ...{ lost: lost.length, unexplained: unexplained.length, altered: altered.length, uninvited: uninvited.length },
+      lost: lost.length,
+      unexplained: unexplained.length,
+      altered: altered.length,
+      uninvited: uninvited.length,
     };
   } finally {
     await sink.close();
