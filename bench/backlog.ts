@@ -16,6 +16,7 @@ import { messageId } from "../src/core/mail/message-id.ts";
 import { smartHostLane } from "../src/core/routing/lane.ts";
 import { compiledTree } from "../test/support/compiled.ts";
 import { DnsServerScript } from "../test/support/dns-server.ts";
+import { fileSystemOf } from "../test/support/file-system.ts";
 import { freePort } from "../test/support/free-port.ts";
 import { optionsOf, refuse, typed } from "../test/support/options.ts";
 import { Recording } from "../test/support/result-file.ts";
@@ -229,8 +230,9 @@ function fill(file: string): number {
 
 async function main(): Promise<void> {
   const suite = total < 1_000_000 ? "backlog-small" : "backlog";
-  const command = `npm run backlog -- ${typed(options, "messages", "lanes", "smtp", "fresh", "record")}`;
-  const recording = options.record ? new Recording({ suite, command }) : undefined;
+  const command = `npm run backlog -- ${typed(options, "messages", "lanes", "smtp", "fresh", "folder", "record")}`;
+  const fileSystem = fileSystemOf(folder);
+  const recording = options.record ? new Recording({ suite, command, fileSystem }) : undefined;
   const dns = await domainsThatRefuse();
   const ports = { sink: await freePort(), refusing: await freePort(), dns: dns.port }; // and nobody listens at the second
   const sink = spawn("smtp-sink", ["-u", "nobody", `127.0.0.1:${ports.sink}`, "1000"], { stdio: "ignore" });

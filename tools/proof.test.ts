@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { type RunnerTask, describe, expect, test } from "vitest";
 import { testsLeftOut } from "../test/support/recorded.ts";
-import { type Result, digestOf } from "../test/support/result-file.ts";
+import { type Result, digestOf, notCommitted } from "../test/support/result-file.ts";
 import { edited, faultOf, impossibleRun, misnamed, otherCommand, readResults, strangeCommit } from "./proof.ts";
 import { COMMANDS, FIGURES } from "./proof/figures.ts";
 import { type Showing, countsOf, targetOf } from "./proof/showing.ts";
@@ -161,6 +161,28 @@ describe("a result", () => {
     expect(faultOf({ ...part, digest: digestOf(part) })).toContain("a whole run is");
   });
 
+  test("of a queue on another kind of disk than a whole run has is found out", () => {
+    const { backlog } = COMMANDS;
+    expect(otherCommand(backlog!, backlog)).toBeUndefined();
+    expect(otherCommand(backlog!.replace("/var/tmp", "/dev/shm"), backlog)).toContain("a whole run is");
+  });
+
+  test("is not recorded of what was compiled, or of what nobody committed", () => {
+    withRepository((folder, git) => {
+      mkdirSync(path.join(folder, "src"));
+      writeFileSync(path.join(folder, ".gitignore"), "dist/\n");
+      writeFileSync(path.join(folder, "src/a.ts"), "");
+      git("add", ".");
+      git("commit", "-q", "-m", "one");
+      expect(notCommitted(folder)).toBeUndefined();
+      mkdirSync(path.join(folder, "dist"));
+      expect(notCommitted(folder)).toBe("not recorded: what is compiled in dist would run; remove dist");
+      rmSync(path.join(folder, "dist"), { recursive: true });
+      writeFileSync(path.join(folder, "src/b.ts"), "");
+      expect(notCommitted(folder)).toContain("src/b.ts");
+    });
+  });
+
   test("in a file of another name is a fault like the others", () => {
     expect(misnamed({ name: "crash.json", result: result() })).toBeUndefined();
     expect(misnamed({ name: "crash-2.json", result: result() })).toBe("is of the suite crash");
@@ -228,6 +250,17 @@ describe("a target", () => {
       expect(words).not.toContain("?");
       for (const [name, number] of Object.entries({ ...atLeast, ...reaches, ...atMost }))
         if (number !== 1) expect(words, name).toContain(number.toLocaleString("en-US"));
+    }
+  });
+
+  test("lets no repeat without an excuse hold, in any suite that counts them", () => {
+    const zeros = Map.groupBy(showings, ({ suite }) => suite);
+    const counting = [...zeros].filter(([, those]) => those.some(({ zero = [] }) => zero.includes("lost")));
+    expect(counting.map(([suite]) => suite)).toEqual(["crash", "crash-mx", "power-cuts", "full-disk"]);
+    for (const [suite, those] of counting) {
+      const whole = Object.fromEntries(those.flatMap(countsOf).map((name) => [name, 0]));
+      const isShort = those.some((showing) => standing(showing, { ...whole, unexplained: 500 }).startsWith("short"));
+      expect(isShort && those.some(({ zero = [] }) => zero.includes("unexplained")), suite).toBe(true);
     }
   });
 

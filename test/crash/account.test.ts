@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Arrived, type Books, type Ended, judge } from "./account.ts";
+import { type Arrived, type Books, type Ended, goneFor, judge } from "./account.ts";
 
 const FROM = "app@example.test";
 
@@ -35,6 +35,14 @@ test("what was acknowledged and neither taken nor refused is lost; what is unkno
   expect(judge({ ...BOOKS, arrived: [BOTH[0]!], refused: new Set(["a.1@dest.test"]) }).lost).toEqual([]);
 });
 
+test("what still waits in the queue of a slow relay has not gone: neither mail, nor the report to its sender", () => {
+  const missing = ["a.0@dest.test", "a.1@dest.test"];
+  expect(goneFor(missing, new Set())).toEqual(missing);
+  expect(goneFor(missing, new Set(["a.0@dest.test"]))).toEqual(["a.1@dest.test"]);
+  const senders = new Map([["a.1@dest.test", FROM]]);
+  expect(goneFor(missing, new Set([FROM]), (recipient) => senders.get(recipient))).toEqual(["a.0@dest.test"]);
+});
+
 test("a second copy is explained by a kill soon after the first, or by the sink that gave no answer", () => {
   const byKill = judge({
     ...BOOKS,
@@ -60,6 +68,15 @@ test("a second copy of what was answered long before the kill, or without a kill
   expect(judge({ ...BOOKS, arrived: long }).unexplained).toEqual(["b.0@dest.test"]);
   const without = [...BOTH, arrival("b.0@dest.test", 11_000), arrival("b.0@dest.test", 11_100)];
   expect(judge({ ...BOOKS, arrived: without }).unexplained).toEqual(["b.0@dest.test"]);
+});
+
+test("a relay whose disk is full has longer to record, and not for ever", () => {
+  const long = [...BOTH, arrival("b.0@dest.test", 9000), arrival("b.0@dest.test", 11_000)];
+  expect(judge({ ...BOOKS, arrived: long }).unexplained).toEqual(["b.0@dest.test"]);
+  const lives = { ...BOOKS.lives, recordedWithinMs: 1250 };
+  expect(judge({ ...BOOKS, lives, arrived: long }).unexplained).toEqual([]);
+  const longer = [...BOTH, arrival("b.0@dest.test", 8700), arrival("b.0@dest.test", 11_000)];
+  expect(judge({ ...BOOKS, lives, arrived: longer }).unexplained).toEqual(["b.0@dest.test"]);
 });
 
 test("content or a sender that changed, and recipients that nobody sent to, are seen", () => {

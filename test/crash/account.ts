@@ -43,8 +43,10 @@ export interface Books {
 export interface Lives {
   /** When that of each epoch was killed; Infinity where it was not. */
   readonly killedAt: readonly number[];
-  /** Moments, in order, at which the relay was seen to commit: it answered a final dot with 250. */
+  /** Moments, in order, at which the relay was seen to work: it answered a final dot with 250, or told a next hop something. */
   readonly signs: readonly number[];
+  /** Within how much of its work it records an end; `RECORDED_WITHIN_MS` where it is not given. */
+  readonly recordedWithinMs?: number;
 }
 
 export interface Duplicates {
@@ -89,8 +91,9 @@ export const RECORDED_WITHIN_MS = 250;
 const GATHERED_FOR_MS = 1000;
 
 /**
- * At most so much of the time between two signs of work counts as work. A relay that is stopped, that waits for a disk, or that
- * the machine does not let run records nothing and acknowledges nothing, and one that acknowledges can record.
+ * At most so much of the time between two signs of work counts as work. A relay that is stopped, or that the machine does not let run,
+ * records nothing and gives no sign. One that acknowledges can record; and one that goes on with deliveries has to be able to: where
+ * the disk is full, or it takes nothing more because it stops, that is all that is seen of it.
  */
 const SIGN_GAP_MS = 25;
 
@@ -125,13 +128,13 @@ type Excuse =
   | undefined;
 
 /** Why there could be another attempt after this one. */
-function excuseOf(end: End, { killedAt, signs }: Lives): Excuse {
+function excuseOf(end: End, { killedAt, signs, recordedWithinMs = RECORDED_WITHIN_MS }: Lives): Excuse {
   if (end.wasClosed === true) return { kind: "closed" };
   const killed = killedAt[end.epoch] ?? Number.POSITIVE_INFINITY;
   if (!Number.isFinite(killed)) return undefined;
   const ageMs = killed - end.loggedAt;
   const workMs = ageMs <= 0 ? 0 : workedMs(signs, end.loggedAt, killed);
-  const withinMs = RECORDED_WITHIN_MS + (end.isRefusal === true ? GATHERED_FOR_MS : 0);
+  const withinMs = recordedWithinMs + (end.isRefusal === true ? GATHERED_FOR_MS : 0);
   return workMs <= withinMs ? { kind: "killed", ageMs, workMs } : undefined;
 }
 
@@ -156,6 +159,18 @@ export function judge(books: Books): Verdict {
       .map(({ recipient }) => recipient),
     uninvited: [...byRecipient.keys()].filter((recipient) => !sent.has(recipient)),
   };
+}
+
+/**
+ * Of those who miss something, the ones who never get it: for them, or for whom else it may go to, nothing waits in the queue. A relay
+ * that had no time for all it has loses nothing, and a control that counts what waits would show nothing.
+ */
+export function goneFor(
+  missing: readonly string[],
+  waiting: ReadonlySet<string>,
+  other: (recipient: string) => string | undefined = () => undefined,
+): readonly string[] {
+  return missing.filter((recipient) => !waiting.has(recipient) && !waiting.has(other(recipient) ?? recipient));
 }
 
 type Repeats = Pick<Verdict, "duplicates" | "unexplained" | "oldestRepeatMs" | "oldestRepeatWorkMs">;

@@ -4,34 +4,45 @@ import { tellFigures } from "../../tools/proof/told.ts";
 import { optionsOf, refuseNothing, typed } from "../support/options.ts";
 import { Recording } from "../support/result-file.ts";
 import { PATCH, plantedTree } from "./patched-copy.ts";
-import { type SweepReport, sweep } from "./point-sweep.ts";
+import { isSync } from "./points.ts";
+import { type SweepOptions, type SweepReport, sweep } from "./point-sweep.ts";
 import { shownWrongs, tellVerdict } from "./findings.ts";
 import { refuseParts } from "../support/whole-run.ts";
 
 const SHOWN = 10;
-/** A bug that the kills between a write and its sync have to find. */
-const CONTROL = "ack-before-commit";
+/** Where each of the bugs has to show. */
+const CONTROLS = {
+  /** In kills between a write and its sync. */
+  "ack-before-commit": {
+    every: 4,
+    isWanted: ({ thread }, fault) => fault === "kill" && thread === "store",
+  },
+  /** In what is said after a sync that failed. */
+  "fsync-error-swallowed": {
+    every: 1,
+    isWanted: ({ call, file, thread }, fault) =>
+      fault === "EIO" && isSync(call) && (file === undefined || (file === "queue.db-wal" && thread === "store")),
+  },
+} as const satisfies Readonly<Record<string, Pick<SweepOptions, "every" | "isWanted">>>;
 
-function lines({ points, runs, met, violations }: SweepReport): readonly string[] {
+function lines({ points, runs, met, unmet, violations }: SweepReport): readonly string[] {
   const faults = Object.keys(runs) as (keyof typeof runs)[];
   return [
     `crash points   ${points} calls that change the disk`,
     ...faults.map((fault) => `  ${fault.padEnd(12)} ${runs[fault]} runs, ${met[fault]} met the fault`),
+    `not met        ${unmet.length}`,
+    ...unmet.slice(0, SHOWN).map((point) => `  ${point}`),
     `violations     ${violations.length}`,
     ...violations.slice(0, SHOWN).map((violation) => `  ${violation}`),
   ];
 }
 
-/** How many violations the kills at the store's own calls show of a relay with the bug. */
-async function control(): Promise<number> {
-  const { tree, remove } = plantedTree(CONTROL);
+/** How many violations there are of a relay with the bug. */
+async function control(patch: keyof typeof CONTROLS): Promise<number> {
+  const { tree, remove } = plantedTree(patch);
   try {
-    const { violations } = await sweep({
-      tree,
-      every: 4,
-      isWanted: ({ where }, fault) => fault === "kill" && "thread" in where && where.thread === "store",
-    });
-    console.log(`planted ${CONTROL}: ${violations.length} violations`);
+    const { violations } = await sweep({ tree, ...CONTROLS[patch] });
+    console.log(`planted ${patch}: ${violations.length} violations`);
     return violations.length;
   } finally {
     remove();
@@ -60,21 +71,29 @@ async function main(): Promise<void> {
     const report = await sweep({ every, jobs, say: (line) => console.error(line), ...bug });
     console.log(lines(report).join("\n"));
     tellVerdict(shownWrongs({ violations: report.violations.length }));
-    const { points, runs, met, violations } = report;
+    const { points, runs, met, unmet, violations } = report;
+    const faults = Object.values(runs).reduce((sum, count) => sum + count, 0);
     const counts = {
       points,
       kills: runs.kill,
       killsMet: met.kill,
       errors: runs.EIO + runs.ENOSPC + runs.EMFILE,
       errorsMet: met.EIO + met.ENOSPC + met.EMFILE,
+      delays: runs.delay,
+      delaysMet: met.delay,
+      unmet: unmet.length,
+      unmetPercent: (100 * unmet.length) / Math.max(1, faults),
       violations: violations.length,
     };
     refuseNothing({ "faults met": counts.killsMet + counts.errorsMet });
     if (recording === undefined) return tellFigures(SUITE, counts);
-    const controlViolations = await control();
-    if (controlViolations === 0) process.exitCode = 1;
-    tellFigures(SUITE, { ...counts, controlViolations });
-    recording.finish({ ...counts, controlViolations });
+    const controls = {
+      controlViolations: await control("ack-before-commit"),
+      syncControlViolations: await control("fsync-error-swallowed"),
+    };
+    if (Object.values(controls).includes(0)) process.exitCode = 1;
+    tellFigures(SUITE, { ...counts, ...controls });
+    recording.finish({ ...counts, ...controls });
   } finally {
     planted?.remove();
   }

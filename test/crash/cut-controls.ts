@@ -26,7 +26,7 @@ export async function lostWith(control: Control, seed: number, cuts = 3): Promis
   const fault = planted === undefined ? TAIL : { tree: planted.tree };
   try {
     const { findings } = await powerCuts({ ...USUAL, cuts, seed, ...fault });
-    return findings.lost.length + findings.altered.length;
+    return findings.lostForGood.length + findings.altered.length;
   } finally {
     planted?.remove();
   }

@@ -20,7 +20,7 @@ async function control(seed: number): Promise<number> {
   const { tree, remove } = plantedTree(CONTROL);
   try {
     const { findings } = await fullDisks({ rounds: CONTROL_ROUNDS, seed, tree, drainMs: 15_000 });
-    const lost = findings.lost.length + findings.altered.length;
+    const lost = findings.lostForGood.length + findings.altered.length;
     console.log(`planted ${CONTROL}: ${lost} recipients lost or altered`);
     return lost;
   } finally {
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   refuseParts(values.record, { patch: values.patch });
   const { rounds, seed } = values;
   const recording = values.record
-    ? new Recording({ suite: SUITE, command: `npm run full-disk -- ${typed(values)}`, seed })
+    ? new Recording({ suite: SUITE, command: `npm run full-disk -- ${typed(values)}`, seed, fileSystem: "tmpfs" })
     : undefined;
   const planted = values.patch === undefined ? undefined : plantedTree(values.patch);
   try {

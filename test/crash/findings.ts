@@ -1,8 +1,8 @@
-import { type Duplicates, type Lives, RECORDED_WITHIN_MS, type Verdict, judge } from "./account.ts";
+import { type Duplicates, type Lives, RECORDED_WITHIN_MS, type Verdict, goneFor, judge } from "./account.ts";
 import { type Witnesses, causeOf } from "./failures.ts";
 import type { NextHops } from "./next-hops.ts";
 import { quantile } from "./record-times.ts";
-import { type Schedule, endsIn, filesIn, queuedIn } from "./records.ts";
+import { type Schedule, endsIn, filesIn, queuedIn, recipientsIn } from "./records.ts";
 import { type ReportVerdict, judgeReports } from "./reports.ts";
 import type { Traffic } from "./traffic.ts";
 import { WRONGS } from "./wrongs.ts";
@@ -24,10 +24,14 @@ export interface Findings extends Verdict, ReportVerdict, Schedule {
   readonly expired: number;
   /** Refused for good by the relay, which had no reason to: but for what is larger than it takes. */
   readonly wronglyRefused: readonly string[];
+  /** Of `lost` and `untold`, those for whom nothing waits in the queue: for controls, which are given little time. */
+  readonly lostForGood: readonly string[];
+  readonly untoldForGood: readonly string[];
   /** Deliveries left in the queue when all had arrived, and content files without a message. */
   readonly leftInQueue: number;
   readonly recordMs: readonly number[];
   readonly leftFiles: number;
+  readonly recordedWithinMs: number;
 }
 
 export interface Evidence {
@@ -37,6 +41,8 @@ export interface Evidence {
   readonly data: string;
   readonly killedAt: readonly number[];
   readonly killedWithHops: ReadonlySet<number>;
+  /** Within how much of its work a relay records an end, where that is not the usual. */
+  readonly recordedWithinMs?: number;
   /** As it was before what waits was made due. */
   readonly schedule: Schedule;
   /** From the sink's answer to its record, the shortest first; those that were looked at. */
@@ -48,10 +54,12 @@ export const SEED = { kind: "count", default: 1, min: 0, help: "what chance is d
 
 export type Numbers = Readonly<Record<string, number>>;
 
-export function findingsOf({ traffic, hops, data, killedAt, killedWithHops, schedule, recordMs }: Evidence): Findings {
+export function findingsOf(evidence: Evidence): Findings {
+  const { traffic, hops, data, killedAt, killedWithHops, schedule, recordMs } = evidence;
+  const { recordedWithinMs = RECORDED_WITHIN_MS } = evidence;
   const { acknowledged, unknown, arrived, reports, refusals } = traffic;
   const sent = [...acknowledged, ...unknown];
-  const lives: Lives = { killedAt, signs: traffic.acknowledgedAt };
+  const lives: Lives = { killedAt, signs: traffic.signs, recordedWithinMs };
   const { ended, failed } = endsIn(data);
   const witnesses = witnessesOf(traffic, hops);
   const causes = new Map(
@@ -66,10 +74,15 @@ export function findingsOf({ traffic, hops, data, killedAt, killedWithHops, sche
   const kills = killedAt.filter(Number.isFinite).length;
   const killsOfAll = killedWithHops.size;
   const [repeatedWithHops, repeatedAlone] = repeats(verdict.duplicates, killedWithHops);
+  const senders = new Map(sent.flatMap(({ from, recipients }) => recipients.map((recipient) => [recipient, from])));
+  const told = judgeReports({ sent, reports, failed: new Set([...failed.keys(), ...refusedOnly]), couldFail, lives });
+  const waiting = recipientsIn(data);
   const counted = (wanted: string): number => [...causes.values()].filter((cause) => cause === wanted).length;
   return {
     ...verdict,
-    ...judgeReports({ sent, reports, failed: new Set([...failed.keys(), ...refusedOnly]), couldFail, lives }),
+    ...told,
+    lostForGood: goneFor(verdict.lost, waiting),
+    untoldForGood: goneFor(told.untold, waiting, (recipient) => senders.get(recipient)),
     ...schedule,
     killsOfAll,
     repeatedPerKillOfAll: repeatedWithHops / Math.max(1, killsOfAll),
@@ -83,6 +96,7 @@ export function findingsOf({ traffic, hops, data, killedAt, killedWithHops, sche
     leftInQueue: queuedIn(data),
     recordMs,
     leftFiles: filesIn(data),
+    recordedWithinMs,
   };
 }
 
@@ -191,7 +205,7 @@ export function linesOf(findings: Findings): readonly string[] {
     `  answered before the kill    ${duplicates.answeredByKill} recipients, at most ${findings.oldestRepeatMs.toFixed(0)} ms before, ${findings.oldestRepeatWorkMs.toFixed(0)} ms of them at work`,
     `  taken, answered to nobody   ${duplicates.unansweredByKill} recipients`,
     `  refused, and tried again    ${duplicates.refusedByKill} recipients`,
-    `answer to record              ${recordTimes(findings.recordMs)}; at most ${RECORDED_WITHIN_MS} ms of work excuse a repeat`,
+    `answer to record              ${recordTimes(findings.recordMs)}; at most ${findings.recordedWithinMs} ms of work excuse a repeat`,
     `duplicates by a closing sink  ${duplicates.byClose}`,
     `duplicates unexplained        ${some(findings.unexplained)}`,
     `content altered               ${some(findings.altered)}`,

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { controlsOf, timesFound } from "./kill-controls.ts";
 import { wrongsIn } from "./findings.ts";
 import { killRounds } from "./kill-run.ts";
 import { LIVES } from "./lives.ts";
@@ -34,11 +35,22 @@ test("by MX too: what the DNS, a server or its age ends is told once, and nothin
   expect(report.findings.reports).toBeGreaterThan(0);
 });
 
+test("the controls of a run by MX go by MX too, and have two for what only that run excuses", () => {
+  expect(controlsOf(true)).toEqual([...controlsOf(false), "dns-trouble-is-final", "expires-too-soon"]);
+});
+
+test.for(["dns-trouble-is-final", "expires-too-soon"] as const)(
+  "planted: that mail may fail for the DNS or its age is no excuse by MX: %s",
+  async (name) => {
+    expect(await timesFound(name, 7, true)).toBeGreaterThan(0);
+  },
+);
+
 test("planted: a 250 before the commit loses mail", async () => {
   const { tree, remove } = plantedTree("ack-before-commit");
   try {
     const report = await killRounds({ ...PLAIN, rounds: 3, tree, drainMs: 15_000 });
-    expect(report.findings.lost.length).toBeGreaterThan(0);
+    expect(report.findings.lostForGood.length).toBeGreaterThan(0);
   } finally {
     remove();
   }
@@ -48,7 +60,7 @@ test("planted: a report that is recorded after the end that it is about is lost 
   const { tree, remove } = plantedTree("report-apart");
   try {
     const report = await killRounds({ ...PLAIN, rounds: 3, tree, drainMs: 15_000 });
-    expect(report.findings.untold.length).toBeGreaterThan(0);
+    expect(report.findings.untoldForGood.length).toBeGreaterThan(0);
   } finally {
     remove();
   }

@@ -3,46 +3,12 @@
 import { tellFigures } from "../../tools/proof/told.ts";
 import { optionsOf, refuseNothing, typed } from "../support/options.ts";
 import { Recording } from "../support/result-file.ts";
-import { type Findings, SEED, tellVerdict, wrongsIn } from "./findings.ts";
+import { SEED, tellVerdict, wrongsIn } from "./findings.ts";
+import { controlsOf, timesFound } from "./kill-controls.ts";
 import { LIVES } from "./lives.ts";
 import { killCounts, killLines, killRounds } from "./kill-run.ts";
 import { PATCH, plantedTree } from "./patched-copy.ts";
 import { refuseParts } from "../support/whole-run.ts";
-
-interface Control {
-  /** Where the bug shows. */
-  readonly found: (findings: Findings) => number;
-  readonly drainMs: number;
-}
-
-/** What such a relay leaves undone is not waited for. */
-const SHORT_DRAIN_MS = 5000;
-
-/** Bugs that these rounds have to find. */
-const CONTROLS: Readonly<Record<string, Control>> = {
-  "ack-before-commit": { found: ({ lost }) => lost.length, drainMs: SHORT_DRAIN_MS },
-  "report-apart": { found: ({ untold }) => untold.length, drainMs: SHORT_DRAIN_MS },
-  "completion-dropped": { found: ({ unexplained }) => unexplained.length, drainMs: SHORT_DRAIN_MS },
-  "completion-late": { found: ({ unexplained }) => unexplained.length, drainMs: SHORT_DRAIN_MS },
-  "wake-too-late": { found: ({ asleep }) => asleep.filter((fault) => fault.endsWith("late")).length, drainMs: 60_000 },
-};
-
-const CONTROL_ROUNDS = 4;
-const CONTROL_LOAD_MS = [3000, 4000] as const;
-
-async function isFound(patch: string, seed: number): Promise<boolean> {
-  const { tree, remove } = plantedTree(patch);
-  const { found, drainMs } = CONTROLS[patch]!;
-  try {
-    const [rounds, loadMs] = [CONTROL_ROUNDS, CONTROL_LOAD_MS];
-    const { findings, seconds } = await killRounds({ rounds, seed, loadMs, tree, life: "under-load", drainMs });
-    const times = found(findings);
-    console.log(`planted ${patch}: ${times === 0 ? "NOT found" : `found ${times} times`} in ${seconds} s`);
-    return times > 0;
-  } finally {
-    remove();
-  }
-}
 
 async function main(): Promise<void> {
   const { values } = optionsOf({
@@ -72,8 +38,9 @@ async function main(): Promise<void> {
     refuseNothing({ rounds, "messages acknowledged": report.findings.acknowledgedMessages });
     if (recording === undefined) return tellFigures(suite, counts);
     let plantedFound = 0;
-    for (const name of Object.keys(CONTROLS)) if (await isFound(name, seed)) plantedFound++;
-    const planted = Object.keys(CONTROLS).length;
+    const controls = controlsOf(isMx);
+    for (const name of controls) if ((await timesFound(name, seed, isMx)) > 0) plantedFound++;
+    const planted = controls.length;
     if (plantedFound < planted) process.exitCode = 1;
     counts = { ...counts, planted, plantedFound };
     tellFigures(suite, counts);

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { createReadStream, readFileSync, readdirSync } from "node:fs";
+import { createReadStream, existsSync, readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { PATIENCE_MS } from "../support/patience.ts";
@@ -26,77 +26,128 @@ const DURABLE = [
   "openat",
 ] as const;
 
+/** What happens at the call: the process is killed before it, it fails with this, or it takes its time. */
+export const FAULTS = ["kill", "EIO", "ENOSPC", "EMFILE", "delay"] as const;
+export type Fault = (typeof FAULTS)[number];
+
 /**
- * Calls of a thread that is up which are also made for sockets, signals and other files: the n-th of them is no moment of the
- * disk's. They are counted by file, or where its name is another one in each run by the only thread that makes them for files.
+ * Threads that write, by the name that each has in every run; the first of libuv's is the only one (`UV_THREADPOOL_SIZE=1`). Calls are
+ * counted for each by itself, as strace counts them: the n-th of several threads together would be another one in each run.
  */
-const AMBIGUOUS: ReadonlySet<string> = new Set(["write", "openat", "mkdir"]);
+const THREADS = ["MainThread", "store", "control", "mail", "libuv-worker"] as const;
+export type Thread = (typeof THREADS)[number];
 
-/** What happens at the call: the process is killed before it, or it fails with this. */
-export type Fault = "kill" | "EIO" | "ENOSPC" | "EMFILE";
-
-/** The n-th call of this name: of any thread on one file, from the start on, or of one thread once the relay is up. */
+/**
+ * The n-th call of this name by one thread: on one file, from the thread's beginning on; or on contents, which have another name in
+ * each run, among all calls of this name that the thread makes once the relay is up.
+ */
 export interface Point {
   readonly call: string;
   readonly nth: number;
-  readonly where: { readonly file: string } | { readonly thread: string };
+  readonly thread: Thread;
+  /** Below the data folder, `.` for that itself; undefined for a content. */
+  readonly file: string | undefined;
 }
-
-/** Threads that write; the first of libuv's is the only one (`UV_THREADPOOL_SIZE=1`). */
-const THREADS = ["store", "control", "mail", "libuv-worker", "MainThread"] as const;
 
 /** Paths are shown whole, octets not at all. */
 const COMMON = ["-qq", "-yy", "-s", "0", "-e", "signal=none"];
 
-/** How a relay is started with its calls written to `out`. */
+/** How long a sync takes that is delayed. One that fails takes as long before: what was said before it has arrived by then. */
+export const DELAY_MS = 400;
+
+/** How a relay is started with its calls written to `out`; it is not held up by others, so that it goes as it would. */
 export function watched(out: string): readonly string[] {
-  return ["strace", "-D", "-f", ...COMMON, "-e", `trace=${DURABLE.join(",")}`, "-o", out];
+  return ["strace", "-D", "-f", "--seccomp-bpf", ...COMMON, "-e", `trace=${DURABLE.join(",")}`, "-o", out];
 }
 
-/** How a relay is started that meets the fault at a call on a file. */
-export function injected(point: Point, file: string, fault: Fault, out: string): readonly string[] {
-  return ["strace", "-D", "-f", ...COMMON, "-P", file, ...injection(point, fault), "-o", out];
+/** How a relay is started whose first thread meets the fault; undefined where it is for another, which has to be there first. */
+export function injected(point: Point, fault: Fault, home: RelayHome, out: string): readonly string[] | undefined {
+  if (point.thread !== "MainThread") return undefined;
+  return ["strace", "-D", ...tracing(point, fault, home, out)];
 }
 
-function injection({ call, nth }: Point, fault: Fault): readonly string[] {
-  const what = fault === "kill" ? "signal=SIGKILL" : `error=${fault}`;
-  return ["-e", `trace=${call}`, "-e", `inject=${call}:${what}:when=${nth}`];
+function tracing({ call, nth, file }: Point, fault: Fault, home: RelayHome, out: string): readonly string[] {
+  const onFile = file === undefined ? [] : ["-P", path.join(home.data, file)];
+  const inject = `inject=${call}:${effectOf(call, fault)}:when=${nth}`;
+  return [...COMMON, "-ttt", ...onFile, "-e", `trace=${call}`, "-e", inject, "-o", out];
 }
 
-/** A tracer of one thread of a relay that is up. Resolves when it watches. */
-export async function attach(relay: RelayProcess, point: Point, fault: Fault, out: string): Promise<void> {
-  const thread = threadsOf(relay)[(point.where as { readonly thread: string }).thread];
-  if (thread === undefined) throw new Error(`the relay has no such thread: ${JSON.stringify(point)}`);
-  const tracer = spawn("strace", [...COMMON, ...injection(point, fault), "-o", out, "-p", thread], { stdio: "ignore" });
+function effectOf(call: string, fault: Fault): string {
+  if (fault === "kill") return "signal=SIGKILL";
+  if (fault === "delay") return `delay_exit=${DELAY_MS * 1000}`;
+  return `error=${fault}${isSync(call) ? `:delay_enter=${DELAY_MS * 1000}` : ""}`;
+}
+
+export function isSync(call: string): boolean {
+  return call === "fsync" || call === "fdatasync";
+}
+
+/**
+ * A tracer of one thread. Resolves when it watches; false where the relay ended before. One of a file is there before the thread does
+ * anything: the relay is stopped as soon as it has such a thread.
+ */
+export async function attach(relay: RelayProcess, point: Point, fault: Fault, world: Attached): Promise<boolean> {
+  const thread = await threadComes(relay, point.thread);
+  if (thread === undefined) return false;
+  relay.kill("SIGSTOP");
+  const tracer = spawn("strace", [...tracing(point, fault, world.home, world.out), "-p", thread], { stdio: "ignore" });
   tracer.unref();
   const deadline = performance.now() + PATIENCE_MS;
   while (!/^TracerPid:\t[1-9]/m.test(readFileSync(`/proc/${relay.pid}/task/${thread}/status`, "utf8"))) {
     if (performance.now() > deadline) throw new Error("strace does not attach");
     await sleep(1);
   }
+  relay.kill("SIGCONT");
+  return true;
+}
+
+interface Attached {
+  readonly home: RelayHome;
+  readonly out: string;
+}
+
+/** Its number; undefined where the relay ended without. */
+async function threadComes(relay: RelayProcess, name: Thread): Promise<string | undefined> {
+  const deadline = performance.now() + PATIENCE_MS;
+  while (relay.isRunning) {
+    const thread = threadsOf(relay)[name];
+    if (thread !== undefined) return thread;
+    if (performance.now() > deadline) throw new Error(`the relay has no thread ${name}`);
+    await sleep(1);
+  }
+  return undefined;
 }
 
 /** Numbers of threads by name. */
 export function threadsOf({ pid }: RelayProcess): Readonly<Record<string, string>> {
   const folder = `/proc/${pid}/task`;
-  return Object.fromEntries(
-    readdirSync(folder).map((thread) => [readFileSync(path.join(folder, thread, "comm"), "utf8").trim(), thread]),
-  );
+  const threads = existsSync(folder) ? readdirSync(folder) : [];
+  return Object.fromEntries(threads.map((thread) => [nameOf(path.join(folder, thread, "comm")), thread]));
+}
+
+/** Empty where it has ended. */
+function nameOf(comm: string): string {
+  try {
+    return readFileSync(comm, "utf8").trim();
+  } catch (error) {
+    if (!["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    return "";
+  }
 }
 
 const LINE = /^(\d+) +(\w+)\((.*)$/s;
 
 /**
- * Every point of a run without a fault, from its trace; `upAfter` is how many lines that had when the relay was up. The n-th is
- * counted over all calls of the name, those on other files too where a thread makes them.
+ * Every point of a run without a fault, from its trace; `upAfter` is how many lines that had when the relay was up, `threads` are the
+ * numbers of threads by name.
  */
 export async function pointsIn(
   out: string,
-  home: RelayHome,
+  data: string,
   upAfter: number,
   threads: Readonly<Record<string, string>>,
 ): Promise<readonly Point[]> {
-  const names = new Map(Object.entries(threads).map(([name, thread]) => [thread, name]));
+  const names = new Map(THREADS.map((name) => [threads[name], name]));
   const counts = new Map<string, number>();
   const nth = (...key: readonly string[]): number => {
     const count = (counts.get(key.join(" ")) ?? 0) + 1;
@@ -108,35 +159,67 @@ export async function pointsIn(
   for await (const line of createInterface({ input: createReadStream(out, "latin1") })) {
     const isUp = lines++ >= upAfter;
     const [, number = "", call = "", rest = ""] = LINE.exec(line) ?? [];
-    const file = fileOf(rest, home);
     const thread = names.get(number);
-    if (call === "") continue;
-    const ofThread = isUp && thread !== undefined && isWriter(thread) ? nth(thread, call) : undefined;
+    if (thread === undefined) continue;
+    const file = fileOf(rest, data);
+    const ofUp = isUp ? nth(thread, call) : undefined;
     if (file === undefined) continue;
-    const ofFile = nth("file", file, call);
-    const byFile = !isUp || (AMBIGUOUS.has(call) && !IS_NAMED_AFTER_MESSAGE.test(file));
-    if (byFile) points.push({ call, nth: ofFile, where: { file } });
-    else if (ofThread !== undefined) points.push({ call, nth: ofThread, where: { thread: thread! } });
+    const ofFile = nth(thread, file, call);
+    if (!IS_OF_CONTENT.test(file)) points.push({ call, nth: ofFile, thread, file });
+    else if (thread === "libuv-worker" && ofUp !== undefined) points.push({ call, nth: ofUp, thread, file: undefined });
+    else if (IS_END_FOLDER.test(file)) points.push({ call, nth: ofFile, thread, file });
   }
   return points;
 }
 
-/** The folders of contents are made in a loop: the first and the last stand for those between. */
-const MIDDLE_FOLDERS = /^content\/([1-9]|[1-5][0-9]|6[0-2])$/;
-
-/** Contents have another name in each run. */
-const IS_NAMED_AFTER_MESSAGE = /^content\/\d+\/./;
-
-function isWriter(thread: string): boolean {
-  return (THREADS as readonly string[]).includes(thread);
+/** What each of these runs comes to. Commits are as many as come together: the last ones of one run are not in another. */
+export function commonTo(runs: readonly (readonly Point[])[]): readonly Point[] {
+  const keyOf = ({ call, nth, thread, file }: Point): string => JSON.stringify([call, nth, thread, file]);
+  const [first = [], ...others] = runs.map((points) => new Map(points.map((point) => [keyOf(point), point])));
+  return [...first].filter(([key]) => others.every((points) => points.has(key))).map(([, point]) => point);
 }
 
+/** Contents have another name in each run, and are in one of 64 folders. */
+const IS_OF_CONTENT = /^content\/\d+(?:\/.|$)/;
+/** Those folders are made in a loop: the first and the last stand for those between. */
+const IS_END_FOLDER = /^content\/(?:0|63)$/;
+
 /** The path below the data folder, `.` for that itself; undefined where it is elsewhere. */
-function fileOf(rest: string, home: RelayHome): string | undefined {
+function fileOf(rest: string, data: string): string | undefined {
   const found = /^(?:\d+<([^>]+)>|(?:AT_FDCWD<[^>]*>, )?"([^"]+)")/.exec(rest);
   const file = found?.[1] ?? found?.[2] ?? "";
-  if (file === home.data) return ".";
-  if (!file.startsWith(`${home.data}/`)) return undefined;
-  const name = file.slice(home.data.length + 1);
-  return MIDDLE_FOLDERS.test(name) ? undefined : name;
+  if (file === data) return ".";
+  return file.startsWith(`${data}/`) ? file.slice(data.length + 1) : undefined;
+}
+
+/** A fault that came. */
+export interface Met {
+  /** Below the data folder. */
+  readonly file: string;
+  /** When its call began, in ms since 1970. */
+  readonly at: number;
+}
+
+/** How a call ends that met the fault, in a trace. */
+const MARKS: Readonly<Record<Fault, RegExp>> = {
+  kill: / = \?/,
+  EIO: /\(INJECTED\)/,
+  ENOSPC: /\(INJECTED\)/,
+  EMFILE: /\(INJECTED\)/,
+  delay: /\(DELAYED\)/,
+};
+
+/**
+ * Where the fault came, from the tracer's own words; undefined where it did not come, or came to another file than it was for: then
+ * nothing was shown of the point.
+ */
+export function metIn(trace: string, { file }: Point, fault: Fault, data: string): Met | undefined {
+  for (const line of trace.split("\n")) {
+    const [, seconds = "", call = "", rest = ""] = /^(?:\d+ +)?(\d+\.\d+) (\w+)\((.*)$/.exec(line) ?? [];
+    if (call === "" || !MARKS[fault].test(rest)) continue;
+    const hit = fileOf(rest, data);
+    const isHere = file === undefined ? hit !== undefined && IS_OF_CONTENT.test(hit) : hit === file;
+    if (isHere) return { file: hit!, at: Number(seconds) * 1000 };
+  }
+  return undefined;
 }

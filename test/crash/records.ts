@@ -39,6 +39,12 @@ export function queuedIn(data: string): number {
   return Number(read(path.join(data, "queue.db"), "SELECT count(*) AS n FROM delivery")[0]?.["n"]);
 }
 
+/** Recipients of the deliveries in the queue; of reports these are senders. */
+export function recipientsIn(data: string): ReadonlySet<string> {
+  const rows = read(path.join(data, "queue.db"), "SELECT recipient FROM delivery");
+  return new Set(rows.map(({ recipient }) => String(recipient)));
+}
+
 /** Deliveries that are in hand, or that are due. */
 export function dueIn(data: string): number {
   const sql = `SELECT count(*) AS n FROM delivery WHERE state = 1 OR due < ${Date.now()}`;

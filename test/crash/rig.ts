@@ -25,6 +25,8 @@ export interface RigOptions {
   readonly octetsMax?: number;
   /** Sources wait while this many recipients are on their way. */
   readonly backlogMax?: number;
+  /** Within how much of its work a relay records an end, where that is not the usual. */
+  readonly recordedWithinMs?: number;
   /** How long all that is left may take at the end. */
   readonly drainMs?: number;
 }
@@ -84,6 +86,7 @@ export class Rig {
       latencyMs: LATENCY_MS,
       chance: seeded(options.seed + 1),
       epoch: () => holder.rig?.currentEpoch ?? 0,
+      onTold: () => traffic.see(),
       onCopy: (copy) => {
         holder.rig?.times.look(copy);
         traffic.take(copy);
@@ -252,6 +255,7 @@ export class Rig {
       killedWithHops: this.#killedWithHops,
       schedule: this.#schedule,
       recordMs: this.times.times,
+      ...(this.#options.recordedWithinMs === undefined ? {} : { recordedWithinMs: this.#options.recordedWithinMs }),
     });
   }
 

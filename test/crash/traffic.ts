@@ -22,6 +22,7 @@ export interface TrafficOptions {
 const TOO_LARGE = "552 5.3.4";
 const LARGEST_OCTETS = 5 * 1024 * 1024;
 const BACKLOG_MAX = 3000;
+const SIGN_APART_MS = 1;
 
 export class Traffic {
   readonly acknowledged: Sent[] = [];
@@ -43,6 +44,8 @@ export class Traffic {
   readonly rejections = new Map<string, number>();
   /** When each of the messages was acknowledged. */
   readonly acknowledgedAt: number[] = [];
+  /** Moments, in order, at which the relay was seen to work: it acknowledged a message, or told a next hop something. */
+  readonly signs: number[] = [];
   /** Of `pending`, what a next hop put off: it waits for minutes, and holds nobody up. */
   readonly #deferred = new Set<string>();
   readonly #settled = new Set<string>();
@@ -103,6 +106,12 @@ export class Traffic {
       this.arrived.push({ from, recipient, hash, loggedAt, epoch, wasClosed });
       this.#settle(recipient);
     }
+  }
+
+  /** The relay is at work. Of what comes together one is enough. */
+  see(): void {
+    const now = performance.now();
+    if (now - (this.signs.at(-1) ?? Number.NEGATIVE_INFINITY) >= SIGN_APART_MS) this.signs.push(now);
   }
 
   refuse(recipient: string): void {
@@ -174,6 +183,7 @@ export class Traffic {
     if (result.kind !== "acknowledged") return;
     for (const reply of result.refusals) this.#refusedWith(reply, octets, session);
     this.acknowledgedAt.push(performance.now());
+    this.see();
     this.acknowledged.push({ from, recipients: result.recipients, hash, sentAt });
     for (const recipient of result.recipients) if (!this.#settled.has(recipient)) this.pending.add(recipient);
   }

@@ -8,7 +8,7 @@ import { RelayHome, RelayProcess } from "../support/relay.ts";
 import { USER, configure } from "../support/scene.ts";
 import { MessageFactory, SourceSession } from "../support/source.ts";
 import { percentile } from "./crowd.ts";
-import { residentMiB } from "./process-facts.ts";
+import { whileWatched } from "./process-facts.ts";
 
 // Strangers flood the port on which clients with a password send: those have to get through.
 
@@ -38,28 +38,33 @@ export async function flood(perSecond: number, seconds: number, slow: number): P
   const sink = await AccountingSink.start();
   configure(home, sink.port, { access: { networks: [] } });
   const relay = new RelayProcess(home, { tree });
+  const state = { tried: 0, isOver: false };
+  let crowd: Crowd | undefined;
   try {
     const port = (await relay.ports())[STARTTLS]!;
-    const crowd = crowdAt(port, perSecond, seconds, slow);
-    await crowd.ready;
+    crowd = crowdAt(port, perSecond, seconds, slow);
+    const { ready, over } = crowd;
+    await ready;
     const times: number[] = [];
-    const state = { tried: 0, isOver: false, mostMiB: 0 };
-    const watch = setInterval(() => (state.mostMiB = Math.max(state.mostMiB, residentMiB(relay.pid))), 100);
-    const clients = Array.from({ length: CLIENTS }, (_, n) => client(port, n, state, times));
-    const facts = await crowd.over;
-    state.isOver = true;
-    await Promise.all(clients);
-    clearInterval(watch);
+    const { result, mostMiB } = await whileWatched(relay.pid, async () => {
+      const clients = Array.from({ length: CLIENTS }, (_, n) => client(port, n, state, times));
+      const facts = await over;
+      state.isOver = true;
+      await Promise.all(clients);
+      return facts;
+    });
     return {
-      ...facts,
+      ...result,
       seconds,
       tried: state.tried,
       acknowledged: times.length,
       successPercent: (100 * times.length) / Math.max(1, state.tried),
       p99Ms: percentile(times, 0.99),
-      mostMiB: state.mostMiB,
+      mostMiB,
     };
   } finally {
+    state.isOver = true; // also where the flood broke off
+    crowd?.end();
     relay.kill("SIGKILL");
     await relay.exited;
     await sink.close();
@@ -74,12 +79,13 @@ interface CrowdFacts {
   readonly slow: number;
 }
 
-function crowdAt(
-  port: number,
-  perSecond: number,
-  seconds: number,
-  slow: number,
-): { readonly ready: Promise<void>; readonly over: Promise<CrowdFacts> } {
+interface Crowd {
+  readonly ready: Promise<void>;
+  readonly over: Promise<CrowdFacts>;
+  end(): void;
+}
+
+function crowdAt(port: number, perSecond: number, seconds: number, slow: number): Crowd {
   const program = path.join(import.meta.dirname, "flood-source.ts");
   const args = [program, String(port), String(perSecond), String(seconds), String(slow)];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
@@ -94,7 +100,8 @@ function crowdAt(
     ready.reject(ended);
     over.reject(ended);
   });
-  return { ready: ready.promise, over: over.promise };
+  over.promise.catch(() => undefined); // who waits for it is told; before that, who waits for `ready` is
+  return { ready: ready.promise, over: over.promise, end: () => void child.kill() };
 }
 
 /** A message every now and then, over a connection of its own, from an address that no stranger has. */

@@ -7,7 +7,7 @@ import { compiledTree } from "../support/compiled.ts";
 import { RelayHome, RelayProcess } from "../support/relay.ts";
 import { MessageFactory, SourceSession } from "../support/source.ts";
 import { percentile } from "./crowd.ts";
-import { residentMiB } from "./process-facts.ts";
+import { residentMiB, whileWatched } from "./process-facts.ts";
 
 // Clients that ask and ask, and read none of the answers: each has to stop at a bound, and all others go on.
 
@@ -47,12 +47,11 @@ export async function slowReaders(count: number, seconds: number): Promise<Reade
     const [port = 0] = await relay.ports();
     const emptyMiB = residentMiB(relay.pid);
     crowd = await crowdAt(port, count);
-    let mostMiB = 0;
-    const watch = setInterval(() => (mostMiB = Math.max(mostMiB, residentMiB(relay.pid))), 100);
     const end = performance.now() + seconds * 1000;
     const times: number[] = [];
-    const tried = await Promise.all(Array.from({ length: CLIENTS }, (_, n) => client(port, n, end, times)));
-    clearInterval(watch);
+    const { result: tried, mostMiB } = await whileWatched(relay.pid, () =>
+      Promise.all(Array.from({ length: CLIENTS }, (_, n) => client(port, n, end, times))),
+    );
     return {
       readers: count,
       ...(await crowd.over()),

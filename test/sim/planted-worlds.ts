@@ -6,6 +6,9 @@ import { SHOWN_BY, WORLDS } from "../planted/bugs.ts";
 import { TREE } from "../support/relay.ts";
 import { type Counts, Recording } from "../support/result-file.ts";
 
+/** What a world takes at most, on a slow machine: a bug that turns on the spot takes for ever. */
+const WORLD_MS = 60_000;
+
 /** Bugs that worlds can show. */
 const SHOWN = Object.keys(SHOWN_BY).filter((patch) => SHOWN_BY[patch]!.includes(WORLDS));
 
@@ -49,12 +52,21 @@ function find(patch: string, { seed, seeds, hours }: PlantedOptions): Found {
     cpSync(path.join(TREE, "test"), path.join(tree, "test"), { recursive: true });
     const out = path.join(tree, "counts.json");
     const args = ["--seed", seed, "--seeds", seeds, "--hours", hours, "--out", out, "--stop-at-first"].map(String);
-    const ran = spawnSync(process.execPath, [path.join(tree, "test/sim/sim.ts"), ...args], { encoding: "utf8" });
-    console.log(firstViolation(ran.stderr));
+    const said = saidBy([path.join(tree, "test/sim/sim.ts"), ...args], seeds * WORLD_MS);
+    if (said === undefined) return { seeds, violations: 0 };
+    console.log(firstViolation(said));
     return JSON.parse(readFileSync(out, "utf8")) as Counts & Found;
   } finally {
     remove();
   }
+}
+
+/** What a program says of what is wrong; undefined, and told, where it was ended, as one that takes too long. */
+export function saidBy(args: readonly string[], withinMs: number): string | undefined {
+  const ran = spawnSync(process.execPath, args, { encoding: "utf8", timeout: withinMs, killSignal: "SIGKILL" });
+  if (ran.error === undefined) return ran.stderr;
+  console.log(`ended within ${withinMs / 1000} s, and found nothing: ${ran.error.message}`);
+  return undefined;
 }
 
 function firstViolation(text: string): string {

@@ -55,6 +55,8 @@ export interface SinkOptions {
   readonly port?: number;
   /** A number that is stamped on connections. */
   readonly epoch?: () => number;
+  /** It was told something: a command, or the end of a content. */
+  readonly onTold?: () => void;
   readonly onCopy?: (copy: Copy) => void;
   /** A recipient got a 5yz. */
   readonly onRefused?: (recipient: string) => void;
@@ -234,6 +236,7 @@ class Connection {
   }
 
   #obey(line: string): void {
+    this.#sink.options.onTold?.();
     const verb = line.slice(0, 4).toUpperCase();
     if (verb === "MAIL" || verb === "RSET" || verb === "QUIT") this.#endTransaction();
     if (verb === "EHLO") {
@@ -292,6 +295,7 @@ class Connection {
     const framed = Buffer.concat(this.#content!);
     this.#content = undefined;
     this.#isBusy = true;
+    this.#sink.options.onTold?.();
     this.#answer(unstuffed(framed.subarray(0, framed.length - 3)), performance.now());
   }
 

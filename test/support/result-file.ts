@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileSystemOf } from "./file-system.ts";
@@ -25,7 +25,7 @@ export interface Machine {
   readonly memoryMiB: number;
   readonly system: string;
   readonly node: string;
-  /** Of the folder for temporary files, where data folders under test are. */
+  /** Of where the data under test lay. */
   readonly fileSystem: string;
 }
 
@@ -51,6 +51,8 @@ export interface Run {
   /** What has to be typed for it. */
   readonly command: string;
   readonly seed?: number;
+  /** What its data lay on, where that is not the folder for temporary files. */
+  readonly fileSystem?: string;
   /** Where its result file goes, from the root of the project; where it is not given, that is `RESULTS`. */
   readonly folder?: string;
 }
@@ -76,10 +78,10 @@ export class Recording {
       seed: this.#run.seed ?? null,
       startedAt: this.#startedAt.toISOString(),
       seconds: Math.round((Date.now() - this.#startedAt.getTime()) / 1000),
-      machine: thisMachine(),
+      machine: thisMachine(this.#run.fileSystem ?? fileSystemOf(os.tmpdir())),
       counts: sorted(counts),
     };
-    if (git("diff", "--name-only", this.#commit, "--", ...RUN_FROM) !== "")
+    if (git("diff", "--name-only", this.#commit, "--", ...RUN_FROM) !== "" || notCommitted() !== undefined)
       throw new Error(`not recorded: the code is not any more what it was at ${this.#commit}`);
     const result: Result = { ...bare, digest: digestOf(bare) };
     const file = path.join(ROOT, this.#run.folder ?? RESULTS, `${result.suite}.json`);
@@ -98,16 +100,28 @@ export function digestOf(result: Omit<Result, "digest">): string {
 
 /** The commit that the code is; throws where it is none. */
 function committed(): string {
-  const changed = git("status", "--porcelain", "--", ...RUN_FROM);
-  if (changed !== "") throw new Error(`only what is committed can be recorded, and this is not:\n${changed}`);
+  const why = notCommitted();
+  if (why !== undefined) throw new Error(why);
   return git("rev-parse", "HEAD");
 }
 
-function git(...args: readonly string[]): string {
-  return execFileSync("git", args, { cwd: ROOT, encoding: "utf8" }).trim();
+/** Why what runs is not what is committed; undefined where it is. */
+export function notCommitted(root = ROOT): string | undefined {
+  // The launcher prefers what was compiled, and no repository knows of what that was.
+  if (existsSync(path.join(root, "dist"))) return "not recorded: what is compiled in dist would run; remove dist";
+  const changed = gitIn(root, "status", "--porcelain", "--", ...RUN_FROM);
+  return changed === "" ? undefined : `only what is committed can be recorded, and this is not:\n${changed}`;
 }
 
-function thisMachine(): Machine {
+function git(...args: readonly string[]): string {
+  return gitIn(ROOT, ...args);
+}
+
+function gitIn(cwd: string, ...args: readonly string[]): string {
+  return execFileSync("git", args, { cwd, encoding: "utf8" }).trim();
+}
+
+function thisMachine(fileSystem: string): Machine {
   const cpus = os.cpus();
   return {
     cores: os.availableParallelism(),
@@ -115,7 +129,7 @@ function thisMachine(): Machine {
     memoryMiB: Math.round(os.totalmem() / 2 ** 20),
     system: `${os.type()} ${os.release()}`,
     node: process.version,
-    fileSystem: fileSystemOf(os.tmpdir()),
+    fileSystem,
   };
 }
 
