@@ -17,6 +17,8 @@ interface Submission {
 interface Group {
   readonly submissions: readonly Submission[];
   readonly settled: Settled;
+  /** With what failed before. */
+  readonly isRepeated: boolean;
 }
 
 /** Ends and waits of deliveries, with the reports that they cause. What was said together stays together. */
@@ -59,7 +61,8 @@ export class QueueClient implements QueuePort {
   readonly #questions = new Map<number, (answer: SpooledAnswer) => void>();
   #asked = 0;
   #isScheduled = false;
-  #isWaiting = false; // after a failed commit, until it is tried again
+  #isWaiting = false; // after failed commits, until it is tried again
+  #isRepeating = false; // what failed goes with the next commit
   #whenSettled: (() => void)[] = [];
   /** Resolves with the answer to the newest of the submissions, which are answered in their order. */
   #submitted: Promise<unknown> = Promise.resolve();
@@ -168,11 +171,15 @@ export class QueueClient implements QueuePort {
     return this.#settled.settlements.length > 0 || this.#settled.whenDurable.length > 0;
   }
 
-  /** The ends of deliveries, and their reports, must not be lost: they are said again until they are recorded (promise P2). */
-  #notCommitted({ submissions, settled }: Group, error: StorageError): void {
+  /**
+   * The ends of deliveries, and their reports, must not be lost: they are said again until they are recorded (promise P2). At
+   * once the first time, since a full disk has its reserve by then; whoever waits with an end repeats it after a crash.
+   */
+  #notCommitted({ submissions, settled, isRepeated }: Group, error: StorageError): void {
     for (const { reject } of submissions) reject(error);
     this.#settled = both(settled, this.#settled);
-    if (this.#isWaiting) return;
+    this.#isRepeating = true;
+    if (!isRepeated || this.#isWaiting) return;
     this.#isWaiting = true;
     this.#clock.after(RETRY, () => {
       this.#isWaiting = false;
@@ -196,7 +203,8 @@ export class QueueClient implements QueuePort {
     if (submissions.length === 0 && !this.#hasSettled()) return;
     const settled = this.#settled;
     this.#settled = nothingSettled();
-    this.#underWay.push({ submissions, settled });
+    this.#underWay.push({ submissions, settled, isRepeated: this.#isRepeating });
+    this.#isRepeating = false;
     const arrivals = [
       ...submissions.map(({ arrival, isInHand }) => ({ arrival, isInHand })), // first: rows are told by place
       ...settled.reports.map((arrival) => ({ arrival, isInHand: false })),

@@ -40,8 +40,6 @@ const RECOVERED_MS = 10_000;
 const KILL_SHARE = 0.25;
 /** What this disk has room for beside a start. */
 const BACKLOG = 500;
-/** A commit that meets a full disk is said again after a second, and what ends meanwhile goes with it. */
-const SAID_AGAIN_MS = 1000;
 const NO_SPACE = "452 4.3.1";
 
 export async function fullDisks(options: DiskRunOptions): Promise<DiskReport> {
@@ -51,7 +49,7 @@ export async function fullDisks(options: DiskRunOptions): Promise<DiskReport> {
     retry: RETRY,
     backlogMax: BACKLOG,
     octetsMax: OCTETS_MAX,
-    recordedWithinMs: RECORDED_WITHIN_MS + SAID_AGAIN_MS,
+    recordedWithinMs: RECORDED_WITHIN_MS,
   });
   const disk = new SmallDisk(rig.home.data, DISK_MIB);
   try {

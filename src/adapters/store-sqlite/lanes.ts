@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { invariant } from "../../core/base/invariant.ts";
 import { QUEUE } from "../../core/base/limits.ts";
 import type { Instant } from "../../core/base/time.ts";
+import { SITE_BLOCK_MAX } from "../../core/queue/backoff.ts";
 import { PRIORITIES, TURNS } from "../../core/queue/priority.ts";
 import type { Lane } from "../../core/routing/lane.ts";
 import {
@@ -50,11 +51,13 @@ interface Statements {
 
 function prepare(database: DatabaseSync): Statements {
   return {
-    // A lane that is served keeps its far wake time; it is looked at again when it is given back.
+    // A lane that is served keeps its far wake time; it is looked at again when it is given back. A block that ends later than
+    // any could that began by now is of a time before the clock was set back.
     wakeLane: database.prepare(
       `INSERT INTO lane (name, wake_at, blocked_until, backlog) VALUES (?1, ?2, 0, ?3)
-       ON CONFLICT (name) DO UPDATE SET backlog = backlog + ?3,
-         wake_at = CASE wake_at WHEN ${SERVED} THEN ${SERVED} ELSE max(blocked_until, min(wake_at, ?2)) END`,
+       ON CONFLICT (name) DO UPDATE SET backlog = backlog + ?3, blocked_until = min(blocked_until, ?2 + ${SITE_BLOCK_MAX}),
+         wake_at = CASE wake_at WHEN ${SERVED} THEN ${SERVED}
+           ELSE max(min(blocked_until, ?2 + ${SITE_BLOCK_MAX}), min(wake_at, ?2)) END`,
     ),
     dueLanes: database.prepare("SELECT name FROM lane WHERE wake_at <= ? ORDER BY wake_at LIMIT ?"),
     dueDeliveries: database.prepare(

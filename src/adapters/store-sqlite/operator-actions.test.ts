@@ -127,11 +127,11 @@ test("release: what is held is due now; what is in hand is not held any more", (
 test("retry: what is parked is due now, in a blocked lane once that is unblocked; what is held stays so", () => {
   const [row = 0, held = 0] = arrive(["a", "a"], { due: 1e9 });
   const [inHand = 0] = arrive(["a"], { isInHand: true });
-  store.rest("a", 2e9);
+  store.rest("a", NOW + 60_000);
   store.act("hold", [held], NOW);
   expect(store.act("retry", [row, held, inHand], NOW)).toEqual({ changed: 1, inHand: 1, lanes: ["a"] });
   expect(stateOf(row)).toMatchObject({ state: 0, due: NOW, reason: "retried" });
-  expect([backlog("a"), store.nextWake()]).toEqual([1, 2e9]);
+  expect([backlog("a"), store.nextWake()]).toEqual([1, NOW + 60_000]);
   expect([store.unblock("a", NOW), store.unblock("a", NOW)]).toEqual([true, false]);
   expect(claim()).toMatchObject([{ row, wish: "none" }]);
 });

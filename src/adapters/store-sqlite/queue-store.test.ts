@@ -19,6 +19,7 @@ import {
 } from "../../ports/store.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { QueueReader } from "./queue-reader.ts";
+import { SITE_BLOCK_MAX } from "../../core/queue/backoff.ts";
 import { PRIORITIES, type Priority } from "../../core/queue/priority.ts";
 import { SqliteQueueStore } from "./queue-store.ts";
 
@@ -148,6 +149,17 @@ test("claims are bounded and fair: the lanes that woke first, so many of each, a
   expect(store.claimDue(100, 2, 2).map(({ lane }) => lane)).toEqual(["c"]);
   expect(store.claimLane("a", 100, 2)).toMatchObject({ count: 1, hasMore: false });
   expect(store.nextWake()).toBeUndefined();
+});
+
+test("a block of a time before the clock was set back holds nothing up that waits by the clock as it is", () => {
+  const { store } = open();
+  const hour = 3_600_000;
+  store.commit([{ arrivals: [parked(arrival(["a"], { due: 20 * hour }))], settlements: [] }]);
+  store.rest("a", 20 * hour + 60_000);
+  store.commit([{ arrivals: [parked(arrival(["a"], { due: 12 * hour }))], settlements: [] }]); // 8 hours back
+  const wake = store.nextWake()!;
+  expect(wake).toBe(12 * hour + SITE_BLOCK_MAX);
+  expect(store.claimDue(wake, 10, 10)).toMatchObject([{ lane: "a", count: 1 }]);
 });
 
 test("a blocked lane does not wake, whatever arrives for it", () => {

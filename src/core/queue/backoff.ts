@@ -19,6 +19,9 @@ export const SITE_RETRY: RetryPolicy = {
   jitter: 0.15,
 };
 
+/** No site is blocked for longer at a time. */
+export const SITE_BLOCK_MAX: Duration = wait(SITE_RETRY, SITE_RETRY.schedule.length, 1);
+
 /** History and commands can wait, and what keeps them waiting is often the disk: asked again at most once a minute. */
 export const CONTROL_RETRY: RetryPolicy = {
   schedule: [1 * second, 2 * second, 4 * second, 8 * second, 16 * second, 32 * second, 1 * minute],
