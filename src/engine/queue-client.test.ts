@@ -109,7 +109,7 @@ test("a commit that fails refuses its arrivals and says its ends again: at once,
   expect(said).toHaveLength(6); // that was another trouble
 });
 
-test("commits that are under way together and fail together are said again once, at once", () => {
+test("commits that are under way together and fail together are said again once, at once, and in their order", () => {
   const { client, said, turn } = scene();
   for (const row of [1, 2]) {
     client.settle(end(row));
@@ -118,7 +118,7 @@ test("commits that are under way together and fail together are said again once,
   for (let n = 0; n < 2; n++) client.fromStore({ kind: "not-committed", reason: "full", text: "no space" });
   turn();
   expect(said).toHaveLength(3);
-  expect(said[2]!.commit).toMatchObject({ settlements: [{ row: 2 }, { row: 1 }] });
+  expect(said[2]!.commit).toMatchObject({ settlements: [{ row: 1 }, { row: 2 }] });
 });
 
 test("ends and the report that they cause are one commit, whatever else is on its way", async () => {

@@ -17,7 +17,7 @@ interface Submission {
 interface Group {
   readonly submissions: readonly Submission[];
   readonly settled: Settled;
-  /** With what failed before. */
+  /** Some of it failed before. */
   readonly isRepeated: boolean;
 }
 
@@ -30,6 +30,10 @@ interface Settled {
 
 function nothingSettled(): Settled {
   return { settlements: [], reports: [], whenDurable: [] };
+}
+
+function isNothing({ settlements, whenDurable }: Settled): boolean {
+  return settlements.length === 0 && whenDurable.length === 0;
 }
 
 /** `first` and then `second`. */
@@ -56,13 +60,14 @@ export class QueueClient implements QueuePort {
   readonly #queue: Outlet<MailToQueue>;
   readonly #submissions: Submission[] = [];
   #settled = nothingSettled();
+  /** What failed, in its order; it goes before all that was settled since. */
+  #failed = nothingSettled();
   /** In the order of their answers. */
   readonly #underWay: Group[] = [];
   readonly #questions = new Map<number, (answer: SpooledAnswer) => void>();
   #asked = 0;
   #isScheduled = false;
   #isWaiting = false; // after failed commits, until it is tried again
-  #isRepeating = false; // what failed goes with the next commit
   #whenSettled: (() => void)[] = [];
   /** Resolves with the answer to the newest of the submissions, which are answered in their order. */
   #submitted: Promise<unknown> = Promise.resolve();
@@ -168,7 +173,7 @@ export class QueueClient implements QueuePort {
   }
 
   #hasSettled(): boolean {
-    return this.#settled.settlements.length > 0 || this.#settled.whenDurable.length > 0;
+    return !isNothing(this.#settled) || !isNothing(this.#failed);
   }
 
   /**
@@ -177,8 +182,7 @@ export class QueueClient implements QueuePort {
    */
   #notCommitted({ submissions, settled, isRepeated }: Group, error: StorageError): void {
     for (const { reject } of submissions) reject(error);
-    this.#settled = both(settled, this.#settled);
-    this.#isRepeating = true;
+    this.#failed = both(this.#failed, settled);
     if (!isRepeated || this.#isWaiting) return;
     this.#isWaiting = true;
     this.#clock.after(RETRY, () => {
@@ -201,10 +205,10 @@ export class QueueClient implements QueuePort {
     const mayCarryArrivals = this.#underWay.every(({ submissions }) => submissions.length === 0);
     const submissions = mayCarryArrivals ? this.#submissions.splice(0) : [];
     if (submissions.length === 0 && !this.#hasSettled()) return;
-    const settled = this.#settled;
+    const settled = both(this.#failed, this.#settled);
+    this.#underWay.push({ submissions, settled, isRepeated: !isNothing(this.#failed) });
     this.#settled = nothingSettled();
-    this.#underWay.push({ submissions, settled, isRepeated: this.#isRepeating });
-    this.#isRepeating = false;
+    this.#failed = nothingSettled();
     const arrivals = [
       ...submissions.map(({ arrival, isInHand }) => ({ arrival, isInHand })), // first: rows are told by place
       ...settled.reports.map((arrival) => ({ arrival, isInHand: false })),
