@@ -361,7 +361,8 @@ function userToBecome({ user: text }: Config): ProcessUser | undefined {
 function checkProgram(user: string): void {
   try {
     fs.closeSync(fs.openSync(import.meta.filename, "r"));
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EACCES") throw error;
     throw new StartError(
       `\`user\`: ${user} may not read the program in ${import.meta.dirname}: give others read and search permission for that folder and for all above it, or install Waypost elsewhere`,
     );
