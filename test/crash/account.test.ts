@@ -70,15 +70,6 @@ test("a second copy of what was answered long before the kill, or without a kill
   expect(judge({ ...BOOKS, arrived: without }).unexplained).toEqual(["b.0@dest.test"]);
 });
 
-test("a relay whose disk is full has longer to record, and not for ever", () => {
-  const long = [...BOTH, arrival("b.0@dest.test", 9000), arrival("b.0@dest.test", 11_000)];
-  expect(judge({ ...BOOKS, arrived: long }).unexplained).toEqual(["b.0@dest.test"]);
-  const lives = { ...BOOKS.lives, recordedWithinMs: 1250 };
-  expect(judge({ ...BOOKS, lives, arrived: long }).unexplained).toEqual([]);
-  const longer = [...BOTH, arrival("b.0@dest.test", 8700), arrival("b.0@dest.test", 11_000)];
-  expect(judge({ ...BOOKS, lives, arrived: longer }).unexplained).toEqual(["b.0@dest.test"]);
-});
-
 test("content or a sender that changed, and recipients that nobody sent to, are seen", () => {
   const changed = [BOTH[0]!, arrival("a.1@dest.test", 9000, { hash: "x" })];
   expect(judge({ ...BOOKS, arrived: changed }).altered).toEqual(["a.1@dest.test"]);

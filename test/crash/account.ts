@@ -45,8 +45,6 @@ export interface Lives {
   readonly killedAt: readonly number[];
   /** Moments, in order, at which the relay was seen to work: it answered a final dot with 250, or told a next hop something. */
   readonly signs: readonly number[];
-  /** Within how much of its work it records an end; `RECORDED_WITHIN_MS` where it is not given. */
-  readonly recordedWithinMs?: number;
 }
 
 export interface Duplicates {
@@ -128,13 +126,13 @@ type Excuse =
   | undefined;
 
 /** Why there could be another attempt after this one. */
-function excuseOf(end: End, { killedAt, signs, recordedWithinMs = RECORDED_WITHIN_MS }: Lives): Excuse {
+function excuseOf(end: End, { killedAt, signs }: Lives): Excuse {
   if (end.wasClosed === true) return { kind: "closed" };
   const killed = killedAt[end.epoch] ?? Number.POSITIVE_INFINITY;
   if (!Number.isFinite(killed)) return undefined;
   const ageMs = killed - end.loggedAt;
   const workMs = ageMs <= 0 ? 0 : workedMs(signs, end.loggedAt, killed);
-  const withinMs = recordedWithinMs + (end.isRefusal === true ? GATHERED_FOR_MS : 0);
+  const withinMs = RECORDED_WITHIN_MS + (end.isRefusal === true ? GATHERED_FOR_MS : 0);
   return workMs <= withinMs ? { kind: "killed", ageMs, workMs } : undefined;
 }
 

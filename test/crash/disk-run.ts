@@ -1,7 +1,6 @@
 import { between } from "../support/chance.ts";
 import { SmallDisk } from "../support/small-disk.ts";
 import { type Findings, type Numbers, countsOf, linesOf } from "./findings.ts";
-import { RECORDED_WITHIN_MS } from "./account.ts";
 import { Rig, type RigOptions } from "./rig.ts";
 import { sleep } from "../support/sleep.ts";
 
@@ -49,7 +48,6 @@ export async function fullDisks(options: DiskRunOptions): Promise<DiskReport> {
     retry: RETRY,
     backlogMax: BACKLOG,
     octetsMax: OCTETS_MAX,
-    recordedWithinMs: RECORDED_WITHIN_MS,
   });
   const disk = new SmallDisk(rig.home.data, DISK_MIB);
   try {

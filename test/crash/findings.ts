@@ -31,7 +31,6 @@ export interface Findings extends Verdict, ReportVerdict, Schedule {
   readonly leftInQueue: number;
   readonly recordMs: readonly number[];
   readonly leftFiles: number;
-  readonly recordedWithinMs: number;
 }
 
 export interface Evidence {
@@ -41,8 +40,6 @@ export interface Evidence {
   readonly data: string;
   readonly killedAt: readonly number[];
   readonly killedWithHops: ReadonlySet<number>;
-  /** Within how much of its work a relay records an end, where that is not the usual. */
-  readonly recordedWithinMs?: number;
   /** As it was before what waits was made due. */
   readonly schedule: Schedule;
   /** From the sink's answer to its record, the shortest first; those that were looked at. */
@@ -56,10 +53,9 @@ export type Numbers = Readonly<Record<string, number>>;
 
 export function findingsOf(evidence: Evidence): Findings {
   const { traffic, hops, data, killedAt, killedWithHops, schedule, recordMs } = evidence;
-  const { recordedWithinMs = RECORDED_WITHIN_MS } = evidence;
   const { acknowledged, unknown, arrived, reports, refusals } = traffic;
   const sent = [...acknowledged, ...unknown];
-  const lives: Lives = { killedAt, signs: traffic.signs, recordedWithinMs };
+  const lives: Lives = { killedAt, signs: traffic.signs };
   const { ended, failed } = endsIn(data);
   const witnesses = witnessesOf(traffic, hops);
   const causes = new Map(
@@ -96,7 +92,6 @@ export function findingsOf(evidence: Evidence): Findings {
     leftInQueue: queuedIn(data),
     recordMs,
     leftFiles: filesIn(data),
-    recordedWithinMs,
   };
 }
 
@@ -205,7 +200,7 @@ export function linesOf(findings: Findings): readonly string[] {
     `  answered before the kill    ${duplicates.answeredByKill} recipients, at most ${findings.oldestRepeatMs.toFixed(0)} ms before, ${findings.oldestRepeatWorkMs.toFixed(0)} ms of them at work`,
     `  taken, answered to nobody   ${duplicates.unansweredByKill} recipients`,
     `  refused, and tried again    ${duplicates.refusedByKill} recipients`,
-    `answer to record              ${recordTimes(findings.recordMs)}; at most ${findings.recordedWithinMs} ms of work excuse a repeat`,
+    `answer to record              ${recordTimes(findings.recordMs)}; at most ${RECORDED_WITHIN_MS} ms of work excuse a repeat`,
     `duplicates by a closing sink  ${duplicates.byClose}`,
     `duplicates unexplained        ${some(findings.unexplained)}`,
     `content altered               ${some(findings.altered)}`,

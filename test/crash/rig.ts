@@ -25,8 +25,6 @@ export interface RigOptions {
   readonly octetsMax?: number;
   /** Sources wait while this many recipients are on their way. */
   readonly backlogMax?: number;
-  /** Within how much of its work a relay records an end, where that is not the usual. */
-  readonly recordedWithinMs?: number;
   /** How long all that is left may take at the end. */
   readonly drainMs?: number;
 }
@@ -255,7 +253,6 @@ export class Rig {
       killedWithHops: this.#killedWithHops,
       schedule: this.#schedule,
       recordMs: this.times.times,
-      ...(this.#options.recordedWithinMs === undefined ? {} : { recordedWithinMs: this.#options.recordedWithinMs }),
     });
   }
 
