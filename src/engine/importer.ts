@@ -3,7 +3,7 @@ import { messageId } from "../core/mail/message-id.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import type { ExportedMessage } from "../core/queue/exported.ts";
 import { ExportedContent } from "../core/queue/exported-content.ts";
-import { type LastWord, lastWord } from "../core/queue/reason.ts";
+import { lastWord, readLastWord } from "../core/queue/reason.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type ContentFiles, StorageError } from "../ports/content.ts";
 import type { Entropy } from "../ports/entropy.ts";
@@ -139,7 +139,7 @@ export class Importer {
     const receivedAt = Math.min(message.receivedAt, now); // the clock there was ahead: it expires all the same
     const envelope: StoredEnvelope = { ...(JSON.parse(message.envelope) as StoredEnvelope), wasId: was };
     const deliveries = message.deliveries.map((delivery): ImportedDelivery => {
-      const text = delivery.last === "" ? "" : (JSON.parse(delivery.last) as LastWord).text;
+      const text = readLastWord(delivery.last)?.text ?? "";
       return { ...delivery, last: lastWord(delivery.isHeld ? "held" : "imported", text, now) };
     });
     const stored = JSON.stringify(envelope);

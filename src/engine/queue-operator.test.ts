@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { QueueReader } from "../adapters/store-sqlite/queue-reader.ts";
 import { SqliteQueueStore } from "../adapters/store-sqlite/queue-store.ts";
@@ -10,6 +11,7 @@ import { messageId } from "../core/mail/message-id.ts";
 import type { ControlToStore } from "../engine/messages.ts";
 import { OperatorClient } from "../engine/operator-client.ts";
 import type { QueueAction } from "../core/queue/action.ts";
+import { lastWord } from "../core/queue/reason.ts";
 import type { Selection } from "../core/queue/selection.ts";
 import type { CountPage } from "./operator.ts";
 import { countPage } from "./queue-count.ts";
@@ -112,6 +114,18 @@ test("mail for a next hop that changed is tried again, which is an event where t
   expect(events).toEqual([
     { event: "queue.changed", action: "retry", selection: `lane ${RARE.lane}`, deliveries: 12, inHand: 0 },
   ]);
+});
+
+test("what the next hop before may have taken already waits its time, whatever it is now", async () => {
+  const database = new DatabaseSync(path.join(folder, "queue.db"));
+  database
+    .prepare("UPDATE delivery SET last = ?1 WHERE row = (SELECT min(row) FROM delivery WHERE lane = ?2)")
+    .run(lastWord("possible-duplicate", "", 0), RARE.lane);
+  database.close();
+  const { operator, events } = scene();
+  await operator.tryAgain(["rare"]);
+  expect(events).toMatchObject([{ action: "retry", deliveries: 11 }]);
+  expect(await operator.act({ action: "retry", selection: { lane: RARE.lane } })).toMatchObject({ changed: 12 });
 });
 
 test("an action goes over the whole queue, in steps, and is one event", async () => {

@@ -3,6 +3,7 @@ import { nearest } from "../core/base/nearest.ts";
 import type { Instant } from "../core/base/time.ts";
 import { QUEUE_ACTIONS, type QueueAction } from "../core/queue/action.ts";
 import { type PauseTarget, pauseText } from "../core/queue/pause.ts";
+import { readLastWord } from "../core/queue/reason.ts";
 import {
   LANE_FORMS,
   type Selection,
@@ -15,7 +16,7 @@ import {
 import { type Lane, lanesOfHosts, parseLane, smartHostLane, through, withoutEgress } from "../core/routing/lane.ts";
 import { StorageError } from "../ports/content.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { QueueRecords } from "../ports/queue-records.ts";
+import type { QueueRecords, QueuedDelivery } from "../ports/queue-records.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import type { OperatorClient } from "./operator-client.ts";
 import type { ActionReport, ActionRequest, PauseChange, PauseRequest, Refusal } from "./operator.ts";
@@ -58,7 +59,10 @@ export class QueueOperator {
     return report;
   }
 
-  /** These next hops are not what they were: what waits for them is tried now. */
+  /**
+   * These next hops are not what they were: what waits for them is tried now. But for what the one before may have taken
+   * already: that waits its time, or it would go to another one meanwhile (promise P3).
+   */
   async tryAgain(smartHosts: readonly string[]): Promise<void> {
     for (const lane of lanesOfHosts(smartHosts, this.#parts.egresses())) await this.#retry(lane);
   }
@@ -66,7 +70,7 @@ export class QueueOperator {
   /** A refusal ends it: what was not done waits its time. */
   async #retry(lane: Lane): Promise<void> {
     for (let after = 0; ;) {
-      const done = await this.#steps("retry", { lane }, after).catch(storeFailed);
+      const done = await this.#steps("retry", { lane }, after, isSurelyUntaken).catch(storeFailed);
       if ("refused" in done) return;
       if (done.changed + done.inHand > 0) this.#recordChange("retry", { lane }, done);
       if (done.after === undefined) return;
@@ -91,7 +95,12 @@ export class QueueOperator {
     return meant === undefined ? report : { ...report, nearest: meant };
   }
 
-  async #steps(action: QueueAction, selection: Selection, from: number): Promise<ActionReport> {
+  async #steps(
+    action: QueueAction,
+    selection: Selection,
+    from: number,
+    isMeant: (delivery: QueuedDelivery) => boolean = () => true,
+  ): Promise<ActionReport> {
     const { queue, client, clock } = this.#parts;
     const until = clock.monotonic() + CONTROL.actionPage;
     let changed = 0;
@@ -102,7 +111,7 @@ export class QueueOperator {
         selection,
         after,
         limit: QUEUE.deliveriesPerAction,
-        concerns: (delivery) => isConcerned(action, delivery),
+        concerns: (delivery) => isConcerned(action, delivery) && isMeant(delivery),
       });
       hasMatch ||= page.hasMatch;
       if (page.found.length > 0) {
@@ -220,4 +229,9 @@ function pauseRequest(text: unknown): PauseRequest | Refusal {
   const { target, isPaused } = fieldsOf(text);
   if (typeof target !== "string" || typeof isPaused !== "boolean") return wrong("a pause takes a target and isPaused");
   return { target, isPaused };
+}
+
+/** No next hop may have it. */
+function isSurelyUntaken({ last }: QueuedDelivery): boolean {
+  return readLastWord(last)?.because !== "possible-duplicate";
 }

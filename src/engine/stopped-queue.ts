@@ -1,5 +1,5 @@
 import type { MessageId } from "../core/mail/message-id.ts";
-import { type LastWord, lastWord } from "../core/queue/reason.ts";
+import { lastWord, readLastWord } from "../core/queue/reason.ts";
 import type { QueuedDelivery, QueuedLane, QueuedMessage, QueueRecords } from "../ports/queue-records.ts";
 import type { Instant } from "../core/base/time.ts";
 
@@ -71,7 +71,7 @@ export class StoppedQueue implements QueueRecords {
 
   #left(delivery: QueuedDelivery): QueuedDelivery {
     if (delivery.standing !== "in-hand") return delivery;
-    const said = delivery.last === "" ? "" : (JSON.parse(delivery.last) as LastWord).text;
+    const said = readLastWord(delivery.last)?.text ?? "";
     return { ...delivery, standing: "parked", due: this.#now, last: lastWord("recovered", said, this.#now) };
   }
 }

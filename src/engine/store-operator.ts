@@ -4,7 +4,7 @@ import { listenText } from "../core/config/config.ts";
 import { isMessageId, timeOf } from "../core/mail/message-id.ts";
 import { type StoredEnvelope, arrivalOf, readArrival } from "../core/mail/stored.ts";
 import { type Pauses, pauseText, pausesOf } from "../core/queue/pause.ts";
-import type { LastWord } from "../core/queue/reason.ts";
+import { readLastWord } from "../core/queue/reason.ts";
 import { parseFilter } from "../core/queue/selection.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { HistoryEntry } from "../ports/history.ts";
@@ -141,7 +141,7 @@ function placeOf(text: string | undefined): number | undefined {
 const STATES = { parked: "waiting", "in-hand": "in hand", held: "held" } as const;
 
 function queued(message: QueuedMessage, delivery: QueuedDelivery, paused: Pauses): DeliveryReport {
-  const last = delivery.last === "" ? undefined : (JSON.parse(delivery.last) as LastWord);
+  const last = readLastWord(delivery.last);
   const reason = delivery.standing === "in-hand" ? "in-hand" : last?.because;
   const isPaused = delivery.standing === "parked" && (paused.outbound || paused.lanes.includes(delivery.lane));
   return {

@@ -11,7 +11,7 @@ import {
   effectOf,
   effectOfWish,
 } from "../../core/queue/action.ts";
-import { type LastWord, lastWord } from "../../core/queue/reason.ts";
+import { lastWord, readLastWord } from "../../core/queue/reason.ts";
 import type { Lane } from "../../core/routing/lane.ts";
 import type { HistoryEntry } from "../../ports/history.ts";
 import {
@@ -160,7 +160,7 @@ export class OperatorActions {
   park(settlement: Extract<Settlement, { kind: "park" }>): void {
     const { row, lane, due, attempts, last, isTold } = settlement;
     this.#do.settle.run(lane, due, attempts, last, Number(isTold), row);
-    this.fulfil(row, wordOf(last)?.at ?? due);
+    this.fulfil(row, readLastWord(last)?.at ?? due);
   }
 
   /** Does what is noted with a delivery that is in no mail thread's hands any more. */
@@ -181,7 +181,7 @@ export class OperatorActions {
     const { row, lane, last, standing } = delivery;
     if (standing === "parked") changeOf(lanes, lane).gained--;
     if (effect.kind === "end") return this.#end(delivery, now);
-    const text = wordOf(last)?.text ?? "";
+    const text = readLastWord(last)?.text ?? "";
     if (effect.kind === "hold") {
       this.#do.move.run(HELD, WISHES.indexOf(effect.wish), now, lastWord(effect.because, text, now), row);
     } else if (effect.kind === "wake") {
@@ -246,8 +246,4 @@ function changeOf(lanes: Map<Lane, LaneChange>, lane: Lane): LaneChange {
     lanes.set(lane, change);
   }
   return change;
-}
-
-function wordOf(last: string): LastWord | undefined {
-  return last === "" ? undefined : (JSON.parse(last) as LastWord);
 }

@@ -44,6 +44,11 @@ export interface LastWord {
   readonly at: Instant;
 }
 
+/** Undefined where nothing was said yet. */
+export function readLastWord(last: string): LastWord | undefined {
+  return last === "" ? undefined : (JSON.parse(last) as LastWord);
+}
+
 export function lastWord(because: Reason, text: string, at: Instant): string {
   return JSON.stringify({ because, text, at } satisfies LastWord);
 }

@@ -7,7 +7,7 @@ import { parseForwardPath, parseReversePath } from "../mail/path.ts";
 import { type AddressPattern, matches, parseAddressPattern, subjectOf } from "../policy/address-pattern.ts";
 import { type Lane, domainLane, literalLane, parseLane, through, withoutEgress } from "../routing/lane.ts";
 import type { Standing } from "./action.ts";
-import { type LastWord, REASONS, type Reason } from "./reason.ts";
+import { REASONS, type Reason, readLastWord } from "./reason.ts";
 
 /** Which deliveries an operator means, as text. */
 export interface SelectionTexts {
@@ -216,7 +216,7 @@ export function selects(selection: Selection, delivery: Candidate, origin: () =>
 
 function isLast({ reason, reply }: Selection, { standing, last }: Candidate): boolean {
   if (reason === undefined && reply === undefined) return true;
-  const word = last === "" ? undefined : (JSON.parse(last) as LastWord);
+  const word = readLastWord(last);
   const because = standing === "in-hand" ? "in-hand" : word?.because;
   if (reason !== undefined && reason !== because) return false;
   return reply === undefined || (word?.text ?? "").toLowerCase().includes(reply);

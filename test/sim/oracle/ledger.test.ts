@@ -354,6 +354,7 @@ describe("what may be somewhere is not tried before its time (promise P3)", () =
       0,
     ],
     ["nobody wanted that", nothing, park, 1],
+    ["its life was over", (world) => void (world.now += 100 * 60 * MINUTE - 9000), park, 0],
     ["an operator wanted it before it was there", act("retry", false), park, 1],
     [
       "what an operator wanted came about once already",

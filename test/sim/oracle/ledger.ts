@@ -127,7 +127,7 @@ export class Ledger {
     this.#waits.tried(address);
     const account = this.#byAddress.get(address);
     if (account === undefined) return;
-    this.#repeats.tried(account, hop);
+    this.#repeats.tried(account, hop, this.#failures.isOver(account.letter));
     account.act = undefined;
   }
 

@@ -54,8 +54,8 @@ export class RepeatJudge {
     this.#deaths.set(this.life++, { at: this.#bench.now(), storeRefusedAt: this.#storeRefusedAt });
   }
 
-  /** Named to a next hop. */
-  tried({ address, copies, leave }: Account, hop: string): void {
+  /** Named to a next hop. `isOver`: its life is, at the end of which it is tried once more. */
+  tried({ address, copies, leave }: Account, hop: string, isOver: boolean): void {
     const last = copies.at(-1);
     if (last === undefined || last.heardAt !== undefined) return;
     const isRecovered = this.life !== last.life;
@@ -63,7 +63,7 @@ export class RepeatJudge {
     if (isRecovered && !last.isFollowed && !isSentElsewhere) this.#judgeFirst(address, last, hop);
     last.isFollowed = true;
     const waited = this.#waitedSince(last.at);
-    if (!isRecovered && leave.kind !== "due" && waited < 0.8 * this.#firstWaitMs)
+    if (!isRecovered && !isOver && leave.kind !== "due" && waited < 0.8 * this.#firstWaitMs)
       this.#bench.violation("P3", `${address} was tried at ${hop} ${waited} ms after ${last.hop} may have taken it`);
   }
 
