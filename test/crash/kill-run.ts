@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileSystemOf } from "../support/file-system.ts";
 import { between } from "../support/chance.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
@@ -43,7 +45,7 @@ const RELOAD_MS = 60;
 /** Of a kill that follows another one, after the store is open again. */
 const SOON_MS = 50;
 const FREEZE_MS = 60_000;
-/** What a thread that ends by itself is given before. */
+/** What the relay is given, once it is up, before one of its threads ends by itself. */
 const THREAD_MS = 2500;
 const ENDING_THREADS = ["mail", "queue", "store", "control"] as const;
 /** The exit code of a relay of which a thread died. */
@@ -67,6 +69,7 @@ class KillRun {
   readonly #rig: Rig;
   readonly #lives = new Map<Life, number>();
   #endingTree: ReturnType<typeof plantedTree> | undefined;
+  #endings = 0;
   #stopsInTime = 0;
   #killsTwice = 0;
 
@@ -120,6 +123,7 @@ class KillRun {
     await this.#rig.open();
     if (life === "young") await sleep(chance() * 100);
     else if (life !== "thread-ends") await this.#load(loadMs);
+    if (life === "thread-ends") await this.#endThread();
     if (life === "thread-ends" && thread !== "control") return this.#endByItself(relay);
     if (life === "thread-ends") await this.#outliveControl(relay, loadMs);
     if (life === "frozen") await this.#freeze(relay, loadMs);
@@ -191,10 +195,22 @@ class KillRun {
 
   #spawnEnding(thread: (typeof ENDING_THREADS)[number]): RelayProcess {
     this.#endingTree ??= plantedTree("thread-ends");
+    this.#endings++;
     return this.#rig.spawn(this.#endingTree.tree, {
       ENDING_THREAD: thread,
-      ENDING_AFTER_MS: String(THREAD_MS * (0.5 + this.#rig.chance())),
+      ENDING_AT_FILE: this.#endingFile(),
     });
+  }
+
+  /** Once the relay is up, however slow the machine is. */
+  async #endThread(): Promise<void> {
+    await sleep(THREAD_MS * (0.5 + this.#rig.chance()));
+    writeFileSync(this.#endingFile(), "");
+  }
+
+  /** The thread ends when it is there: another one for each relay. */
+  #endingFile(): string {
+    return join(this.#rig.home.folder, `end-${this.#endings}`);
   }
 }
 
