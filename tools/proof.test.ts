@@ -75,7 +75,7 @@ describe("a result", () => {
   });
 
   test("that misses its target takes a reason", () => {
-    expect(faultOf(result({ lost: 1 }))).toContain("misses its target, and no reason is given: 0 in");
+    expect(faultOf(result({ lost: 1 }))).toContain("misses its target by more than a reason is given for: 0 in");
   });
 
   test("of another seed than its command's is found out", () => {
@@ -290,7 +290,9 @@ describe("a suite says at its end", () => {
       "short (lost 1) in a part of a run (tried 5 of 100)",
     );
     expect(standing(showing, { lost: 0, tried: 100, p99Ms: 1 })).toBe("a part of a run (sharePercent not counted)");
-    expect(standing({ ...showing, short: "why" }, { ...counts, lost: 1 })).toBe("short (lost 1): why");
+    expect(standing({ ...showing, short: { why: "why", atMost: {} } }, { ...counts, lost: 1 })).toBe(
+      "short (lost 1): why",
+    );
   });
 
   test("its own figures, and not those that it did not count", () => {

@@ -209,6 +209,19 @@ test("the queue hears which permit is for a connection's first message, and whic
   expect(s.reports.map(({ isUnused }) => isUnused)).toEqual([false, false, true, true]);
 });
 
+test("what is found after a reload goes by the limits that hold by then", async () => {
+  const s = routed(mx);
+  s.destinations.set("b.example", hosts("192.0.2.1"));
+  s.dispatcher.take(fresh(1, mx));
+  s.terms = { ...FREE_TERMS, limits: { ...FREE_TERMS.limits, messagesPerMinute: 2 } };
+  s.dispatcher.renew();
+  await settle();
+  s.dispatcher.granted("mx.b.example", 1);
+  await settle();
+  expect(s.asked).toEqual(["mx.b.example"]);
+  expect(s.settlements).toEqual([]);
+});
+
 test("a permit that takes longer than a connection may idle: the connection is left, and the message waits on", async () => {
   const s = routed(lane);
   s.hosts.set("a", { ...site, limits: { ...site.limits, messagesPerMinute: 2 } });

@@ -73,6 +73,7 @@ function scene({ expire } = { expire: 5000 }): {
       asked.push(`overdue since ${now - before} behind ${after.row} of ${senders}`);
       return after.row < 300 ? { receivedAt: undefined, row: after.row + 100 } : undefined;
     },
+    clockSetBack: () => void asked.push("clock set back"),
     import: (arrivals) => {
       asked.push(`import ${arrivals.length}`);
       return arrivals.map(() => true);
@@ -282,6 +283,22 @@ test("a look for what is too old goes on step by step; while the store fails it 
   for (let turns = 0; turns < 9; turns++) s.clock.runSoon();
   const steps = s.asked.filter((line) => line.startsWith("overdue"));
   expect(steps).toEqual([0, 100, 200, 300].map((row) => `overdue since 5000 behind ${row} of all`));
+});
+
+test("a clock that was set back is told to the store at the next look, and one that was not is not", () => {
+  const s = scene();
+  s.keeper.start();
+  const looks = (): number => {
+    s.clock.advance(QUEUE.overdueEvery);
+    s.clock.runSoon();
+    return s.asked.splice(0).filter((line) => line === "clock set back").length;
+  };
+  expect(looks()).toBe(0);
+  s.clock.jump(day);
+  expect(looks()).toBe(0);
+  s.clock.jump(-day);
+  expect(looks()).toBe(1);
+  expect(looks()).toBe(0);
 });
 
 test("lanes whose servers are others now are unblocked, whatever waits in them, and all threads hear of it", () => {

@@ -1,8 +1,8 @@
 import { unreachable } from "../core/base/invariant.ts";
-import { QUEUE, STORE } from "../core/base/limits.ts";
+import { CLOCK, QUEUE, STORE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
 import { type Duration, type Instant, second } from "../core/base/time.ts";
-import { expiresAt } from "../core/queue/ageing.ts";
+import { type ClockLook, jumpBetween } from "../core/queue/ageing.ts";
 import { type Pauses, pausesOf } from "../core/queue/pause.ts";
 import { lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
@@ -11,12 +11,9 @@ import { StorageError } from "../ports/content.ts";
 import {
   type Commit,
   type DeliveryRow,
-  FROM_THE_OLDEST,
   type LaneClaim,
   type MessageRow,
-  type OverduePlace,
   type QueueStore,
-  type Senders,
   type SpaceReport,
 } from "../ports/store.ts";
 import { spooledAnswer } from "./spooled-answer.ts";
@@ -29,6 +26,7 @@ import type {
   StoreToMail,
   StoreToQueue,
 } from "./messages.ts";
+import { OverdueLooks, type OverdueStep, type OverdueStepDone, nextStep, takeStep } from "./overdue-looks.ts";
 import { RollCall } from "./roll-call.ts";
 
 interface Waiting {
@@ -48,18 +46,8 @@ type Order =
   /** These lanes lead to other servers now: whatever was held against those that were there before is over. */
   | { readonly kind: "unblock"; readonly lanes: readonly Lane[] }
   | ControlToStore
-  /** A step of a look for what is too old; so many messages more in this look. */
-  | { readonly kind: "overdue"; readonly look: Look; readonly left: number };
-
-/** A look for what is too old, which goes on where it ended the last time. */
-interface Look {
-  readonly senders: Senders;
-  /** The life of their messages. */
-  readonly age: Duration;
-  /** Behind it the next step begins. */
-  after: OverduePlace;
-  isUnderWay: boolean;
-}
+  | { readonly kind: "clock-set-back" }
+  | OverdueStep;
 
 /** What an order brought, to be told once it is durable. */
 type Brought =
@@ -79,8 +67,7 @@ type Brought =
       readonly shutsDoor: boolean;
     }
   | { readonly kind: "unblocked"; readonly lanes: readonly Lane[] }
-  /** Where the look is now; undefined at its end. */
-  | { readonly kind: "overdue"; readonly look: Look; readonly left: number; readonly after: OverduePlace | undefined };
+  | OverdueStepDone;
 
 export interface KeeperParts {
   readonly store: QueueStore;
@@ -120,10 +107,11 @@ export class Keeper {
   #isFailing = false; // the orders failed, until they are tried again
   #isScheduled = false;
   #wake: Instant | undefined;
-  #looks: readonly Look[];
+  readonly #looks: OverdueLooks;
+  #clockLook: ClockLook;
 
   constructor({ store, clock, mails, queue, control, full, expire }: KeeperParts) {
-    this.#looks = looksFor(expire);
+    this.#looks = new OverdueLooks(expire);
     this.#store = store;
     this.#clock = clock;
     this.#mails = mails;
@@ -131,11 +119,12 @@ export class Keeper {
     this.#queue = queue;
     this.#control = control;
     this.#full = full;
+    this.#clockLook = this.#lookAtClock();
   }
 
   /** The life of a message, from now on. */
   setExpire(expire: Duration): void {
-    this.#looks = looksFor(expire);
+    this.#looks.setExpire(expire);
   }
 
   /** The servers of these lanes are others now. */
@@ -151,38 +140,33 @@ export class Keeper {
     const recovered = this.#store.recover(now, lastWord("recovered", "", now));
     this.#tellPauses(pausesOf(this.#store.pauses()));
     this.#tellWake();
-    this.#lookForOverdue();
+    this.#lookRegularly();
     return recovered;
   }
 
-  /**
-   * Mail whose next hop is away is looked at by a mail thread now and then, and only some of it: what is too old is brought
-   * there. Whether it ends is decided there, where ages are known.
-   */
-  #lookForOverdue(): void {
+  #lookRegularly(): void {
     this.#clock.after(QUEUE.overdueEvery, () => {
-      for (const look of this.#looks) {
-        if (look.isUnderWay) continue; // the disk keeps it
-        look.isUnderWay = true;
-        this.#orders.push({ kind: "overdue", look, left: QUEUE.overduePerLook });
-      }
+      if (this.#wasSetBack()) this.#orders.push({ kind: "clock-set-back" });
+      this.#orders.push(...this.#looks.begin());
       this.#schedule();
-      this.#lookForOverdue();
+      this.#lookRegularly();
     });
   }
 
-  #wakeOverdue({ look, left }: Extract<Order, { kind: "overdue" }>): Brought {
-    const now = this.#clock.now();
-    const after = this.#store.wakeOverdue(now - look.age, look.senders, look.after, now);
-    return { kind: "overdue", look, left, after };
+  #lookAtClock(): ClockLook {
+    return { wall: this.#clock.now(), monotonic: this.#clock.monotonic() };
   }
 
-  /** A step is done: only now, for what is not durable is done again. */
-  #lookOn({ look, left, after }: Extract<Brought, { kind: "overdue" }>): void {
-    look.after = after ?? FROM_THE_OLDEST;
-    look.isUnderWay = after !== undefined && left > QUEUE.overduePerStep;
-    if (!look.isUnderWay) return;
-    this.#orders.push({ kind: "overdue", look, left: left - QUEUE.overduePerStep });
+  #wasSetBack(): boolean {
+    const before = this.#clockLook;
+    this.#clockLook = this.#lookAtClock();
+    return (jumpBetween(before, this.#clockLook, CLOCK.jumpMin)?.by ?? 0) < 0;
+  }
+
+  #lookOn(done: OverdueStepDone): void {
+    const next = nextStep(done);
+    if (next === undefined) return;
+    this.#orders.push(next);
     this.#schedule();
   }
 
@@ -284,7 +268,10 @@ export class Keeper {
         this.#store.forget(order.row);
         return undefined;
       case "overdue":
-        return this.#wakeOverdue(order);
+        return takeStep(this.#store, order, this.#clock.now());
+      case "clock-set-back":
+        this.#store.clockSetBack(this.#clock.now());
+        return undefined;
       case "act":
         return this.#act(order);
       case "pause":
@@ -383,17 +370,6 @@ export class Keeper {
     this.#wake = wake;
     this.#queue.say({ kind: "wake", at: wake });
   }
-}
-
-/** The second one is a walk of its own: what lies between the two ages must not hold up the first. */
-function looksFor(expire: Duration): readonly Look[] {
-  const ofNobody = expiresAt(0, expire, "");
-  return [
-    { senders: "all", age: expire, after: FROM_THE_OLDEST, isUnderWay: false },
-    ...(ofNobody < expire
-      ? [{ senders: "null" as const, age: ofNobody, after: FROM_THE_OLDEST, isUnderWay: false }]
-      : []),
-  ];
 }
 
 function parks(commit: Commit): boolean {

@@ -96,12 +96,14 @@ export class Locator {
     if (waiting !== undefined) return void waiting.push(load);
     this.#looking.set(load.lane, [load]);
     const { family } = terms.egress;
-    void this.#parts.finder.find(domain, family).then((found) => this.#found(load.lane, egress, terms, found));
+    void this.#parts.finder.find(domain, family).then((found) => this.#found(load.lane, egress, found));
   }
 
-  #found(lane: Lane, egress: string | undefined, { limits }: SiteTerms, destination: Destination): void {
+  #found(lane: Lane, egress: string | undefined, destination: Destination): void {
     const loads = this.#looking.get(lane) ?? [];
     this.#looking.delete(lane);
+    const limits = this.#parts.exchangerTerms(egress)?.limits; // others than when the search began, after a reload
+    if (limits === undefined) return loads.forEach((load) => this.#handler.reroute(load));
     switch (destination.kind) {
       case "hosts": {
         const { hosts, order } = destination;

@@ -57,7 +57,7 @@ export type MailToQueue =
   | { readonly kind: "release"; readonly site: Site; readonly report: SiteReport }
   | { readonly kind: "progress"; readonly site: Site; readonly deliveries: number }
   | { readonly kind: "unblock"; readonly site: Site }
-  /** Something wants to begin at a site where it has a rate; `isFirst` is the first transaction of a connection. */
+  /** Something wants to begin at a site where it has a rate; `isFirst` is the first transaction of a connection that asks. */
   | { readonly kind: "permit"; readonly site: Site; readonly what: Rated; readonly isFirst: boolean }
   /** One that asked is gone. */
   | { readonly kind: "withdraw"; readonly site: Site; readonly what: Rated }

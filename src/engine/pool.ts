@@ -40,6 +40,8 @@ interface Standing {
   loads: number;
   /** When its first transaction was to begin. */
   beganAt: number | undefined;
+  /** The queue counts a slot as unused until it hears of a first permit, or that there was none. */
+  hasAsked: boolean;
 }
 
 const RATED: readonly Rated[] = ["message", "connection"];
@@ -176,14 +178,19 @@ export class Pool {
   /** Whether a transaction may begin, or a connection be made, at once; if not, `permitted` follows. */
   may(what: Rated, courier: Courier): boolean {
     const standing = this.#couriers.get(courier);
-    const isFirst = what === "message" && standing !== undefined && standing.beganAt === undefined;
-    if (isFirst) standing.beganAt = this.#parts.clock.monotonic();
+    if (what === "message" && standing !== undefined) standing.beganAt ??= this.#parts.clock.monotonic();
     const { messagesPerMinute, connectionsPerMinute } = this.#limits;
     if ((what === "message" ? messagesPerMinute : connectionsPerMinute) === undefined) return true;
     const asking = this.#asking[what];
-    if (!asking.has(courier)) this.#parts.queue.permit(this.site, what, isFirst);
+    if (!asking.has(courier)) this.#ask(what, standing);
     asking.add(courier);
     return false;
+  }
+
+  #ask(what: Rated, standing: Standing | undefined): void {
+    const isFirst = what === "message" && standing?.hasAsked === false;
+    if (isFirst) standing.hasAsked = true;
+    this.#parts.queue.permit(this.site, what, isFirst);
   }
 
   /** `mayGoOn`: false where nothing may begin by now; the connection ends, and its load comes back. */
@@ -209,7 +216,7 @@ export class Pool {
     this.#leaving.delete(courier);
     this.#forgetIdle();
     for (const what of RATED) if (this.#asking[what].delete(courier)) this.#parts.queue.withdraw(this.site, what);
-    this.#release(failure, isStopping ? this.#couriers.size : this.#wanted, standing?.beganAt === undefined);
+    this.#release(failure, isStopping ? this.#couriers.size : this.#wanted, standing?.hasAsked !== true);
   }
 
   delivered(): void {
@@ -265,7 +272,7 @@ export class Pool {
 
   #connect(way: Way, target: Target, load: Load): void {
     const courier = new Courier(this.#parts, this.site, target, this.#doubts, this.#handler, load);
-    this.#couriers.set(courier, { way, loads: 1, beganAt: undefined });
+    this.#couriers.set(courier, { way, loads: 1, beganAt: undefined, hasAsked: false });
     way.couriers.add(courier);
   }
 

@@ -37,10 +37,9 @@ export function walk(queue: QueueRecords, query: WalkQuery): WalkPage {
     const rows = read(queue, query, last, wanted);
     for (const delivery of rows) {
       last = delivery.row;
-      const isConcerned = concerns(delivery);
-      if ((!isConcerned && hasMatch) || !isFound(delivery)) continue;
+      if (!isFound(delivery)) continue;
       hasMatch = true;
-      if (!isConcerned) continue;
+      if (!concerns(delivery)) continue;
       found.push(delivery);
       if (found.length === limit) return { found, hasMatch, after: last };
     }

@@ -662,7 +662,7 @@ test("no more connections than messages that may go soon", () => {
   expect(granted(s.mails[0]!)).toBe(1);
   s.fromMail({ kind: "permit", site: lane, what: "message", isFirst: true });
   s.fromMail({ kind: "release", site: lane, report: { deliveries: 1, failure: undefined } });
-  s.pass(60_000 + OUTBOUND.rateSlack - OUTBOUND_TIME.idle - 2);
+  s.pass(60_000 + OUTBOUND.rateSlack - OUTBOUND_TIME.ahead - 2);
   expect(granted(s.mails[0]!)).toBe(1);
   s.pass(3);
   expect(granted(s.mails[0]!)).toBe(2);
@@ -699,7 +699,7 @@ test("what has still to begin, or waits to, has its messages; further connection
   s.fromMail(permit(true));
   s.pass(1000);
   s.fromMail(permit(true)); // the third one is being made, and these two stay at their final dots
-  s.pass(60_000 + OUTBOUND.rateSlack - OUTBOUND_TIME.idle - 1002);
+  s.pass(60_000 + OUTBOUND.rateSlack - OUTBOUND_TIME.ahead - 1002);
   expect(granted(s.mails[0]!)).toBe(3);
   s.pass(3);
   expect(granted(s.mails[0]!)).toBe(4);

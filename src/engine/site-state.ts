@@ -17,7 +17,7 @@ export interface SiteState {
   isProven: boolean;
   /** Slots given out, by mail thread. */
   readonly slots: number[];
-  /** Of these, slots whose connections have not come as far as their first transaction. */
+  /** Of these, slots whose connections have not asked for a first permit: where messages have no rate, all. */
   unused: number;
   /** Connections wanted, by mail thread, those it has included. */
   readonly wanted: number[];

@@ -284,11 +284,11 @@ export class Sites {
     // Those that have still to come to their first message, and those that wait with one, take the messages that may go first.
     const taken = site.unused + site.asking.message.length;
     // A connection is of no use long before a message may go over it.
-    const messageAt = (message?.freeAt(now, taken + 1) ?? now) - OUTBOUND_TIME.idle;
+    const messageAt = (message?.freeAt(now, taken + 1) ?? now) - OUTBOUND_TIME.ahead;
     const wait = Math.max(connection?.freeAt(now) ?? now, messageAt) - now;
     if (Number.isFinite(wait) && wait > 0) this.#ring(site, wait); // else it waits until one of those goes or begins
     if (wait > 0) return 0;
-    const messages = (message?.room(now + OUTBOUND_TIME.idle) ?? Number.POSITIVE_INFINITY) - taken;
+    const messages = (message?.room(now + OUTBOUND_TIME.ahead) ?? Number.POSITIVE_INFINITY) - taken;
     return Math.max(1, Math.min(connection?.room(now) ?? Number.POSITIVE_INFINITY, messages));
   }
 

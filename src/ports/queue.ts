@@ -33,7 +33,7 @@ export interface QueuePort {
   progress(site: Site, deliveries: number): void;
   /**
    * Something wants to begin at a site where it has a rate: `permitted` follows, once for each call. `isFirst`: it is the
-   * first transaction of a connection.
+   * first transaction of a connection that asks.
    */
   permit(site: Site, what: Rated, isFirst: boolean): void;
   /** One that asked for a permit has no use for it any more. */
@@ -55,7 +55,7 @@ export interface SiteReport {
   readonly failure: string | undefined;
   /** It failed through this machine's doing: nobody's mail ends with that, however old it gets (promise P5). */
   readonly isOurs?: boolean;
-  /** It ended before a transaction of it asked for its permit. */
+  /** No transaction of it asked for a permit: it ended before, or the site had no such rate while it stood. */
   readonly isUnused?: boolean;
 }
 

@@ -199,6 +199,8 @@ export interface QueueStore {
    * Answers the place to go on behind; undefined where nothing more is so old.
    */
   wakeOverdue(before: Instant, senders: Senders, after: OverduePlace, now: Instant): OverduePlace | undefined;
+  /** The clock was set back to `now`: what was blocked by the clock before is not held up by that for longer than a block lasts. */
+  clockSetBack(now: Instant): void;
   /** History has these: everything in the outbox up to and including `row`. */
   forget(row: number): void;
   /** When the first lane wakes; undefined where none will. */

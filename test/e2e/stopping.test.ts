@@ -1,6 +1,7 @@
 import net from "node:net";
 import { setTimeout as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { selfSigned } from "../support/certificates.ts";
 import { freePort } from "../support/free-port.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
 import { type Place, ScriptedHost } from "../support/scripted-host.ts";
@@ -50,6 +51,46 @@ test.each<Place>(["CONNECT", "MAIL"])(
     }
   },
 );
+
+test("who waits for TLS when a relay stops is told nothing in clear", async () => {
+  const home = new RelayHome();
+  const listener = { listen: "127.0.0.1:0", tls: "none" };
+  const { certificate, key } = selfSigned("relay.test");
+  home.configure({
+    tls: { certificate: home.write("certificate.pem", certificate), key: home.write("key.pem", key) },
+    listeners: [{ ...listener, tls: "implicit" }, { ...listener, tls: "starttls" }, listener],
+    access: { networks: ["127.0.0.0/8"] },
+    smarthosts: { hop: { url: "smtp://127.0.0.1:9", tls: "none" } },
+    routes: [{ deliver: "hop" }],
+  });
+  const relay = new RelayProcess(home);
+  try {
+    const clients = (await relay.ports()).map((port) => {
+      const client = { socket: net.connect({ host: "127.0.0.1", port }), heard: "" };
+      client.socket
+        .on("data", (octets) => void (client.heard += octets.toString("latin1")))
+        .on("error", () => undefined);
+      return client;
+    });
+    const [implicit, starttls, plain] = clients;
+    const hears = (client: (typeof clients)[number], text: string) => expect.poll(() => client.heard).toContain(text);
+    await hears(plain!, "220 ");
+    await hears(starttls!, "220 ");
+    starttls!.socket.write("EHLO client.test\r\n");
+    await hears(starttls!, "250 ");
+    starttls!.socket.write("STARTTLS\r\n");
+    await hears(starttls!, "220 2.0.0");
+    for (const client of clients) client.heard = "";
+    await relay.stop();
+    await hears(plain!, "421 ");
+    expect([implicit!.heard, starttls!.heard]).toEqual(["", ""]);
+    for (const { socket } of clients) socket.destroy();
+  } finally {
+    relay.kill("SIGKILL");
+    await relay.stop();
+    home.remove();
+  }
+});
 
 test("while a relay stops, status says so, and what it would not go on with is refused", async () => {
   const home = new RelayHome();

@@ -305,6 +305,10 @@ export class FaultyStore implements QueueStore {
     this.together(() => this.inner.rest(lane, blockedUntil));
   }
 
+  clockSetBack(now: Instant): void {
+    this.together(() => this.inner.clockSetBack(now));
+  }
+
   wakeOverdue(before: Instant, senders: Senders, after: OverduePlace, now: Instant): OverduePlace | undefined {
     return this.together(() => this.inner.wakeOverdue(before, senders, after, now));
   }

@@ -155,6 +155,8 @@ export const REPORT_LANE = "smarthost/reports";
 export interface SceneOptions {
   readonly policy?: Partial<DeliveryPolicy>;
   readonly reports?: Partial<NotifierParts & NotifierTerms>;
+  /** Of the queue, instead of lists. */
+  readonly queue?: Partial<QueuePort>;
 }
 
 let ids = 0;
@@ -187,6 +189,7 @@ export function scene(options: SceneOptions = {}): Scene {
     withdraw: (to) => void made.asked.splice(made.asked.indexOf(to), 1),
     sited: (name, to) => void made.sited.push([name, to]),
     consumed: () => undefined,
+    ...options.queue,
   };
   const made: Omit<Scene, "dispatcher"> = {
     hop,

@@ -38,7 +38,7 @@ function row(
   const result = bySuite.get(suite);
   const first = at === 0 ? [String(number), name] : ["", ""];
   if (result === undefined) return [...first, `not run yet (${suite})`, target, ""];
-  const verdict = holds(showing, result.counts) ? "holds" : `short${short === undefined ? "" : `: ${short}`}`;
+  const verdict = holds(showing, result.counts) ? "holds" : `short${short === undefined ? "" : `: ${short.why}`}`;
   return [...first, `${filled(value, result.counts)} ([${suite}](#${suite}))`, target, verdict];
 }
 

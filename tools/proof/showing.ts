@@ -15,6 +15,13 @@ interface Terms {
   readonly equal?: readonly (readonly [string, string])[];
 }
 
+/** Where a target does not hold: why, and how much of it is excused by that. All else of the target has to hold. */
+export interface Short {
+  readonly why: string;
+  /** Instead of the target's own. */
+  readonly atMost: Readonly<Record<string, number>>;
+}
+
 /** One line of a figure: what one suite says about it. */
 export interface Showing extends Terms {
   readonly suite: string;
@@ -22,8 +29,7 @@ export interface Showing extends Terms {
   readonly value: string;
   /** Braces name terms: their numbers are written nowhere else. */
   readonly target: string;
-  /** Where the target does not hold: why. */
-  readonly short?: string;
+  readonly short?: Short;
 }
 
 export interface Figure {
@@ -50,6 +56,11 @@ export function targetOf({ target, atLeast, reaches, atMost }: Showing): string 
 /** A text with counts in its braces. */
 export function filled(text: string, counts: Counts): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => shown(counts[name]));
+}
+
+/** What may not be exceeded in any case. */
+export function excused({ short, ...terms }: Showing): Terms {
+  return { ...terms, atMost: { ...terms.atMost, ...short?.atMost } };
 }
 
 export function holds(terms: Terms, counts: Counts): boolean {

@@ -9,7 +9,7 @@ export function standing(showing: Showing, counts: Counts): string {
   const { bounds, sizes } = missed(showing, counts);
   const part = sizes.length === 0 ? "" : `a part of a run (${sizes.join(", ")})`;
   if (bounds.length === 0) return part === "" ? "holds" : part;
-  const why = showing.short === undefined ? "" : `: ${showing.short}`;
+  const why = showing.short === undefined ? "" : `: ${showing.short.why}`;
   return `short (${bounds.join(", ")})${part === "" ? "" : ` in ${part}`}${why}`;
 }
 

@@ -161,9 +161,11 @@ export class NetSocket implements Socket {
     return this.#remote;
   }
 
+  /** Nothing goes in clear to a peer that waits for TLS, nor into a handshake: there is nobody yet to be told. */
   send(parts: readonly (Uint8Array | string)[]): boolean {
     const stream = this.#stream;
-    if (this.#phase === "closing" || !stream.writable || parts.length === 0) return true; // `closed` tells
+    if (this.#phase === "securing" || parts.length === 0) return true;
+    if (this.#phase === "closing" || !stream.writable) return true; // `closed` tells
     const whole = joined(parts);
     if (whole === undefined) {
       stream.cork();

@@ -29,6 +29,7 @@ const TURN_SHARES = PRIORITIES.map((priority) => TURNS[priority] / TURNS_ALL);
 
 interface Statements {
   readonly wakeLane: StatementSync;
+  readonly shortenBlocks: StatementSync;
   readonly dueLanes: StatementSync;
   readonly dueDeliveries: StatementSync;
   readonly takeDelivery: StatementSync;
@@ -51,13 +52,16 @@ interface Statements {
 
 function prepare(database: DatabaseSync): Statements {
   return {
-    // A lane that is served keeps its far wake time; it is looked at again when it is given back. A block that ends later than
-    // any could that began by now is of a time before the clock was set back.
+    // A lane that is served keeps its far wake time; it is looked at again when it is given back.
     wakeLane: database.prepare(
       `INSERT INTO lane (name, wake_at, blocked_until, backlog) VALUES (?1, ?2, 0, ?3)
-       ON CONFLICT (name) DO UPDATE SET backlog = backlog + ?3, blocked_until = min(blocked_until, ?2 + ${SITE_BLOCK_MAX}),
-         wake_at = CASE wake_at WHEN ${SERVED} THEN ${SERVED}
-           ELSE max(min(blocked_until, ?2 + ${SITE_BLOCK_MAX}), min(wake_at, ?2)) END`,
+       ON CONFLICT (name) DO UPDATE SET backlog = backlog + ?3,
+         wake_at = CASE wake_at WHEN ${SERVED} THEN ${SERVED} ELSE max(blocked_until, min(wake_at, ?2)) END`,
+    ),
+    // One that wakes before something of it is due is given back at once, and rests until that.
+    shortenBlocks: database.prepare(
+      `UPDATE lane SET blocked_until = ?1, wake_at = CASE wake_at WHEN ${SERVED} THEN ${SERVED} ELSE min(wake_at, ?1) END
+       WHERE blocked_until > ?1`,
     ),
     dueLanes: database.prepare("SELECT name FROM lane WHERE wake_at <= ? ORDER BY wake_at LIMIT ?"),
     dueDeliveries: database.prepare(
@@ -177,6 +181,11 @@ export class Lanes {
       .filter((each) => each.receivedAt <= before); // clocks jump: behind a younger one an older one may stand
   }
 
+  /** A block that ends later than any could that begins now is of a time before the clock was set back. */
+  shortenBlocks(now: Instant): void {
+    this.#do.shortenBlocks.run(now + SITE_BLOCK_MAX);
+  }
+
   unblock(lane: Lane, now: Instant): boolean {
     return this.#do.unblockLane.run(now, lane).changes === 1;
   }
@@ -188,6 +197,7 @@ export class Lanes {
 
   /** Nobody serves a lane any more; those that are paused stay so. */
   takeBack(now: Instant, paused: readonly Lane[]): void {
+    this.shortenBlocks(now);
     this.#database.prepare(`UPDATE lane SET wake_at = ? WHERE wake_at = ${SERVED}`).run(now);
     for (const lane of paused) this.#do.freezeLane.run(lane);
   }

@@ -136,6 +136,15 @@ test("retry: what is parked is due now, in a blocked lane once that is unblocked
   expect(claim()).toMatchObject([{ row, wish: "none" }]);
 });
 
+test("expire: what is due by it waits for its lane's block as all else does", () => {
+  const [row = 0] = arrive(["a"], { due: 1e9 });
+  store.rest("a", NOW + 60_000);
+  expect(store.act("expire", [row], NOW)).toMatchObject({ changed: 1, lanes: ["a"] });
+  expect(look("SELECT blocked_until, wake_at FROM lane")).toEqual([
+    { blocked_until: NOW + 60_000, wake_at: NOW + 60_000 },
+  ]);
+});
+
 test("cancel: parked or held it is gone, on record, with its message and the message's file", () => {
   const [parked = 0, held = 0] = arrive(["a", "b"], { isFile: true });
   store.act("hold", [held], NOW);

@@ -189,6 +189,10 @@ export class SqliteQueueStore implements QueueStore {
     return this.#transaction(() => this.#lanes.wakeOverdue(before, senders, after, now));
   }
 
+  clockSetBack(now: Instant): void {
+    this.#transaction(() => this.#lanes.shortenBlocks(now));
+  }
+
   unblock(lane: Lane, now: Instant): boolean {
     return this.#transaction(() => this.#lanes.unblock(lane, now));
   }

@@ -176,6 +176,8 @@ export const OUTBOUND_TIME = {
   rset: 20 * second,
   quit: 5 * second,
   idle: 5 * second,
+  /** A connection is made so long before a message may go over it: it must not have been idle for too long by then. */
+  ahead: 3 * second,
 } as const;
 
 /** Lookups in the DNS. */

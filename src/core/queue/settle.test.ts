@@ -115,7 +115,6 @@ test.each<[string, Outcome]>([
   ["a server puts it off", DEFERRED],
   ["a server names a time", { ...DEFERRED, reply: { ...reply(450), lines: ["try again in 4 hours"] } }],
   ["the connection is lost", loss("data", "connection-lost", "")],
-  ["nobody knows", loss("finalDot", "connection-lost", "", true)],
   ["the site refuses us", refusedSession("greeting", "greeting-refused", reply(554))],
 ])("a retry is never planned beyond the end of the message's life, and then it is over: %s", (_, outcome) => {
   for (const left of [1, 1000, hour]) {
@@ -124,6 +123,20 @@ test.each<[string, Outcome]>([
   }
   for (const over of [0, 1, 9 * day])
     expect(settle(outcome, { attempts: 9, expiresAt: NOW - over }, POLICY, NOW, CHANCE)).toEqual({ kind: "expired" });
+});
+
+test("what somebody may have is not tried again at once, also where its life ends before: it is tried once more, and then it is over", () => {
+  const unknown = loss("finalDot", "connection-lost", "", true);
+  const soonest = NOW + wait(POLICY, 1, CHANCE);
+  for (const [left, due] of [
+    [1, soonest],
+    [hour, NOW + hour],
+  ] as const) {
+    const decision = settle(unknown, { attempts: 9, expiresAt: NOW + left }, POLICY, NOW, CHANCE);
+    expect(decision).toEqual({ kind: "retry", due, because: "possible-duplicate" });
+  }
+  const over = settle(unknown, { attempts: 9, expiresAt: NOW }, POLICY, NOW, CHANCE);
+  expect(over).toEqual({ kind: "expired" });
 });
 
 test("at the end of its life too, what is delivered is delivered, what is refused failed, and what was no attempt is made", () => {

@@ -41,7 +41,9 @@ export function settle(outcome: Outcome, tried: Tried, policy: DeliveryPolicy, n
     return { kind: "retry", due: planned, because: outcome.cause };
   if (now >= tried.expiresAt) return { kind: "expired" };
   const { due, because } = waitFor(outcome, planned, policy, now, chance);
-  return { kind: "retry", due: Math.min(due, tried.expiresAt), because };
+  // At the end of its life it is tried once more: not at once where somebody may have it (promise P3).
+  const soonest = because === "possible-duplicate" ? now + wait(policy, 1, chance) : now;
+  return { kind: "retry", due: Math.min(due, Math.max(tried.expiresAt, soonest)), because };
 }
 
 function waitFor(

@@ -51,7 +51,7 @@ export class FailureJudge {
   }
 
   isExplained(account: Account): boolean {
-    return this.isRefused(account) || account.wishes.has("expire") || this.isOver(account.letter);
+    return this.isRefused(account) || account.wishes.has("expire") || this.#isOver(account.letter);
   }
 
   /** Somebody does not want it, and never will. */
@@ -67,8 +67,7 @@ export class FailureJudge {
     return PREFIX_OCTETS_MAX + octetsConverted(content) > (this.#terms.sizeOf(domain) ?? Infinity);
   }
 
-  /** Its life is. */
-  isOver({ from, committedAt }: Letter): boolean {
+  #isOver({ from, committedAt }: Letter): boolean {
     const { lifeMs, nullLifeMs } = this.#terms;
     const older = this.#bench.now() - committedAt + this.#jumpedUnseen(committedAt);
     return older + SLACK_MS >= (from === "" ? nullLifeMs : lifeMs);

@@ -354,7 +354,7 @@ describe("what may be somewhere is not tried before its time (promise P3)", () =
       0,
     ],
     ["nobody wanted that", nothing, park, 1],
-    ["its life was over", (world) => void (world.now += 100 * 60 * MINUTE - 9000), park, 0],
+    ["its life was over", (world) => void (world.now += 100 * 60 * MINUTE - 9000), park, 1],
     ["an operator wanted it before it was there", act("retry", false), park, 1],
     [
       "what an operator wanted came about once already",
@@ -389,7 +389,12 @@ describe("what may be somewhere is not tried before its time (promise P3)", () =
 });
 
 describe("a second copy (promise P3)", () => {
-  const again = (heardAt: number | undefined, diedAt: readonly number[], refusedAt: number | undefined): string[] => {
+  const again = (
+    heardAt: number | undefined,
+    diedAt: readonly number[],
+    refusedAt?: number,
+    tookAt?: number,
+  ): string[] => {
     const world = new MadeUpHistory();
     const letter = world.letter([A]);
     world.kept(letter);
@@ -397,7 +402,10 @@ describe("a second copy (promise P3)", () => {
     for (const copy of world.took(letter, A, taker)) copy.heardAt = heardAt;
     const deaths = diedAt.map((at) => ({ at, happen: () => world.restarted() }));
     const refusals = refusedAt === undefined ? [] : [{ at: refusedAt, happen: () => world.ledger.storeRefused() }];
-    for (const { at, happen } of [...deaths, ...refusals].toSorted((one, other) => one.at - other.at)) {
+    const other = world.letter([B]);
+    world.kept(other);
+    const records = tookAt === undefined ? [] : [{ at: tookAt, happen: () => world.parked(other, B) }];
+    for (const { at, happen } of [...deaths, ...refusals, ...records].toSorted((one, other) => one.at - other.at)) {
       world.now = at;
       happen();
     }
@@ -413,10 +421,12 @@ describe("a second copy (promise P3)", () => {
     ["one that did not die", 1000, [], undefined, 1],
     ["one whose store refused to record it", 1000, [10_000], 9500, 0],
     ["one whose store had refused to record it for a moment", 1000, [10_000], 2000, 1],
+    ["one whose store refused at last, and took others' ends before", 1000, [10_000], 9500, 1, 5000],
+    ["one whose store took others' ends since it refused", 1000, [10_000], 9500, 0, 9000],
     ["one whose store refused something when it was dead", 1000, [10_000], 10_001, 1],
     ["one that died long after, as the next one did soon", 1000, [10_000, 10_500], undefined, 1],
-  ] as const)("of %s", (_, heardAt, diedAt, refusedAt, violations) => {
-    expect(again(heardAt, diedAt, refusedAt)).toHaveLength(violations);
+  ] as const)("of %s", (_, heardAt, diedAt, refusedAt, violations, tookAt?: number) => {
+    expect(again(heardAt, diedAt, refusedAt, tookAt)).toHaveLength(violations);
   });
 });
 

@@ -127,7 +127,7 @@ export class Ledger {
     this.#waits.tried(address);
     const account = this.#byAddress.get(address);
     if (account === undefined) return;
-    this.#repeats.tried(account, hop, this.#failures.isOver(account.letter));
+    this.#repeats.tried(account, hop);
     account.act = undefined;
   }
 
@@ -225,6 +225,7 @@ export class Ledger {
   }
 
   committed({ arrivals, ends, parked, moved, acted }: Committed): void {
+    if (ends.length + parked.length > 0) this.#repeats.storeTook();
     for (const arrival of arrivals) this.#arrived(arrival);
     for (const { row, outcome, note, reply } of ends) this.#ended(row, { outcome, note, reply, at: this.#now() });
     for (const { row, action, isInHand } of acted) {

@@ -28,6 +28,8 @@ export class RepeatJudge {
   readonly #deaths = new Map<number, Death>();
   readonly #jumps: { readonly at: number; readonly byMs: number }[] = [];
   #storeRefusedAt = Number.NEGATIVE_INFINITY;
+  /** When it recorded what became of deliveries. */
+  readonly #storeTookAt: number[] = [];
 
   constructor(bench: Bench, firstWaitMs: number) {
     this.#bench = bench;
@@ -44,6 +46,11 @@ export class RepeatJudge {
     this.#storeRefusedAt = this.#bench.now();
   }
 
+  /** The store recorded what became of some delivery. */
+  storeTook(): void {
+    this.#storeTookAt.push(this.#bench.now());
+  }
+
   /** The clock was set: what is due by it is due earlier, or later. */
   jumped(byMs: number): void {
     this.#jumps.push({ at: this.#bench.now(), byMs });
@@ -54,8 +61,8 @@ export class RepeatJudge {
     this.#deaths.set(this.life++, { at: this.#bench.now(), storeRefusedAt: this.#storeRefusedAt });
   }
 
-  /** Named to a next hop. `isOver`: its life is, at the end of which it is tried once more. */
-  tried({ address, copies, leave }: Account, hop: string, isOver: boolean): void {
+  /** Named to a next hop. */
+  tried({ address, copies, leave }: Account, hop: string): void {
     const last = copies.at(-1);
     if (last === undefined || last.heardAt !== undefined) return;
     const isRecovered = this.life !== last.life;
@@ -63,7 +70,7 @@ export class RepeatJudge {
     if (isRecovered && !last.isFollowed && !isSentElsewhere) this.#judgeFirst(address, last, hop);
     last.isFollowed = true;
     const waited = this.#waitedSince(last.at);
-    if (!isRecovered && !isOver && leave.kind !== "due" && waited < 0.8 * this.#firstWaitMs)
+    if (!isRecovered && leave.kind !== "due" && waited < 0.8 * this.#firstWaitMs)
       this.#bench.violation("P3", `${address} was tried at ${hop} ${waited} ms after ${last.hop} may have taken it`);
   }
 
@@ -109,7 +116,13 @@ export class RepeatJudge {
     const death = this.#deaths.get(life);
     if (death === undefined) return false;
     if (heardAt === undefined) return death.at - at < HEARD_WITHIN_MS;
-    return death.at - heardAt < RECORDED_WITHIN_MS || death.at - death.storeRefusedAt < RETRIED_WITHIN_MS;
+    if (death.at - heardAt < RECORDED_WITHIN_MS) return true;
+    return death.at - death.storeRefusedAt < RETRIED_WITHIN_MS && !this.#hasTakenBetween(heardAt, death.at);
+  }
+
+  /** It took others' ends, when this one was to be recorded too, or again. */
+  #hasTakenBetween(heardAt: number, diedAt: number): boolean {
+    return this.#storeTookAt.some((at) => at > heardAt + RECORDED_WITHIN_MS && at < diedAt - RETRIED_WITHIN_MS);
   }
 
   /** The store has what an operator did to it. What is in hand is under way, and only `reroute` goes on from there. */
