@@ -49,6 +49,15 @@ test("a clock that is put right by seconds, again and again, does not jump", () 
   expect(events).toEqual([]);
 });
 
+test("a message of a time to come was there when the relay started, and from then on it gets older", () => {
+  const { clock, age } = scene();
+  const receivedAt = clock.now() + 3650 * day;
+  expect(age(receivedAt)).toBe(0);
+  clock.advance(5 * day);
+  expect(age(receivedAt)).toBe(5 * day);
+  expect(age(clock.now() + minute / 2)).toBe(-minute / 2); // a clock that was put right a little
+});
+
 test("however often it jumps, what is remembered is bounded", () => {
   const { clock, events, age } = scene();
   for (let n = 0; n < 1000; n++) {

@@ -9,6 +9,7 @@ export class ClockWatch {
   readonly #clock: Clock;
   readonly #recorder: Recorder | undefined;
   readonly #jumps: ClockJump[] = [];
+  readonly #startedAt: number;
   #last: ClockLook;
   #timer: Timer | undefined;
 
@@ -17,6 +18,7 @@ export class ClockWatch {
     this.#clock = clock;
     this.#recorder = recorder;
     this.#last = this.#look();
+    this.#startedAt = this.#last.monotonic;
   }
 
   /** Looks regularly. Without it jumps are seen as soon as somebody asks for an age, but less exactly. */
@@ -31,10 +33,16 @@ export class ClockWatch {
     this.#timer?.cancel();
   }
 
-  /** When a message was received, told by the clock as it goes now. */
+  /**
+   * When a message was received, told by the clock as it goes now. One of a time that is still to come, and that no jump
+   * explains, is of a clock that was ahead before this watch began: the message was there by then.
+   */
   receivedByNow(receivedAt: Instant): Instant {
     this.#compare();
-    return receivedByNow(receivedAt, this.#jumps);
+    const { wall, monotonic } = this.#last;
+    const received = receivedByNow(receivedAt, this.#jumps);
+    const knowsAll = this.#jumps.length < CLOCK.jumpsKept;
+    return received > wall + CLOCK.jumpMin && knowsAll ? wall - Math.round(monotonic - this.#startedAt) : received;
   }
 
   #look(): ClockLook {

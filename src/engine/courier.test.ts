@@ -125,7 +125,10 @@ interface Kind {
   readonly answers?: Readonly<Record<string, string>>;
 }
 
-function load(isLarge: boolean, isEightBit = false): Load {
+const PIECE = utf8("a line of content\r\n");
+
+/** `pieces`: of a file; undefined for a few octets in memory. */
+function load(pieces: number | undefined, isEightBit = false): Load {
   const envelope = { from: "s@a.test", identity: "user x", client: "", isEightBit, isUtf8: false, subject: "" };
   return {
     lane: "smarthost/a",
@@ -133,9 +136,9 @@ function load(isLarge: boolean, isEightBit = false): Load {
     message: {
       id: "m",
       receivedAt: START,
-      octets: 5,
+      octets: pieces === undefined ? 5 : pieces * PIECE.length,
       envelope: { ...envelope, prefix: "Received: x\r\n" },
-      content: isLarge ? undefined : utf8("body\r\n"),
+      content: pieces === undefined ? utf8("body\r\n") : undefined,
       claimedFrom: undefined,
       left: 1,
     },
@@ -170,7 +173,7 @@ async function attempt(
   const files = new MemoryFiles();
   files.files.set(
     "m",
-    Array.from({ length: pieces }, () => utf8("a line of content\r\n")),
+    Array.from({ length: pieces }, () => PIECE),
   );
   hop.takesContent = falls !== "block";
   const found: Omit<Attempt, "courier"> = { clock, hop, outcomes: [], ends: [], idles: [], reads: [] };
@@ -194,7 +197,7 @@ async function attempt(
     {
       idle: (idle) => {
         found.idles.push(clock.monotonic());
-        if (isFollowed) idle.send(load(false));
+        if (isFollowed) idle.send(load(undefined));
       },
       mayConnect: () => true,
       mayBegin: () => true,
@@ -202,7 +205,7 @@ async function attempt(
       done: (_courier, _load, outcomes) => void found.outcomes.push(outcomes),
       gone: (_courier, failure) => void found.ends.push(failure),
     },
-    load(isLarge || isConverted, isConverted),
+    load(isLarge || isConverted ? pieces : undefined, isConverted),
   );
   const last = falls === "block" ? "DATA" : falls;
   await go(

@@ -46,7 +46,8 @@ type Order =
   /** These lanes lead to other servers now: whatever was held against those that were there before is over. */
   | { readonly kind: "unblock"; readonly lanes: readonly Lane[] }
   | ControlToStore
-  | { readonly kind: "clock-set-back" }
+  /** A step: of the lanes behind that one. */
+  | { readonly kind: "pull-in"; readonly after: Lane }
   | OverdueStep;
 
 /** What an order brought, to be told once it is durable. */
@@ -67,7 +68,17 @@ type Brought =
       readonly shutsDoor: boolean;
     }
   | { readonly kind: "unblocked"; readonly lanes: readonly Lane[] }
+  /** `after`: the lane to go on behind; undefined where all are done. */
+  | { readonly kind: "pulled-in"; readonly after: Lane | undefined }
   | OverdueStepDone;
+
+/** How long mail waits. */
+export interface RetryTimes {
+  /** The life of a message. */
+  readonly expire: Duration;
+  /** Between two attempts. */
+  readonly longestWait: Duration;
+}
 
 export interface KeeperParts {
   readonly store: QueueStore;
@@ -76,8 +87,7 @@ export interface KeeperParts {
   readonly mails: readonly Outlet<StoreToMail>[];
   readonly queue: Outlet<StoreToQueue>;
   readonly control: Outlet<StoreToControl>;
-  /** The life of a message. */
-  readonly expire: Duration;
+  readonly retry: RetryTimes;
   /** A transaction met a full disk. */
   readonly full: () => void;
 }
@@ -85,7 +95,7 @@ export interface KeeperParts {
 const RETRY = 1 * second;
 /** A claim, or a step of an operator's action, takes some milliseconds, and the 250s of the same transaction wait for it. */
 const SLOW_PER_TURN = 2;
-const SLOW: ReadonlySet<Order["kind"]> = new Set(["claim-due", "claim-lane", "act", "import", "overdue"]);
+const SLOW: ReadonlySet<Order["kind"]> = new Set(["claim-due", "claim-lane", "act", "import", "overdue", "pull-in"]);
 /** The steps of an operator's action follow each other within this: a site that is dead is tried once, not for each. */
 const UNBLOCK_EVERY = 1 * second;
 
@@ -109,9 +119,11 @@ export class Keeper {
   #wake: Instant | undefined;
   readonly #looks: OverdueLooks;
   #clockLook: ClockLook;
+  #longestWait: Duration;
 
-  constructor({ store, clock, mails, queue, control, full, expire }: KeeperParts) {
-    this.#looks = new OverdueLooks(expire);
+  constructor({ store, clock, mails, queue, control, full, retry }: KeeperParts) {
+    this.#looks = new OverdueLooks(retry.expire);
+    this.#longestWait = retry.longestWait;
     this.#store = store;
     this.#clock = clock;
     this.#mails = mails;
@@ -122,9 +134,10 @@ export class Keeper {
     this.#clockLook = this.#lookAtClock();
   }
 
-  /** The life of a message, from now on. */
-  setExpire(expire: Duration): void {
+  /** From now on. */
+  setRetry({ expire, longestWait }: RetryTimes): void {
     this.#looks.setExpire(expire);
+    this.#longestWait = longestWait;
   }
 
   /** The servers of these lanes are others now. */
@@ -140,17 +153,28 @@ export class Keeper {
     const recovered = this.#store.recover(now, lastWord("recovered", "", now));
     this.#tellPauses(pausesOf(this.#store.pauses()));
     this.#tellWake();
+    this.#pullIn(); // the clock may have been ahead when the process before this one wrote
     this.#lookRegularly();
     return recovered;
   }
 
   #lookRegularly(): void {
     this.#clock.after(QUEUE.overdueEvery, () => {
-      if (this.#wasSetBack()) this.#orders.push({ kind: "clock-set-back" });
+      if (this.#wasSetBack()) this.#pullIn();
       this.#orders.push(...this.#looks.begin());
       this.#schedule();
       this.#lookRegularly();
     });
+  }
+
+  /** Lane by lane, behind this one. */
+  #pullIn(after: Lane = ""): void {
+    this.#orders.push({ kind: "pull-in", after });
+    this.#schedule();
+  }
+
+  #pullOn(after: Lane | undefined): void {
+    if (after !== undefined) this.#pullIn(after);
   }
 
   #lookAtClock(): ClockLook {
@@ -211,6 +235,7 @@ export class Keeper {
       this.#tellCommitted(group, rows);
       for (const one of brought)
         if (one.kind === "overdue") this.#lookOn(one);
+        else if (one.kind === "pulled-in") this.#pullOn(one.after);
         else if (one.kind === "unblocked") for (const lane of one.lanes) this.#tellAll({ kind: "unblock", lane });
         else if (one.kind !== "claims") this.#tellOperator(one);
       if (orders.length > 0 || group.some(({ commit }) => parks(commit))) this.#tellWake();
@@ -269,9 +294,8 @@ export class Keeper {
         return undefined;
       case "overdue":
         return takeStep(this.#store, order, this.#clock.now());
-      case "clock-set-back":
-        this.#store.clockSetBack(this.#clock.now());
-        return undefined;
+      case "pull-in":
+        return { kind: "pulled-in", after: this.#store.pullIn(order.after, this.#clock.now(), this.#longestWait) };
       case "act":
         return this.#act(order);
       case "pause":

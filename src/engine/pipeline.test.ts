@@ -3,7 +3,7 @@ import { MemoryFiles } from "../../test/support/engine.ts";
 import { concatBytes, octetText } from "../core/base/bytes.ts";
 import type { ContentReader } from "../ports/content.ts";
 import type { MessageInHand } from "./load.ts";
-import { type Outgoing, sevenBit } from "./pipeline.ts";
+import { type Outgoing, outgoing, sevenBit } from "./pipeline.ts";
 
 const octets = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
 const PREFIX = "Received: from a\r\n\tby b\r\n";
@@ -17,7 +17,7 @@ const ON_THE_WIRE = [
 
 const wanted = (): boolean => true;
 
-function message(content: Uint8Array | undefined): MessageInHand {
+function message(content: Uint8Array | undefined, accepted = content?.length ?? 0): MessageInHand {
   const envelope = {
     from: "",
     identity: "",
@@ -27,12 +27,12 @@ function message(content: Uint8Array | undefined): MessageInHand {
     isUtf8: false,
     subject: "",
   };
-  return { id: "m", receivedAt: 0, octets: 0, envelope, content, claimedFrom: undefined, left: 1 };
+  return { id: "m", receivedAt: 0, octets: accepted, envelope, content, claimedFrom: undefined, left: 1 };
 }
 
-async function piecewise(outgoing: Outgoing): Promise<string> {
+async function piecewise(message: Outgoing): Promise<string> {
   const parts: Uint8Array[] = [];
-  for await (const some of outgoing.pieces()) parts.push(...some);
+  for await (const some of message.pieces()) parts.push(...some);
   return octetText(concatBytes(parts));
 }
 
@@ -60,7 +60,7 @@ test("content in a file is converted as it streams by, and comes out the same", 
     "m",
     Array.from(octets(EIGHT_BIT), (octet) => Uint8Array.of(octet)),
   );
-  const found = await sevenBit(message(undefined), files, wanted);
+  const found = await sevenBit(message(undefined, EIGHT_BIT.length), files, wanted);
   if (typeof found !== "object" || typeof inMemory !== "object") throw new Error("both can be converted");
   expect(found.whole()).toBeUndefined();
   expect(found.octets).toBe(inMemory.octets);
@@ -82,6 +82,21 @@ test("a file that cannot be read is an exception, for its caller to wait", async
   await expect(sevenBit(message(undefined), files, wanted)).rejects.toThrow("EIO");
 });
 
+test.each([
+  ["less", EIGHT_BIT, EIGHT_BIT.length + 1, `has ${EIGHT_BIT.length} of the ${EIGHT_BIT.length + 1} octets`],
+  ["nothing", "", 1, "has 0 of the 1 octets"],
+  ["more", EIGHT_BIT, EIGHT_BIT.length - 1, "has more than the"],
+] as const)(
+  "a file with %s than was accepted is not sent as if it were the message",
+  async (_, found, accepted, why) => {
+    const files = new MemoryFiles();
+    files.files.set("m", found === "" ? [] : [octets(found)]);
+    const pieces = piecewise(outgoing(message(undefined, accepted), files));
+    await expect(pieces).rejects.toThrow(why);
+    await expect(sevenBit(message(undefined, accepted), files, wanted)).rejects.toThrow(why);
+  },
+);
+
 test("nothing more is read of what nobody wants any more", async () => {
   const files = new MemoryFiles();
   let read = 0;
@@ -93,6 +108,6 @@ test("nothing more is read of what nobody wants any more", async () => {
     close: () => undefined,
   });
   const endless = { create: (id: string) => files.create(id), open };
-  expect(await sevenBit(message(undefined), endless, () => read < 2)).toBeUndefined();
+  expect(await sevenBit(message(undefined, 1e6), endless, () => read < 2)).toBeUndefined();
   expect(read).toBe(2);
 });

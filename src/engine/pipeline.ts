@@ -1,7 +1,7 @@
 import { concatBytes, utf8 } from "../core/base/bytes.ts";
 import { ConversionPlanner, Converter, type Treatment } from "../core/mime/conversion.ts";
 import { DataEncoder } from "../core/smtp/data-encoder.ts";
-import type { ContentFiles, ContentReader } from "../ports/content.ts";
+import { type ContentFiles, type ContentReader, StorageError } from "../ports/content.ts";
 import type { MessageInHand } from "./load.ts";
 
 // The one way of content to the wire: receive, header edits, (filters), 8-bit decision, (signing), stuffing. What is
@@ -68,6 +68,7 @@ export async function sevenBit(
   };
 }
 
+/** What a file has more or less than was accepted is not the message: it is as one that cannot be read (promise P5). */
 async function* source(message: MessageInHand, files: ContentFiles): AsyncGenerator<Uint8Array, void, void> {
   yield utf8(message.envelope.prefix);
   if (message.content !== undefined) {
@@ -75,11 +76,22 @@ async function* source(message: MessageInHand, files: ContentFiles): AsyncGenera
     return;
   }
   const reader: ContentReader = files.open(message.id);
+  let octets = 0;
   try {
-    for (let piece = await reader.read(); piece !== undefined; piece = await reader.read()) yield piece;
+    for (let piece = await reader.read(); piece !== undefined; piece = await reader.read()) {
+      octets += piece.length;
+      if (octets > message.octets) break;
+      yield piece;
+    }
   } finally {
     reader.close();
   }
+  if (octets !== message.octets) throw new StorageError("failed", wrongSize(message, octets));
+}
+
+function wrongSize({ id, octets: accepted }: MessageInHand, octets: number): string {
+  const found = octets > accepted ? "has more than" : `has ${octets} of`;
+  return `the content file of ${id} ${found} the ${accepted} octets that were accepted`;
 }
 
 async function* conversion(

@@ -1,7 +1,8 @@
 import { listenTo, outletTo, plain } from "../adapters/threads/outlet.ts";
 import { COMMIT, answers } from "../adapters/threads/parcels.ts";
+import { DELIVERY_RETRY, longestWait } from "../core/queue/backoff.ts";
 import { lanesOfHosts } from "../core/routing/lane.ts";
-import { Keeper, type KeeperParts } from "../engine/keeper.ts";
+import { Keeper, type KeeperParts, type RetryTimes } from "../engine/keeper.ts";
 import type { ControlToStore, QueueToStore, StoreToControl, StoreToMail, StoreToQueue } from "../engine/messages.ts";
 import type { SpaceReport } from "../ports/store.ts";
 import type { RelayPlan, StoreThreadData } from "./plan.ts";
@@ -21,7 +22,7 @@ export class StoreThread {
       mails: mails.map((port) => outletTo(port, answers<StoreToMail>())),
       queue: outletTo(queue, plain<StoreToQueue>()),
       control: outletTo(control, plain<StoreToControl>()),
-      expire: plan.config.retry.expire,
+      retry: retryTimes(plan),
     });
     this.#keeper = keeper;
     this.recovered = keeper.start();
@@ -43,6 +44,10 @@ export class StoreThread {
         config.egresses.map(({ name }) => name),
       ),
     );
-    this.#keeper.setExpire(config.retry.expire);
+    this.#keeper.setRetry(retryTimes({ config }));
   }
+}
+
+function retryTimes({ config: { retry } }: Pick<RelayPlan, "config">): RetryTimes {
+  return { expire: retry.expire, longestWait: longestWait({ ...DELIVERY_RETRY, schedule: retry.schedule }) };
 }

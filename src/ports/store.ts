@@ -2,7 +2,7 @@ import type { QueueAction, Wish } from "../core/queue/action.ts";
 import type { Pause, PauseTarget } from "../core/queue/pause.ts";
 import type { Priority } from "../core/queue/priority.ts";
 import type { Lane } from "../core/routing/lane.ts";
-import type { Instant } from "../core/base/time.ts";
+import type { Duration, Instant } from "../core/base/time.ts";
 import type { MessageId } from "../core/mail/message-id.ts";
 
 /** The store's own number of a message; never shown. */
@@ -199,8 +199,12 @@ export interface QueueStore {
    * Answers the place to go on behind; undefined where nothing more is so old.
    */
   wakeOverdue(before: Instant, senders: Senders, after: OverduePlace, now: Instant): OverduePlace | undefined;
-  /** The clock was set back to `now`: what was blocked by the clock before is not held up by that for longer than a block lasts. */
-  clockSetBack(now: Instant): void;
+  /**
+   * Some of the lanes behind `after`, in the order of their names: what is parked there waits no longer than `longestWait`
+   * from now on, and the lane no longer than a block may last: later times are of a clock that was ahead. Answers the lane to
+   * go on behind; undefined at the end.
+   */
+  pullIn(after: Lane, now: Instant, longestWait: Duration): Lane | undefined;
   /** History has these: everything in the outbox up to and including `row`. */
   forget(row: number): void;
   /** When the first lane wakes; undefined where none will. */

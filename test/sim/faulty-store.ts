@@ -305,8 +305,8 @@ export class FaultyStore implements QueueStore {
     this.together(() => this.inner.rest(lane, blockedUntil));
   }
 
-  clockSetBack(now: Instant): void {
-    this.together(() => this.inner.clockSetBack(now));
+  pullIn(after: Lane, now: Instant, longestWait: number): Lane | undefined {
+    return this.together(() => this.inner.pullIn(after, now, longestWait));
   }
 
   wakeOverdue(before: Instant, senders: Senders, after: OverduePlace, now: Instant): OverduePlace | undefined {

@@ -24,6 +24,8 @@ export interface NamesParts {
   readonly changed: ReadonlyMap<string, Zone>;
   /** Addresses by host. */
   readonly hosts: ReadonlyMap<string, readonly string[]>;
+  /** Next hops that are found by what is said of this domain or host. */
+  readonly hopsBehind: (name: string) => readonly string[];
 }
 
 /** The DNS, as one that a resolver asks. */
@@ -40,12 +42,12 @@ export class Names {
   /** For one run of the relay. */
   resolver(life: Life): Resolver {
     return {
-      exchangers: (domain) => this.#answer(life, () => this.#exchangers(domain)),
-      addresses: (host, family) => this.#answer(life, () => this.#addresses(host, family)),
+      exchangers: (domain) => this.#answer(life, domain, () => this.#exchangers(domain)),
+      addresses: (host, family) => this.#answer(life, host, () => this.#addresses(host, family)),
     };
   }
 
-  async #answer<Record>(life: Life, find: () => Answer<Record>): Promise<Answer<Record>> {
+  async #answer<Record>(life: Life, name: string, find: () => Answer<Record>): Promise<Answer<Record>> {
     const { timeline, dice, faults, ledger } = this.#parts;
     const fails = this.weather === "servfail" || (this.weather === "mixed" && dice.happens(0.4));
     const isSlow = this.weather === "slow" || (this.weather === "mixed" && dice.happens(0.2));
@@ -58,6 +60,7 @@ export class Names {
     if (fails || (isSlow && dice.happens(0.5))) {
       faults.count(fails ? "dns-servfail" : "dns-timeout");
       ledger.reasons.unanswered();
+      for (const hop of this.#parts.hopsBehind(name)) ledger.troubled(hop);
       return { kind: "failed", text: fails ? "10.9.9.9 says SERVFAIL" : "10.9.9.9 does not answer" };
     }
     if (isSlow) faults.count("dns-slow");

@@ -107,12 +107,21 @@ export function hopsOf(domain: string): readonly string[] {
   return HOPS_OF[domain] ?? [];
 }
 
+function serversBehind(name: string): typeof HOPS {
+  const zones = [ZONES.get(name), CHANGED_ZONES.get(name)];
+  const hosts = [name, ...zones.flatMap((zone) => zone?.exchangers.map(({ exchange }) => exchange) ?? [])];
+  const addresses = new Set(hosts.flatMap((host) => HOSTS.get(host) ?? []));
+  return HOPS.filter(({ address }) => addresses.has(address));
+}
+
+/** Next hops that are found by what the DNS says of this domain or host, at any time. */
+export function hopsBehind(name: string): readonly string[] {
+  return serversBehind(name).map(({ name: hop }) => hop);
+}
+
 /** The smallest that a server of that domain takes, in octets, by what the DNS says at any time. */
 export function sizeOf(domain: string): number | undefined {
-  const zones = [ZONES.get(domain), CHANGED_ZONES.get(domain)];
-  const hosts = zones.flatMap((zone) => zone?.exchangers.map(({ exchange }) => exchange) ?? []);
-  const addresses = new Set(hosts.flatMap((host) => HOSTS.get(host) ?? []));
-  const sizes = HOPS.filter(({ address, traits }) => addresses.has(address) && traits.size > 0);
+  const sizes = serversBehind(domain).filter(({ traits }) => traits.size > 0);
   return sizes.length === 0 ? undefined : Math.min(...sizes.map(({ traits }) => traits.size));
 }
 

@@ -34,6 +34,7 @@ import {
   type Terms,
   ZONES,
   drawTerms,
+  hopsBehind,
   hopsOf,
   inHandMax,
   planFor,
@@ -148,6 +149,7 @@ export class World {
       zones: ZONES,
       changed: CHANGED_ZONES,
       hosts: HOSTS,
+      hopsBehind,
     });
     this.disk = new Disk(timeline, dice.split(), faults);
     this.spool = new SpoolFolder({ timeline, dice: dice.split(), faults });

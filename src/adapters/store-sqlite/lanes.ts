@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { invariant } from "../../core/base/invariant.ts";
 import { QUEUE } from "../../core/base/limits.ts";
-import type { Instant } from "../../core/base/time.ts";
+import type { Duration, Instant } from "../../core/base/time.ts";
 import { SITE_BLOCK_MAX } from "../../core/queue/backoff.ts";
 import { PRIORITIES, TURNS } from "../../core/queue/priority.ts";
 import type { Lane } from "../../core/routing/lane.ts";
@@ -29,7 +29,9 @@ const TURN_SHARES = PRIORITIES.map((priority) => TURNS[priority] / TURNS_ALL);
 
 interface Statements {
   readonly wakeLane: StatementSync;
-  readonly shortenBlocks: StatementSync;
+  readonly lanesBehind: StatementSync;
+  readonly pullIn: StatementSync;
+  readonly shortenBlock: StatementSync;
   readonly dueLanes: StatementSync;
   readonly dueDeliveries: StatementSync;
   readonly takeDelivery: StatementSync;
@@ -58,10 +60,16 @@ function prepare(database: DatabaseSync): Statements {
        ON CONFLICT (name) DO UPDATE SET backlog = backlog + ?3,
          wake_at = CASE wake_at WHEN ${SERVED} THEN ${SERVED} ELSE max(blocked_until, min(wake_at, ?2)) END`,
     ),
-    // One that wakes before something of it is due is given back at once, and rests until that.
-    shortenBlocks: database.prepare(
-      `UPDATE lane SET blocked_until = ?1, wake_at = CASE wake_at WHEN ${SERVED} THEN ${SERVED} ELSE min(wake_at, ?1) END
-       WHERE blocked_until > ?1`,
+    lanesBehind: database.prepare("SELECT name, blocked_until FROM lane WHERE name > ? ORDER BY name LIMIT ?"),
+    // What was put off together does not come back together: it is spread over the last quarter of the wait.
+    pullIn: database.prepare(
+      `UPDATE delivery SET due = ?1 - row * 7919 % ?2 WHERE row IN (
+         SELECT row FROM delivery WHERE state = ${PARKED} AND lane = ?3 AND priority = ?4 AND due > ?1 LIMIT ?5)`,
+    ),
+    shortenBlock: database.prepare(
+      `UPDATE lane SET blocked_until = min(blocked_until, ?1),
+         wake_at = CASE wake_at WHEN ${SERVED} THEN ${SERVED} ELSE max(min(blocked_until, ?1), ?2) END
+       WHERE name = ?3`,
     ),
     dueLanes: database.prepare("SELECT name FROM lane WHERE wake_at <= ? ORDER BY wake_at LIMIT ?"),
     dueDeliveries: database.prepare(
@@ -181,9 +189,21 @@ export class Lanes {
       .filter((each) => each.receivedAt <= before); // clocks jump: behind a younger one an older one may stand
   }
 
-  /** A block that ends later than any could that begins now is of a time before the clock was set back. */
-  shortenBlocks(now: Instant): void {
-    this.#do.shortenBlocks.run(now + SITE_BLOCK_MAX);
+  pullIn(after: Lane, now: Instant, longestWait: Duration): Lane | undefined {
+    const [latest, spread] = [now + longestWait, Math.ceil(longestWait / 4)];
+    const lanes = this.#do.lanesBehind.all(after, QUEUE.lanesPerPullIn);
+    let [left, last] = [QUEUE.deliveriesPerPullIn, after];
+    for (const { name, blocked_until: blockedUntil } of lanes) {
+      let count = 0;
+      for (const priority of PRIORITIES.keys())
+        count += Number(this.#do.pullIn.run(latest, spread, name!, priority, left - count).changes);
+      const due = count > 0 || Number(blockedUntil) > now + SITE_BLOCK_MAX ? this.#firstDue(name as Lane) : undefined;
+      if (due !== undefined) this.#do.shortenBlock.run(now + SITE_BLOCK_MAX, due, name!);
+      left -= count;
+      if (left === 0) return last; // of this lane there may be more
+      last = name as Lane;
+    }
+    return lanes.length === QUEUE.lanesPerPullIn ? last : undefined;
   }
 
   unblock(lane: Lane, now: Instant): boolean {
@@ -197,7 +217,6 @@ export class Lanes {
 
   /** Nobody serves a lane any more; those that are paused stay so. */
   takeBack(now: Instant, paused: readonly Lane[]): void {
-    this.shortenBlocks(now);
     this.#database.prepare(`UPDATE lane SET wake_at = ? WHERE wake_at = ${SERVED}`).run(now);
     for (const lane of paused) this.#do.freezeLane.run(lane);
   }

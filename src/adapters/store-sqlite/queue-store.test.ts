@@ -19,7 +19,6 @@ import {
 } from "../../ports/store.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { QueueReader } from "./queue-reader.ts";
-import { SITE_BLOCK_MAX } from "../../core/queue/backoff.ts";
 import { PRIORITIES, type Priority } from "../../core/queue/priority.ts";
 import { SqliteQueueStore } from "./queue-store.ts";
 
@@ -150,27 +149,6 @@ test("claims are bounded and fair: the lanes that woke first, so many of each, a
   expect(store.claimLane("a", 100, 2)).toMatchObject({ count: 1, hasMore: false });
   expect(store.nextWake()).toBeUndefined();
 });
-
-test.each([
-  ["is looked at", (store: SqliteQueueStore, now: number) => store.clockSetBack(now)],
-  ["is started by", (store: SqliteQueueStore, now: number) => void store.recover(now, '["recovered",""]')],
-])(
-  "a block of a time before the clock was set back that %s holds nothing up for longer than a block lasts",
-  (_, look) => {
-    const { store } = open();
-    const hour = 3_600_000;
-    store.commit([{ arrivals: [parked(arrival(["a"], { due: 12 * hour }))], settlements: [] }]);
-    store.rest("a", 36 * hour + 60_000);
-    look(store, 12 * hour);
-    const wake = store.nextWake()!;
-    expect(wake).toBe(12 * hour + SITE_BLOCK_MAX);
-    expect(store.claimDue(wake, 10, 10)).toMatchObject([{ lane: "a", count: 1 }]);
-    store.rest("a", 12 * hour + 1000); // of the clock as it is now
-    store.clockSetBack(12 * hour);
-    store.commit([{ arrivals: [parked(arrival(["a"], { due: 12 * hour }))], settlements: [] }]);
-    expect(store.nextWake()).toBe(12 * hour + 1000);
-  },
-);
 
 test("a blocked lane does not wake, whatever arrives for it", () => {
   const { store } = open();

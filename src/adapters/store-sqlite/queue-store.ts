@@ -1,7 +1,7 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { invariant } from "../../core/base/invariant.ts";
 import { QUEUE, STORE } from "../../core/base/limits.ts";
-import type { Instant } from "../../core/base/time.ts";
+import type { Duration, Instant } from "../../core/base/time.ts";
 import type { QueueAction } from "../../core/queue/action.ts";
 import { type Pause, type PauseTarget, pausesOf } from "../../core/queue/pause.ts";
 import { PRIORITIES } from "../../core/queue/priority.ts";
@@ -189,8 +189,8 @@ export class SqliteQueueStore implements QueueStore {
     return this.#transaction(() => this.#lanes.wakeOverdue(before, senders, after, now));
   }
 
-  clockSetBack(now: Instant): void {
-    this.#transaction(() => this.#lanes.shortenBlocks(now));
+  pullIn(after: Lane, now: Instant, longestWait: Duration): Lane | undefined {
+    return this.#transaction(() => this.#lanes.pullIn(after, now, longestWait));
   }
 
   unblock(lane: Lane, now: Instant): boolean {

@@ -326,6 +326,9 @@ export const QUEUE = {
   overdueEvery: 1 * minute,
   overduePerLook: 10_000,
   overduePerStep: 100,
+  /** Lanes, and deliveries, of one step that brings forward what a clock that was ahead put off. */
+  lanesPerPullIn: 100,
+  deliveriesPerPullIn: 1000,
   /** Recipients of a message; also the span of row numbers that the store keeps for one message. */
   deliveriesPerMessageMax: 4096,
 } as const;

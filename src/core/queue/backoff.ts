@@ -35,6 +35,11 @@ export function wait(policy: RetryPolicy, failures: number, chance: number): Dur
   return Math.round(base * (1 - jitter + 2 * jitter * chance));
 }
 
+/** No wait by this policy is longer. */
+export function longestWait({ schedule, jitter }: RetryPolicy): Duration {
+  return Math.round(Math.max(...schedule) * (1 + jitter));
+}
+
 /**
  * When a delivery is tried again whose site is blocked `until` then: its own wait goes on beside that, `attempts` being
  * those that failed so far.

@@ -186,7 +186,6 @@ export class Ledger {
   jumped(byMs: number): void {
     this.#failures.jumped(byMs);
     this.#repeats.jumped(byMs);
-    this.#waits.jumped(byMs);
   }
 
   /** The process ended in order: what it heard of before that is recorded. */

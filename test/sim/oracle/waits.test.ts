@@ -25,13 +25,8 @@ describe("where nothing is wrong, what waits is tried (promise P2)", () => {
     ["for longer, and something is wrong", [wait(2 * LONGEST)], 0],
     ["since it was tried", [calm, wait(LONGEST - MINUTE), tried, wait(LONGEST - MINUTE)], 0],
     ["for longer since it was tried", [calm, tried, wait(LONGEST + MINUTE)], 1],
-    ["for longer by a clock that was set back since", [back, calm, wait(LONGEST + MINUTE)], 0],
-    ["for longer than that", [back, calm, wait(LONGEST + 61 * MINUTE)], 1],
-    [
-      "for longer, and a clock was set back before it was tried",
-      [back, wait(10 * MINUTE), tried, calm, wait(LONGEST + MINUTE)],
-      1,
-    ],
+    ["as long as a wait may be, and a clock was set back", [back, calm, wait(LONGEST - MINUTE)], 0],
+    ["for longer by a clock that was set back", [back, calm, wait(LONGEST + MINUTE)], 1],
     ["for longer, and a clock was set forward", [forward, calm, wait(LONGEST + MINUTE)], 1],
   ])("it waits %s", (_, steps, violations) => {
     const world = new MadeUpHistory();

@@ -21,7 +21,6 @@ export class WaitJudge {
   readonly #bench: Bench;
   readonly #terms: WaitTerms;
   readonly #triedAt = new Map<string, number>();
-  readonly #setBack: { readonly at: number; readonly byMs: number }[] = [];
   /** Since then nothing is wrong, and so many waited. */
   #calm: { readonly at: number; readonly backlog: number } | undefined;
 
@@ -34,11 +33,6 @@ export class WaitJudge {
     this.#triedAt.set(address, this.#bench.now());
   }
 
-  /** What is due by a clock that was set back since is due so much later. */
-  jumped(byMs: number): void {
-    if (byMs < 0) this.#setBack.push({ at: this.#bench.now(), byMs: -byMs });
-  }
-
   calm(backlog: number): void {
     this.#calm = { at: this.#bench.now(), backlog };
   }
@@ -49,7 +43,7 @@ export class WaitJudge {
     const { at, backlog } = this.#calm;
     const last = Math.max(letter.committedAt, this.#triedAt.get(address) ?? 0);
     const waited = this.#bench.now() - Math.max(at, last);
-    const most = this.#longest(backlog) + this.#setBackSince(last);
+    const most = this.#longest(backlog);
     if (waited > most)
       this.#bench.violation(
         "P2",
@@ -60,10 +54,5 @@ export class WaitJudge {
   #longest(backlog: number): number {
     const { longestWaitMs, msPerMessage } = this.#terms;
     return Math.ceil(longestWaitMs * LENGTHENED + BLOCK_MS_MAX + backlog * msPerMessage + SLACK_MS);
-  }
-
-  #setBackSince(last: number): number {
-    const since = this.#setBack.filter(({ at }) => at >= last - SLACK_MS);
-    return since.reduce((sum, { byMs }) => sum + byMs, 0);
   }
 }
