@@ -9,7 +9,7 @@ import { plantedTree } from "./patched-copy.ts";
 // The small version of `npm run power-cuts`.
 
 /** Of the controls; the long run has them all. */
-const SHOWN: readonly Control[] = ["noSync", "normal"];
+const SHOWN: readonly Control[] = ["noSync"];
 
 const obstacle = diskObstacle();
 const skipped = obstacle === undefined ? "" : ` (skipped: ${obstacle})`;
