@@ -40,9 +40,10 @@ export class ClockWatch {
   receivedByNow(receivedAt: Instant): Instant {
     this.#compare();
     const { wall, monotonic } = this.#last;
-    const received = receivedByNow(receivedAt, this.#jumps);
+    const found = receivedByNow(receivedAt, this.#jumps, wall + CLOCK.aheadMax);
+    if (found !== undefined) return found;
     const knowsAll = this.#jumps.length < CLOCK.jumpsKept;
-    return received > wall + CLOCK.jumpMin && knowsAll ? wall - Math.round(monotonic - this.#startedAt) : received;
+    return knowsAll ? wall - Math.round(monotonic - this.#startedAt) : receivedAt;
   }
 
   #look(): ClockLook {

@@ -289,6 +289,8 @@ export const CLOCK = {
   lookEvery: 10 * second,
   /** A drift between two looks that is no drift any more, but a jump. */
   jumpMin: 1 * minute,
+  /** So far ahead of the clock a time may be of a clock that was put right little by little. */
+  aheadMax: 1 * hour,
   jumpsKept: 100,
 } as const;
 

@@ -25,6 +25,9 @@ const course = fc.array(
   { minLength: 1, maxLength: 20 },
 );
 
+const age = (receivedAt: number, jumps: readonly ClockJump[], wall: number): number =>
+  wall - (receivedByNow(receivedAt, jumps, wall) ?? wall);
+
 test("however the clock is set, no message is taken for older than it is", () => {
   fc.assert(
     fc.property(course, (steps) => {
@@ -40,7 +43,7 @@ test("however the clock is set, no message is taken for older than it is", () =>
         const jump = jumpBetween({ wall: before, monotonic: truth - passes }, { wall, monotonic: truth }, minute);
         if (jump !== undefined) jumps.push(jump);
         for (const message of messages)
-          expect(wall - receivedByNow(message.receivedAt, jumps)).toBeLessThanOrEqual(truth - message.truth);
+          expect(age(message.receivedAt, jumps, wall)).toBeLessThanOrEqual(truth - message.truth);
       }
     }),
   );
@@ -74,7 +77,7 @@ test("nor by a relay that began later, but for what the clock was set forward be
           for (const message of messages) message.unseen = message.waits;
         }
         for (const { receivedAt, truth: at, unseen } of messages)
-          expect(wall - receivedByNow(receivedAt, jumps)).toBeLessThanOrEqual(truth - at + unseen);
+          expect(age(receivedAt, jumps, wall)).toBeLessThanOrEqual(truth - at + unseen);
       }
     }),
   );
@@ -82,18 +85,28 @@ test("nor by a relay that began later, but for what the clock was set forward be
 
 test("received by a clock that was ahead, before this relay began: as old as the jump that skipped that time", () => {
   const jump = jumpBetween({ wall: WALL, monotonic: 0 }, { wall: WALL + day, monotonic: second }, minute)!;
-  expect(WALL + day + hour - receivedByNow(WALL + hour, [jump])).toBe(hour + second);
+  expect(age(WALL + hour, [jump], WALL + day + hour)).toBe(hour + second);
+});
+
+test("a time that is still to come is of before the clock was set back, however it was set since; or of no clock that is known", () => {
+  const back = jumpBetween({ wall: WALL + day, monotonic: 0 }, { wall: WALL, monotonic: second }, minute)!;
+  const forth = jumpBetween({ wall: WALL, monotonic: second }, { wall: WALL + hour, monotonic: 2 * second }, minute)!;
+  const receivedAt = WALL + day - 3 * hour;
+  expect(age(receivedAt, [back], WALL)).toBe(3 * hour + second);
+  expect(age(receivedAt, [back, forth], WALL + hour)).toBe(3 * hour + 2 * second);
+  expect(receivedByNow(WALL + 1, [], WALL)).toBeUndefined();
+  expect(receivedByNow(WALL + 2 * day, [back], WALL)).toBeUndefined();
 });
 
 test("set forward, or back by less than a message's age: its age is exact", () => {
   const at = (hours: number, wall: number): ClockLook => ({ wall: WALL + wall * hour, monotonic: hours * hour });
   const forward = jumpBetween(at(0.9, 0.9), at(1, 241), minute)!;
-  expect(WALL + 241 * hour - receivedByNow(WALL, [forward])).toBe(hour);
+  expect(age(WALL, [forward], WALL + 241 * hour)).toBe(hour);
   const back = jumpBetween(at(2.9, 2.9), at(3, 1), minute)!;
-  expect(WALL + hour - receivedByNow(WALL, [back])).toBe(3 * hour);
+  expect(age(WALL, [back], WALL + hour)).toBe(3 * hour);
   // Forth and back again: as if nothing had been.
   const again = jumpBetween(at(1.9, 241.9), at(2, 2), minute)!;
-  expect(WALL + 2 * hour - receivedByNow(WALL, [forward, again])).toBe(2 * hour);
+  expect(age(WALL, [forward, again], WALL + 2 * hour)).toBe(2 * hour);
 });
 
 test("a message without a sender lives a day at most", () => {

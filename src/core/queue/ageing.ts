@@ -29,20 +29,22 @@ export function jumpBetween(before: ClockLook, after: ClockLook, jumpMin: Durati
  * When a message was received, told by the clock as it goes now: moved along with the jumps since. A time that the clock
  * showed more than once is taken for the one that makes the message youngest: none is taken for older than it is. A time
  * that it skipped is of a clock that was ahead before these jumps are known: such a message was there when it was skipped.
+ * `latest`: the last that the clock can have said by now. Undefined for a time that it never said.
  */
-export function receivedByNow(receivedAt: Instant, jumps: readonly ClockJump[]): Instant {
-  let latest: Instant | undefined;
+export function receivedByNow(receivedAt: Instant, jumps: readonly ClockJump[], latest: Instant): Instant | undefined {
+  let found: Instant | undefined;
   let skipped: Instant | undefined;
   let moved = 0; // by the jumps from `at` on
   for (let at = jumps.length; at >= 0; at--) {
+    const next = jumps[at];
     const first = jumps[at - 1]?.first ?? Number.NEGATIVE_INFINITY;
-    const last = jumps[at]?.last ?? Number.POSITIVE_INFINITY;
-    if (receivedAt > last && receivedAt < jumps[at]!.first)
-      skipped = Math.max(skipped ?? -Infinity, jumps[at]!.first + moved);
-    moved += jumps[at]?.by ?? 0;
-    if (receivedAt >= first && receivedAt <= last) latest = Math.max(latest ?? -Infinity, receivedAt + moved);
+    const last = next?.last ?? latest;
+    if (next !== undefined && receivedAt > last && receivedAt < next.first)
+      skipped = Math.max(skipped ?? -Infinity, next.first + moved);
+    moved += next?.by ?? 0;
+    if (receivedAt >= first && receivedAt <= last) found = Math.max(found ?? -Infinity, receivedAt + moved);
   }
-  return latest ?? skipped ?? receivedAt;
+  return found ?? skipped;
 }
 
 /** The end of a message's life; a message without a sender (a report above all) has a shorter one. */
