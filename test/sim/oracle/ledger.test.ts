@@ -106,13 +106,15 @@ describe("who may have it already is not asked again before its time (promise P3
 
 describe("an end in order (promise P3)", () => {
   test.each([
-    [true, 1],
-    [false, 0],
-  ])("records all that was heard before: %s", (isHeard, violations) => {
+    ["heard before", true, false, 1],
+    ["never heard", false, false, 0],
+    ["heard by a process that died", true, true, 0],
+  ])("records what was %s", (_, isHeard, hasDied, violations) => {
     const world = new MadeUpHistory();
     const letter = world.letter([A]);
     world.kept(letter);
     for (const copy of world.took(letter, A)) copy.heardAt = isHeard ? world.now : undefined;
+    if (hasDied) world.restarted();
     world.ledger.stopped();
     expect(world.found).toHaveLength(violations);
   });

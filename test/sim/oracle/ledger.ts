@@ -190,9 +190,11 @@ export class Ledger {
 
   /** The process ended in order: what it heard of before that is recorded. */
   stopped(): void {
-    for (const { copies, address, letter } of this.waiting())
-      if (copies.at(-1)?.heardAt !== undefined)
+    for (const { copies, address, letter } of this.waiting()) {
+      const last = copies.at(-1);
+      if (last?.heardAt !== undefined && last.life === this.life)
         this.violation("P3", `${address} of ${letter.key} was taken, which an orderly end did not record`);
+    }
     this.died();
   }
 
