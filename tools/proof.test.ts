@@ -300,6 +300,10 @@ describe("a suite says at its end", () => {
     expect(head).toBe("figures:");
     expect(lines.join("\n")).toContain("short (recoveryMs 20,000, at most 10,000) in a part of a run (rounds 3 of 20");
     expect(lines.at(-1)).toBe("- 1 more figure with --record");
+    const found = { crashes: 0, hangs: 0, violations: 0, inputs: 5, inputsLeast: 5, targets: 1, arrived: 0 };
+    const [, fuzzed = ""] = figureLines("fuzz", { ...found, statesReached: 3, statesAll: 4 });
+    expect(fuzzed).toMatch(/^- 0 crashes.*; 3 of 4 session states reached$/);
+    expect(figureLines("fuzz", { ...found, coverageMinPercent: 97 })[1]).toMatch(/: 97 % at least$/);
     expect(figureLines("unheard-of", { lost: 0 })).toEqual([]);
   });
 });

@@ -84,7 +84,7 @@ export function read<const Of extends Table>(command: Command<Of>, args: readonl
     tokens: true,
     options: {
       ...(Object.fromEntries(known) as Record<string, { type: "boolean" | "string" }>),
-      help: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
     },
   });
   const values: Record<string, unknown> = Object.fromEntries(
