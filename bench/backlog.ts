@@ -19,6 +19,7 @@ import { DnsServerScript } from "../test/support/dns-server.ts";
 import { fileSystemOf } from "../test/support/file-system.ts";
 import { freePort } from "../test/support/free-port.ts";
 import { optionsOf, refuse, typed } from "../test/support/options.ts";
+import { endsWithUs } from "../test/support/relay.ts";
 import { Recording } from "../test/support/result-file.ts";
 import { temporaryFolder } from "../test/support/undo.ts";
 import type { Commit } from "../src/ports/store.ts";
@@ -99,6 +100,7 @@ async function startRelay(copy: string, data: string, ports: Ports): Promise<Rel
   const started = performance.now();
   const child = spawn(process.execPath, [path.join(copy, "bin/waypost.mjs"), "start", "--config", file], {
     stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...endsWithUs() },
   });
   children.push(child);
   const lines = createInterface({ input: child.stdout });
