@@ -157,6 +157,11 @@ describe("a result", () => {
     ])
       expect(otherCommand(other, whole), other).toContain("a whole run is npm run crash -- --rounds 300 --record");
     expect(otherCommand("npm run fuzz -- received --inputs 300000", COMMANDS["fuzz"])).toContain("a whole run is");
+    const { laws } = COMMANDS;
+    expect(otherCommand("npm run attacks -- --record", laws)).toBeUndefined();
+    expect(otherCommand("WAYPOST_RECORD=1 npm run attacks", laws)).toBeUndefined(); // as it was typed before
+    expect(otherCommand("WAYPOST_RECORD=1 npm run next-hops", laws)).toContain("a whole run is");
+    expect(otherCommand("npm run attacks", laws)).toContain("a whole run is");
     const part = { ...result(), command: "npm run crash -- --rounds 20 --seed 1 --record" };
     expect(faultOf({ ...part, digest: digestOf(part) })).toContain("a whole run is");
   });

@@ -76,6 +76,8 @@ const WRONG: readonly string[] = [
   "test/overload/turns.ts --bogus",
   "test/overload/uploads.ts --count -1",
   "test/overload/readers.ts --readers many",
+  "tools/suite.ts attacks --rows",
+  "tools/suite.ts bulk --record",
   "bench/backlog.ts --messages 1000 --lanes 1001",
   "bench/fsync-order.ts --messages 0",
   "bench/upload.ts --rate 0",
