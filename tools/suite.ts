@@ -72,8 +72,8 @@ function commandOf(name: string, { about }: Suite) {
 }
 
 function run(name: string, suite: Suite, args: readonly string[]): void {
-  const values: { readonly record?: boolean } = optionsOf(commandOf(name, suite), args).values;
-  const isRecorded = values.record === true;
+  const { values } = optionsOf(commandOf(name, suite), args);
+  const isRecorded = "record" in values && values.record === true;
   const projects = suite.projects.flatMap((project) => ["--project", project]);
   const vitest = path.join(ROOT, "node_modules/vitest/vitest.mjs");
   const child = spawn(process.execPath, [vitest, "run", ...projects, ...suite.files], {

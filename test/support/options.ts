@@ -11,7 +11,8 @@ interface Told {
 /** A whole number. */
 interface Count extends Told {
   readonly kind: "count";
-  readonly default: number;
+  /** Absent where that depends on other options. */
+  readonly default?: number;
   /** 1 where it is not given. */
   readonly min?: number;
 }
@@ -41,7 +42,9 @@ type Option = Count | Flag | Choice | Choices | Text;
 type Table = Readonly<Record<string, Option>>;
 
 type Value<Of extends Option> = Of extends Count
-  ? number
+  ? Of extends { readonly default: number }
+    ? number
+    : number | undefined
   : Of extends Flag
     ? boolean
     : Of extends Choice<infer Name>
