@@ -19,6 +19,8 @@ import { DnsServerScript } from "../test/support/dns-server.ts";
 import { fileSystemOf } from "../test/support/file-system.ts";
 import { freePort } from "../test/support/free-port.ts";
 import { optionsOf, refuse, typed } from "../test/support/options.ts";
+import { Progress } from "../test/support/progress.ts";
+import { endsWithUs } from "../test/support/relay.ts";
 import { Recording } from "../test/support/result-file.ts";
 import { temporaryFolder } from "../test/support/undo.ts";
 import type { Commit } from "../src/ports/store.ts";
@@ -27,20 +29,28 @@ const COMMAND = {
   usage: ["npm run backlog -- [OPTIONS]"],
   options: {
     messages: { kind: "count", default: 1_000_000, help: "how many are queued" },
-    lanes: { kind: "count", default: 100_000, help: "domains with one of them each" },
-    smtp: { kind: "count", default: 100_000, help: "how many of them come by SMTP" },
-    fresh: { kind: "count", default: 5000, help: "messages that are sent beside them, at a time" },
+    lanes: { kind: "count", help: "domains with one of them each (a tenth of the messages)" },
+    smtp: { kind: "count", help: "how many of them come by SMTP (a tenth)" },
+    fresh: { kind: "count", help: "messages that are sent beside them, at a time (a twentieth, 5000 at most)" },
     folder: { kind: "text", default: "/var/tmp", help: "where the queue is" },
     record: { kind: "flag", help: "writes docs/proof/backlog.json; with less than a million, backlog-small.json" },
   },
 } as const;
-const { values: options } = optionsOf(COMMAND);
-const { messages: total, lanes, smtp: bySmtp, fresh } = options;
+const { values } = optionsOf(COMMAND);
+const { messages: total } = values;
+const { lanes = share(10), smtp: bySmtp = share(10), fresh = Math.min(5000, share(20)) } = values;
+const options = { ...values, lanes, smtp: bySmtp, fresh };
 if (lanes + bySmtp > total)
   refuse(`--messages ${total} is less than --lanes ${lanes} and --smtp ${bySmtp} together`, COMMAND);
 if (!fs.existsSync(options.folder)) refuse(`there is no folder ${options.folder}`, COMMAND);
 const { folder, remove: removeFolder } = temporaryFolder("backlog", options.folder);
 const children: ChildProcess[] = [];
+const progress = new Progress();
+
+/** Of the messages, by a default. */
+function share(part: number): number {
+  return Math.max(1, Math.ceil(total / part));
+}
 
 /** The dead lanes fall due one after the other in this time. */
 const DUE_WITHIN_MS = 120_000;
@@ -99,6 +109,7 @@ async function startRelay(copy: string, data: string, ports: Ports): Promise<Rel
   const started = performance.now();
   const child = spawn(process.execPath, [path.join(copy, "bin/waypost.mjs"), "start", "--config", file], {
     stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...endsWithUs() },
   });
   children.push(child);
   const lines = createInterface({ input: child.stdout });
@@ -175,16 +186,21 @@ function fill(file: string): number {
   const dead = smartHostLane("refusing");
   // When the store is full, the relay is up and has the rest by SMTP: while fresh mail is measured.
   const firstDue = Date.now() + (one / 1000) * 60 + (bySmtp / 1000) * 900 + 30_000;
-  for (let n = 0; n < one + lanes; n += 500) {
-    const arrivals = Array.from({ length: 500 }, (_, i) => {
+  let filled = 0;
+  progress.begin("the queue is filled by its writer", () => `${filled} of ${one + lanes}`);
+  for (; filled < one + lanes; progress.look()) {
+    const n = filled;
+    const arrivals = Array.from({ length: Math.min(500, one + lanes - n) }, (_, i) => {
       const at = n + i;
       return at < one
         ? arrival(at, dead, Date.now() - 1000)
         : arrival(at, `mx/d${at}.example`, Math.round(firstDue + ((at - one) / lanes) * DUE_WITHIN_MS));
     });
     store.commit([{ arrivals, settlements: [] }]);
+    filled += arrivals.length;
   }
   console.log(`filled ${one + lanes} messages by the writer in ${((performance.now() - started) / 1000).toFixed(0)} s`);
+  progress.begin("claims and commits are timed");
   const commits: number[] = [];
   const claims: number[] = [];
   for (let n = 0; n < 2000; n++) {
@@ -237,18 +253,21 @@ async function main(): Promise<void> {
   const ports = { sink: await freePort(), refusing: await freePort(), dns: dns.port }; // and nobody listens at the second
   const sink = spawn("smtp-sink", ["-u", "nobody", `127.0.0.1:${ports.sink}`, "1000"], { stdio: "ignore" });
   children.push(sink);
+  progress.begin("the relay is compiled");
   const { tree, remove } = compiledTree();
   try {
     const counts = await measure(tree, ports);
     tellFigures(suite, counts);
     recording?.finish(counts);
   } finally {
+    progress.end();
     remove();
     dns.close();
   }
 }
 
 async function measure(copy: string, ports: Ports): Promise<Record<string, number>> {
+  progress.begin("a relay with an empty queue takes and sends mail");
   const warm = await startRelay(copy, path.join(folder, "warm"), ports); // compiles
   await stopRelay(warm);
   const empty = await startRelay(copy, path.join(folder, "empty"), ports);
@@ -259,17 +278,24 @@ async function measure(copy: string, ports: Ports): Promise<Record<string, numbe
   const data = path.join(folder, "full");
   fs.mkdirSync(data);
   const firstDue = fill(path.join(data, "queue.db"));
+  progress.begin("the relay starts on the full queue");
   const full = await startRelay(copy, data, ports);
   console.log(
     `start with ${total - bySmtp} queued: ${full.startMs.toFixed(0)} ms; RSS ${rssMiB(full.child.pid!).toFixed(0)} MiB`,
   );
+  progress.begin(`${bySmtp} more come by SMTP`);
   const rateIn = await load(full.port, bySmtp, "r@dead.example");
   console.log(
     `${bySmtp} more by SMTP for the blocked lane: ${rateIn.toFixed(0)}/s; RSS ${rssMiB(full.child.pid!).toFixed(0)} MiB`,
   );
   const early = firstDue + 3000 - Date.now();
   if (early < 0) console.log(`the lanes fell due ${(-early / 1000).toFixed(0)} s before fresh mail was measured`);
-  else await new Promise((resolve) => setTimeout(resolve, early));
+  else {
+    const left = (): string => `${Math.max(0, (firstDue + 3000 - Date.now()) / 1000).toFixed(0)} s`;
+    progress.begin("waiting until the lanes fall due", left);
+    await new Promise((resolve) => setTimeout(resolve, early));
+  }
+  progress.begin("fresh mail is sent beside them, three times", () => `${full.deadAttempts} attempts to dead lanes`);
   const shares: number[] = [];
   for (let n = 0; n < 3; n++) {
     const attemptsBefore = full.deadAttempts;
@@ -284,6 +310,7 @@ async function measure(copy: string, ports: Ports): Promise<Record<string, numbe
   const fullMiB = rssMiB(full.child.pid!);
   console.log(`RSS ${fullMiB.toFixed(0)} MiB; with an empty queue ${emptyMiB.toFixed(0)} MiB`);
   await stopRelay(full);
+  progress.begin("the relay is started again");
   const restarted = await startRelay(copy, data, ports);
   console.log(`start with ${total} queued: ${restarted.startMs.toFixed(0)} ms`);
   const restartedMiB = rssMiB(restarted.child.pid!);

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { PERFORMANCE } from "../bench/side-by-side/record.ts";
+import { optionsOf } from "../test/support/options.ts";
 import { type Result, digestOf } from "../test/support/result-file.ts";
 import { performancePage } from "./performance/page.ts";
 import { impossibleRun, otherCommand, strangeCommit } from "./proof.ts";
@@ -34,16 +35,18 @@ function check(result: Result | undefined): readonly string[] {
     : [...faults, "docs/performance.md is not what its results say; run npm run performance"];
 }
 
-function main(argument: string | undefined): void {
-  if (argument === undefined) return writeFileSync(PAGE, performancePage(recorded()));
-  if (argument !== "--check") {
-    console.error("usage: node tools/performance.ts [--check]");
-    process.exitCode = 2;
-    return;
-  }
+const COMMAND = {
+  usage: ["npm run performance -- [OPTIONS]"],
+  about: "Writes docs/performance.md from what `npm run bench -- --record` found.",
+  options: { check: { kind: "flag", help: "writes nothing, and tells what is wrong with the result and the page" } },
+} as const;
+
+function main(): void {
+  const { values } = optionsOf(COMMAND);
+  if (!values.check) return writeFileSync(PAGE, performancePage(recorded()));
   const faults = check(recorded());
   for (const fault of faults) console.error(fault);
   if (faults.length > 0) process.exitCode = 1;
 }
 
-if (import.meta.main) main(process.argv[2]);
+if (import.meta.main) main();

@@ -157,6 +157,11 @@ describe("a result", () => {
     ])
       expect(otherCommand(other, whole), other).toContain("a whole run is npm run crash -- --rounds 300 --record");
     expect(otherCommand("npm run fuzz -- received --inputs 300000", COMMANDS["fuzz"])).toContain("a whole run is");
+    const { laws } = COMMANDS;
+    expect(otherCommand("npm run attacks -- --record", laws)).toBeUndefined();
+    expect(otherCommand("WAYPOST_RECORD=1 npm run attacks", laws)).toBeUndefined(); // as it was typed before
+    expect(otherCommand("WAYPOST_RECORD=1 npm run next-hops", laws)).toContain("a whole run is");
+    expect(otherCommand("npm run attacks", laws)).toContain("a whole run is");
     const part = { ...result(), command: "npm run crash -- --rounds 20 --seed 1 --record" };
     expect(faultOf({ ...part, digest: digestOf(part) })).toContain("a whole run is");
   });
@@ -300,6 +305,10 @@ describe("a suite says at its end", () => {
     expect(head).toBe("figures:");
     expect(lines.join("\n")).toContain("short (recoveryMs 20,000, at most 10,000) in a part of a run (rounds 3 of 20");
     expect(lines.at(-1)).toBe("- 1 more figure with --record");
+    const found = { crashes: 0, hangs: 0, violations: 0, inputs: 5, inputsLeast: 5, targets: 1, arrived: 0 };
+    const [, fuzzed = ""] = figureLines("fuzz", { ...found, statesReached: 3, statesAll: 4 });
+    expect(fuzzed).toMatch(/^- 0 crashes.*; 3 of 4 session states reached$/);
+    expect(figureLines("fuzz", { ...found, coverageMinPercent: 97 })[1]).toMatch(/: 97 % at least$/);
     expect(figureLines("unheard-of", { lost: 0 })).toEqual([]);
   });
 });

@@ -1,5 +1,7 @@
 // The closed catalogue of events: one event, one shape. The log writes them; the reference page lists them.
 
+import { LOGS } from "./base/limits.ts";
+
 export type EventLevel = "debug" | "info" | "warn" | "error";
 
 /** What a field may hold: all of it fits on one line. Undefined leaves the field out. */
@@ -8,6 +10,7 @@ export type FieldValue = string | number | boolean | readonly string[] | undefin
 /** The shape of each event. Units stand last in a field's name: `elapsedMs`, `octets`. */
 export interface EventCatalogue {
   "log.dropped": { readonly lines: number };
+  "log.withheld": { readonly of: string; readonly client: string | undefined; readonly lines: number };
   "relay.started": {
     readonly version: string;
     readonly hostname: string;
@@ -193,6 +196,16 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     level: "warn",
     description: "The reader of the log did not keep up, and lines were left out. Mail is not affected.",
     fields: { lines: "How many lines are missing here." },
+  },
+  "log.withheld": {
+    level: "warn",
+    description: `A client that neither network nor login names caused more than a log should hold. Of \`session.refused\`, \`session.failed\` and \`auth.failed\` each mail thread writes ${LOGS.strangerLinesPerMinute} lines a minute for one such client, and ${LOGS.strangersLinesPerMinute} for all. When the minute is over this line says how many more there were, for each of ${LOGS.strangersNamedMax} clients at most.`,
+    fields: {
+      of: "The event.",
+      client:
+        "Address of the client, or its /64 of IPv6; absent where it counts all clients beyond those with a line of their own.",
+      lines: "How many were not written.",
+    },
   },
   "relay.started": {
     level: "info",

@@ -19,11 +19,13 @@ import type { Recorder } from "../ports/recorder.ts";
 import type { TlsFacts } from "../ports/transport.ts";
 import type { Acceptor, Received } from "./acceptance.ts";
 import { Incoming } from "./incoming.ts";
+import type { StrangerLog } from "./stranger-log.ts";
 
 export interface AnswerParts {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly recorder: Recorder;
+  readonly strangers: Pick<StrangerLog, "tell">;
   readonly files: ContentFiles;
   readonly credentials: CredentialVerifier;
   /** Envelope senders that a user may use. */
@@ -153,7 +155,7 @@ export class Answers {
   note({ verb, reply, why }: Note): void {
     const reason = why ?? this.#refusal;
     this.#refusal = undefined;
-    this.#parts.recorder.record({
+    this.#log.tell({
       event: "session.refused",
       listener: this.#rules.name,
       client: this.#client,
@@ -165,7 +167,7 @@ export class Answers {
 
   /** Tells the operator of a session that ended by a fault of the peer or of the network. */
   failed(phase: FailurePhase, text: string): void {
-    this.#parts.recorder.record({
+    this.#log.tell({
       event: "session.failed",
       listener: this.#rules.name,
       client: this.#client,
@@ -179,6 +181,12 @@ export class Answers {
   crashed(error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#parts.recorder.record({ event: "session.crashed", listener: this.#rules.name, client: this.#client, text });
+  }
+
+  /** Where what this client does is told. */
+  get #log(): Pick<StrangerLog, "tell"> {
+    const { strangers, recorder } = this.#parts;
+    return this.#identity.kind === "none" ? strangers : { tell: (event) => recorder.record(event) };
   }
 
   #answerMail(envelope: Envelope): Verdict {
@@ -215,7 +223,7 @@ export class Answers {
     const about = { listener: this.#rules.name, client: this.#client, username, mechanism };
     if (verdict !== "ok" || isAsAnother) {
       const reason = verdict === "ok" ? "authorization-identity" : verdict;
-      recorder.record({ event: "auth.failed", ...about, reason });
+      this.#log.tell({ event: "auth.failed", ...about, reason });
       return { kind: "refuse", reply: verdict === "busy" ? TOO_MANY_LOGINS : WRONG_PASSWORD };
     }
     this.#identity = { kind: "credential", username, senders: this.#parts.sendersOf(username) };

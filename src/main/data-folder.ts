@@ -73,8 +73,11 @@ function inSpool(spool: string, work: () => string | undefined): void {
   if (wrong !== undefined) throw new StartError(`the spool ${spool} (\`sendmail.spool\`) cannot be used: ${wrong}`);
 }
 
-/** Makes the data folder this process's alone. Throws `StartError` where it cannot be. */
-export function takeDataFolder(data: string): { release(): void } {
+/**
+ * Makes the data folder this process's alone. Throws `StartError` where it cannot be, and where another process takes mail from the
+ * spool all the same: of one that runs on this folder somebody may have removed the file that it had locked.
+ */
+export function takeDataFolder(data: string, spool: string): { release(): void } {
   const { pid } = dataPaths(data);
   const lock = inFolder(data, () => {
     const remote = networkFileSystem(data);
@@ -83,6 +86,11 @@ export function takeDataFolder(data: string): { release(): void } {
     return lockFolder(data);
   });
   if (lock === undefined) throw new FolderTakenError(`another Waypost${processOf(pid)} runs on ${data}`);
+  const taker = takerOf(spool);
+  if (taker !== undefined) {
+    lock.release();
+    throw new StartError(spoolTaken(spool, taker.pid));
+  }
   leaveNumber(data, pid);
   return lock;
 }

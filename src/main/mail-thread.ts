@@ -18,6 +18,7 @@ import { Notifier } from "../engine/notifier.ts";
 import { Pickup } from "../engine/pickup.ts";
 import { QueueClient } from "../engine/queue-client.ts";
 import { Reception, type ReceptionParts } from "../engine/reception.ts";
+import { StrangerLog } from "../engine/stranger-log.ts";
 import type { SpaceReport } from "../ports/store.ts";
 import type { ContentFiles } from "../ports/content.ts";
 import type { CredentialVerdict } from "../ports/credentials.ts";
@@ -61,6 +62,7 @@ export class MailThread {
   readonly #transport: MailAdapters["transport"];
   readonly #dispatcher: Dispatcher;
   readonly #ages: ClockWatch;
+  readonly #strangers: StrangerLog;
   readonly #parts: Omit<ReceptionParts, "isUnderStress">;
   readonly #listeners: Listeners;
   readonly #notifier: Notifier;
@@ -84,6 +86,7 @@ export class MailThread {
     this.#files = adapters.files;
     this.#transport = adapters.transport;
     this.#settings = this.#settingsFor(plan, data.listening);
+    this.#strangers = new StrangerLog(this.#clock, this.#recorder);
     this.#ages = new ClockWatch(this.#clock, data.index === 0 ? this.#recorder : undefined);
     this.#ages.start();
     this.#client = new QueueClient(
@@ -154,6 +157,7 @@ export class MailThread {
     await this.#within(quiet, STOP.abandon); // what ended has its reports written
     await this.#client.settled();
     this.#ages.stop();
+    this.#strangers.finish();
   }
 
   #fromStore(message: StoreToMail): void {
@@ -309,6 +313,7 @@ export class MailThread {
       longWork: new LongWork(this.#clock),
       entropy: this.#entropy,
       recorder: this.#recorder,
+      strangers: this.#strangers,
       files: this.#files,
       acceptor: new Acceptor({
         clock: this.#clock,

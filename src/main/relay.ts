@@ -79,7 +79,7 @@ export class Relay {
     privileges?.asUser(); // what stands in the user's folders is the user's to make: root could be led astray there
     if (user !== undefined) checkProgram(config.user!);
     makeSpoolFolder(config.sendmail.spool, config.data);
-    const lock = takeDataFolder(config.data);
+    const lock = takeDataFolder(config.data, config.sendmail.spool);
     const relay = new Relay(options, withLogKey(plan), lock, privileges);
     options.logBy(relay.#plan);
     tellSurroundings(config, recorder);

@@ -123,6 +123,7 @@ export async function startSink(
     longWork: new LongWork(clock),
     entropy: new SystemEntropy(),
     recorder: { record: () => undefined }, // the relay's log tells of every delivery already
+    strangers: { tell: () => undefined },
     files,
     acceptor: { accept },
     credentials: { verify: () => Promise.resolve("wrong") },

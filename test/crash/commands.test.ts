@@ -33,6 +33,7 @@ describe("options", () => {
       words: [],
     });
     expect(read(COMMAND, ["--help", "--rounds", "x"])).toBe("help");
+    expect(read(COMMAND, ["-h"])).toBe("help");
   });
 
   test.for(["x", "0", "-1", "1.5", "", " 3", "1e3", "0x10", "99999999999999999999"])("no count is %j", (count) => {
@@ -68,11 +69,15 @@ const WRONG: readonly string[] = [
   "test/fuzz/fuzz.ts received --inputs x",
   "test/fuzz/fuzz.ts nosuch",
   "test/planted/planted.ts --suites nosuch",
+  "test/sim/sim.ts --patch sync-off,nosuch",
+  "test/sim/sim.ts --patch all,sync-off",
   "test/overload/idle.ts stray",
   "test/overload/flood.ts --seconds 0",
   "test/overload/turns.ts --bogus",
   "test/overload/uploads.ts --count -1",
   "test/overload/readers.ts --readers many",
+  "tools/suite.ts attacks --rows",
+  "tools/suite.ts bulk --record",
   "bench/backlog.ts --messages 1000 --lanes 1001",
   "bench/fsync-order.ts --messages 0",
   "bench/upload.ts --rate 0",

@@ -1,14 +1,17 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { TREE } from "../support/relay.ts";
-import { endGroup } from "../support/undo.ts";
+import { sweep } from "../support/left-behind.ts";
+import { isAlive } from "../support/processes.ts";
+import { endGroup, temporaryFolder } from "../support/undo.ts";
 import { diskObstacle } from "./disk-image.ts";
 
-// A suite that is interrupted leaves no mount, no loop device, no folder and no process behind.
+// A suite that is interrupted leaves no mount, no loop device, no folder and no process behind; one that is killed leaves folders, which
+// the next one removes.
 
 const obstacle = diskObstacle();
 const skipped = obstacle === undefined ? "" : ` (skipped: ${obstacle})`;
@@ -73,6 +76,17 @@ async function nothingIsLeft(started: ChildProcess, signal: NodeJS.Signals, isGr
   expect(readdirSync(folder)).toEqual([]);
 }
 
+/** A suite that is killed, and what it leaves: something that looks like a relay that is deaf to the end of its launcher. */
+const LEAVES = `
+  import { spawn } from "node:child_process";
+  const [support, under] = process.argv.slice(1);
+  const { temporaryFolder } = await import(support + "/undo.ts");
+  const { folder } = temporaryFolder("test", under);
+  const args = ["-c", "while sleep 1; do :; done", "bin/waypost.mjs", folder + "/waypost.yaml"];
+  const child = spawn("sh", args, { stdio: "ignore", detached: true });
+  process.stdout.write(folder + "\\n" + child.pid + "\\n", () => process.kill(process.pid, "SIGKILL"));
+`;
+
 test.skipIf(obstacle !== undefined)(`power cuts, by Ctrl-C${skipped}`, async () => {
   const started = start("test/crash/power.ts");
   await once(started.stderr!, "data"); // of the first cut
@@ -111,6 +125,42 @@ function linkOf(file: string): string {
     return "";
   }
 }
+
+/** Names of folders, below the one of this test, in which relays have their data. */
+function homes(): readonly string[] {
+  return readdirSync(folder).filter((name) => name.startsWith("waypost-test-"));
+}
+
+test("relays end where their suite is killed, and the next one removes what they left", async () => {
+  const started = start("test/crash/kill.ts", "--rounds", "1000", "--life", "under-load");
+  await expect.poll(() => processes().some((line) => line.includes("bin/waypost.mjs"))).toBe(true);
+  const ended = once(started, "exit");
+  started.kill("SIGKILL");
+  await ended;
+  await expect.poll(processes).toEqual([]);
+  expect(homes()).toHaveLength(1);
+  sweep(folder);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("what is left is removed with the relay that runs in it; what others have in use, or is none of ours, stays", async () => {
+  const own = temporaryFolder("test", folder);
+  const other = path.join(folder, "waypost-test-1.1-abcdef"); // of whom we cannot see
+  const strange = path.join(folder, `waypost-mine-${path.basename(own.folder).split("-")[2]}`);
+  for (const each of [other, strange]) mkdirSync(each);
+  const suite = ["--input-type=module", "-e", LEAVES, path.join(TREE, "test/support"), folder];
+  const { stdout, signal } = spawnSync(process.execPath, suite, { encoding: "utf8" });
+  expect(signal).toBe("SIGKILL");
+  const [left = "", pid = ""] = stdout.split("\n");
+  expect(existsSync(left)).toBe(true);
+  expect(isAlive(Number(pid))).toBe(true);
+  sweep(folder);
+  expect(isAlive(Number(pid))).toBe(false);
+  expect(readdirSync(folder).toSorted()).toEqual(
+    [own.folder, other, strange].map((each) => path.basename(each)).toSorted(),
+  );
+  own.remove();
+});
 
 test("worlds, by Ctrl-C", async () => {
   const started = start("test/sim/sim.ts", "--seeds", "1000");

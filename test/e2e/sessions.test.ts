@@ -3,6 +3,7 @@ import { once } from "node:events";
 import net from "node:net";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { LOGS } from "../../src/core/base/limits.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
 import { RelayHome, RelayProcess } from "../support/relay.ts";
@@ -77,6 +78,40 @@ test("the limit of an address is for strangers; who gave a password makes room",
     expect(strangers.lines).toEqual(codes(3, 2));
     await strangers.close();
     for (const session of known) await session.quit();
+  });
+});
+
+/** Commands that are refused, one session after the other: answers how many were. */
+async function refusals(port: number, sessions: number, localAddress: string): Promise<number> {
+  let refused = 0;
+  for (let n = 0; n < sessions; n++) {
+    const socket = net.connect({ host: "127.0.0.1", port, localAddress });
+    let text = "";
+    socket.setEncoding("latin1").on("data", (part: string) => (text += part));
+    await once(socket, "data"); // neither before the greeting nor behind EHLO may anything follow
+    socket.write("EHLO client.test\r\n");
+    await once(socket, "data");
+    socket.write(`${"RCPT TO:<a@b.test>\r\n".repeat(5)}QUIT\r\n`);
+    await once(socket, "close");
+    refused += [...text.matchAll(/^503 /gm)].length;
+  }
+  return refused;
+}
+
+test("what strangers do has so many lines of the log, and a count of the rest; what those that are known do is told each time", async () => {
+  const config = { threads: 1, access: { networks: ["127.0.0.9/32"] } };
+  await scene({ config }, async ({ ports, relay }) => {
+    const port = ports[PLAIN]!;
+    const ofStranger = await refusals(port, 30, "127.0.0.1");
+    const ofKnown = await refusals(port, 30, "127.0.0.9");
+    expect([ofStranger, ofKnown]).toEqual([150, 150]);
+    await relay.stop();
+    const told = relay.events("session.refused").map(({ client }) => client);
+    expect(told.filter((client) => client === "127.0.0.1")).toHaveLength(LOGS.strangerLinesPerMinute);
+    expect(told.filter((client) => client === "127.0.0.9")).toHaveLength(ofKnown);
+    expect(relay.events("log.withheld")).toMatchObject([
+      { of: "session.refused", client: "127.0.0.1", lines: ofStranger - LOGS.strangerLinesPerMinute },
+    ]);
   });
 });
 

@@ -353,11 +353,20 @@ test("a second relay on a spool does not start, and says which has it; killed, t
   const second = new RelayProcess(other);
   expect(await second.exited).toEqual({ code: 78, signal: null });
   expect(second.errors).toContain(
-    `waypost: another Waypost, process ${relay.pid}, takes mail from the spool ${spool}: `,
+    `waypost: another Waypost, process ${relay.pid}, takes mail from the spool ${spool}; it may run on the same data folder`,
   );
   const same = new RelayProcess(home);
   expect(await same.exited).toEqual({ code: 75, signal: null }); // the data folder is what it hears of
   expect(same.errors).toContain("runs on");
+  // Whoever removes what it has locked there has not ended it: the next one touches nothing of its queue.
+  for (const name of ["lock.db", "waypost.pid"]) fs.rmSync(path.join(home.data, name));
+  for (const _ of ["the lock", "the lock that the one before made"]) {
+    const unlocked = new RelayProcess(home);
+    expect(await unlocked.exited).toEqual({ code: 78, signal: null });
+    expect(unlocked.errors).toContain(
+      `process ${relay.pid}, takes mail from the spool ${spool}; it may run on the same`,
+    );
+  }
   relay.kill("SIGKILL");
   await relay.exited;
   const third = new RelayProcess(other);

@@ -4,6 +4,7 @@ import path from "node:path";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
 import { compiledTree } from "../support/compiled.ts";
+import type { Progress } from "../support/progress.ts";
 import { RelayHome, RelayProcess } from "../support/relay.ts";
 import { USER, configure } from "../support/scene.ts";
 import { MessageFactory, SourceSession } from "../support/source.ts";
@@ -32,7 +33,14 @@ const AUTH = { mechanism: "PLAIN", ...USER } as const;
 /** Of `configure`. */
 const STARTTLS = 1;
 
-export async function flood(perSecond: number, seconds: number, slow: number): Promise<FloodReport> {
+/** What it is at is told to `progress`. */
+export async function flood(
+  perSecond: number,
+  seconds: number,
+  slow: number,
+  progress?: Progress,
+): Promise<FloodReport> {
+  progress?.begin("the relay is compiled and started");
   const { tree, remove } = compiledTree();
   const home = new RelayHome();
   const sink = await AccountingSink.start();
@@ -42,14 +50,18 @@ export async function flood(perSecond: number, seconds: number, slow: number): P
   let crowd: Crowd | undefined;
   try {
     const port = (await relay.ports())[STARTTLS]!;
+    progress?.begin(`${slow} slow clients connect`);
     crowd = crowdAt(port, perSecond, seconds, slow);
     const { ready, over } = crowd;
     await ready;
     const times: number[] = [];
+    const told = (): string => `${times.length} of ${state.tried} messages acknowledged`;
+    progress?.begin(`${perSecond} connects a second for ${seconds} s`, told);
     const { result, mostMiB } = await whileWatched(relay.pid, async () => {
       const clients = Array.from({ length: CLIENTS }, (_, n) => client(port, n, state, times));
       const facts = await over;
       state.isOver = true;
+      progress?.begin("the last messages", told);
       await Promise.all(clients);
       return facts;
     });

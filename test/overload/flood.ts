@@ -2,6 +2,7 @@
 // clients with a password send over the same listener.
 import { tellFigures } from "../../tools/proof/told.ts";
 import { optionsOf, refuseNothing, typed } from "../support/options.ts";
+import { Progress } from "../support/progress.ts";
 import { Recording } from "../support/result-file.ts";
 import { flood } from "./flood-run.ts";
 
@@ -17,7 +18,9 @@ const { values } = optionsOf({
 const { seconds, slow } = values;
 const command = `npm run flood -- ${typed(values)}`;
 const recording = values.record ? new Recording({ suite: "flood", command }) : undefined;
-const report = await flood(values["per-second"], seconds, slow);
+const progress = new Progress();
+const report = await flood(values["per-second"], seconds, slow, progress);
+progress.end();
 console.log(
   `strangers       ${report.connects} connects in ${seconds} s, ${report.established} made; ${report.slow} slow clients`,
 );

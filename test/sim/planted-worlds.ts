@@ -12,8 +12,11 @@ const WORLD_MS = 60_000;
 /** Bugs that worlds can show. */
 const SHOWN = Object.keys(SHOWN_BY).filter((patch) => SHOWN_BY[patch]!.includes(WORLDS));
 
+/** All bugs that worlds can show. */
+export const ALL = "all";
+
 interface PlantedOptions {
-  readonly patch: string;
+  readonly patch: readonly string[];
   readonly seed: number;
   readonly seeds: number;
   readonly hours: number;
@@ -28,9 +31,9 @@ interface Found {
 /** The worlds in copies of the tree that have a bug each. Zero where each is found. */
 export function runPlanted(options: PlantedOptions): number {
   const { patch, seed, seeds, record } = options;
-  const command = `npm run sim -- --patch ${patch} --seed ${seed} --seeds ${seeds} --record`;
+  const command = `npm run sim -- --patch ${patch.join(",")} --seed ${seed} --seeds ${seeds} --record`;
   const recording = record ? new Recording({ suite: "sim-planted", command, seed }) : undefined;
-  const patches = patch === "all" ? SHOWN : patch.split(",");
+  const patches = patch.includes(ALL) ? SHOWN : patch;
   const counts: Record<string, number> = { planted: patches.length, found: 0 };
   for (const name of patches) {
     const started = performance.now();

@@ -32,6 +32,6 @@ test.each(["ack-before-commit", "completion-dropped"])(
   "a world shows a bug that is planted: %s",
   { timeout: 300_000 },
   (patch) => {
-    expect(runPlanted({ patch, seed: 1, seeds: 10, hours: HOURS, record: false })).toBe(0);
+    expect(runPlanted({ patch: [patch], seed: 1, seeds: 10, hours: HOURS, record: false })).toBe(0);
   },
 );

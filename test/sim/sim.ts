@@ -1,7 +1,8 @@
 // `npm run sim -- --seed N`: worlds in which much goes wrong, one after the other, and what of the promises they show broken.
 import { writeFileSync } from "node:fs";
-import { runPlanted } from "./planted-worlds.ts";
-import { optionsOf } from "../support/options.ts";
+import { plantedNames } from "../crash/patched-copy.ts";
+import { ALL, runPlanted } from "./planted-worlds.ts";
+import { optionsOf, refuse } from "../support/options.ts";
 import { Recording } from "../support/result-file.ts";
 import { refuseParts } from "../support/whole-run.ts";
 import { HOURS, runSeed } from "./run-seed.ts";
@@ -23,7 +24,9 @@ const COMMAND = {
     "stop-at-first": { kind: "flag", help: "ends at the first world that shows something" },
     log: { kind: "flag", help: "writes what the relay logs" },
     patch: {
-      kind: "text",
+      kind: "choices",
+      of: [ALL, ...plantedNames("*")],
+      shown: "NAMES",
       help: "with bugs of test/planted, by commas, or `all` that worlds can show: each has to be shown by a world",
     },
     record: { kind: "flag", help: "writes docs/proof/sim.json, or sim-planted.json" },
@@ -35,10 +38,12 @@ type Options = ReturnType<typeof options>;
 
 function options() {
   const { values } = optionsOf(COMMAND);
+  if (values.patch?.includes(ALL) === true && values.patch.length > 1)
+    refuse(`--patch takes ${ALL}, or some, and not both`, COMMAND);
   refuseParts(values.record, {
     "stop-at-first": values["stop-at-first"],
     hours: values.hours === HOURS ? undefined : values.hours,
-    patch: values.patch === "all" ? undefined : values.patch,
+    patch: values.patch?.includes(ALL) === true ? undefined : values.patch,
   });
   return values;
 }
@@ -104,9 +109,10 @@ function log(at: number, event: object): void {
 
 function report(tally: Tally, seconds: number, trace: string, { seed, seeds }: Options): void {
   const { virtualHours, deliveries } = tally;
-  console.log(
-    `seeds ${seed} to ${seed + tally.seeds - 1} of ${seeds} asked for, in ${seconds.toFixed(1)} s; the last trace is ${trace}`,
-  );
+  const last = seed + tally.seeds - 1;
+  const ran = last === seed ? `seed ${seed}` : `seeds ${seed} to ${last}`;
+  const early = tally.seeds < seeds ? `, ${seeds - tally.seeds} of ${seeds} left out` : "";
+  console.log(`${ran} in ${seconds.toFixed(1)} s${early}; the last trace is ${trace}`);
   console.log(
     `${virtualHours.toFixed(0)} virtual hours, ${(virtualHours / seconds).toFixed(0)} a second; ${deliveries} deliveries, ${(deliveries / seconds).toFixed(0)} a second`,
   );

@@ -111,6 +111,7 @@ export class TestEngine {
       postmaster,
       entropy: { octets: (count) => new Uint8Array(count).fill(++this.#ids), fraction: () => 0.5 },
       recorder: { record: (event) => void this.events.push(event) },
+      strangers: { tell: (event) => void this.events.push(event) },
       files: this.files,
       credentials: { verify: (username, password) => Promise.resolve(verdictOn(username, password)) },
       sendersOf: (username) =>

@@ -11,7 +11,8 @@ interface Told {
 /** A whole number. */
 interface Count extends Told {
   readonly kind: "count";
-  readonly default: number;
+  /** Absent where that depends on other options. */
+  readonly default?: number;
   /** 1 where it is not given. */
   readonly min?: number;
 }
@@ -41,7 +42,9 @@ type Option = Count | Flag | Choice | Choices | Text;
 type Table = Readonly<Record<string, Option>>;
 
 type Value<Of extends Option> = Of extends Count
-  ? number
+  ? Of extends { readonly default: number }
+    ? number
+    : number | undefined
   : Of extends Flag
     ? boolean
     : Of extends Choice<infer Name>
@@ -57,6 +60,8 @@ type Values<Of extends Table> = { readonly [Name in keyof Of]: Value<Of[Name]> }
 interface Command<Of extends Table> {
   /** As it is typed, with what is not an option: `npm run fuzz -- TARGET...`. One line for each way, the first one with the options. */
   readonly usage: readonly string[];
+  /** What it is for, where that is not plain from its name. */
+  readonly about?: string;
   readonly options: Of;
   /** Whether it takes what is not an option. */
   readonly takesWords?: boolean;
@@ -84,7 +89,7 @@ export function read<const Of extends Table>(command: Command<Of>, args: readonl
     tokens: true,
     options: {
       ...(Object.fromEntries(known) as Record<string, { type: "boolean" | "string" }>),
-      help: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
     },
   });
   const values: Record<string, unknown> = Object.fromEntries(
@@ -146,18 +151,23 @@ function placeOf(option: Option): string {
   return ` ${option.shown ?? option.of.join(option.kind === "choice" ? "|" : ",")}`;
 }
 
-export function usageOf({ usage, options }: Command<Table>): string {
+export function usageOf({ usage, about, options }: Command<Table>): string {
   const rows = Object.entries(options).map(([name, option]): readonly [string, string] => {
     const otherwise = "default" in option && option.default !== undefined ? ` (${option.default})` : "";
     return [`--${name}${placeOf(option)}`, `${option.help}${otherwise}`];
   });
   const width = Math.max(...rows.map(([typed]) => typed.length));
   const lines = usage.map((line, at) => `${at === 0 ? "usage: " : "       "}${line}`);
-  return [...lines, "", ...rows.map(([typed, help]) => `  ${typed.padEnd(width)}  ${help}`)].join("\n");
+  const more = about === undefined ? [] : ["", about];
+  const table = rows.map(([typed, help]) => `  ${typed.padEnd(width)}  ${help}`);
+  return [...lines, ...more, ...(table.length === 0 ? [] : ["", ...table])].join("\n");
 }
 
 /** For a command: what is wrong ends the process with 2 and a line that says why, before anything is run. */
-export function optionsOf<const Of extends Table>(command: Command<Of>, args = process.argv.slice(2)): Given<Of> {
+export function optionsOf<const Of extends Table>(
+  command: Command<Of>,
+  args: readonly string[] = process.argv.slice(2),
+): Given<Of> {
   const reading = read(command, args);
   if (reading === "help") {
     console.log(usageOf(command));

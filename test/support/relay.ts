@@ -64,10 +64,18 @@ export class RelayHome {
 export interface SpawnOptions {
   /** The tree whose relay it is. */
   readonly tree?: string;
-  /** A program, with its arguments, that runs the relay: `strace ...`. */
+  /** A program, with its arguments, that runs the relay: `strace ...`. Only without one does the relay end where we are killed. */
   readonly under?: readonly string[];
   /** Variables beside those of this process. */
   readonly environment?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Variables by which a relay that is a child of this process ends soon after it, also where it is killed: it takes us for its launcher
+ * (src/main/launcher.ts).
+ */
+export function endsWithUs(): Readonly<Record<string, string>> {
+  return { WAYPOST_LAUNCHER: String(process.pid) };
 }
 
 /** One process of the relay, and the events that it wrote to its standard output. */
@@ -84,7 +92,8 @@ export class RelayProcess {
     const { tree = TREE, under = [], environment = {} } = options;
     const relay = [process.execPath, path.join(tree, "bin/waypost.mjs"), "start", "--config", home.configFile];
     const [program = "", ...args] = [...under, ...relay];
-    const env = { ...process.env, ...environment };
+    const end = under.length === 0 ? endsWithUs() : {};
+    const env = { ...process.env, ...end, ...environment };
     const child = spawn(program, args, { cwd: home.folder, env, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.#reader = createInterface({ input: child.stdout }).on("line", (line) => this.#take(line));

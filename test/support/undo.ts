@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { isMainThread } from "node:worker_threads";
+import { ownFolder, sweep } from "./left-behind.ts";
+import { descendants, isAlive, isRelay, pause, signal, waitFor } from "./processes.ts";
 
 // What has to be undone when this process ends, however it ends: folders, mounts, processes. `finally` does it where all goes as it
 // should; a signal, or an exit in the middle, does it here.
@@ -15,6 +17,8 @@ const ENDED_MS = 5000;
 const LOOK_MS = 20;
 
 const pending = new Set<Undo>();
+/** Where what others left was looked for. */
+const swept = new Set<string>();
 
 /** Answers what undoes it now, once; what is undone then is not at the end. The last that was done is undone first. */
 export function undoAtEnd(undo: Undo): Undo {
@@ -26,9 +30,14 @@ export function undoAtEnd(undo: Undo): Undo {
   return own;
 }
 
-/** A folder for temporary files that goes with this process at the latest. */
+/**
+ * A folder for temporary files that goes with this process at the latest, or, where that is killed, when the next one asks for such a
+ * folder in the same place.
+ */
 export function temporaryFolder(name: string, under = tmpdir()): { readonly folder: string; readonly remove: Undo } {
-  const folder = mkdtempSync(path.join(under, `waypost-${name}-`));
+  if (!swept.has(under)) sweep(under);
+  swept.add(under);
+  const folder = mkdtempSync(path.join(under, ownFolder(name)));
   return { folder, remove: undoAtEnd(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 })) };
 }
 
@@ -53,17 +62,6 @@ export function endGroup(pid: number, withinMs = ENDED_MS): void {
   signal(-pid, "SIGTERM");
   waitFor(() => !isAlive(pid), withinMs);
   signal(-pid, "SIGKILL");
-}
-
-/** False where there is nobody any more. */
-export function signal(pid: number, name: NodeJS.Signals): boolean {
-  try {
-    process.kill(pid, name);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-    return false;
-  }
 }
 
 let isWatching = false;
@@ -98,61 +96,8 @@ function undoAll(): void {
 /** Relays and whatever else was started from here: what they have open would keep a disk mounted. */
 function endDescendants(): void {
   const all = descendants(process.pid);
-  for (const pid of all) signal(pid, isRelay(pid) ? "SIGKILL" : "SIGTERM");
+  for (const pid of all) signal(pid, isRelay(pid) ? "SIGKILL" : "SIGTERM"); // a relay would take its time, and has nothing to undo
   waitFor(() => !all.some(isAlive), ENDED_MS);
   for (const pid of all) signal(pid, "SIGKILL");
   waitFor(() => !all.some(isAlive), ENDED_MS);
-}
-
-/** It would take its time, and has nothing to undo. */
-function isRelay(pid: number): boolean {
-  return procfile(pid, "cmdline").includes("bin/waypost.mjs");
-}
-
-function descendants(pid: number): readonly number[] {
-  const parents = processes().map((each) => [each, parentOf(each)] as const);
-  const below = (parent: number): readonly number[] =>
-    parents.flatMap(([each, its]) => (its === parent ? [...below(each), each] : []));
-  return below(pid);
-}
-
-/** None where there is no /proc. */
-function processes(): readonly number[] {
-  return existsSync("/proc") ? readdirSync("/proc").map(Number).filter(Number.isInteger) : [];
-}
-
-/** Of `/proc/PID/stat`, behind the name, which may have anything in it. */
-function stat(pid: number): readonly string[] {
-  const text = procfile(pid, "stat");
-  return text.slice(text.lastIndexOf(")") + 2).split(" ");
-}
-
-function parentOf(pid: number): number {
-  return Number(stat(pid)[1]);
-}
-
-/** One that ended and that nobody asked after has nothing open. */
-function isAlive(pid: number): boolean {
-  const [state = ""] = stat(pid);
-  return state !== "" && state !== "Z" && state !== "X";
-}
-
-/** Empty where it has ended. */
-function procfile(pid: number, name: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${name}`, "utf8");
-  } catch (error) {
-    if (!["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-    return "";
-  }
-}
-
-function waitFor(holds: () => boolean, withinMs: number): void {
-  const deadline = performance.now() + withinMs;
-  while (!holds() && performance.now() < deadline) pause(LOOK_MS);
-}
-
-/** Nothing else of this process goes on meanwhile. */
-function pause(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

@@ -8,7 +8,10 @@ const INTRODUCTION = `# Proof
 How the promises are shown to hold: what each suite counted when it was last run in full. A zero means nothing unless the test that
 counted it can fail: bugs are planted in copies of the relay (\`test/planted\`), and the suites have to find them (figure 18, and the lines named
 "control"). This page is written by \`npm run proof\` from the result files in \`docs/proof\`, and \`npm run check\` fails where it says
-anything else. Which results are of an older program than the one here is said by \`node tools/proof.ts --stale\`.
+anything else.
+
+What a line says is of the program that its run was made with: the commit stands with each run below, and the program may have changed
+since. To find out which results are not of the program that you have, type \`npm run proof -- --stale\` in a checkout of it.
 
 A release has more of some: 1,000 rounds with 1,000,000 acknowledged messages, 500 cuts, 100,000,000 inputs. Figure 16, how long a
 wrong password takes, and figures of several nodes come with what they are about.

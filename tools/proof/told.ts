@@ -19,12 +19,19 @@ export function figureLines(suite: string, counts: Counts): readonly string[] {
   const lines = showings
     .filter((showing) => isShown(showing, counts))
     .flatMap((showing) => [
-      `- ${filled(showing.value, counts)}`,
+      `- ${counted(showing.value, counts)}`,
       `    target: ${targetOf(showing)}; ${standing(showing, counts)}`,
     ]);
   const left = showings.filter((showing) => !isShown(showing, counts)).length;
   if (left > 0) lines.push(`- ${left} more ${left === 1 ? "figure" : "figures"} with --record`);
   return lines.length === 0 ? [] : ["figures:", ...lines];
+}
+
+/** What of a text was counted: of its parts, between semicolons, those with a count that this run has not are left out. */
+function counted(text: string, counts: Counts): string {
+  const isCounted = (part: string): boolean =>
+    [...part.matchAll(/\{(\w+)\}/g)].every(([, name = ""]) => counts[name] !== undefined);
+  return filled(text.split("; ").filter(isCounted).join("; "), counts);
 }
 
 export function tellFigures(suite: string, counts: Counts): void {

@@ -185,7 +185,7 @@ test("one relay takes from a spool: another one hears which, until that is gone"
   const [first, second] = [new SpoolFolder(folder, String), new SpoolFolder(folder, String)];
   await first.look();
   await expect(second.look()).rejects.toThrow(
-    `another Waypost, process ${process.pid}, takes mail from the spool ${folder}: name another folder`,
+    `another Waypost, process ${process.pid}, takes mail from the spool ${folder}; it may run on the same data folder`,
   );
   await first.close();
   expect(await second.look()).toEqual({ names: [], isAll: true });

@@ -37,7 +37,7 @@ export function takerOf(spool: string): SpoolTaker | undefined {
 
 export function spoolTaken(spool: string, pid: number | undefined): string {
   const other = pid === undefined ? "" : `, process ${pid},`;
-  return `another Waypost${other} takes mail from the spool ${spool}: name another folder in \`sendmail.spool\` of one of them`;
+  return `another Waypost${other} takes mail from the spool ${spool}; it may run on the same data folder, also where its lock and its number are gone from there: then stop it first, for two on one data folder send mail twice. Only where its data folder is another one, name another folder in \`sendmail.spool\` of one of them`;
 }
 
 function processOf(spool: string): number | undefined {

@@ -534,6 +534,14 @@ export const LOGS = {
   pendingOctetsMax: 4 * MiB,
   /** Errors of one listener are told this often: each connection may be one. */
   listenerErrorEvery: 10 * second,
+  /**
+   * Of what strangers do, one mail thread writes so many lines of an event in a minute: of one client, which a broken application, or
+   * one that guesses passwords, reaches in seconds; and of all. The others are counted.
+   */
+  strangerLinesPerMinute: 100,
+  strangersLinesPerMinute: 1000,
+  /** Clients of which a minute's count is told by name. */
+  strangersNamedMax: 1000,
 } as const;
 
 /** Passwords that clients give. */

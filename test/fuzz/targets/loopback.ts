@@ -49,7 +49,7 @@ async function start(): Promise<Running> {
     threads: 1,
   });
   // Of heap no thread has more: what goes beyond ends it. (By RLIMIT_DATA or RLIMIT_AS V8 does not start: it sets aside a lot.)
-  const relay = new RelayProcess(home, { under: ["env", `NODE_OPTIONS=--max-old-space-size=${HEAP_MAX_MIB}`] });
+  const relay = new RelayProcess(home, { environment: { NODE_OPTIONS: `--max-old-space-size=${HEAP_MAX_MIB}` } });
   const [port = 0] = await relay.ports();
   return { home, relay, sink, port };
 }
