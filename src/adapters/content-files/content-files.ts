@@ -173,7 +173,8 @@ export class FolderOfContents implements ContentFiles {
 
   /** The disk has no room. What cannot be removed now is when it is tried again. */
   dropOrphans(): void {
-    fs.readdir(this.orphans, (_, names: readonly string[] | undefined = []) => {
+    fs.readdir(this.orphans, (error, names) => {
+      if (error !== null) return;
       for (const name of names) fs.rm(path.join(this.orphans, name), { recursive: true, force: true }, () => undefined);
     });
   }

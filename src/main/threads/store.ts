@@ -21,7 +21,6 @@ function main(data: StoreThreadData): void {
   const { plan } = data;
   const paths = dataPaths(plan.config.data);
   const recorder = threadRecorder(plan);
-  const contents = new FolderOfContents(paths.content);
   const space = new SpaceWatch({
     folder: plan.config.data,
     reserveFile: paths.reserve,
@@ -31,6 +30,7 @@ function main(data: StoreThreadData): void {
     tell: (report) => thread.space(report),
     isFull: () => contents.dropOrphans(),
   });
+  const contents = new FolderOfContents(paths.content);
   checkStore(paths);
   const ofLog = tellsOfLog(paths.queue, data.wasKilled);
   if (ofLog !== undefined) recorder.record(ofLog);
@@ -51,6 +51,8 @@ function main(data: StoreThreadData): void {
   onOrder({
     stop: () => {
       clearInterval(timer);
+      // The log at its path is to have nothing for whatever database is at the other one.
+      if (files.isReplaced()) store.shortenLog();
       store.close();
       reportStopped();
     },
