@@ -48,7 +48,10 @@ export function faultOfLog(file: string): "missing" | "garbled" | undefined {
   return hasLog(file) && !LOG_MAGIC.has(numberAt(logOf(file), 0)) ? "garbled" : undefined;
 }
 
-/** Four octets, the highest first; 0 where the file is shorter. */
+/**
+ * Four octets, the highest first; 0 where the file is shorter. Only of a file that this process has not open: closing it ends the
+ * locks that SQLite has on it.
+ */
 function numberAt(file: string, at: number): number {
   const octets = Buffer.alloc(4);
   const descriptor = fs.openSync(file, "r");
