@@ -36,6 +36,10 @@ export interface EventCatalogue {
   "space.low": { readonly freeOctets: number; readonly neededOctets: number };
   "space.exhausted": { readonly freeOctets: number; readonly neededOctets: number };
   "space.restored": { readonly freeOctets: number; readonly isMailAccepted: boolean };
+  "store.log-missing": { readonly file: string; readonly fault: "missing" | "garbled" };
+  "store.replaced": { readonly file: string };
+  "store.restored": { readonly file: string };
+  "contents.orphaned": { readonly count: number; readonly folder: string };
   "store.failed": { readonly reason: string; readonly text: string };
   "relay.died": { readonly text: string };
   "control.failed": { readonly text: string; readonly retryMs: number };
@@ -295,6 +299,29 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
     level: "info",
     description: "There is room again: deliveries go on.",
     fields: { freeOctets: "What is free.", isMailAccepted: "Whether there is enough for new mail too." },
+  },
+  "store.log-missing": {
+    level: "warn",
+    description:
+      "The relay was killed the last time, or the machine was, and the log of its queue is not what it left: what was accepted and what ended shortly before may be lost, or be sent again. If the file was moved, or is in a backup or a snapshot from then, stop the relay and put queue.db and queue.db-wal of the same moment back. Nothing is lost where another program, such as sqlite3, opened the queue since: it takes the log over into queue.db; nor where the kill came while the relay started or stopped.",
+    fields: { file: "The log.", fault: "`missing`, or `garbled`: it does not begin as one." },
+  },
+  "store.replaced": {
+    level: "error",
+    description:
+      "A file of the queue was removed or replaced under the relay, which writes into the one that it opened: that has no name any more, and ends with the process. New mail is refused with 451 4.3.0; deliveries go on. Move the file back to its place (mv, as a copy is another file), or let the relay run until its queue is empty, and then start it again.",
+    fields: { file: "The path whose file is gone, or another one." },
+  },
+  "store.restored": {
+    level: "info",
+    description: "The files of the queue are those that the relay opened again: mail is accepted.",
+    fields: { file: "The path that `store.replaced` named." },
+  },
+  "contents.orphaned": {
+    level: "warn",
+    description:
+      "Files with contents that no message in the queue has were put aside. After a kill that is usual: uploads that were under way, which their senders were told nothing of and send again, and contents of messages that had just ended. Only where messages are missing, as after `store.log-missing`, may theirs be among them. They are removed by a start after seven days, or when there is no room on the disk; you may remove them at any time.",
+    fields: { count: "How many were put aside now.", folder: "Where they are, each named by its message's id." },
   },
   "store.failed": {
     level: "error",

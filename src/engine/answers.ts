@@ -1,7 +1,7 @@
 import { unreachable } from "../core/base/invariant.ts";
 import { printable } from "../core/base/printable.ts";
 import { ACCEPT, type Note, type Question, type Transaction, type Verdict } from "../core/inbound/state.ts";
-import { NO_SPACE, TOO_MANY_LOGINS, notKept } from "../core/inbound/trouble.ts";
+import { NO_SPACE, NOT_STORED, TOO_MANY_LOGINS, notKept } from "../core/inbound/trouble.ts";
 import type { Envelope } from "../core/mail/envelope.ts";
 import { messageId } from "../core/mail/message-id.ts";
 import { type Mailbox, addressed, pathText } from "../core/mail/path.ts";
@@ -66,8 +66,8 @@ export class Answers {
   #mailAt = 0;
   #isStoring = false;
   #isOver = false;
-  /** The disk got full while the content came. */
-  #isOutOfSpace = false;
+  /** The disk got full, or the store's files went, while the content came. */
+  #obstacle: Reply | undefined;
   #refusal: string | undefined;
 
   /** `whenAuthenticated`: the session is its credential's from here on, and no stranger's any more. */
@@ -132,11 +132,15 @@ export class Answers {
   takeContent(parts: readonly Uint8Array[]): Promise<void> | undefined {
     for (const part of parts) this.#contentOctets += part.length;
     // What is left of the disk is for the ends of deliveries.
-    if (!this.#isOutOfSpace && this.#parts.obstacle() === NO_SPACE) {
-      this.#isOutOfSpace = true;
-      this.#incoming?.discard();
-    }
-    return this.#isOutOfSpace ? undefined : this.#incoming?.take(parts);
+    if (this.#obstacle === undefined && this.#lacksStore()) this.#incoming?.discard();
+    return this.#obstacle === undefined ? this.#incoming?.take(parts) : undefined;
+  }
+
+  /** Whether content that is coming cannot be kept. */
+  #lacksStore(): boolean {
+    const obstacle = this.#parts.obstacle();
+    if (obstacle === NO_SPACE || obstacle === NOT_STORED) this.#obstacle = obstacle;
+    return this.#obstacle !== undefined;
   }
 
   /** The transaction came to nothing. */
@@ -197,7 +201,7 @@ export class Answers {
     const { clock, entropy, files } = this.#parts;
     this.#mailAt = clock.monotonic();
     this.#contentOctets = 0;
-    this.#isOutOfSpace = false;
+    this.#obstacle = undefined;
     this.#incoming = new Incoming(messageId(clock.now(), entropy.octets(5)), clock.now(), files);
     return ACCEPT;
   }
@@ -243,7 +247,7 @@ export class Answers {
 
   async #store(transaction: Transaction, facts: ContentFacts): Promise<Verdict> {
     const incoming = this.#incoming!;
-    if (this.#isOutOfSpace) return { kind: "refuse", reply: NO_SPACE };
+    if (this.#obstacle !== undefined) return { kind: "refuse", reply: this.#obstacle };
     let content: Uint8Array | undefined;
     try {
       content = await incoming.finish();
@@ -254,6 +258,10 @@ export class Answers {
     }
     // Whoever is gone before the commit hears of nothing, and sends again: then nothing was accepted.
     if (this.#isOver) return ACCEPT;
+    if (this.#parts.obstacle() === NOT_STORED) {
+      this.discard();
+      return { kind: "refuse", reply: NOT_STORED };
+    }
     const received: Received = {
       id: incoming.id,
       receivedAt: incoming.receivedAt,

@@ -21,7 +21,7 @@ interface World {
   readonly steps: number[];
 }
 
-function world(fail?: Error): World {
+function world(fail?: Error, isReplaced = false): World {
   const files: World["files"] = new Map();
   const arrivals: ImportedArrival[] = [];
   const steps: number[] = [];
@@ -53,6 +53,7 @@ function world(fail?: Error): World {
     recorder: { record: () => undefined },
     clock: { now: () => NOW },
     entropy: { octets: (count) => new Uint8Array(count).fill(++chance), fraction: () => 0 },
+    isStoreReplaced: () => isReplaced,
     space: () => ({ freeOctets: 2, neededOctets: 1 }),
   });
   return { importer, files, arrivals, steps };
@@ -108,6 +109,18 @@ test.each([
   expect(found).toMatchObject({ kind: "wrong", refused: expect.stringContaining("no relay took it like that") });
   expect(arrivals).toEqual([]);
   expect([...files.values()]).toEqual(["discarded", "discarded"]);
+});
+
+test("where the store's files were replaced nothing is taken, and the other machine's file stays good", async () => {
+  const { importer, files, arrivals } = world(undefined, true);
+  async function* mails(): AsyncGenerator<ExportedMail> {
+    yield mail(1, LARGE);
+  }
+  expect(await importer.take(mails())).toEqual({
+    kind: "failed",
+    refused: expect.stringContaining("its log has `store.replaced`"),
+  });
+  expect([files.size, arrivals]).toEqual([0, []]);
 });
 
 test("where the request breaks off, what was not committed is discarded", async () => {

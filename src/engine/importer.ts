@@ -48,6 +48,8 @@ export interface ImporterParts {
   readonly recorder: Recorder;
   readonly clock: Pick<Clock, "now">;
   readonly entropy: Entropy;
+  /** The files of the store are not those at their paths: what is taken is lost with the process. */
+  readonly isStoreReplaced: () => boolean;
   readonly space: () => { readonly freeOctets: number; readonly neededOctets: number };
 }
 
@@ -70,6 +72,11 @@ export class Importer {
 
   /** One request, at most some `IMPORT.messagesPerStep`. Durable when it resolves. */
   async take(mails: AsyncIterable<ExportedMail>): Promise<ImportReport | Refusal> {
+    if (this.#parts.isStoreReplaced())
+      return {
+        kind: "failed",
+        refused: "the files of the queue were replaced under the relay: its log has `store.replaced`",
+      };
     const { freeOctets, neededOctets } = this.#parts.space();
     if (freeOctets < neededOctets)
       return { kind: "failed", refused: "there is too little room on the disk of the data folder to take mail" };
@@ -177,7 +184,7 @@ export class Importer {
     try {
       return await this.#parts.client.import(step.map(({ arrival }) => arrival));
     } catch (error) {
-      // What may be committed keeps its content; a start sweeps what no message has.
+      // What may be committed keeps its content; a start puts aside what no message has.
       if (error instanceof StorageError && !(error instanceof NoAnswer))
         for (const { incoming } of step) incoming.discard();
       throw error;

@@ -236,6 +236,13 @@ test("a pause of new mail is answered when what each mail thread had taken is in
   expect(s.control.at(-1)).toEqual(paused(3));
 });
 
+test("where the store's files were replaced all hear of it, the control thread too", () => {
+  const s = scene();
+  const report = { freeOctets: 1, mayAccept: false, mayDeliver: true, isStoreReplaced: true } as const;
+  s.keeper.space(report);
+  for (const told of [...s.mails, s.queue, s.control]) expect(told.at(-1)).toEqual({ kind: "space", report });
+});
+
 test("an operator hears that the store failed, and nothing is done later", () => {
   const s = scene();
   s.fails = true;

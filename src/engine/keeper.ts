@@ -213,6 +213,7 @@ export class Keeper {
 
   space(report: SpaceReport): void {
     this.#tellAll({ kind: "space", report });
+    this.#control.say({ kind: "space", report });
   }
 
   #schedule(): void {

@@ -113,7 +113,8 @@ export type StoreToControl =
   | { readonly kind: "paused"; readonly number: number; readonly isChange: boolean }
   /** Whether each is new here. */
   | { readonly kind: "imported"; readonly number: number; readonly isNew: readonly boolean[] }
-  | { readonly kind: "not-done"; readonly number: number; readonly reason: "full" | "failed"; readonly text: string };
+  | { readonly kind: "not-done"; readonly number: number; readonly reason: "full" | "failed"; readonly text: string }
+  | { readonly kind: "space"; readonly report: SpaceReport };
 
 /** What the control thread asks of the queue: where these lanes stand, and which sites hold most mail back, or have mail. */
 export interface ControlToQueue {

@@ -12,12 +12,13 @@ import { Questions } from "./questions.ts";
 /** The store did not answer in time: what was asked for may be done, or will be. */
 export class NoAnswer extends StorageError {}
 
-type Done = Exclude<StoreToControl, { kind: "not-done" }>;
+type Answer = Exclude<StoreToControl, { kind: "space" }>;
+type Done = Exclude<Answer, { kind: "not-done" }>;
 
 /** The control thread's end of what an operator does: the store thread does it, step by step. */
 export class OperatorClient {
   readonly #store: Outlet<ControlToStore>;
-  readonly #questions: Questions<StoreToControl>;
+  readonly #questions: Questions<Answer>;
 
   constructor(store: Outlet<ControlToStore>, clock: Pick<Clock, "now" | "after">) {
     this.#store = store;
@@ -51,7 +52,7 @@ export class OperatorClient {
     return done.isNew;
   }
 
-  fromStore(message: StoreToControl): void {
+  fromStore(message: Answer): void {
     this.#questions.answered(message.number, message);
   }
 

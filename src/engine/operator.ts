@@ -43,6 +43,8 @@ export interface StatusReport {
   /** Of the disk with the data folder; with less than `neededOctets` mail is refused with 452. */
   readonly freeOctets: number;
   readonly neededOctets: number;
+  /** The queue's files were removed or replaced under the relay: mail is refused with 451, and what is queued ends with the process. */
+  readonly isStoreReplaced?: true;
   /** At most 20: those that are blocked first, then those where most waits. */
   readonly lanes: readonly LaneReport[];
   readonly lanesLeftOut: number;

@@ -16,6 +16,9 @@ import type {
 } from "./operator.ts";
 import { Questions } from "./questions.ts";
 
+/** What the relay knows of itself now. */
+type Live = Pick<StatusReport, "traffic" | "sessions" | "spool" | "dead" | "isStoreReplaced">;
+
 /**
  * What the stores say, together with what the queue thread knows of sites: why mail in hand waits stands nowhere else. A
  * queue thread that is busy leaves that out, and holds nobody up.
@@ -23,17 +26,11 @@ import { Questions } from "./questions.ts";
 export class QueueView {
   readonly #stores: Operator;
   readonly #queue: Outlet<ControlToQueue>;
-  readonly #live: () => Pick<StatusReport, "traffic" | "sessions" | "spool" | "dead">;
+  readonly #live: () => Live;
   readonly #clock: Pick<Clock, "now">;
   readonly #questions: Questions<QueueToControl>;
 
-  /** `live`: what the relay knows of itself now. */
-  constructor(
-    stores: Operator,
-    queue: Outlet<ControlToQueue>,
-    clock: Pick<Clock, "now" | "after">,
-    live: () => Pick<StatusReport, "traffic" | "sessions" | "spool" | "dead">,
-  ) {
+  constructor(stores: Operator, queue: Outlet<ControlToQueue>, clock: Pick<Clock, "now" | "after">, live: () => Live) {
     this.#live = live;
     this.#stores = stores;
     this.#queue = queue;

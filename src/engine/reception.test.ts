@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { KiB, INBOUND, INBOUND_TIME } from "../core/base/limits.ts";
 import { minute, second } from "../core/base/time.ts";
-import { NO_SPACE } from "../core/inbound/trouble.ts";
+import { NO_SPACE, NOT_STORED } from "../core/inbound/trouble.ts";
 import type { StoredEnvelope } from "../core/mail/stored.ts";
 import { StorageError } from "../ports/content.ts";
 import { Reception } from "./reception.ts";
@@ -169,6 +169,26 @@ test("content that comes while the disk gets full is dropped as it comes and ref
   await say(on, ...DATA, LARGE.slice(0, -2));
   on.engine.obstacle = NO_SPACE;
   expect(await say(on, LARGE.slice(0, -2), ".")).toMatch(/^452 4\.3\.1 /);
+  expect(on.engine.files.files.size).toBe(0);
+  expect(on.engine.queue.arrivals).toEqual([]);
+  on.engine.obstacle = undefined;
+  expect(await say(on, ...DATA.slice(1), "x", ".")).toMatch(/^250 /);
+});
+
+test("where the store's files went, content that comes is dropped, and content that has come is refused at its end: 451", async () => {
+  const on = wire();
+  await say(on, ...DATA, LARGE.slice(0, -2));
+  on.engine.obstacle = NOT_STORED;
+  expect(await say(on, LARGE.slice(0, -2), ".")).toMatch(/^451 4\.3\.0 /);
+  on.engine.obstacle = undefined;
+  await say(on, ...DATA.slice(1), LARGE.slice(0, -2));
+  const goOn = stalled(on);
+  on.socket.give(octets("text\r\n.\r\n"));
+  await on.settle();
+  on.engine.obstacle = NOT_STORED; // while the disk takes the end of it
+  goOn();
+  await on.settle();
+  expect(on.socket.output).toMatch(/451 4\.3\.0 [^\r]*\r\n$/);
   expect(on.engine.files.files.size).toBe(0);
   expect(on.engine.queue.arrivals).toEqual([]);
   on.engine.obstacle = undefined;

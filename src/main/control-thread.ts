@@ -23,6 +23,7 @@ export class ControlThread {
   readonly changes: QueueOperator;
   readonly importer: Importer;
   #config: Config;
+  #isStoreReplaced = false;
 
   constructor({ plan, store }: Pick<ControlThreadData, "plan" | "store">, adapters: ControlAdapters) {
     const { queue, recorder, clock, files, entropy, history } = adapters;
@@ -38,7 +39,10 @@ export class ControlThread {
       recorder,
     });
     const client = new OperatorClient(toStore, clock);
-    listenTo(store, plain<StoreToControl>(), (message) => client.fromStore(message));
+    listenTo(store, plain<StoreToControl>(), (message) => {
+      if (message.kind === "space") this.#isStoreReplaced = message.report.isStoreReplaced === true;
+      else client.fromStore(message);
+    });
     this.changes = new QueueOperator({
       queue,
       client,
@@ -54,6 +58,7 @@ export class ControlThread {
       recorder,
       clock,
       entropy,
+      isStoreReplaced: () => this.#isStoreReplaced,
       space: () => adapters.space(this.#config),
     });
   }
@@ -61,6 +66,11 @@ export class ControlThread {
   /** By what it goes now. */
   get config(): Config {
     return this.#config;
+  }
+
+  /** The files of the queue store are not those at their paths any more. */
+  get isStoreReplaced(): boolean {
+    return this.#isStoreReplaced;
   }
 
   /** Goes by another plan, and has tried again what waits for smart hosts that are not what they were. */

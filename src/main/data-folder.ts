@@ -73,11 +73,20 @@ function inSpool(spool: string, work: () => string | undefined): void {
   if (wrong !== undefined) throw new StartError(`the spool ${spool} (\`sendmail.spool\`) cannot be used: ${wrong}`);
 }
 
+/** A data folder that is this process's alone. */
+export interface TakenFolder {
+  /** The process before this one did not end by itself: a kill, or a power cut. Nobody closed its store. */
+  readonly wasKilled: boolean;
+  /** Its store is open, and is closed whatever ends the process but a kill. */
+  storeOpened(): void;
+  release(): void;
+}
+
 /**
  * Makes the data folder this process's alone. Throws `StartError` where it cannot be, and where another process takes mail from the
  * spool all the same: of one that runs on this folder somebody may have removed the file that it had locked.
  */
-export function takeDataFolder(data: string, spool: string): { release(): void } {
+export function takeDataFolder(data: string, spool: string): TakenFolder {
   const { pid } = dataPaths(data);
   const lock = inFolder(data, () => {
     const remote = networkFileSystem(data);
@@ -91,8 +100,35 @@ export function takeDataFolder(data: string, spool: string): { release(): void }
     lock.release();
     throw new StartError(spoolTaken(spool, taker.pid));
   }
+  const wasKilled = fs.existsSync(pid); // who ends by itself takes its number along
   leaveNumber(data, pid);
-  return lock;
+  return takenFolder(lock, pid, wasKilled);
+}
+
+function takenFolder(lock: { release(): void }, pid: string, wasKilled: boolean): TakenFolder {
+  let isNext = wasKilled; // the next one has to know, too
+  const end = (): void => {
+    if (!isNext) takeNumberAlong(pid);
+  };
+  process.once("exit", end);
+  return {
+    wasKilled,
+    storeOpened: () => (isNext = false),
+    release: () => {
+      process.off("exit", end);
+      end();
+      lock.release();
+    },
+  };
+}
+
+/** What cannot be removed has the next start look for a log that may be gone in order, which is only a warning. */
+function takeNumberAlong(pid: string): void {
+  try {
+    fs.rmSync(pid, { force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+  }
 }
 
 function checkSocketPath(data: string): void {

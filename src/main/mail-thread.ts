@@ -189,6 +189,7 @@ export class MailThread {
   }
 
   #obstacle(): Reply | undefined {
+    if (this.#space?.isStoreReplaced === true) return NOT_STORED; // also to content that is coming, whatever else is in the way
     if (this.#isStopping) return SHUTTING_DOWN;
     if (this.#isPaused) return PAUSED;
     if (this.#space === undefined) return NOT_STORED;

@@ -52,6 +52,8 @@ export interface StoreThreadData {
   readonly mails: readonly MessagePort[];
   readonly queue: MessagePort;
   readonly control: MessagePort;
+  /** The process before this one did not end by itself, so that nobody closed the store. */
+  readonly wasKilled: boolean;
 }
 
 export interface ControlThreadData {

@@ -10,7 +10,7 @@ import type { HandedSocket } from "../adapters/system/handed-sockets.ts";
 import { Privileges, type ProcessUser, findUser, isRoot, isUser } from "../adapters/system/process-user.ts";
 import { descriptorsMax } from "../adapters/system/descriptors.ts";
 import type { Recorder } from "../ports/recorder.ts";
-import { makeDataFolder, makeSpoolFolder, makeSpoolFor, takeDataFolder } from "./data-folder.ts";
+import { type TakenFolder, makeDataFolder, makeSpoolFolder, makeSpoolFor, takeDataFolder } from "./data-folder.ts";
 import type {
   ControlThreadData,
   ListeningPlace,
@@ -58,7 +58,7 @@ export interface RelayOptions {
 /** The relay: its threads, started in order and watched. The main thread does nothing else. */
 export class Relay {
   readonly #options: RelayOptions;
-  readonly #lock: { release(): void };
+  readonly #folder: TakenFolder;
   readonly #privileges: Privileges | undefined;
   readonly #threads: WatchedThread[] = [];
   #control: WatchedThread | undefined;
@@ -79,8 +79,8 @@ export class Relay {
     privileges?.asUser(); // what stands in the user's folders is the user's to make: root could be led astray there
     if (user !== undefined) checkProgram(config.user!);
     makeSpoolFolder(config.sendmail.spool, config.data);
-    const lock = takeDataFolder(config.data, config.sendmail.spool);
-    const relay = new Relay(options, withLogKey(plan), lock, privileges);
+    const folder = takeDataFolder(config.data, config.sendmail.spool);
+    const relay = new Relay(options, withLogKey(plan), folder, privileges);
     options.logBy(relay.#plan);
     tellSurroundings(config, recorder);
     try {
@@ -92,16 +92,11 @@ export class Relay {
     }
   }
 
-  private constructor(
-    options: RelayOptions,
-    plan: RelayPlan,
-    lock: { release(): void },
-    privileges: Privileges | undefined,
-  ) {
+  private constructor(options: RelayOptions, plan: RelayPlan, folder: TakenFolder, privileges: Privileges | undefined) {
     this.#options = options;
     this.#privileges = privileges;
     this.#plan = plan;
-    this.#lock = lock;
+    this.#folder = folder;
   }
 
   /** The ports of the listeners, in the order of the configuration. */
@@ -214,7 +209,9 @@ export class Relay {
       mails: mailStore.map(({ port2 }) => port2),
       queue: queueStore.port2,
       control: controlStore.port2,
+      wasKilled: this.#folder.wasKilled,
     } satisfies StoreThreadData);
+    this.#folder.storeOpened();
     await this.#thread("queue", {
       plan,
       mails: mailQueue.map(({ port2 }) => port2),
@@ -318,7 +315,7 @@ export class Relay {
     this.#isStopping = true;
     const control = this.#control === undefined ? [] : [this.#control];
     await Promise.all([...this.#threads, ...control].map((thread) => thread.terminate()));
-    this.#lock.release();
+    this.#folder.release();
   }
 }
 

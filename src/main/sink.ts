@@ -100,7 +100,7 @@ export async function startSink(
   const kept = new SinkFolder(path.join(folder, "sink"));
   kept.make();
   const files = new FolderOfContents(path.join(folder, "sink-uploads"));
-  files.sweep(new Set());
+  files.clear();
   const accept = async (received: Received): Promise<Acceptance> => {
     const content = received.content ?? (await readAll(files, received.id));
     const { id, receivedAt, transaction, facts } = received;

@@ -16,7 +16,7 @@ export class StoreThread {
   /** Deliveries that were in hand when the process before this one ended. */
   readonly recovered: number;
 
-  constructor({ plan, mails, queue, control }: StoreThreadData, adapters: StoreAdapters) {
+  constructor({ plan, mails, queue, control }: Omit<StoreThreadData, "wasKilled">, adapters: StoreAdapters) {
     const keeper = new Keeper({
       ...adapters,
       mails: mails.map((port) => outletTo(port, answers<StoreToMail>())),

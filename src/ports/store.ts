@@ -228,4 +228,6 @@ export interface SpaceReport {
   readonly mayAccept: boolean;
   /** False: not even the end of a delivery could be recorded, so that none may begin. */
   readonly mayDeliver: boolean;
+  /** The files that the store has open are not those at their paths any more, so that what is written is lost with the process. */
+  readonly isStoreReplaced?: true;
 }

@@ -51,10 +51,11 @@ export function dueIn(data: string): number {
   return Number(read(path.join(data, "queue.db"), sql)[0]?.["n"]);
 }
 
-/** Content files. */
+/** Content files, but for those that no message has and that were put aside. */
 export function filesIn(data: string): number {
   const folder = path.join(data, "content");
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).length;
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return files.filter(({ parentPath }) => path.basename(parentPath) !== "orphans").length;
 }
 
 /** `lane.wake_at` of a lane that a relay serves. */

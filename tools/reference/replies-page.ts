@@ -7,7 +7,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   "421 4.3.2": "The relay stops. Clients come again when it is back.",
   "421 4.4.2": "The client was silent, or sent content too slowly.",
   "421 4.7.0": "A limit of sessions, commands, failures or messages: `limits`, or a client that does not behave.",
-  "451 4.3.0": "The disk of the data folder failed: the log has `store.failed`. The client tries again.",
+  "451 4.3.0":
+    "The disk of the data folder failed, or the files of the queue were replaced: the log has `store.failed` or `store.replaced`. The client tries again.",
   "451 4.3.2": "An operator paused new mail: `waypost resume inbound`.",
   "451 4.3.5": "A reload came in between. The client tries again.",
   "452 4.3.1": "The disk of the data folder is nearly full: the log has `space.low`. Make room; clients come again.",

@@ -3,13 +3,16 @@ import type { FileHandle } from "node:fs/promises";
 import { open as openFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { invariant } from "../../core/base/invariant.ts";
-import { KiB } from "../../core/base/limits.ts";
+import { KiB, STORE } from "../../core/base/limits.ts";
+import type { Instant } from "../../core/base/time.ts";
 import { isMessageId } from "../../core/mail/message-id.ts";
 import { type ContentFiles, type ContentReader, type ContentWriter, StorageError } from "../../ports/content.ts";
+import { isDiskFull } from "../disk-full.ts";
 import { makeDurable, syncFolderNow } from "../durable.ts";
 
 const PIECE_OCTETS = 64 * KiB;
 const FOLDERS = 64; // ids spread over them by their last digit's code
+const ORPHANS = "orphans";
 
 function storageError(error: unknown, doing: string): StorageError {
   const { code } = error as NodeJS.ErrnoException;
@@ -67,7 +70,7 @@ class Writer implements ContentWriter {
 
   async #remove(handle: FileHandle | undefined): Promise<void> {
     await handle?.close().catch(() => undefined); // the descriptor is gone either way
-    await rm(this.#file, { force: true }).catch(() => undefined); // what stays is an orphan, swept at start
+    await rm(this.#file, { force: true }).catch(() => undefined); // what stays is an orphan, put aside at the next start
   }
 }
 
@@ -119,7 +122,8 @@ export class FolderOfContents implements ContentFiles {
 
   constructor(folder: string) {
     this.#folder = folder;
-    for (let i = 0; i < FOLDERS; i++) fs.mkdirSync(path.join(folder, String(i)), { recursive: true, mode: 0o700 });
+    for (const subfolder of subfolders(folder)) fs.mkdirSync(subfolder, { recursive: true, mode: 0o700 });
+    fs.mkdirSync(this.orphans, { recursive: true, mode: 0o700 });
     // A file is durable only with the folders on the way to it.
     syncFolderNow(folder);
     syncFolderNow(path.dirname(folder));
@@ -133,28 +137,77 @@ export class FolderOfContents implements ContentFiles {
     return new Reader(this.#file(name));
   }
 
-  /** For a message that ended. A file that is left over is an orphan, swept at the next start. */
+  /** For a message that ended. A file that is left over is an orphan, put aside at the next start. */
   remove(name: string): void {
     fs.rm(this.#file(name), { force: true }, () => undefined);
   }
 
-  /** Removes files that no message has: uploads that broke off, and what a crash left. Answers how many. */
-  sweep(known: ReadonlySet<string>): number {
-    let swept = 0;
-    for (let i = 0; i < FOLDERS; i++) {
-      const folder = path.join(this.#folder, String(i));
+  /** Where files are that no message has. */
+  get orphans(): string {
+    return path.join(this.#folder, ORPHANS);
+  }
+
+  /**
+   * Puts files aside that no message has: uploads that broke off, what a crash left, and contents whose messages went with a
+   * lost store. Answers how many.
+   */
+  setAside(known: ReadonlySet<string>, now: Instant): number {
+    let count = 0;
+    for (const folder of subfolders(this.#folder))
       for (const name of fs.readdirSync(folder)) {
         if (known.has(name)) continue;
-        fs.rmSync(path.join(folder, name), { force: true });
-        swept++;
+        this.#setAside(path.join(folder, name), path.join(this.orphans, name), now);
+        count++;
       }
+    return count;
+  }
+
+  /** Removes what was put aside longer ago than `STORE.orphansKept`, or, as another clock had it, so far ahead. */
+  forgetOrphans(now: Instant): void {
+    for (const name of fs.readdirSync(this.orphans)) {
+      const file = path.join(this.orphans, name);
+      const since = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? now;
+      if (Math.abs(now - since) > STORE.orphansKept) fs.rmSync(file, { recursive: true, force: true });
     }
-    return swept;
+  }
+
+  /** The disk has no room. What cannot be removed now is when it is tried again. */
+  dropOrphans(): void {
+    fs.readdir(this.orphans, (error, names) => {
+      if (error !== null) return;
+      for (const name of names) fs.rm(path.join(this.orphans, name), { recursive: true, force: true }, () => undefined);
+    });
+  }
+
+  /** Removes all, orphans too: for contents that nobody asks for after a start. */
+  clear(): void {
+    for (const folder of [...subfolders(this.#folder), this.orphans])
+      for (const name of fs.readdirSync(folder)) fs.rmSync(path.join(folder, name), { force: true });
+  }
+
+  /** Its time from now on is when it was put aside; when it came stands in its name. */
+  #setAside(file: string, aside: string, now: Instant): void {
+    try {
+      fs.utimesSync(file, now / 1000, now / 1000);
+      fs.renameSync(file, aside);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      fs.rmSync(file, { recursive: true, force: true }); // there is room for nothing that no message has
+    }
   }
 
   #file(name: string): string {
     return contentFile(this.#folder, name);
   }
+}
+
+function subfolders(folder: string): string[] {
+  return Array.from({ length: FOLDERS }, (_, n) => path.join(folder, String(n)));
+}
+
+/** How many contents there are, without orphans that were put aside. */
+export function countContents(folder: string): number {
+  return subfolders(folder).reduce((sum, one) => sum + (fs.existsSync(one) ? fs.readdirSync(one).length : 0), 0);
 }
 
 /** Where the content of this message is. */

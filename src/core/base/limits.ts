@@ -352,8 +352,10 @@ export const STORE = {
   shrinkPagesWhenLow: 2500,
   /** Rows that a look for one message goes through on each side of where it should be: 50 ms, whatever the queue has. */
   lookedThroughMax: 10_000,
-  /** How often free space is looked at. */
+  /** How often free space, and whether the store's files are those that were opened, is looked at. */
   spaceCheck: 1 * second,
+  /** Files that no message has are kept aside for this long, as far as there is room: time to notice that a store is lost. */
+  orphansKept: 7 * day,
 } as const;
 
 /** The spool of sendmail. */

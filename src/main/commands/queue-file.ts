@@ -7,6 +7,7 @@ import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDiskFull } from "../../adapters/disk-full.ts";
 import { lockFolder } from "../../adapters/store-sqlite/folder-lock.ts";
+import { faultOfLog } from "../../adapters/store-sqlite/store-files.ts";
 import { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
 import { IMPORT } from "../../core/base/limits.ts";
 import { lastWord } from "../../core/queue/reason.ts";
@@ -14,6 +15,7 @@ import type { ImportReport, PauseChange, StatusReport } from "../../engine/opera
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import type { JsonOptions } from "../../surfaces/cli/options.ts";
 import { exportLines, importLines } from "../../surfaces/cli/pages.ts";
+import { checkStore } from "../lost-store.ts";
 import { dataPaths } from "../plan.ts";
 import { type ExportReport, exportQueue } from "../queue-export.ts";
 import { type WholeExport, piecesOf, readExport } from "../queue-import.ts";
@@ -88,8 +90,11 @@ function pauseStopped(data: string): string | undefined {
     lock = lockFolder(data);
     if (lock === undefined)
       throw new CommandFailure(`another Waypost runs on ${data} and does not answer`, EXIT.unavailable);
-    // What an operator cancelled in a mail thread's hands ends now; a start sweeps its content.
-    const store = new SqliteQueueStore(dataPaths(data).queue, () => undefined);
+    // What an operator cancelled in a mail thread's hands ends now; a start puts its content aside.
+    const paths = dataPaths(data);
+    checkStore(paths);
+    const hasLog = faultOfLog(paths.queue) === undefined;
+    const store = new SqliteQueueStore(paths.queue, () => undefined);
     try {
       const now = Date.now();
       for (const kind of ALL) store.pause({ kind }, now);
@@ -97,6 +102,7 @@ function pauseStopped(data: string): string | undefined {
     } finally {
       store.close();
     }
+    if (hasLog) fs.rmSync(paths.pid, { force: true }); // the log that a kill left is in the store now: no start is to miss it
     return undefined;
   } catch (error) {
     if (error instanceof CommandFailure) throw error;

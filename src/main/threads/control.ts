@@ -75,6 +75,7 @@ function main(data: ControlThreadData): void {
     sessions: sessionsNow(sessions),
     spool: waitingFiles(plan.config.sendmail.spool), // that of the start, from which mail is taken
     dead: deadFiles(plan.config.sendmail.spool),
+    ...(thread.isStoreReplaced ? { isStoreReplaced: true } : {}),
   }));
   listenTo(queueThread, plain<QueueToControl>(), (message) => view.fromQueue(message));
   const reloads = new Questions<ReloadAnswer>(clock, CONTROL.reloadPatience);

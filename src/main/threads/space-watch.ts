@@ -1,6 +1,7 @@
+import fs from "node:fs";
 import type { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
 import { Reserve } from "../../adapters/system/reserve.ts";
-import { neededToAccept, spaceOf } from "../../adapters/system/space.ts";
+import { type Space, neededToAccept, spaceOf } from "../../adapters/system/space.ts";
 import { STORE } from "../../core/base/limits.ts";
 import type { Recorder } from "../../ports/recorder.ts";
 import type { SpaceReport } from "../../ports/store.ts";
@@ -11,8 +12,12 @@ interface SpaceWatchParts {
   /** Of the listener that takes the largest messages. */
   readonly messageOctetsMax: number;
   readonly recorder: Recorder;
+  /** Whether the store's files are not those at their paths any more. */
+  readonly isReplaced: () => boolean;
   /** The threads hear of it only where it changes what they may do. */
   readonly tell: (report: SpaceReport) => void;
+  /** There is no room for mail: what can be done without may go. */
+  readonly isFull: () => void;
 }
 
 /**
@@ -24,8 +29,11 @@ export class SpaceWatch {
   readonly #reserve: Reserve;
   #isShrinking = false;
   #store: SqliteQueueStore | undefined;
+  #disk: Space = { freeOctets: 0, totalOctets: 0 };
+  /** Of the disk alone. */
   #last: SpaceReport = { freeOctets: 0, mayAccept: true, mayDeliver: true };
   #isFirst = true;
+  #isElsewhere = false;
   #messageOctetsMax: number;
 
   /** Where the disk is full at the start, the reserve is what the start takes. */
@@ -44,8 +52,9 @@ export class SpaceWatch {
   /** To be called every `STORE.spaceCheck`, from the start on. */
   look(store: SqliteQueueStore): void {
     this.#store = store;
-    const { folder } = this.#parts;
-    const { freeOctets, totalOctets } = spaceOf(folder);
+    const { isReplaced, isFull, tell } = this.#parts;
+    const isElsewhere = isReplaced();
+    const { freeOctets, totalOctets } = this.#space(isElsewhere);
     const neededOctets = Math.ceil(neededToAccept(totalOctets, this.#messageOctetsMax));
     if (!this.#reserve.isHeld && freeOctets >= neededOctets + STORE.reserveOctets) this.#reserve.hold();
     const { isHeld } = this.#reserve;
@@ -55,15 +64,24 @@ export class SpaceWatch {
       mayDeliver: isHeld || freeOctets >= STORE.completionOctets,
     };
     this.#record(next, neededOctets);
+    if (this.#last.mayAccept && !next.mayAccept && !isElsewhere) isFull();
     const isNew = next.mayAccept !== this.#last.mayAccept || next.mayDeliver !== this.#last.mayDeliver;
-    if (isNew || this.#isFirst) this.#parts.tell(next);
+    if (isNew || this.#isFirst || isElsewhere !== this.#isElsewhere)
+      tell(isElsewhere ? { ...next, mayAccept: false, isStoreReplaced: true } : next);
     this.#last = next;
+    this.#isElsewhere = isElsewhere;
     this.#isFirst = false;
     if (next.mayAccept) this.#shrink(store);
-    else {
-      store.shrink(STORE.shrinkPagesWhenLow);
-      store.shortenLog(); // which is when the file gets shorter
-    }
+    else store.shrink(STORE.shrinkPagesWhenLow);
+    // Which is when the file gets shorter, and what is in a log without a name is in the store.
+    if (!next.mayAccept || isElsewhere) store.shortenLog();
+  }
+
+  /** A folder that went with the store's files has no disk to look at: what was free last is what is known. */
+  #space(isElsewhere: boolean): Space {
+    if (isElsewhere && !fs.existsSync(this.#parts.folder)) return this.#disk;
+    this.#disk = spaceOf(this.#parts.folder);
+    return this.#disk;
   }
 
   /** The log of a relay that has nothing more to write would keep the file as long as it was. */

@@ -5,28 +5,38 @@ import { damageOf } from "../../adapters/store-sqlite/damage.ts";
 import { SchemaTooNewError } from "../../adapters/store-sqlite/schema.ts";
 import { isDiskFull } from "../../adapters/disk-full.ts";
 import { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
+import { OpenStoreFiles } from "../../adapters/store-sqlite/store-files.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { STORE } from "../../core/base/limits.ts";
 import { StorageError } from "../../ports/content.ts";
+import type { Recorder } from "../../ports/recorder.ts";
 import { type RelayPlan, type StoreThreadData, dataPaths } from "../plan.ts";
 import { StoreThread } from "../store-thread.ts";
+import { StoreLostError, checkStore, tellsOfLog } from "../lost-store.ts";
 import { SpaceWatch } from "./space-watch.ts";
+import { StoreWatch } from "./store-watch.ts";
 import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function main(data: StoreThreadData): void {
   const { plan } = data;
   const paths = dataPaths(plan.config.data);
   const recorder = threadRecorder(plan);
-  const contents = new FolderOfContents(paths.content);
   const space = new SpaceWatch({
     folder: plan.config.data,
     reserveFile: paths.reserve,
     messageOctetsMax: largest(plan),
     recorder,
+    isReplaced: () => files.isReplaced(),
     tell: (report) => thread.space(report),
+    isFull: () => contents.dropOrphans(),
   });
+  const contents = new FolderOfContents(paths.content);
+  checkStore(paths);
+  const ofLog = tellsOfLog(paths.queue, data.wasKilled);
+  if (ofLog !== undefined) recorder.record(ofLog);
   const store = new SqliteQueueStore(paths.queue, (id) => contents.remove(id));
-  contents.sweep(store.files());
+  const files = new StoreWatch(new OpenStoreFiles(paths.queue), recorder);
+  putOrphansAside(contents, store, recorder);
   const thread: StoreThread = new StoreThread(data, {
     store,
     clock: new SystemClock(),
@@ -41,6 +51,8 @@ function main(data: StoreThreadData): void {
   onOrder({
     stop: () => {
       clearInterval(timer);
+      // The log at its path is to have nothing for whatever database is at the other one.
+      if (files.isReplaced()) store.shortenLog();
       store.close();
       reportStopped();
     },
@@ -52,13 +64,21 @@ function main(data: StoreThreadData): void {
   report({ kind: "ready", recovered: thread.recovered });
 }
 
+function putOrphansAside(contents: FolderOfContents, store: SqliteQueueStore, recorder: Recorder): void {
+  const now = Date.now();
+  contents.forgetOrphans(now);
+  const count = contents.setAside(store.files(), now);
+  if (count > 0) recorder.record({ event: "contents.orphaned", count, folder: contents.orphans });
+}
+
 function largest({ config }: RelayPlan): number {
   return Math.max(...config.listeners.map((listener) => listener.messageOctetsMax));
 }
 
 /** What is wrong with the store's file and takes an operator; undefined where it is something else. */
 function faultOf(file: string, error: unknown): string | undefined {
-  return error instanceof SchemaTooNewError ? error.message : damageOf(file, error);
+  const isTold = error instanceof SchemaTooNewError || error instanceof StoreLostError;
+  return isTold ? error.message : damageOf(file, error);
 }
 
 const data = workerData as StoreThreadData;

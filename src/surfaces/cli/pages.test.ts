@@ -30,6 +30,10 @@ test("status says which lanes it leaves out", () => {
   expect(statusLines({ ...status, lanesLeftOut: 0, freeOctets: 5e6 }, 1000)).toContain(
     "Disk: 5 MiB free; mail is refused with 452 until there are 954 MiB",
   );
+  expect(whole).not.toContain("Store");
+  expect(statusLines({ ...status, lanesLeftOut: 0, isStoreReplaced: true }, 1000)).toContainEqual(
+    expect.stringMatching(/^Store: queue\.db or its log was removed or replaced .* mail is refused with 451, /),
+  );
   const spool = { folder: "/spool", files: 2, hasMore: false };
   const spoolLine = (change: object): string =>
     statusLines({ ...status, lanesLeftOut: 0, spool: { ...spool, ...change } }, 1000)[2]!;

@@ -123,6 +123,7 @@ export function statusLines(status: StatusReport, now: Instant): string[] {
       ({ target, since }) =>
         `${styled("yellow", "Paused")}: ${printable(target)}, ${lasts(since, now)}: waypost resume ${printable(target)}`,
     ),
+    ...storeLines(status),
     ...spaceLines(status),
     ...spoolLines(status),
     ...deadLines(status, now),
@@ -294,6 +295,13 @@ function deadLines({ dead }: StatusReport, now: Instant): string[] {
   const oldest = dead.oldest === undefined ? "" : `, the oldest since ${when(dead.oldest, now)}`;
   const files = `${counted(dead.files, "file")}${dead.files >= SPOOL.counted ? " or more" : ""}`;
   return [`${styled("yellow", "Spool")}: ${files} in ${printable(dead.folder)} for you to look at${oldest}`];
+}
+
+function storeLines({ isStoreReplaced }: StatusReport): string[] {
+  if (isStoreReplaced !== true) return [];
+  return [
+    `${styled("red", "Store")}: queue.db or its log was removed or replaced under the relay; mail is refused with 451, and what is queued here ends with the process: put the files back, or let the queue get empty and start the relay again`,
+  ];
 }
 
 function spaceLines({ freeOctets, neededOctets }: StatusReport): string[] {

@@ -72,6 +72,7 @@ test("what is in trouble is there: blocks, pauses, a full disk, a queue thread t
       ...STATUS,
       paused: [{ target: "mx/b.test", since: 0 }],
       freeOctets: 0,
+      isStoreReplaced: true,
       lanes: [lane("smarthost/a", { blockedUntil: NOW + 12_000 }), lane("mx/b.test", {}), lane("mx/c.test", {})],
       sites: [{ ...SITE, block }],
       sitesLeftOut: 3,
@@ -79,7 +80,9 @@ test("what is in trouble is there: blocks, pauses, a full disk, a queue thread t
     NOW,
     { columns: 200, rows: 40 },
   ).join("\n");
-  expect(lines).toContain("Paused   mx/b.test\nDisk     mail is refused with 452");
+  expect(lines).toContain(
+    "Paused   mx/b.test\nStore    mail is refused with 451: its files were replaced\nDisk     mail is refused with 452",
+  );
   expect(lines).toContain("smarthost/a  blocked, tries again in 12 s\n");
   expect(lines).toMatch(/mx\/b\.test +paused\n.*mx\/c\.test +next in 9 s\n/);
   expect(lines).toContain("blocked, one connection tries again in 12 s: no\\x1b[31m");

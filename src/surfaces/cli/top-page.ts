@@ -59,6 +59,9 @@ function headLines(status: StatusReport, now: Instant): Line[] {
     ...(paused.length === 0
       ? []
       : [{ text: `Paused   ${paused.map(({ target }) => printable(target)).join(", ")}`, style: "yellow" } as const]),
+    ...(status.isStoreReplaced === true
+      ? [{ text: "Store    mail is refused with 451: its files were replaced", style: "red" } as const]
+      : []),
     ...(status.freeOctets >= status.neededOctets
       ? []
       : [{ text: "Disk     mail is refused with 452: too little is free", style: "red" } as const]),
