@@ -20,7 +20,9 @@ test("who ends by itself takes its number along, and the next one knows that it 
     const taken = takeDataFolder(data, path.join(data, "spool"));
     expect(taken.wasKilled).toBe(false);
     expect(number()).toBe(`${process.pid}\n`);
-    expect(() => takeDataFolder(data, path.join(data, "spool"))).toThrow(`another Waypost, process ${process.pid}, runs on ${data}`);
+    expect(() => takeDataFolder(data, path.join(data, "spool"))).toThrow(
+      `another Waypost, process ${process.pid}, runs on ${data}`,
+    );
     if (isOpened) taken.storeOpened();
     taken.release();
     expect(fs.existsSync(path.join(data, "waypost.pid"))).toBe(false);
