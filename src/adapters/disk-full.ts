@@ -1,6 +1,4 @@
-import type { DatabaseSync } from "node:sqlite";
-
-// How a full disk shows to SQLite and to the system, and what a database can give back.
+// How a full disk shows to SQLite and to the system.
 
 const SQLITE_BUSY = 5;
 const SQLITE_FULL = 13;
@@ -31,18 +29,4 @@ export function isWriteRefused(error: unknown): boolean {
 /** Whether the same may do later: nothing is damaged. */
 export function mayPass(error: unknown): boolean {
   return isDiskFull(error) || isWriteRefused(error);
-}
-
-/** How long a statement waits for another program's lock. */
-export const BUSY_TIMEOUT_MS = 5000;
-
-/** Empties the WAL into the database and gives its room back, as far as readers let it: none is waited for. */
-export function shortenLog(database: DatabaseSync): void {
-  try {
-    database.exec("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE)");
-  } catch (error) {
-    if (!mayPass(error)) throw error; // there is no room even for this
-  } finally {
-    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  }
 }

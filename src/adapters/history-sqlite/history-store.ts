@@ -3,7 +3,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { HISTORY } from "../../core/base/limits.ts";
 import type { Duration, Instant } from "../../core/base/time.ts";
 import type { HistoryEntry } from "../../ports/history.ts";
-import { BUSY_TIMEOUT_MS, shortenLog } from "../disk-full.ts";
+import { BUSY_TIMEOUT_MS, shortenLog } from "../sqlite-log.ts";
 import { dayFile, dayOf, daysIn } from "./days.ts";
 
 const SCHEMA = `

@@ -23,7 +23,8 @@ import {
   deliveryRow,
   messageRow,
 } from "../../ports/store.ts";
-import { isDiskFull, isWriteRefused, mayPass, shortenLog } from "../disk-full.ts";
+import { isDiskFull, isWriteRefused, mayPass } from "../disk-full.ts";
+import { shortenLog } from "../sqlite-log.ts";
 import { Imports } from "./import.ts";
 import { Lanes } from "./lanes.ts";
 import { OperatorActions, PARK_DELIVERY, codeOf } from "./operator-actions.ts";

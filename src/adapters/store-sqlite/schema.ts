@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Standing } from "../../core/queue/action.ts";
-import { BUSY_TIMEOUT_MS } from "../disk-full.ts";
+import { BUSY_TIMEOUT_MS } from "../sqlite-log.ts";
 
 // Numbered and forward-only. A step is never changed once it was released; a new one is added.
 const MIGRATIONS: readonly string[] = [
