@@ -62,9 +62,10 @@ function fault(wire: string, content: string): string | undefined {
   return unstuffed === ended ? undefined : "not the content";
 }
 
-function inHand(prefix: string, content: Uint8Array | undefined): MessageInHand {
+/** `content`: undefined for one of so many octets in a file. */
+function inHand(prefix: string, content: Uint8Array | undefined, accepted = content?.length ?? 0): MessageInHand {
   const envelope = { from: "", identity: "", client: "", prefix, isEightBit: false, isUtf8: false, subject: "" };
-  return { id: "m", receivedAt: 0, octets: 0, envelope, content, claimedFrom: undefined, left: 1 };
+  return { id: "m", receivedAt: 0, octets: accepted, envelope, content, claimedFrom: undefined, left: 1 };
 }
 
 /** From memory, in one piece. */
@@ -77,7 +78,8 @@ async function wireOf(prefix: string, pieces: readonly Uint8Array[]): Promise<st
   const files = new MemoryFiles();
   files.files.set("m", [...pieces]);
   const parts: Uint8Array[] = [];
-  for await (const some of outgoing(inHand(prefix, undefined), files).pieces()) parts.push(...some);
+  const accepted = pieces.reduce((sum, { length }) => sum + length, 0);
+  for await (const some of outgoing(inHand(prefix, undefined, accepted), files).pieces()) parts.push(...some);
   return text(parts);
 }
 
