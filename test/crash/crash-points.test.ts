@@ -64,6 +64,7 @@ test.skipIf(!isStracePresent)(
         tree,
         every: 25,
         jobs: 2,
+        stopsAtFirst: true,
         isWanted: ({ thread }, fault) => fault === "kill" && thread === "store",
       });
       expect(report.violations.length).toBeGreaterThan(0);

@@ -12,6 +12,8 @@ export interface SweepOptions {
   /** So many at a time. */
   readonly jobs?: number;
   readonly isWanted?: (point: Point, fault: Fault) => boolean;
+  /** The first violation is enough, of a bug that is to be found. */
+  readonly stopsAtFirst?: boolean;
   readonly say?: (line: string) => void;
 }
 
@@ -46,7 +48,7 @@ function shown({ call, nth, thread, file = "a content" }: Point, fault: Fault): 
 }
 
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
-  const { every = 1, from = 0, jobs = 1, isWanted = () => true, say, tree } = options;
+  const { every = 1, from = 0, jobs = 1, isWanted = () => true, stopsAtFirst = false, say, tree } = options;
   const points = await scenarioPoints();
   const all = points.flatMap((point) => faultsOf(point).map((fault) => ({ point, fault })));
   const left = all.filter(({ point, fault }) => isWanted(point, fault)).filter((_, at) => at % every === from % every);
@@ -58,6 +60,7 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
   let done = 0;
   const work = async (): Promise<void> => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      if (stopsAtFirst && violations.length > 0) return;
       const { point, fault } = next;
       runs[fault]++;
       let isMet = false;
