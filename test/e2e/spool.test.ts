@@ -88,11 +88,21 @@ async function afterKills(count: number, rounds: number, options: SpawnOptions =
   await (await start(options)).stop();
   const { port } = sink;
   await sink.close();
-  const sent = Array.from({ length: count }, (_, at) => `r${at}@b.test`);
+  const sent: string[] = [];
   const content = utf8("Subject: x\r\n\r\nx\r\n");
-  for (const to of sent) await leaveInSpool(spool, [fileTo(to, content)]);
+  const leave = async (): Promise<void> => {
+    for (let left = count; left > 0; left--) {
+      sent.push(`r${sent.length}@b.test`);
+      await leaveInSpool(spool, [fileTo(sent.at(-1)!, content)]);
+    }
+  };
+  await leave();
   let killedWithin = 0;
-  for (let round = 0; round < rounds && waiting(spool).length > 0; round++) {
+  for (let round = 0; round < rounds || killedWithin < KILLS_MIN; round++) {
+    if (waiting(spool).length === 0) {
+      if (killedWithin >= KILLS_MIN || round > 3 * rounds) break;
+      await leave(); // a kill came too late: the machine is busy
+    }
     const before = waiting(spool).length;
     const relay = await start(options); // by which some may be taken
     const deadline = performance.now() + PATIENCE_MS;
@@ -105,11 +115,14 @@ async function afterKills(count: number, rounds: number, options: SpawnOptions =
   onTestFinished(() => hop.close());
   const relay = await start(options);
   await runCommand(["queue", "retry", "--all", "--yes"], { cwd: home.folder });
-  await hop.until(() => new Set(hop.recipients()).size >= count);
+  await hop.until(() => new Set(hop.recipients()).size >= sent.length);
   await expect.poll(() => queued(home), { timeout: PATIENCE_MS }).toBe(0); // a second copy may come last
   expect((await relay.stop()).code).toBe(0);
   return { killedWithin, sent, came: hop.recipients() };
 }
+
+/** With some files taken and some not. */
+const KILLS_MIN = 3;
 
 interface Killed {
   /** Kills with some files taken and some not. */
@@ -120,14 +133,14 @@ interface Killed {
 
 test("killed again and again while it takes what is in the spool, the relay takes each file exactly once", async () => {
   const { killedWithin, sent, came } = await (isProof ? afterKills(10_000, 40) : afterKills(1500, 6));
-  expect(killedWithin).toBeGreaterThanOrEqual(3);
+  expect(killedWithin).toBeGreaterThanOrEqual(KILLS_MIN);
   expect(came.toSorted()).toEqual(sent.toSorted());
 });
 
 test("planted: a relay that forgets the names of the files that it took is found", async () => {
   const { tree, remove } = plantedTree("pickup-forgets");
   try {
-    const { sent, came } = await afterKills(1500, 15, { tree }); // on a machine that is busy most kills come too late
+    const { sent, came } = await afterKills(1500, 8, { tree });
     expect(came.length).toBeGreaterThan(sent.length);
   } finally {
     remove();
