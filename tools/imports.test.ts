@@ -20,6 +20,9 @@ test("imports over several lines, re-exports and dynamic imports are seen", () =
 test("adapters import no other adapter, surfaces only the operator's part of the engine", () => {
   expect(breaches("adapters/net/socket.ts", 'import { a } from "./tls.ts";')).toEqual([]);
   expect(breaches("adapters/net/socket.ts", 'import { a } from "../log/line-writer.ts";')).toHaveLength(1);
+  expect(breaches("adapters/net/socket.ts", 'import { a } from "../shared.ts";')).toEqual([]);
+  expect(breaches("adapters/shared.ts", 'import { a } from "./other.ts";')).toEqual([]);
+  expect(breaches("adapters/shared.ts", 'import { a } from "./log/line-writer.ts";')).toHaveLength(1);
   expect(breaches("surfaces/cli/queue.ts", 'import type { O } from "../../engine/operator.ts";')).toEqual([]);
   expect(breaches("surfaces/cli/queue.ts", 'import { K } from "../../engine/keeper.ts";')).toHaveLength(1);
 });

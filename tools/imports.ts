@@ -49,8 +49,8 @@ function relativeBreach(
   const target = path.posix.normalize(path.posix.join(path.posix.dirname(file), specifier));
   const [targetLayer = "", targetFolder = ""] = target.split("/");
   if (targetLayer === layer) {
-    const isOtherAdapter =
-      layer === "adapters" && targetFolder !== folder && targetFolder.includes(".") === folder.includes(".");
+    // Files beside the adapters' folders are what adapters share.
+    const isOtherAdapter = layer === "adapters" && targetFolder !== folder && !targetFolder.includes(".");
     return isOtherAdapter ? "an adapter imports no other adapter" : undefined;
   }
   const isAllowed = layers.some(
