@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { FakeClock } from "../../test/support/fake-clock.ts";
+import { CLOCK } from "../core/base/limits.ts";
 import { day, hour, minute, second } from "../core/base/time.ts";
 import type { Event } from "../core/events.ts";
 import { ClockWatch } from "./clock-watch.ts";
@@ -56,6 +57,16 @@ test("a message of a time to come was there when the relay started, and from the
   clock.advance(5 * day);
   expect(age(receivedAt)).toBe(5 * day);
   expect(age(clock.now() + hour)).toBe(-hour); // a clock that was put right little by little
+});
+
+test("but not where so many jumps were that some are forgotten: one of them may explain it", () => {
+  const { clock, age } = scene();
+  clock.advance(5 * day);
+  for (let n = 0; n < CLOCK.jumpsKept; n++) {
+    clock.jump(hour);
+    age(clock.now());
+  }
+  expect(age(clock.now() + 3650 * day)).toBe(-3650 * day);
 });
 
 test("however often it jumps, what is remembered is bounded", () => {
