@@ -1,8 +1,7 @@
 import { unreachable } from "../core/base/invariant.ts";
-import { CLOCK, QUEUE, STORE } from "../core/base/limits.ts";
+import { QUEUE, STORE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
 import { type Duration, type Instant, second } from "../core/base/time.ts";
-import { type ClockLook, jumpBetween } from "../core/queue/ageing.ts";
 import { type Pauses, pausesOf } from "../core/queue/pause.ts";
 import { lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
@@ -16,6 +15,7 @@ import {
   type QueueStore,
   type SpaceReport,
 } from "../ports/store.ts";
+import { BothClocks } from "./both-clocks.ts";
 import { spooledAnswer } from "./spooled-answer.ts";
 import type {
   ControlToStore,
@@ -118,7 +118,7 @@ export class Keeper {
   #isScheduled = false;
   #wake: Instant | undefined;
   readonly #looks: OverdueLooks;
-  #clockLook: ClockLook;
+  readonly #clocks: BothClocks;
   #longestWait: Duration;
 
   constructor({ store, clock, mails, queue, control, full, retry }: KeeperParts) {
@@ -131,7 +131,7 @@ export class Keeper {
     this.#queue = queue;
     this.#control = control;
     this.#full = full;
-    this.#clockLook = this.#lookAtClock();
+    this.#clocks = new BothClocks(clock);
   }
 
   /** From now on. */
@@ -160,7 +160,7 @@ export class Keeper {
 
   #lookRegularly(): void {
     this.#clock.after(QUEUE.overdueEvery, () => {
-      if (this.#wasSetBack()) this.#pullIn();
+      if ((this.#clocks.look()?.by ?? 0) < 0) this.#pullIn(); // the clock was set back
       this.#orders.push(...this.#looks.begin());
       this.#schedule();
       this.#lookRegularly();
@@ -175,16 +175,6 @@ export class Keeper {
 
   #pullOn(after: Lane | undefined): void {
     if (after !== undefined) this.#pullIn(after);
-  }
-
-  #lookAtClock(): ClockLook {
-    return { wall: this.#clock.now(), monotonic: this.#clock.monotonic() };
-  }
-
-  #wasSetBack(): boolean {
-    const before = this.#clockLook;
-    this.#clockLook = this.#lookAtClock();
-    return (jumpBetween(before, this.#clockLook, CLOCK.jumpMin)?.by ?? 0) < 0;
   }
 
   #lookOn(done: OverdueStepDone): void {

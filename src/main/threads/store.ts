@@ -8,6 +8,7 @@ import { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
 import { OpenStoreFiles } from "../../adapters/store-sqlite/store-files.ts";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { STORE } from "../../core/base/limits.ts";
+import type { Instant } from "../../core/base/time.ts";
 import { StorageError } from "../../ports/content.ts";
 import type { Recorder } from "../../ports/recorder.ts";
 import { type RelayPlan, type StoreThreadData, dataPaths } from "../plan.ts";
@@ -20,6 +21,7 @@ import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 function main(data: StoreThreadData): void {
   const { plan } = data;
   const paths = dataPaths(plan.config.data);
+  const clock = new SystemClock();
   const recorder = threadRecorder(plan);
   const space = new SpaceWatch({
     folder: plan.config.data,
@@ -36,15 +38,15 @@ function main(data: StoreThreadData): void {
   if (ofLog !== undefined) recorder.record(ofLog);
   const store = new SqliteQueueStore(paths.queue, (id) => contents.remove(id));
   const files = new StoreWatch(new OpenStoreFiles(paths.queue), recorder);
-  putOrphansAside(contents, store, recorder);
+  putOrphansAside(contents, store.files(), clock.now(), recorder);
   const thread: StoreThread = new StoreThread(data, {
     store,
-    clock: new SystemClock(),
+    clock,
     full: () => space.full(),
   });
   const look = (): void => {
     space.look(store);
-    store.forgetImports(Date.now());
+    store.forgetImports(clock.now());
   };
   look();
   const timer = setInterval(look, STORE.spaceCheck);
@@ -64,10 +66,14 @@ function main(data: StoreThreadData): void {
   report({ kind: "ready", recovered: thread.recovered });
 }
 
-function putOrphansAside(contents: FolderOfContents, store: SqliteQueueStore, recorder: Recorder): void {
-  const now = Date.now();
+function putOrphansAside(
+  contents: FolderOfContents,
+  known: ReadonlySet<string>,
+  now: Instant,
+  recorder: Recorder,
+): void {
   contents.forgetOrphans(now);
-  const count = contents.setAside(store.files(), now);
+  const count = contents.setAside(known, now);
   if (count > 0) recorder.record({ event: "contents.orphaned", count, folder: contents.orphans });
 }
 
