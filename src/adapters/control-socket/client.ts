@@ -1,7 +1,7 @@
-import http from "node:http";
 import { Readable } from "node:stream";
 import { CONTROL } from "../../core/base/limits.ts";
 import type { Duration } from "../../core/base/time.ts";
+import { http } from "./http.ts";
 import { type ShortPath, shortPath } from "./short-path.ts";
 import { VERSION_FIELD } from "./version-field.ts";
 

@@ -1,10 +1,11 @@
 import fs from "node:fs";
-import http from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CONTROL, IMPORT } from "../../core/base/limits.ts";
 import type { Duration } from "../../core/base/time.ts";
 import { QUEUE_ACTIONS, type QueueAction } from "../../core/queue/action.ts";
 import { SELECTION_KEYS, type SelectionTexts } from "../../core/queue/selection.ts";
+import { http } from "./http.ts";
 import { type ShortPath, shortPath } from "./short-path.ts";
 import { VERSION_FIELD } from "./version-field.ts";
 
@@ -52,7 +53,7 @@ export class SocketServer {
   readonly #file: string;
   readonly #answers: Answers;
   readonly #version: string;
-  readonly #server: http.Server;
+  readonly #server: Server;
   /** Held while it listens: to close removes the socket by it. */
   #place: ShortPath | undefined;
   readonly #failed: (error: Error) => void;
@@ -107,12 +108,12 @@ export class SocketServer {
     await Promise.race([Promise.all(this.#underWay), sleep(patience, undefined, { ref: false })]);
   }
 
-  #take(request: http.IncomingMessage, response: http.ServerResponse): void {
+  #take(request: IncomingMessage, response: ServerResponse): void {
     const served = this.#serve(request, response).finally(() => this.#underWay.delete(served));
     this.#underWay.add(served);
   }
 
-  async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { status, body } = await this.#answer(request);
     request.resume(); // whoever still writes a body that is not wanted reads the answer after it
     response
@@ -120,7 +121,7 @@ export class SocketServer {
       .end(JSON.stringify(body));
   }
 
-  async #answer(request: http.IncomingMessage): Promise<Answer> {
+  async #answer(request: IncomingMessage): Promise<Answer> {
     try {
       const url = new URL(request.url ?? "/", "http://control");
       if (request.method === "GET") return answerOf(await this.#find(url));
@@ -157,7 +158,7 @@ function answerOf(found: unknown): Answer {
   return { status: isRefused ? 422 : 200, body: found };
 }
 
-async function bodyOf(request: http.IncomingMessage): Promise<string> {
+async function bodyOf(request: IncomingMessage): Promise<string> {
   let text = "";
   for await (const piece of request.setEncoding("utf8")) {
     text += piece as string;
