@@ -10,7 +10,7 @@ export type FieldValue = string | number | boolean | readonly string[] | undefin
 /** The shape of each event. Units stand last in a field's name: `elapsedMs`, `octets`. */
 export interface EventCatalogue {
   "log.dropped": { readonly lines: number };
-  "log.withheld": { readonly of: string; readonly client: string | undefined; readonly lines: number };
+  "log.withheld": { readonly of: EventName; readonly client: string | undefined; readonly lines: number };
   "relay.started": {
     readonly version: string;
     readonly hostname: string;

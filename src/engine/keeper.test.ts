@@ -4,6 +4,7 @@ import { FakeClock } from "../../test/support/fake-clock.ts";
 import { StorageError } from "../ports/content.ts";
 import { DSN, QUEUE } from "../core/base/limits.ts";
 import { day } from "../core/base/time.ts";
+import { SITE_BLOCK_MAX } from "../core/queue/backoff.ts";
 import type { Pause } from "../core/queue/pause.ts";
 import type { Commit, LaneClaim, QueueStore } from "../ports/store.ts";
 import { Keeper } from "./keeper.ts";
@@ -108,6 +109,17 @@ const commit = (arrivals: number): { readonly kind: "commit"; readonly commit: C
   kind: "commit",
   commit: { arrivals: Array.from({ length: arrivals }, () => ({ arrival, isInHand: true })), settlements: [] },
 });
+
+const PARKED = {
+  kind: "park",
+  row: 4096,
+  lane: "a",
+  due: 0,
+  attempts: 1,
+  last: "",
+  entry: "",
+  isTold: false,
+} as const;
 
 test("what came meanwhile is one transaction, and each mail thread gets its rows", () => {
   const s = scene();
@@ -310,6 +322,41 @@ test("what a clock that was ahead put off is brought forward, lane by lane: at t
   s.clock.jump(-day);
   expect(looks()).toEqual(walk);
   expect(looks()).toEqual([]);
+});
+
+test("what is put off for longer than anything waits is brought forward at the next look, and that once", () => {
+  const s = scene();
+  s.keeper.start();
+  s.clock.advance(QUEUE.overdueEvery);
+  const looks = (): number => {
+    s.asked.length = 0;
+    s.clock.advance(QUEUE.overdueEvery);
+    for (let turns = 0; turns < 9; turns++) s.clock.runSoon();
+    return s.asked.filter((line) => line.startsWith("pull in")).length;
+  };
+  const park = (due: number): void =>
+    s.keeper.fromMail(0, { kind: "commit", commit: { arrivals: [], settlements: [{ ...PARKED, due }] } });
+  looks(); // what the process before wrote
+  park(s.clock.now() + 90);
+  s.keeper.fromQueue({ kind: "rest", lane: "a", blockedUntil: s.clock.now() + SITE_BLOCK_MAX });
+  s.clock.runSoon();
+  expect(looks()).toBe(0);
+  park(s.clock.now() + 91);
+  s.clock.runSoon();
+  expect([looks(), looks()]).toEqual([2, 0]);
+  s.keeper.fromQueue({ kind: "rest", lane: "a", blockedUntil: s.clock.now() + SITE_BLOCK_MAX + 1 });
+  s.clock.runSoon();
+  expect([looks(), looks()]).toEqual([2, 0]);
+});
+
+test("one that asks how the room on the disk is hears what was said last", () => {
+  const s = scene();
+  s.keeper.fromControl({ kind: "space?" });
+  expect(s.control).toEqual([]);
+  const report = { freeOctets: 1, mayAccept: false, mayDeliver: true, isStoreReplaced: true } as const;
+  s.keeper.space(report);
+  s.keeper.fromControl({ kind: "space?" });
+  expect(s.control).toEqual([1, 2].map(() => ({ kind: "space", report })));
 });
 
 test("lanes whose servers are others now are unblocked, whatever waits in them, and all threads hear of it", () => {

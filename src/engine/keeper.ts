@@ -2,6 +2,7 @@ import { unreachable } from "../core/base/invariant.ts";
 import { QUEUE, STORE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
 import { type Duration, type Instant, second } from "../core/base/time.ts";
+import { SITE_BLOCK_MAX } from "../core/queue/backoff.ts";
 import { type Pauses, pausesOf } from "../core/queue/pause.ts";
 import { lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
@@ -45,7 +46,7 @@ type Order =
   | QueueToStore
   /** These lanes lead to other servers now: whatever was held against those that were there before is over. */
   | { readonly kind: "unblock"; readonly lanes: readonly Lane[] }
-  | ControlToStore
+  | Exclude<ControlToStore, { readonly kind: "space?" }>
   /** A step: of the lanes behind that one. */
   | { readonly kind: "pull-in"; readonly after: Lane }
   | OverdueStep;
@@ -117,6 +118,8 @@ export class Keeper {
   #isFailing = false; // the orders failed, until they are tried again
   #isScheduled = false;
   #wake: Instant | undefined;
+  #space: SpaceReport | undefined;
+  #isPutOff = false; // for longer than anything waits
   readonly #looks: OverdueLooks;
   readonly #clocks: BothClocks;
   #longestWait: Duration;
@@ -160,7 +163,8 @@ export class Keeper {
 
   #lookRegularly(): void {
     this.#clock.after(QUEUE.overdueEvery, () => {
-      if ((this.#clocks.look()?.by ?? 0) < 0) this.#pullIn(); // the clock was set back
+      if ((this.#clocks.look()?.by ?? 0) < 0 || this.#isPutOff) this.#pullIn(); // the clock was set back
+      this.#isPutOff = false;
       this.#orders.push(...this.#looks.begin());
       this.#schedule();
       this.#lookRegularly();
@@ -175,6 +179,15 @@ export class Keeper {
 
   #pullOn(after: Lane | undefined): void {
     if (after !== undefined) this.#pullIn(after);
+  }
+
+  /** A clock may have been ahead for a moment that no look at it saw. */
+  #lookForPutOff(group: readonly Waiting[], orders: readonly Order[]): void {
+    const now = this.#clock.now();
+    const latest = now + this.#longestWait;
+    this.#isPutOff ||=
+      group.some(({ commit }) => commit.settlements.some((each) => each.kind === "park" && each.due > latest)) ||
+      orders.some((order) => order.kind === "rest" && order.blockedUntil > now + SITE_BLOCK_MAX);
   }
 
   #lookOn(done: OverdueStepDone): void {
@@ -197,13 +210,19 @@ export class Keeper {
   }
 
   fromControl(message: ControlToStore): void {
+    if (message.kind === "space?") return this.#tellSpace();
     this.#orders.push(message);
     this.#schedule();
   }
 
   space(report: SpaceReport): void {
+    this.#space = report;
     this.#tellAll({ kind: "space", report });
-    this.#control.say({ kind: "space", report });
+    this.#tellSpace();
+  }
+
+  #tellSpace(): void {
+    if (this.#space !== undefined) this.#control.say({ kind: "space", report: this.#space });
   }
 
   #schedule(): void {
@@ -224,6 +243,7 @@ export class Keeper {
         brought: orders.flatMap((order) => this.#obey(order) ?? []),
       }));
       this.#tellCommitted(group, rows);
+      this.#lookForPutOff(group, orders);
       for (const one of brought)
         if (one.kind === "overdue") this.#lookOn(one);
         else if (one.kind === "pulled-in") this.#pullOn(one.after);

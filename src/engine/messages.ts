@@ -104,6 +104,8 @@ export type ControlToStore =
       readonly rows: readonly DeliveryRow[];
     }
   | { readonly kind: "pause"; readonly number: number; readonly target: PauseTarget; readonly isPaused: boolean }
+  /** How the room on the disk is, for one that begins: what changes is told anyway. */
+  | { readonly kind: "space?" }
   /** Mail of another relay's queue. */
   | { readonly kind: "import"; readonly number: number; readonly arrivals: readonly ImportedArrival[] };
 

@@ -49,7 +49,7 @@ export class StrangerLog {
     this.#tallies.clear();
   }
 
-  #withheld(of: string, client: string | undefined, lines: number): void {
+  #withheld(of: StrangerEvent["event"], client: string | undefined, lines: number): void {
     if (lines > 0) this.#recorder.record({ event: "log.withheld", of, client, lines });
   }
 

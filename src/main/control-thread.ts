@@ -43,6 +43,7 @@ export class ControlThread {
       if (message.kind === "space") this.#isStoreReplaced = message.report.isStoreReplaced === true;
       else client.fromStore(message);
     });
+    toStore.say({ kind: "space?" });
     this.changes = new QueueOperator({
       queue,
       client,

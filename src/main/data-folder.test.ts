@@ -30,6 +30,22 @@ test("who ends by itself takes its number along, and the next one knows that it 
   }
 });
 
+test("who leaves a log behind leaves its number, too, for the next one to look for it", () => {
+  const taken = takeDataFolder(data, path.join(data, "spool"));
+  taken.storeOpened();
+  const log = path.join(data, "queue.db-wal");
+  fs.writeFileSync(log, "");
+  taken.release();
+  const next = takeDataFolder(data, path.join(data, "spool"));
+  expect(next.wasKilled).toBe(true);
+  next.storeOpened();
+  fs.rmSync(log);
+  next.release();
+  const last = takeDataFolder(data, path.join(data, "spool"));
+  expect(last.wasKilled).toBe(false);
+  last.release();
+});
+
 test("after a kill each start knows of it, until one has opened the store", () => {
   fs.writeFileSync(path.join(data, "waypost.pid"), "1\n");
   const failed = takeDataFolder(data, path.join(data, "spool"));

@@ -7,6 +7,7 @@ import { giveFolder, isRootsAlone } from "../adapters/given-folder.ts";
 import { readOrMakeLogKey } from "../adapters/log/address-hash.ts";
 import { isDiskFull } from "../adapters/disk-full.ts";
 import { lockFolder } from "../adapters/store-sqlite/folder-lock.ts";
+import { logOf } from "../adapters/store-sqlite/store-files.ts";
 import { giveSpool, makeSpool } from "../adapters/spool/make-spool.ts";
 import { spoolTaken, takerOf } from "../adapters/spool/spool-lock.ts";
 import { makeFolder, missingOf } from "../adapters/system/folder.ts";
@@ -75,9 +76,9 @@ function inSpool(spool: string, work: () => string | undefined): void {
 
 /** A data folder that is this process's alone. */
 export interface TakenFolder {
-  /** The process before this one did not end by itself: a kill, or a power cut. Nobody closed its store. */
+  /** Nobody closed the store of the process before this one: a kill, a power cut, or an end in trouble. */
   readonly wasKilled: boolean;
-  /** Its store is open, and is closed whatever ends the process but a kill. */
+  /** Its store is open: what the process before this one left is in it. */
   storeOpened(): void;
   release(): void;
 }
@@ -102,13 +103,18 @@ export function takeDataFolder(data: string, spool: string): TakenFolder {
   }
   const wasKilled = fs.existsSync(pid); // who ends by itself takes its number along
   leaveNumber(data, pid);
-  return takenFolder(lock, pid, wasKilled);
+  return takenFolder(lock, dataPaths(data), wasKilled);
 }
 
-function takenFolder(lock: { release(): void }, pid: string, wasKilled: boolean): TakenFolder {
-  let isNext = wasKilled; // the next one has to know, too
+/** Where the store was not closed the next one has to know, too: it is to find a log. */
+function takenFolder(
+  lock: { release(): void },
+  { pid, queue }: Pick<ReturnType<typeof dataPaths>, "pid" | "queue">,
+  wasKilled: boolean,
+): TakenFolder {
+  let isNext = wasKilled;
   const end = (): void => {
-    if (!isNext) takeNumberAlong(pid);
+    if (!isNext && !fs.existsSync(logOf(queue))) takeNumberAlong(pid);
   };
   process.once("exit", end);
   return {

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
-import { CONTROL, RELOAD } from "../core/base/limits.ts";
+import { CONTROL, RELOAD, STOP } from "../core/base/limits.ts";
 import { span } from "../core/base/span.ts";
 import { type Config, listenText } from "../core/config/config.ts";
 import { CONTROL_RETRY, wait } from "../core/queue/backoff.ts";
@@ -150,6 +150,11 @@ export class Relay {
     for (const name of ["queue", "store"] as const) for (const thread of this.#named(name)) await thread.stop();
     await this.#terminate();
     recorder.record({ event: "relay.stopped", elapsedMs: Math.round(performance.now() - started) });
+  }
+
+  /** Ends all threads at once, and waits no longer than `STOP.death` for one that does not end. */
+  async abandon(): Promise<void> {
+    await Promise.race([this.#terminate(), sleep(STOP.death)]);
   }
 
   #named(name: ThreadName): WatchedThread[] {

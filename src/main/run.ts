@@ -34,7 +34,9 @@ export async function run(
   process.umask(0o077); // what the relay writes is its owner's, also in a folder that others may enter
   const die = (text: string): void => {
     log.recorder.record({ event: "relay.died", text });
-    void log.flush().finally(() => process.exit(EXIT.software));
+    void Promise.resolve(relay?.abandon())
+      .then(() => log.flush())
+      .finally(() => process.exit(EXIT.software));
   };
   let relay: Relay | undefined;
   const reloader = new Reloader({

@@ -1,15 +1,18 @@
 import {
   cpSync,
   existsSync,
+  mkdirSync,
   readFileSync,
   readdirSync,
   renameSync,
+  rmdirSync,
   rmSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { isStracePresent } from "../../bench/fsync-order.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
 import { freePort } from "../support/free-port.ts";
@@ -164,6 +167,40 @@ test.each([
   }),
 );
 
+test("a log that goes after the very first start is said, too, though nobody ever closed its store", () =>
+  place(async ({ home, log, start }) => {
+    const first = start();
+    expect(await send(first, 3000)).toMatchObject({ kind: "acknowledged" });
+    await kill(first);
+    rmSync(log);
+    const relay = start();
+    await relay.ports();
+    expect(relay.events("store.log-missing")).toMatchObject([{ file: log, fault: "missing" }]);
+    expect(await relay.stop()).toEqual({ code: 0, signal: null });
+    expect(existsSync(home.queueFile)).toBe(true);
+  }));
+
+// SQLite makes a store under a journal, which it removes twice.
+const skipped = isStracePresent ? "" : " (skipped: no strace)";
+test.skipIf(!isStracePresent).each([1, 2])(
+  `a relay that is killed while it makes its store starts again: removal %i of the journal${skipped}`,
+  (when) =>
+    place(async ({ home, start }) => {
+      const inject = ["-e", "trace=unlink", "-e", `inject=unlink:signal=SIGKILL:when=${when}`];
+      const journal = `${home.queueFile}-journal`;
+      const killed = new RelayProcess(home, {
+        under: ["strace", "-f", "-qq", "-o", "/dev/null", "-P", journal, ...inject],
+      });
+      await killed.exited;
+      expect(killed.events("relay.started")).toEqual([]);
+      expect(existsSync(home.queueFile)).toBe(true);
+      const relay = start();
+      expect(await send(relay, LARGE)).toMatchObject({ kind: "acknowledged" });
+      for (const name of ["store.log-missing", "contents.orphaned"]) expect(relay.events(name)).toEqual([]);
+      expect(await relay.stop()).toEqual({ code: 0, signal: null });
+    }),
+);
+
 test.each([
   ["queue.db", ({ home }: Place) => home.queueFile],
   ["queue.db-wal", ({ log }: Place) => log],
@@ -203,6 +240,27 @@ test.each([
       expect(await next.stop()).toEqual({ code: 0, signal: null });
     }),
 );
+
+test("a control thread that starts after a file of the store was replaced knows of it", () =>
+  place(async ({ home, log, start }) => {
+    const relay = start();
+    await relay.ports();
+    expect(await relay.stop()).toEqual({ code: 0, signal: null });
+    const inTheWay = path.join(home.data, "control.sock");
+    rmSync(inTheWay, { force: true });
+    mkdirSync(inTheWay);
+    const next = start();
+    await next.event("control.failed");
+    renameSync(log, `${log}.away`);
+    await next.event("store.replaced");
+    rmdirSync(inTheWay);
+    const status = async (): Promise<string> =>
+      (await runCommand(["status", "--config", home.configFile], { cwd: home.folder })).output;
+    await expect.poll(status).toMatch(/^Store: .* mail is refused with 451, /m);
+    renameSync(`${log}.away`, log);
+    await next.event("store.restored");
+    expect(await next.stop()).toEqual({ code: 0, signal: null });
+  }));
 
 test("where the queue is removed for good under the relay what is queued leaves, and the next start begins anew", () =>
   place(async (at) => {

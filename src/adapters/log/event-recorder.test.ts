@@ -15,6 +15,24 @@ test("events at the level or above become lines with the time of the clock", () 
   expect(lines).toEqual([formatEvent(DROPPED, NOON)]);
 });
 
+test("lines that the level leaves out were not withheld", () => {
+  const lines: string[] = [];
+  const options = { clock: { now: () => NOON }, format: formatEvent, sink: (line: string) => lines.push(line) };
+  const recorder = new EventRecorder({ ...options, level: "warn" });
+  const withheld = (of: "session.refused" | "auth.failed"): Event => ({
+    event: "log.withheld",
+    of,
+    client: undefined,
+    lines: 7,
+  });
+  recorder.record(withheld("session.refused")); // info
+  recorder.record(withheld("auth.failed"));
+  expect(lines).toEqual([formatEvent(withheld("auth.failed"), NOON)]);
+  recorder.goBy({ level: "info", logKey: undefined });
+  recorder.record(withheld("session.refused"));
+  expect(lines.length).toBe(2);
+});
+
 test("a terminal gets words instead of JSON, and no escape sequences but ours", () => {
   const event = { ...DROPPED, said: "550 \u001b[2J no", tags: ["a", "b c"], who: "" };
   expect(formatForTerminal(event, NOON, false)).toBe(

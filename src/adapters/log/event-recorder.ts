@@ -37,6 +37,7 @@ export class EventRecorder implements Recorder {
   record(event: Event): void {
     const { clock, format, sink } = this.#options;
     if (!isAtLeast(event.event, this.#level)) return;
+    if (event.event === "log.withheld" && !isAtLeast(event.of, this.#level)) return; // nobody would have written it
     const shown = this.#logKey === undefined ? event : withHashedAddresses(event, addressHash(this.#logKey));
     sink(format(shown, clock.now()));
   }

@@ -197,8 +197,8 @@ export class Lanes {
       let count = 0;
       for (const priority of PRIORITIES.keys())
         count += Number(this.#do.pullIn.run(latest, spread, name!, priority, left - count).changes);
-      const due = count > 0 || Number(blockedUntil) > now + SITE_BLOCK_MAX ? this.#firstDue(name as Lane) : undefined;
-      if (due !== undefined) this.#do.shortenBlock.run(now + SITE_BLOCK_MAX, due, name!);
+      if (count > 0 || Number(blockedUntil) > now + SITE_BLOCK_MAX)
+        this.#do.shortenBlock.run(now + SITE_BLOCK_MAX, this.#firstDue(name as Lane) ?? 0, name!);
       left -= count;
       if (left === 0) return last; // of this lane there may be more
       last = name as Lane;

@@ -80,6 +80,17 @@ test("wakes its lane in time, unless that is served; a block lasts no longer tha
   expect(store.claimLane("d", NOW + 4 * hour, 10)).toMatchObject({ count: 1 });
 });
 
+test("a block of a clock that was ahead lasts no longer than one may where nothing is parked behind it, either", () => {
+  store.rest("a", 36 * hour);
+  store.commit([{ arrivals: [parked("a", NOW)], settlements: [] }]);
+  expect(store.claimDue(36 * hour, 10, 10)).toMatchObject([{ lane: "a", count: 1 }]);
+  store.rest("a", 36 * hour);
+  pullIn();
+  expect(store.nextWake()).toBe(NOW + SITE_BLOCK_MAX);
+  store.commit([{ arrivals: [parked("a", 13 * hour)], settlements: [] }]);
+  expect(store.nextWake()).toBe(NOW + SITE_BLOCK_MAX);
+});
+
 test("is brought forward in steps, of lanes and of deliveries", () => {
   const lanes = Array.from({ length: QUEUE.lanesPerPullIn + 1 }, (_, n) => `lane${String(n).padStart(4, "0")}`);
   const many = Array.from({ length: QUEUE.deliveriesPerPullIn + 1 }, () => parked("z", 40 * hour));

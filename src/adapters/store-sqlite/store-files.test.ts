@@ -42,6 +42,17 @@ test("a store is there as soon as it has a schema, be it in its log alone, and a
   expect(fs.readFileSync(logOf(young))).toEqual(log);
   fs.rmSync(logOf(young));
   expect(standingOf(young)).toBe("new");
+  expect(faultOfLog(young)).toBe("missing"); // the look made none
+});
+
+test("a store that was only being made is new, whatever of it is there, and misses no log", () => {
+  const database = new DatabaseSync(file);
+  database.exec("PRAGMA user_version = 0; CREATE TABLE a (b)");
+  database.close();
+  fs.writeFileSync(`${file}-journal`, Buffer.from([0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7])); // the head of a journal
+  expect([standingOf(file), faultOfLog(file)]).toEqual(["new", undefined]);
+  fs.writeFileSync(file, "");
+  expect([standingOf(file), faultOfLog(file)]).toEqual(["empty", undefined]);
 });
 
 test("what is no database is found out when it is opened", () => {

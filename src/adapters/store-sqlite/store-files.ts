@@ -5,7 +5,12 @@ import { schemaVersion } from "./schema.ts";
 // The files of a queue store as the file system shows them: what is there before it is opened, and whether it is still
 // there while it is open.
 
-/** SQLite's file format, sections 1.3 and 4.1: the `user_version` of a database, the header of a log and what it begins with. */
+/**
+ * SQLite's file format, sections 1.3 and 4.1: the read and write versions of a database in WAL mode and its `user_version`, the
+ * header of a log and what it begins with.
+ */
+const VERSIONS_AT = 18;
+const IN_WAL_MODE = 0x0202;
 const USER_VERSION_AT = 60;
 const LOG_HEADER_OCTETS = 32;
 const LOG_MAGIC: ReadonlySet<number> = new Set([0x377f0682, 0x377f0683]);
@@ -26,6 +31,7 @@ export function standingOf(file: string): StoreStanding {
   if (found.size === 0) return "empty";
   // A version in the file never goes down; that of a young store may stand in its log alone.
   if (numberAt(file, USER_VERSION_AT) !== 0) return "there";
+  if (!hasLog(file)) return "new"; // opened, it would get an empty log, or be found in a journal's hands
   const database = new DatabaseSync(file, { readOnly: true });
   try {
     return schemaVersion(database) > 0 ? "there" : "new";
@@ -41,11 +47,16 @@ export function hasLog(file: string): boolean {
 
 /**
  * What is wrong with the log of a store that was not closed. SQLite opens the store all the same, as it stood before what the
- * log had. An empty log is none: that is how one looks after all of it was taken over.
+ * log had. An empty log is none: that is how one looks after all of it was taken over. A database that was only being made has none.
  */
 export function faultOfLog(file: string): "missing" | "garbled" | undefined {
-  if (!fs.existsSync(logOf(file))) return "missing";
+  if (!fs.existsSync(logOf(file))) return hadLog(file) ? "missing" : undefined;
   return hasLog(file) && !LOG_MAGIC.has(numberAt(logOf(file), 0)) ? "garbled" : undefined;
+}
+
+/** A database gets its log when it is made, and while it is made it has a journal. */
+function hadLog(file: string): boolean {
+  return numberAt(file, VERSIONS_AT) >>> 16 === IN_WAL_MODE && !fs.existsSync(`${file}-journal`);
 }
 
 /**

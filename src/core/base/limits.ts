@@ -330,7 +330,7 @@ export const QUEUE = {
   overduePerStep: 100,
   /** Lanes, and deliveries, of one step that brings forward what a clock that was ahead put off. */
   lanesPerPullIn: 100,
-  deliveriesPerPullIn: 1000,
+  deliveriesPerPullIn: 500,
   /** Recipients of a message; also the span of row numbers that the store keeps for one message. */
   deliveriesPerMessageMax: 4096,
 } as const;
@@ -414,6 +414,8 @@ export const STOP = {
   abandon: 3 * second,
   /** What one thread gets: the drain, and time to record its ends. */
   thread: 35 * second,
+  /** What the other threads get to end when one died. */
+  death: 2 * second,
   /** What the reader of the log gets to take the last lines. */
   flushLog: 2 * second,
 } as const;

@@ -5,7 +5,7 @@ import { type Duration, hour, minute, second } from "../base/time.ts";
  * circle, and no stranger's words make us come more often than this. Where our own wait is shorter anyway, that is the least.
  */
 const HINT_MIN: Duration = 30 * second;
-const HINT_MAX: Duration = 4 * hour;
+export const HINT_MAX: Duration = 4 * hour;
 
 /** Words that make a length of time behind them a wish, within as many characters without a digit. */
 const WISH =

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import type { SqliteQueueStore } from "../../adapters/store-sqlite/queue-store.ts";
 import { Reserve } from "../../adapters/system/reserve.ts";
-import { type Space, neededToAccept, spaceOf } from "../../adapters/system/space.ts";
+import { neededToAccept, spaceOf } from "../../adapters/system/space.ts";
 import { STORE } from "../../core/base/limits.ts";
 import type { Recorder } from "../../ports/recorder.ts";
 import type { SpaceReport } from "../../ports/store.ts";
@@ -29,7 +29,6 @@ export class SpaceWatch {
   readonly #reserve: Reserve;
   #isShrinking = false;
   #store: SqliteQueueStore | undefined;
-  #disk: Space = { freeOctets: 0, totalOctets: 0 };
   /** Of the disk alone. */
   #last: SpaceReport = { freeOctets: 0, mayAccept: true, mayDeliver: true };
   #isFirst = true;
@@ -54,16 +53,8 @@ export class SpaceWatch {
     this.#store = store;
     const { isReplaced, isFull, tell } = this.#parts;
     const isElsewhere = isReplaced();
-    const { freeOctets, totalOctets } = this.#space(isElsewhere);
-    const neededOctets = Math.ceil(neededToAccept(totalOctets, this.#messageOctetsMax));
-    if (!this.#reserve.isHeld && freeOctets >= neededOctets + STORE.reserveOctets) this.#reserve.hold();
-    const { isHeld } = this.#reserve;
-    const next: SpaceReport = {
-      freeOctets,
-      mayAccept: isHeld && freeOctets >= neededOctets,
-      mayDeliver: isHeld || freeOctets >= STORE.completionOctets,
-    };
-    this.#record(next, neededOctets);
+    // A folder that went with the store's files has no disk to look at: what was free last is what is known.
+    const next = isElsewhere && !fs.existsSync(this.#parts.folder) ? this.#last : this.#lookAtDisk();
     if (this.#last.mayAccept && !next.mayAccept && !isElsewhere) isFull();
     const isNew = next.mayAccept !== this.#last.mayAccept || next.mayDeliver !== this.#last.mayDeliver;
     if (isNew || this.#isFirst || isElsewhere !== this.#isElsewhere)
@@ -77,11 +68,18 @@ export class SpaceWatch {
     if (!next.mayAccept || isElsewhere) store.shortenLog();
   }
 
-  /** A folder that went with the store's files has no disk to look at: what was free last is what is known. */
-  #space(isElsewhere: boolean): Space {
-    if (isElsewhere && !fs.existsSync(this.#parts.folder)) return this.#disk;
-    this.#disk = spaceOf(this.#parts.folder);
-    return this.#disk;
+  #lookAtDisk(): SpaceReport {
+    const { freeOctets, totalOctets } = spaceOf(this.#parts.folder);
+    const neededOctets = Math.ceil(neededToAccept(totalOctets, this.#messageOctetsMax));
+    if (!this.#reserve.isHeld && freeOctets >= neededOctets + STORE.reserveOctets) this.#reserve.hold();
+    const { isHeld } = this.#reserve;
+    const report: SpaceReport = {
+      freeOctets,
+      mayAccept: isHeld && freeOctets >= neededOctets,
+      mayDeliver: isHeld || freeOctets >= STORE.completionOctets,
+    };
+    this.#record(report, neededOctets);
+    return report;
   }
 
   /** The log of a relay that has nothing more to write would keep the file as long as it was. */
