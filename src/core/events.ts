@@ -331,7 +331,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
   "relay.died": {
     level: "error",
     description:
-      "A thread that mail needs died, and the relay ends with exit code 70. Nothing accepted is lost: start it again.",
+      "A thread that mail needs died, and the relay ends with exit code 70. Nothing accepted is lost: start it again. Where the queue store turned out to be damaged the code is 78, and the text says what to do.",
     fields: { text: "The error and where it happened." },
   },
   "control.failed": {
@@ -437,7 +437,7 @@ export const EVENTS: { readonly [Name in EventName]: EventEntry<EventCatalogue[N
       username: "Whom it claimed to be.",
       mechanism: "PLAIN or LOGIN.",
       reason:
-        "`wrong` (user or password), `authorization-identity` (the right password, but to act as somebody else), or `busy` (too many at once; it got 454).",
+        "`wrong` (user or password), `authorization-identity` (the right password, but to act as somebody else), `busy` (too many at once; it got 454), or `gone` (it did not wait for its turn).",
     },
   },
   "message.accepted": {

@@ -7,13 +7,14 @@ import { messageId } from "../core/mail/message-id.ts";
 import { type Mailbox, addressed, pathText } from "../core/mail/path.ts";
 import type { AddressPattern } from "../core/policy/address-pattern.ts";
 import { type Identity, identityText } from "../core/policy/identity.ts";
+import { subscriberOf } from "../core/policy/network.ts";
 import { type SessionFacts, recipientVerdict, senderVerdict } from "../core/policy/relay.ts";
 import { type Route, lanesFor } from "../core/routing/route.ts";
 import type { ContentFacts } from "../core/smtp/data-decoder.ts";
 import { type Reply, permfail, renderReply } from "../core/smtp/reply.ts";
 import type { Clock } from "../ports/clock.ts";
 import { type ContentFiles, StorageError } from "../ports/content.ts";
-import type { CredentialVerifier } from "../ports/credentials.ts";
+import type { Claimant, CredentialVerifier } from "../ports/credentials.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import type { TlsFacts } from "../ports/transport.ts";
@@ -223,17 +224,21 @@ export class Answers {
     const { attempt, mechanism, isAsAnother } = question;
     const { username } = attempt;
     const { credentials, recorder } = this.#parts;
-    const verdict = await credentials.verify(username, attempt.password);
+    const verdict = await credentials.verify(username, attempt.password, this.#claimant);
     const about = { listener: this.#rules.name, client: this.#client, username, mechanism };
     if (verdict !== "ok" || isAsAnother) {
       const reason = verdict === "ok" ? "authorization-identity" : verdict;
       this.#log.tell({ event: "auth.failed", ...about, reason });
-      return { kind: "refuse", reply: verdict === "busy" ? TOO_MANY_LOGINS : WRONG_PASSWORD };
+      return { kind: "refuse", reply: verdict === "busy" || verdict === "gone" ? TOO_MANY_LOGINS : WRONG_PASSWORD };
     }
     this.#identity = { kind: "credential", username, senders: this.#parts.sendersOf(username) };
     this.#whenAuthenticated();
     recorder.record({ event: "auth.succeeded", ...about });
     return ACCEPT;
+  }
+
+  get #claimant(): Claimant {
+    return { client: subscriberOf(this.#client), isGone: () => this.#isOver };
   }
 
   async #answerMessage(transaction: Transaction, facts: ContentFacts): Promise<Verdict> {

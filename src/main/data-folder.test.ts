@@ -46,6 +46,21 @@ test("who leaves a log behind leaves its number, too, for the next one to look f
   last.release();
 });
 
+test("a log that a start which failed took over is no missing one", () => {
+  fs.writeFileSync(path.join(data, "waypost.pid"), "1\n");
+  const log = path.join(data, "queue.db-wal");
+  fs.writeFileSync(log, "");
+  for (const isTakenOver of [false, true]) {
+    const failed = takeDataFolder(data, path.join(data, "spool"));
+    expect(failed.wasKilled).toBe(true);
+    if (isTakenOver) fs.rmSync(log);
+    failed.release();
+  }
+  const next = takeDataFolder(data, path.join(data, "spool"));
+  expect(next.wasKilled).toBe(false);
+  next.release();
+});
+
 test("after a kill each start knows of it, until one has opened the store", () => {
   fs.writeFileSync(path.join(data, "waypost.pid"), "1\n");
   const failed = takeDataFolder(data, path.join(data, "spool"));

@@ -106,13 +106,13 @@ export function takeDataFolder(data: string, spool: string): TakenFolder {
   return takenFolder(lock, dataPaths(data), wasKilled);
 }
 
-/** Where the store was not closed the next one has to know, too: it is to find a log. */
+/** Where the store was not closed the next one has to know, too: it is to find a log. One that was there and is gone was taken over. */
 function takenFolder(
   lock: { release(): void },
   { pid, queue }: Pick<ReturnType<typeof dataPaths>, "pid" | "queue">,
   wasKilled: boolean,
 ): TakenFolder {
-  let isNext = wasKilled;
+  let isNext = wasKilled && !fs.existsSync(logOf(queue));
   const end = (): void => {
     if (!isNext && !fs.existsSync(logOf(queue))) takeNumberAlong(pid);
   };

@@ -21,7 +21,7 @@ import { Reception, type ReceptionParts } from "../engine/reception.ts";
 import { StrangerLog } from "../engine/stranger-log.ts";
 import type { SpaceReport } from "../ports/store.ts";
 import type { ContentFiles } from "../ports/content.ts";
-import type { CredentialVerdict } from "../ports/credentials.ts";
+import type { CredentialVerdict, CredentialVerifier } from "../ports/credentials.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Entropy } from "../ports/entropy.ts";
 import type { Recorder } from "../ports/recorder.ts";
@@ -328,17 +328,17 @@ export class MailThread {
       postmaster,
       routes,
       permitsLiterals: () => this.#config.delivery.permitsLiterals,
-      credentials: { verify: (username, password) => this.#verify(username, password) },
+      credentials: { verify: (...claim) => this.#verify(...claim) },
       sendersOf: (username) => this.#settings.sendersOf(username),
       obstacle: () => this.#obstacle(),
     };
   }
 
   /** By the credentials that hold when it is answered: a check takes a while. */
-  async #verify(username: string, password: string): Promise<CredentialVerdict> {
+  async #verify(...claim: Parameters<CredentialVerifier["verify"]>): Promise<CredentialVerdict> {
     const { verifier } = this.#settings;
-    const verdict = await verifier.verify(username, password);
-    return verifier === this.#settings.verifier ? verdict : this.#verify(username, password);
+    const verdict = await verifier.verify(...claim);
+    return verifier === this.#settings.verifier ? verdict : this.#verify(...claim);
   }
 
   #passed(delay: Duration): Promise<void> {

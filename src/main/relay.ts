@@ -8,17 +8,19 @@ import { CONTROL_RETRY, wait } from "../core/queue/backoff.ts";
 import type { ReloadAnswer, ReloadRequest } from "../engine/operator.ts";
 import type { HandedSocket } from "../adapters/system/handed-sockets.ts";
 import { Privileges, type ProcessUser, findUser, isRoot, isUser } from "../adapters/system/process-user.ts";
+import { damageOf } from "../adapters/store-sqlite/damage.ts";
 import { descriptorsMax } from "../adapters/system/descriptors.ts";
 import type { Recorder } from "../ports/recorder.ts";
 import { type TakenFolder, makeDataFolder, makeSpoolFolder, makeSpoolFor, takeDataFolder } from "./data-folder.ts";
-import type {
-  ControlThreadData,
-  ListeningPlace,
-  MailThreadData,
-  QueueThreadData,
-  RelayPlan,
-  StoreThreadData,
-  ThreadOrder,
+import {
+  type ControlThreadData,
+  type ListeningPlace,
+  type MailThreadData,
+  type QueueThreadData,
+  type RelayPlan,
+  type StoreThreadData,
+  type ThreadOrder,
+  dataPaths,
 } from "./plan.ts";
 import {
   type Places,
@@ -48,7 +50,7 @@ export interface RelayOptions {
   /** What the log of the main thread goes by from now on. */
   readonly logBy: (plan: RelayPlan) => void;
   /** A thread died: the process has to end. */
-  readonly onDeath: (text: string) => void;
+  readonly onDeath: (text: string, exit: "software" | "config") => void;
   /** A command asks for a reload. */
   readonly reload: (request: ReloadRequest) => Promise<ReloadAnswer>;
   /** Sockets that the service manager opened. */
@@ -188,7 +190,7 @@ export class Relay {
     const answers = await Promise.all(this.#named(name).map((thread) => thread.order(order)));
     if (answers.every((answer) => answer?.kind === "adopted") || this.#isStopping) return;
     // It may go by the old plan or by the new one: nobody knows, so that only a new start is certain.
-    this.#options.onDeath(`the ${name} thread did not go by the new configuration within ${PATIENCE}`);
+    this.#options.onDeath(`the ${name} thread did not go by the new configuration within ${PATIENCE}`, "software");
   }
 
   /** With the addresses as they are. */
@@ -304,8 +306,11 @@ export class Relay {
     const { config, log, onDeath } = this.#options;
     const thread = watchedThread(name, data, {
       log,
-      ended: (text, wasReady) => {
-        if (wasReady && !this.#isStopping) onDeath(`the ${name} thread died: ${text}`);
+      ended: (text, wasReady, error) => {
+        if (!wasReady || this.#isStopping) return;
+        const damage = damageOf(dataPaths(config.data).queue, error);
+        if (damage === undefined) onDeath(`the ${name} thread died: ${text}`, "software");
+        else onDeath(damage, "config"); // to be started again at once is no help
       },
     });
     this.#threads.push(thread);

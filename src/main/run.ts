@@ -5,7 +5,7 @@ import { CommandFailure, EXIT } from "../surfaces/cli/failure.ts";
 import { launcher } from "./launcher.ts";
 import { CertificateWatch } from "./certificate-watch.ts";
 import type { ProcessLog } from "./process-log.ts";
-import { Relay } from "./relay.ts";
+import { Relay, type RelayOptions } from "./relay.ts";
 import { type GoodConfig, Reloader, type ReloaderParts } from "./reloader.ts";
 import { DiskFullError, FolderTakenError, PortTakenError, StartError } from "./start-error.ts";
 import { VERSION } from "./version.ts";
@@ -32,11 +32,11 @@ export async function run(
   advice: StartAdvice,
 ): Promise<Running> {
   process.umask(0o077); // what the relay writes is its owner's, also in a folder that others may enter
-  const die = (text: string): void => {
+  const die: RelayOptions["onDeath"] = (text, exit) => {
     log.recorder.record({ event: "relay.died", text });
     void Promise.resolve(relay?.abandon())
       .then(() => log.flush())
-      .finally(() => process.exit(EXIT.software));
+      .finally(() => process.exit(EXIT[exit]));
   };
   let relay: Relay | undefined;
   const reloader = new Reloader({

@@ -15,8 +15,8 @@ export interface ThreadListener {
   log(lines: string): void;
   /** Somebody asks for a reload; `tell` answers. */
   asked?(number: number, request: ReloadRequest): void;
-  /** It is gone, for whatever reason; also when it was terminated. */
-  ended(text: string, wasReady: boolean): void;
+  /** It is gone, for whatever reason; also when it was terminated. `error`: what it threw, with its properties, if that is why. */
+  ended(text: string, wasReady: boolean, error: unknown): void;
 }
 
 export interface WatchedThread {
@@ -51,7 +51,7 @@ export function watchedThread(name: ThreadName, data: object, listener: ThreadLi
   const answered: ((answer: ThreadAnswer | undefined) => void)[] = [];
   let isGone = false;
   let wasReady = false;
-  let fault: string | undefined;
+  let thrown: unknown;
   worker.on("message", (message: ThreadReport) => {
     if (message.kind === "log") listener.log(message.lines);
     else if (message.kind === "stopped") stopped.resolve();
@@ -63,15 +63,15 @@ export function watchedThread(name: ThreadName, data: object, listener: ThreadLi
     }
   });
   worker.once("error", (error: unknown) => {
-    fault = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    thrown = error;
   });
   worker.once("exit", (code) => {
     isGone = true;
-    const text = fault ?? `it ended with code ${code}`;
+    const text = thrown === undefined ? `it ended with code ${code}` : textOf(thrown);
     started.resolve({ kind: "died", text });
     stopped.resolve();
     for (const answer of answered.splice(0)) answer(undefined);
-    listener.ended(text, wasReady);
+    listener.ended(text, wasReady, thrown);
   });
   return {
     name,
@@ -91,6 +91,10 @@ export function watchedThread(name: ThreadName, data: object, listener: ThreadLi
     },
     terminate: () => worker.terminate(),
   };
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 function isAnswer(message: ThreadReport): message is ThreadAnswer {

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { isStracePresent } from "../../bench/fsync-order.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
@@ -200,6 +201,57 @@ test.skipIf(!isStracePresent).each([1, 2])(
       expect(await relay.stop()).toEqual({ code: 0, signal: null });
     }),
 );
+
+test.each(["message", "delivery", "lane"])(
+  "where the table %s is damaged the relay ends with 78 and what to do, whenever it shows",
+  (table) =>
+    place(async (at) => {
+      const { home, start, sinkPort } = at;
+      const relay = start();
+      expect(await send(relay, 3000)).toMatchObject({ kind: "acknowledged" });
+      expect(await relay.stop()).toEqual({ code: 0, signal: null });
+      const database = new DatabaseSync(home.queueFile);
+      const pageSize = Number(database.prepare("PRAGMA page_size").get()?.["page_size"]);
+      const root = Number(
+        database.prepare("SELECT rootpage FROM sqlite_master WHERE name = ?").get(table)?.["rootpage"],
+      );
+      database.close();
+      const octets = readFileSync(home.queueFile);
+      writeFileSync(home.queueFile, Buffer.from(octets).fill(0xa5, (root - 1) * pageSize, root * pageSize));
+      const sink = await AccountingSink.start({ port: sinkPort });
+      const damaged = start();
+      expect(await damaged.exited).toEqual({ code: 78, signal: null });
+      const died = damaged.events("relay.died").map(({ text }) => String(text));
+      expect([damaged.errors, ...died].join("\n")).toContain(`${home.queueFile} is damaged: put a backup`);
+      writeFileSync(home.queueFile, octets);
+      const next = start();
+      await sink.until(({ copies }) => copies.length === 1);
+      expect(await next.stop()).toEqual({ code: 0, signal: null });
+      await sink.close();
+    }),
+);
+
+test("commands that look into the queue of a newer Waypost say so, and make nothing of it", () =>
+  place(async ({ home, start }) => {
+    const relay = start();
+    expect(await send(relay, 3000)).toMatchObject({ kind: "acknowledged" });
+    expect(await relay.stop()).toEqual({ code: 0, signal: null });
+    const database = new DatabaseSync(home.queueFile);
+    database.exec("PRAGMA user_version = 99");
+    database.close();
+    for (const command of [
+      ["queue", "list", "--count"],
+      ["queue", "export", "file"],
+      ["backup", "copy"],
+    ]) {
+      const { code, errors } = await runCommand([...command, "--config", home.configFile], { cwd: home.folder });
+      expect(`${code} ${errors}`).toMatch(
+        /^(69|75|78) [^\n]*the queue store has schema 99, this Waypost knows \d+: use a newer Waypost/,
+      );
+    }
+    expect(existsSync(path.join(home.folder, "file"))).toBe(false);
+    expect(existsSync(path.join(home.folder, "copy"))).toBe(false);
+  }));
 
 test.each([
   ["queue.db", ({ home }: Place) => home.queueFile],

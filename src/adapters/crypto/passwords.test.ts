@@ -12,6 +12,7 @@ async function hashOf(password: string): Promise<CredentialSecret> {
   return { kind: "hash", hash };
 }
 
+const CLAIMANT = { client: "192.0.2.1", isGone: () => false };
 const PLAIN: CredentialSecret = { kind: "plain", password: "plain-password" };
 
 async function setUp() {
@@ -31,8 +32,8 @@ async function setUp() {
 describe("passwords", () => {
   test("the right one is ok, whichever way the file holds it", async () => {
     const { verifier } = await setUp();
-    expect(await verifier.verify("plain", "plain-password")).toBe("ok");
-    expect(await verifier.verify("hashed", "hashed-password")).toBe("ok");
+    expect(await verifier.verify("plain", "plain-password", CLAIMANT)).toBe("ok");
+    expect(await verifier.verify("hashed", "hashed-password", CLAIMANT)).toBe("ok");
   });
 
   test.each([
@@ -44,7 +45,7 @@ describe("passwords", () => {
     ["no password", "plain", ""],
   ])("%s is wrong", async (_, username, password) => {
     const { verifier } = await setUp();
-    expect(await verifier.verify(username, password)).toBe("wrong");
+    expect(await verifier.verify(username, password, CLAIMANT)).toBe("wrong");
   });
 
   test("every answer costs one hash with the same parameters", async () => {
@@ -57,7 +58,7 @@ describe("passwords", () => {
       ["hashed", "hashed-password"],
     ] as const;
     for (const [index, [username, password]] of attempts.entries()) {
-      await verifier.verify(username, password);
+      await verifier.verify(username, password, CLAIMANT);
       expect(derived).toHaveLength(index + 1);
     }
     expect(new Set(derived.map((parameters) => JSON.stringify(parameters))).size).toBe(1);
@@ -67,7 +68,7 @@ describe("passwords", () => {
     const { verifier, clock, derived } = await setUp();
     const costOf = async (password: string): Promise<number> => {
       const before = derived.length;
-      await verifier.verify("plain", password);
+      await verifier.verify("plain", password, CLAIMANT);
       return derived.length - before;
     };
     expect(await costOf("plain-password")).toBe(1);
@@ -87,7 +88,7 @@ describe("passwords", () => {
       derive: () => Promise.reject(failure),
       runningMax: 1,
     });
-    expect(await verifier.verify("nobody", "x")).toBe("busy");
+    expect(await verifier.verify("nobody", "x", CLAIMANT)).toBe("busy");
   });
 });
 
@@ -107,7 +108,7 @@ test("a flood of logins: so many hashes at a time, so many wait, the rest is tur
     },
   });
   const served = 3 + PASSWORDS.waitingMax;
-  const answers = Promise.all(Array.from({ length: served + 10 }, () => verifier.verify("plain", "wrong")));
+  const answers = Promise.all(Array.from({ length: served + 10 }, () => verifier.verify("plain", "wrong", CLAIMANT)));
   for (let left = served; left > 0; left--) {
     running.shift()!();
     await new Promise((resolve) => setImmediate(resolve));
@@ -116,7 +117,7 @@ test("a flood of logins: so many hashes at a time, so many wait, the rest is tur
   expect(verdicts.filter((verdict) => verdict === "busy")).toHaveLength(10);
   expect(verdicts.filter((verdict) => verdict === "wrong")).toHaveLength(served);
   expect(atOnce).toBe(3);
-  const later = verifier.verify("plain", "plain-password");
+  const later = verifier.verify("plain", "plain-password", CLAIMANT);
   running.shift()!();
   expect(await later).toBe("ok");
 });

@@ -4,7 +4,7 @@ import { PASSWORDS } from "../../core/base/limits.ts";
 import type { Credential } from "../../core/config/config.ts";
 import type { PasswordHash } from "../../core/policy/password-hash.ts";
 import type { Clock } from "../../ports/clock.ts";
-import type { CredentialVerdict, CredentialVerifier } from "../../ports/credentials.ts";
+import type { Claimant, CredentialVerdict, CredentialVerifier } from "../../ports/credentials.ts";
 import { deriveHash, type DeriveHash, dummyHash } from "./argon2.ts";
 import { Gate } from "./gate.ts";
 import { RememberedLogins } from "./remembered-logins.ts";
@@ -59,7 +59,7 @@ function isOutOfResources(error: unknown): boolean {
 /**
  * Checks passwords of the configuration. An unknown user, a wrong password and a right one that is not remembered cost
  * exactly one argon2id each, so that the time of an answer does not tell which users exist. A flood of logins waits in a
- * short queue, and then gets `busy`.
+ * short queue, in which clients take turns, and then gets `busy`.
  */
 export class PasswordVerifier implements CredentialVerifier {
   readonly #entries: ReadonlyMap<string, Entry>;
@@ -80,20 +80,21 @@ export class PasswordVerifier implements CredentialVerifier {
     this.#remembered = new RememberedLogins({ clock, countMax: rememberedMax, lifetime: rememberedFor });
   }
 
-  async verify(username: string, password: string): Promise<CredentialVerdict> {
+  async verify(username: string, password: string, claimant: Claimant): Promise<CredentialVerdict> {
     if (this.#remembered.has(username, password)) return "ok";
     const entry = this.#entries.get(username) ?? this.#unknown;
-    const derived = await this.#derived(password, entry.like);
-    if (derived === undefined) return "busy";
+    const derived = await this.#derived(password, entry.like, claimant);
+    if (derived === undefined) return claimant.isGone() ? "gone" : "busy";
     if (!entry.isRight(password, derived)) return "wrong";
     this.#remembered.add(username, password);
     return "ok";
   }
 
   /** Undefined where there is no room for it now: our trouble, so the client is asked to come back (promise P5). */
-  async #derived(password: string, like: PasswordHash): Promise<Uint8Array | undefined> {
+  async #derived(password: string, like: PasswordHash, claimant: Claimant): Promise<Uint8Array | undefined> {
+    const comer = { line: claimant.client, isGone: () => claimant.isGone() };
     try {
-      return await this.#gate.run(() => this.#derive(password, like));
+      return await this.#gate.run(comer, () => this.#derive(password, like));
     } catch (error) {
       if (isOutOfResources(error)) return undefined;
       throw error;

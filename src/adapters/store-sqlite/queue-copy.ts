@@ -2,7 +2,7 @@ import fs from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { BACKUP } from "../../core/base/limits.ts";
 import { DELIVERY_SPAN, deliveryRow } from "../../ports/store.ts";
-import { PARKED, migrate, schemaVersion, setUp } from "./schema.ts";
+import { PARKED, knownVersion, migrate, schemaVersion, setUp } from "./schema.ts";
 
 type Row = Record<string, SQLInputValue>;
 
@@ -38,10 +38,11 @@ export class QueueCopy {
   constructor(source: string, target: string) {
     this.#source = new DatabaseSync(source, { readOnly: true });
     this.#source.exec("PRAGMA busy_timeout = 5000");
+    const version = knownVersion(this.#source);
     this.#target = new DatabaseSync(target);
     fs.chmodSync(target, 0o600);
     setUp(this.#target);
-    migrate(this.#target, schemaVersion(this.#source));
+    migrate(this.#target, version);
     this.#target.exec("PRAGMA synchronous = OFF"); // whoever asked makes the file durable when it is whole
     this.#copyNames();
     this.#deliveries = this.#source.prepare("SELECT * FROM delivery WHERE row BETWEEN ? AND ?");

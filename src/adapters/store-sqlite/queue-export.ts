@@ -4,7 +4,7 @@ import { PRIORITIES } from "../../core/queue/priority.ts";
 import type { ExportedDelivery, ExportedMessage } from "../../core/queue/exported.ts";
 import { DELIVERY_SPAN, deliveryRow } from "../../ports/store.ts";
 import { wishOf } from "./operator-actions.ts";
-import { HELD } from "./schema.ts";
+import { HELD, knownVersion } from "./schema.ts";
 
 type Row = Record<string, SQLInputValue>;
 
@@ -27,9 +27,11 @@ export class QueueExport {
   readonly #database: DatabaseSync;
   #last = 0;
 
+  /** Throws `SchemaTooNewError` where the store is of a newer Waypost. */
   constructor(file: string) {
     this.#database = new DatabaseSync(file, { readOnly: true });
     this.#database.exec("PRAGMA busy_timeout = 5000");
+    knownVersion(this.#database);
   }
 
   /** How many messages there are now. */

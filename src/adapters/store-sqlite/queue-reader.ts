@@ -7,7 +7,7 @@ import type { QueuedDelivery, QueuedLane, QueuedMessage, QueueRecords } from "..
 import { DELIVERY_SPAN, deliveryRow } from "../../ports/store.ts";
 import { wishOf } from "./operator-actions.ts";
 import { readPauses } from "./pauses.ts";
-import { HELD, IN_HAND, SERVED, STANDINGS } from "./schema.ts";
+import { HELD, IN_HAND, SERVED, STANDINGS, knownVersion } from "./schema.ts";
 
 const DELIVERY_COLUMNS = "row, state, lane, due, attempts, recipient, last";
 const MESSAGE = "SELECT row, id, received_at, octets, envelope FROM message";
@@ -51,9 +51,11 @@ export class QueueReader implements QueueRecords {
   /** It knows which messages do not stand in the order in which they were received; not in an older version's. */
   readonly #hasOrder: boolean;
 
+  /** Throws `SchemaTooNewError` where the store is of a newer Waypost. */
   constructor(file: string) {
     this.#database = new DatabaseSync(file, { readOnly: true });
     this.#database.exec("PRAGMA busy_timeout = 5000");
+    knownVersion(this.#database);
     this.#message = this.#database.prepare(`${MESSAGE} WHERE row = ?`);
     this.#origin = this.#database.prepare(
       "SELECT received_at AS at, envelope ->> '$.from' AS sender FROM message WHERE row = ?",

@@ -19,6 +19,7 @@ import {
 } from "../../ports/store.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { QueueReader } from "./queue-reader.ts";
+import { QueueCopy } from "./queue-copy.ts";
 import { PRIORITIES, type Priority } from "../../core/queue/priority.ts";
 import { SqliteQueueStore } from "./queue-store.ts";
 
@@ -268,6 +269,8 @@ test("an older program does not touch a newer schema", () => {
   other.exec("PRAGMA user_version = 99");
   other.close();
   expect(() => new SqliteQueueStore(file, () => undefined)).toThrow(/schema 99.*newer Waypost/);
+  expect(() => new QueueReader(file)).toThrow(/schema 99.*newer Waypost/);
+  expect(() => new QueueCopy(file, `${file}.copy`)).toThrow(/schema 99.*newer Waypost/);
 });
 
 test("a message is found by its public id without an index, also after the clock jumped", () => {

@@ -87,14 +87,18 @@ export function schemaVersion(database: DatabaseSync): number {
   return Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
 }
 
+/** The version of a schema that this program knows. Throws `SchemaTooNewError` where it is newer: what it means is not known. */
+export function knownVersion(database: DatabaseSync): number {
+  const found = schemaVersion(database);
+  if (found <= MIGRATIONS.length) return found;
+  throw new SchemaTooNewError(
+    `the queue store has schema ${found}, this Waypost knows ${MIGRATIONS.length}: use a newer Waypost, or another data folder`,
+  );
+}
+
 /** Brings the schema to this program's version, or to an older one for a test. An older program does not touch a newer schema. */
 export function migrate(database: DatabaseSync, target: number = MIGRATIONS.length): void {
-  const found = schemaVersion(database);
-  if (found > MIGRATIONS.length) {
-    throw new SchemaTooNewError(
-      `the queue store has schema ${found}, this Waypost knows ${MIGRATIONS.length}: use a newer Waypost, or another data folder`,
-    );
-  }
+  const found = knownVersion(database);
   for (let version = found; version < target; version++) {
     database.exec("BEGIN IMMEDIATE");
     try {

@@ -550,7 +550,7 @@ export const LOGS = {
 
 /** Passwords that clients give. */
 export const PASSWORDS = {
-  /** Checks that wait for a core; beyond it the answer is 454. At 50 ms each this is some seconds. */
+  /** Checks that wait for a core, each some 50 to 500 ms as the hash is; beyond it the answer is 454. Clients take turns. */
   waitingMax: 100,
   /** Successful logins that are remembered, so that an application that reconnects costs nothing. */
   rememberedMax: 10_000,
