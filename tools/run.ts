@@ -49,8 +49,13 @@ function run(steps: readonly Step[]): number {
   return 0;
 }
 
-const which = process.argv[2];
-if (which !== "check" && which !== "test") {
-  console.error("usage: node tools/run.ts check|test");
+const USAGE = `npm run check   formats, types, lint, pages and unit tests
+npm test        that, and the tests of the running relay
+They take no options; one file of tests is run with npx vitest run FILE (HACKING.md).`;
+
+const [which, ...others] = process.argv.slice(2);
+if (others.some((option) => ["-h", "--help"].includes(option))) console.log(USAGE);
+else if ((which !== "check" && which !== "test") || others.length > 0) {
+  console.error(USAGE);
   process.exitCode = 2;
 } else process.exitCode = run(which === "check" ? CHECK : TEST);

@@ -16,7 +16,7 @@ export const REASONS = {
   "next-step": "this next hop did not take it for now; the route's next step is tried at once",
   "other-step":
     "this next hop cannot take it, and another step of its route may: it is blocked or paused, or put it off; it is tried again by schedule",
-  unresolved: "the DNS gave no answer; it is tried again by schedule",
+  unresolved: "no usable address was found for its domain; it is tried again by schedule",
   queued: "it was accepted, and goes as soon as its turn in the queue comes",
   "no-connection":
     "the connection to its next hop failed before it could begin; it goes over another one, or waits with its lane",
