@@ -99,7 +99,7 @@ function scene({ expire } = { expire: 5000 }): {
     mails: mails.map((list) => ({ say: (message) => void list.push(message) })),
     queue: { say: (message) => void queue.push(message) },
     control: { say: (message) => void control.push(message) },
-    retry: { expire, longestWait: 90 },
+    retry: { expire, longestWait: 90, longestNamed: 95 },
     full: () => void asked.push("full"),
   });
   return Object.assign(s, { keeper, clock, asked, mails, queue, control });
@@ -337,11 +337,11 @@ test("what is put off for longer than anything waits is brought forward at the n
   const park = (due: number): void =>
     s.keeper.fromMail(0, { kind: "commit", commit: { arrivals: [], settlements: [{ ...PARKED, due }] } });
   looks(); // what the process before wrote
-  park(s.clock.now() + 90);
+  park(s.clock.now() + 95);
   s.keeper.fromQueue({ kind: "rest", lane: "a", blockedUntil: s.clock.now() + SITE_BLOCK_MAX });
   s.clock.runSoon();
   expect(looks()).toBe(0);
-  park(s.clock.now() + 91);
+  park(s.clock.now() + 96);
   s.clock.runSoon();
   expect([looks(), looks()]).toEqual([2, 0]);
   s.keeper.fromQueue({ kind: "rest", lane: "a", blockedUntil: s.clock.now() + SITE_BLOCK_MAX + 1 });

@@ -2,7 +2,6 @@ import { unreachable } from "../core/base/invariant.ts";
 import { QUEUE, STORE } from "../core/base/limits.ts";
 import { RecentMap } from "../core/base/recent-map.ts";
 import { type Duration, type Instant, second } from "../core/base/time.ts";
-import { SITE_BLOCK_MAX } from "../core/queue/backoff.ts";
 import { type Pauses, pausesOf } from "../core/queue/pause.ts";
 import { lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
@@ -16,7 +15,6 @@ import {
   type QueueStore,
   type SpaceReport,
 } from "../ports/store.ts";
-import { BothClocks } from "./both-clocks.ts";
 import { spooledAnswer } from "./spooled-answer.ts";
 import type {
   ControlToStore,
@@ -28,6 +26,7 @@ import type {
   StoreToQueue,
 } from "./messages.ts";
 import { OverdueLooks, type OverdueStep, type OverdueStepDone, nextStep, takeStep } from "./overdue-looks.ts";
+import { PutOff } from "./put-off.ts";
 import { RollCall } from "./roll-call.ts";
 
 interface Waiting {
@@ -77,8 +76,10 @@ type Brought =
 export interface RetryTimes {
   /** The life of a message. */
   readonly expire: Duration;
-  /** Between two attempts. */
+  /** Between two attempts, by schedule. */
   readonly longestWait: Duration;
+  /** Also at the word of a server. */
+  readonly longestNamed: Duration;
 }
 
 export interface KeeperParts {
@@ -119,9 +120,8 @@ export class Keeper {
   #isScheduled = false;
   #wake: Instant | undefined;
   #space: SpaceReport | undefined;
-  #isPutOff = false; // for longer than anything waits
   readonly #looks: OverdueLooks;
-  readonly #clocks: BothClocks;
+  readonly #putOff: PutOff;
   #longestWait: Duration;
 
   constructor({ store, clock, mails, queue, control, full, retry }: KeeperParts) {
@@ -134,13 +134,14 @@ export class Keeper {
     this.#queue = queue;
     this.#control = control;
     this.#full = full;
-    this.#clocks = new BothClocks(clock);
+    this.#putOff = new PutOff(clock, retry.longestNamed);
   }
 
   /** From now on. */
-  setRetry({ expire, longestWait }: RetryTimes): void {
+  setRetry({ expire, longestWait, longestNamed }: RetryTimes): void {
     this.#looks.setExpire(expire);
     this.#longestWait = longestWait;
+    this.#putOff.setLongest(longestNamed);
   }
 
   /** The servers of these lanes are others now. */
@@ -163,8 +164,7 @@ export class Keeper {
 
   #lookRegularly(): void {
     this.#clock.after(QUEUE.overdueEvery, () => {
-      if ((this.#clocks.look()?.by ?? 0) < 0 || this.#isPutOff) this.#pullIn(); // the clock was set back
-      this.#isPutOff = false;
+      if (this.#putOff.isPossible()) this.#pullIn();
       this.#orders.push(...this.#looks.begin());
       this.#schedule();
       this.#lookRegularly();
@@ -179,15 +179,6 @@ export class Keeper {
 
   #pullOn(after: Lane | undefined): void {
     if (after !== undefined) this.#pullIn(after);
-  }
-
-  /** A clock may have been ahead for a moment that no look at it saw. */
-  #lookForPutOff(group: readonly Waiting[], orders: readonly Order[]): void {
-    const now = this.#clock.now();
-    const latest = now + this.#longestWait;
-    this.#isPutOff ||=
-      group.some(({ commit }) => commit.settlements.some((each) => each.kind === "park" && each.due > latest)) ||
-      orders.some((order) => order.kind === "rest" && order.blockedUntil > now + SITE_BLOCK_MAX);
   }
 
   #lookOn(done: OverdueStepDone): void {
@@ -243,7 +234,6 @@ export class Keeper {
         brought: orders.flatMap((order) => this.#obey(order) ?? []),
       }));
       this.#tellCommitted(group, rows);
-      this.#lookForPutOff(group, orders);
       for (const one of brought)
         if (one.kind === "overdue") this.#lookOn(one);
         else if (one.kind === "pulled-in") this.#pullOn(one.after);
@@ -299,6 +289,7 @@ export class Keeper {
       }
       case "rest":
         this.#store.rest(order.lane, order.blockedUntil);
+        this.#putOff.blocked(order.blockedUntil);
         return undefined;
       case "forget":
         this.#store.forget(order.row);
@@ -371,6 +362,7 @@ export class Keeper {
   #tellCommitted(group: readonly Waiting[], rows: readonly MessageRow[]): void {
     let at = 0;
     for (const { mailThread, commit } of group) {
+      for (const settlement of commit.settlements) if (settlement.kind === "park") this.#putOff.parked(settlement.due);
       this.#mails[mailThread]!.say({ kind: "committed", rows: rows.slice(at, at + commit.arrivals.length) });
       at += commit.arrivals.length;
     }

@@ -1,6 +1,7 @@
 import { listenTo, outletTo, plain } from "../adapters/threads/outlet.ts";
 import { COMMIT, answers } from "../adapters/threads/parcels.ts";
 import { DELIVERY_RETRY, longestWait } from "../core/queue/backoff.ts";
+import { HINT_MAX } from "../core/queue/retry-hint.ts";
 import { lanesOfHosts } from "../core/routing/lane.ts";
 import { Keeper, type KeeperParts, type RetryTimes } from "../engine/keeper.ts";
 import type { ControlToStore, QueueToStore, StoreToControl, StoreToMail, StoreToQueue } from "../engine/messages.ts";
@@ -49,5 +50,10 @@ export class StoreThread {
 }
 
 function retryTimes({ config: { retry } }: Pick<RelayPlan, "config">): RetryTimes {
-  return { expire: retry.expire, longestWait: longestWait({ ...DELIVERY_RETRY, schedule: retry.schedule }) };
+  const { expire, schedule } = retry;
+  return {
+    expire,
+    longestWait: longestWait({ ...DELIVERY_RETRY, schedule }),
+    longestNamed: longestWait({ ...DELIVERY_RETRY, schedule: [...schedule, HINT_MAX] }),
+  };
 }

@@ -1,4 +1,3 @@
-import { HINT_MAX } from "./retry-hint.ts";
 import { type Duration, type Instant, hour, minute, second } from "../base/time.ts";
 
 /** Waits between attempts; the last one repeats. */
@@ -36,9 +35,9 @@ export function wait(policy: RetryPolicy, failures: number, chance: number): Dur
   return Math.round(base * (1 - jitter + 2 * jitter * chance));
 }
 
-/** No wait by this policy, or at a server's word, is longer. */
+/** No wait by this policy is longer. */
 export function longestWait({ schedule, jitter }: RetryPolicy): Duration {
-  return Math.round(Math.max(...schedule, HINT_MAX) * (1 + jitter));
+  return Math.round(Math.max(...schedule) * (1 + jitter));
 }
 
 /**
