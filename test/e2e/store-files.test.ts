@@ -14,6 +14,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { isStracePresent } from "../../bench/fsync-order.ts";
+import { plantedTree } from "../crash/patched-copy.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
 import { freePort } from "../support/free-port.ts";
@@ -31,14 +32,14 @@ interface Place {
   /** Where the smart host is to be: nothing listens there. */
   readonly sinkPort: number;
   readonly log: string;
-  start(): RelayProcess;
+  start(tree?: string): RelayProcess;
 }
 
 async function place(play: (place: Place) => Promise<void>): Promise<void> {
   const home = new RelayHome();
   const started: RelayProcess[] = [];
-  const start = (): RelayProcess => {
-    const relay = new RelayProcess(home);
+  const start = (tree?: string): RelayProcess => {
+    const relay = new RelayProcess(home, tree === undefined ? {} : { tree });
     started.push(relay);
     return relay;
   };
@@ -131,6 +132,18 @@ test.each([
       await sink.close();
     }),
 );
+
+test("a planted bug that takes an empty queue beside contents for a new one shows", () =>
+  place(async (at) => {
+    await killed(at);
+    truncateSync(at.home.queueFile);
+    const { tree, remove } = plantedTree("store-lost-unseen");
+    const relay = at.start(tree);
+    await relay.ports();
+    expect(relay.events("contents.orphaned")).toMatchObject([{ count: 1 }]);
+    expect(await relay.stop()).toEqual({ code: 0, signal: null });
+    remove();
+  }));
 
 test("with the contents moved away as well the relay begins anew", () =>
   place(async (at) => {

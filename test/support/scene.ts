@@ -22,6 +22,8 @@ export interface SceneOptions {
   readonly sink?: SinkOptions;
   /** Keys of the configuration in place of the usual ones. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** The tree whose relay it is, where it is not this one. */
+  readonly tree?: string;
 }
 
 const { certificate, key } = selfSigned("relay.test", "DNS:relay.test,DNS:localhost,IP:127.0.0.1");
@@ -53,7 +55,7 @@ export async function setScene(options: SceneOptions): Promise<Scene & { end(): 
   const home = new RelayHome();
   const sink = await AccountingSink.start(options.sink);
   configure(home, sink.port, options.config);
-  const relay = new RelayProcess(home);
+  const relay = new RelayProcess(home, options.tree === undefined ? {} : { tree: options.tree });
   const end = async (): Promise<void> => {
     relay.kill("SIGKILL");
     await relay.stop();
