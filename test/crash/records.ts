@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -34,15 +34,27 @@ function historyRows(data: string): Record<string, unknown>[] {
   );
 }
 
+/** A delivery's row has its message's in front: so many rows are of one message. */
+const DELIVERIES_OF_A_MESSAGE = 4096;
+
 /** Deliveries in the queue. */
 export function queuedIn(data: string): number {
   return Number(read(path.join(data, "queue.db"), "SELECT count(*) AS n FROM delivery")[0]?.["n"]);
 }
 
-/** Recipients of the deliveries in the queue; of reports these are senders. */
+/**
+ * Recipients of the deliveries in the queue whose content is there, as long as it was accepted; of reports these are senders. One
+ * whose content went waits too, and nothing will ever come of it.
+ */
 export function recipientsIn(data: string): ReadonlySet<string> {
-  const rows = read(path.join(data, "queue.db"), "SELECT recipient FROM delivery");
-  return new Set(rows.map(({ recipient }) => String(recipient)));
+  const rows = read(
+    path.join(data, "queue.db"),
+    `SELECT d.recipient, m.id, m.octets, m.content IS NULL AS is_file
+     FROM delivery d JOIN message m ON m.row = d.row / ${DELIVERIES_OF_A_MESSAGE}`,
+  );
+  const sizes = new Map(contentFiles(data).map((file) => [path.basename(file), statSync(file).size]));
+  const whole = rows.filter(({ id, octets, is_file: isFile }) => isFile === 0 || sizes.get(String(id)) === octets);
+  return new Set(whole.map(({ recipient }) => String(recipient)));
 }
 
 /** Deliveries that are in hand, or that are due. */
@@ -53,9 +65,15 @@ export function dueIn(data: string): number {
 
 /** Content files, but for those that no message has and that were put aside. */
 export function filesIn(data: string): number {
+  return contentFiles(data).length;
+}
+
+function contentFiles(data: string): string[] {
   const folder = path.join(data, "content");
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return files.filter(({ parentPath }) => path.basename(parentPath) !== "orphans").length;
+  return files
+    .filter(({ parentPath }) => path.basename(parentPath) !== "orphans")
+    .map(({ parentPath, name }) => path.join(parentPath, name));
 }
 
 /** `lane.wake_at` of a lane that a relay serves. */
