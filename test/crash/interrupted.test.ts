@@ -89,9 +89,9 @@ const LEAVES = `
 
 test.skipIf(obstacle !== undefined)(`power cuts, by Ctrl-C${skipped}`, async () => {
   const started = start("test/crash/power.ts");
-  await once(started.stderr!, "data"); // of the first cut
-  expect(mounts()).toHaveLength(1);
-  expect(loops()).toHaveLength(1);
+  await once(started.stderr!, "data"); // of the first cut, for which there is no mount for a moment
+  await expect.poll(mounts).toHaveLength(1);
+  await expect.poll(loops).toHaveLength(1);
   await nothingIsLeft(started, "SIGINT", true);
 });
 
