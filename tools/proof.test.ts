@@ -27,7 +27,7 @@ function result(counts: Readonly<Record<string, number>> = {}): Result {
   const bare = {
     suite: SHOWN.suite,
     commit: "0123456789abcdef0123456789abcdef01234567",
-    command: "npm run crash -- --rounds 300 --seed 1 --record",
+    command: "npm run crash -- --rounds 300 --acknowledged 300000 --seed 1 --record",
     seed: 1,
     startedAt: "2026-11-21T00:00:00.000Z",
     seconds: 60,
@@ -146,16 +146,20 @@ describe("a result", () => {
 
   test("of a part of its suite is found out, and one of more of it is not", () => {
     const whole = COMMANDS["crash"];
-    expect(otherCommand("npm run crash -- --rounds 300 --seed 7 --record", whole)).toBeUndefined();
-    expect(otherCommand("npm run crash -- --rounds 1000 --record", whole)).toBeUndefined();
+    const most = "--acknowledged 300000";
+    expect(otherCommand(`npm run crash -- --rounds 300 ${most} --seed 7 --record`, whole)).toBeUndefined();
+    expect(otherCommand(`npm run crash -- --rounds 1000 ${most} --record`, whole)).toBeUndefined();
     for (const other of [
-      "npm run crash -- --rounds 299 --seed 1 --record",
-      "npm run crash -- --rounds 300 --life young --record",
-      "npm run crash -- --rounds 300 --mx --record",
-      "npm run crash -- --rounds 300",
+      `npm run crash -- --rounds 299 ${most} --seed 1 --record`,
+      "npm run crash -- --rounds 300 --record",
+      `npm run crash -- --rounds 300 ${most} --life young --record`,
+      `npm run crash -- --rounds 300 ${most} --mx --record`,
+      `npm run crash -- --rounds 300 ${most}`,
       "npm run power-cuts -- --rounds 300 --record",
     ])
-      expect(otherCommand(other, whole), other).toContain("a whole run is npm run crash -- --rounds 300 --record");
+      expect(otherCommand(other, whole), other).toContain(
+        "a whole run is npm run crash -- --rounds 300 --acknowledged 300000 --record",
+      );
     expect(otherCommand("npm run fuzz -- received --inputs 300000", COMMANDS["fuzz"])).toContain("a whole run is");
     const { laws } = COMMANDS;
     expect(otherCommand("npm run attacks -- --record", laws)).toBeUndefined();

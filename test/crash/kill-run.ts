@@ -13,6 +13,8 @@ import { sleep } from "../support/sleep.ts";
 
 export interface KillRunOptions extends RigOptions {
   readonly rounds: number;
+  /** More rounds follow until so many messages are acknowledged, as many again at most. */
+  readonly acknowledgedMin?: number;
   /** How long a relay is under load before it is killed. */
   readonly loadMs?: readonly [number, number];
   /** At least so many messages are acknowledged before a kill under load. */
@@ -80,10 +82,14 @@ class KillRun {
 
   async play(): Promise<KillReport> {
     const started = performance.now();
-    const { rounds, loadMs = [1500, 5000], say, life } = this.#options;
+    const { rounds, acknowledgedMin = 0, loadMs = [1500, 5000], say, life } = this.#options;
     const { traffic, chance, home } = this.#rig;
     traffic.start();
-    for (let round = 1; round <= rounds; round++) {
+    const isWanted = (round: number): boolean =>
+      round < rounds || (round < 2 * rounds && traffic.acknowledged.length < acknowledgedMin);
+    let round = 0;
+    while (isWanted(round)) {
+      round++;
       const drawn = life ?? lifeOf(round, chance);
       await this.#round(drawn, between(chance, ...loadMs));
       this.#lives.set(drawn, (this.#lives.get(drawn) ?? 0) + 1);
@@ -96,7 +102,7 @@ class KillRun {
     await this.#rig.drain();
     return {
       findings: this.#rig.findings(),
-      rounds,
+      rounds: round,
       lives: Object.fromEntries(LIVES.map((each) => [each, this.#lives.get(each) ?? 0])) as Record<Life, number>,
       stopsInTime: this.#stopsInTime,
       killsTwice: this.#killsTwice,

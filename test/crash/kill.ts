@@ -15,6 +15,10 @@ async function main(): Promise<void> {
     usage: ["npm run crash -- [OPTIONS]"],
     options: {
       rounds: { kind: "count", default: 20, help: "lives of a relay, one after the other, that end in a kill" },
+      acknowledged: {
+        kind: "count",
+        help: "more rounds follow until so many messages are acknowledged, as many again at most",
+      },
       seed: SEED,
       mx: { kind: "flag", help: "to the servers of many domains instead of one smart host" },
       life: { kind: "choice", of: LIVES, shown: "KIND", help: `how all rounds end: ${LIVES.join(", ")}` },
@@ -23,7 +27,7 @@ async function main(): Promise<void> {
     },
   });
   refuseParts(values.record, { patch: values.patch, life: values.life });
-  const { rounds, seed, patch, record, life, mx: isMx } = values;
+  const { rounds, acknowledged, seed, patch, record, life, mx: isMx } = values;
   const suite = isMx ? "crash-mx" : "crash";
   const recording = record ? new Recording({ suite, command: `npm run crash -- ${typed(values)}`, seed }) : undefined;
   const broken = patch === undefined ? undefined : plantedTree(patch);
@@ -31,7 +35,8 @@ async function main(): Promise<void> {
     const say = (line: string): void => console.error(line);
     const bug = broken === undefined ? {} : { tree: broken.tree, drainMs: 30_000 };
     const ends = life === undefined ? {} : { life };
-    const report = await killRounds({ rounds, seed, isMx, say, ...ends, ...bug });
+    const enough = acknowledged === undefined ? {} : { acknowledgedMin: acknowledged };
+    const report = await killRounds({ rounds, ...enough, seed, isMx, say, ...ends, ...bug });
     console.log(killLines(report).join("\n"));
     tellVerdict(wrongsIn(report.findings));
     let counts = killCounts(report);

@@ -9,7 +9,7 @@ const NOTHING_WRONG = [...WRONGS, "leftInQueue", "leftFiles"];
 
 /** What has to be typed for a whole run of each suite: a figure is of one of these, or of more. */
 export const COMMANDS: Readonly<Record<string, string>> = {
-  crash: "npm run crash -- --rounds 300 --record",
+  crash: "npm run crash -- --rounds 300 --acknowledged 300000 --record",
   "crash-mx": "npm run crash -- --rounds 20 --mx --record",
   "power-cuts": "npm run power-cuts -- --cuts 100 --migrations 20 --record",
   "crash-points": "npm run crash-points -- --record",
