@@ -1,20 +1,12 @@
 import { unreachable } from "../core/base/invariant.ts";
 import { QUEUE, STORE } from "../core/base/limits.ts";
-import { RecentMap } from "../core/base/recent-map.ts";
 import { type Duration, type Instant, second } from "../core/base/time.ts";
-import { type Pauses, pausesOf } from "../core/queue/pause.ts";
 import { lastWord } from "../core/queue/reason.ts";
 import type { Lane } from "../core/routing/lane.ts";
 import type { Clock } from "../ports/clock.ts";
 import { StorageError } from "../ports/content.ts";
-import {
-  type Commit,
-  type DeliveryRow,
-  type LaneClaim,
-  type MessageRow,
-  type QueueStore,
-  type SpaceReport,
-} from "../ports/store.ts";
+import { type Commit, type LaneClaim, type MessageRow, type QueueStore, type SpaceReport } from "../ports/store.ts";
+import { type Intervention, Interventions, isIntervention } from "./interventions.ts";
 import { spooledAnswer } from "./spooled-answer.ts";
 import type {
   ControlToStore,
@@ -27,7 +19,6 @@ import type {
 } from "./messages.ts";
 import { OverdueLooks, type OverdueStep, type OverdueStepDone, nextStep, takeStep } from "./overdue-looks.ts";
 import { PutOff } from "./put-off.ts";
-import { RollCall } from "./roll-call.ts";
 
 interface Waiting {
   readonly mailThread: number;
@@ -53,20 +44,7 @@ type Order =
 /** What an order brought, to be told once it is durable. */
 type Brought =
   | HandOut
-  | {
-      readonly kind: "answer";
-      readonly answer: StoreToControl;
-      readonly unblocked: readonly Lane[];
-      /** Of these some are in mail threads' hands. */
-      readonly wanted: readonly DeliveryRow[];
-    }
-  | {
-      readonly kind: "pauses";
-      readonly answer: StoreToControl;
-      readonly pauses: Pauses;
-      /** New mail is paused: it is answered once what was taken before is in the store. */
-      readonly shutsDoor: boolean;
-    }
+  | Intervention
   | { readonly kind: "unblocked"; readonly lanes: readonly Lane[] }
   /** `after`: the lane to go on behind; undefined where all are done. */
   | { readonly kind: "pulled-in"; readonly after: Lane | undefined }
@@ -98,8 +76,6 @@ const RETRY = 1 * second;
 /** A claim, or a step of an operator's action, takes some milliseconds, and the 250s of the same transaction wait for it. */
 const SLOW_PER_TURN = 2;
 const SLOW: ReadonlySet<Order["kind"]> = new Set(["claim-due", "claim-lane", "act", "import", "overdue", "pull-in"]);
-/** The steps of an operator's action follow each other within this: a site that is dead is tried once, not for each. */
-const UNBLOCK_EVERY = 1 * second;
 
 /**
  * The store thread: turns what all mail threads bring into group commits (one transaction, one fsync, then all their
@@ -112,8 +88,7 @@ export class Keeper {
   readonly #queue: Outlet<StoreToQueue>;
   readonly #control: Outlet<StoreToControl>;
   readonly #full: () => void;
-  readonly #rollCall: RollCall;
-  readonly #unblockedAt = new RecentMap<Lane, number>(QUEUE.blockedSitesMax);
+  readonly #interventions: Interventions;
   readonly #waiting: Waiting[] = [];
   readonly #orders: Order[] = [];
   #isFailing = false; // the orders failed, until they are tried again
@@ -130,10 +105,10 @@ export class Keeper {
     this.#store = store;
     this.#clock = clock;
     this.#mails = mails;
-    this.#rollCall = new RollCall(mails);
     this.#queue = queue;
     this.#control = control;
     this.#full = full;
+    this.#interventions = new Interventions({ store, clock, mails, queue, control });
     this.#putOff = new PutOff(clock, retry.longestNamed);
   }
 
@@ -155,7 +130,7 @@ export class Keeper {
   start(): number {
     const now = this.#clock.now();
     const recovered = this.#store.recover(now, lastWord("recovered", "", now));
-    this.#tellPauses(pausesOf(this.#store.pauses()));
+    this.#interventions.tellPauses();
     this.#tellWake();
     this.#pullIn(); // the clock may have been ahead when the process before this one wrote
     this.#lookRegularly();
@@ -189,7 +164,7 @@ export class Keeper {
   }
 
   fromMail(mailThread: number, message: MailToStore): void {
-    if (message.kind === "heard") return this.#rollCall.heard(message.number);
+    if (message.kind === "heard") return this.#interventions.heard(message.number);
     if (message.kind === "spooled?") return this.#mails[mailThread]!.say(spooledAnswer(this.#store, message));
     this.#waiting.push({ mailThread, commit: message.commit });
     this.#schedule();
@@ -238,7 +213,7 @@ export class Keeper {
         if (one.kind === "overdue") this.#lookOn(one);
         else if (one.kind === "pulled-in") this.#pullOn(one.after);
         else if (one.kind === "unblocked") for (const lane of one.lanes) this.#tellAll({ kind: "unblock", lane });
-        else if (one.kind !== "claims") this.#tellOperator(one);
+        else if (one.kind !== "claims") this.#interventions.tell(one);
       if (orders.length > 0 || group.some(({ commit }) => parks(commit))) this.#tellWake();
       for (const one of brought) if (one.kind === "claims") this.#handOut(one);
     } catch (error) {
@@ -264,8 +239,7 @@ export class Keeper {
   #obeyLater(orders: readonly Order[], { reason, message: text }: StorageError): void {
     const standing: Order[] = [];
     for (const order of orders) {
-      if (order.kind === "act" || order.kind === "pause" || order.kind === "import")
-        this.#control.say({ kind: "not-done", number: order.number, reason, text });
+      if (isIntervention(order)) this.#control.say({ kind: "not-done", number: order.number, reason, text });
       else standing.push(order);
     }
     if (standing.length === 0) return;
@@ -299,59 +273,15 @@ export class Keeper {
       case "pull-in":
         return { kind: "pulled-in", after: this.#store.pullIn(order.after, this.#clock.now(), this.#longestWait) };
       case "act":
-        return this.#act(order);
       case "pause":
-        return this.#pause(order);
-      case "import": {
-        const isNew = this.#store.import(order.arrivals, this.#clock.now());
-        const answer = { kind: "imported", number: order.number, isNew } as const;
-        return { kind: "answer", answer, unblocked: [], wanted: [] };
-      }
+      case "import":
+        return this.#interventions.obey(order);
       case "unblock":
         for (const lane of order.lanes) this.#store.unblock(lane, this.#clock.now());
         return { kind: "unblocked", lanes: order.lanes };
       default:
         return unreachable(order);
     }
-  }
-
-  /** What an operator wants tried now is tried now: a lane that is blocked is blocked no more. */
-  #act({ number, action, rows }: Extract<Order, { kind: "act" }>): Brought {
-    const { changed, inHand, lanes } = this.#store.act(action, rows, this.#clock.now());
-    const unblocked = action === "release" ? [] : lanes.filter((lane) => this.#unblock(lane));
-    const wanted = inHand > 0 && action !== "retry" ? rows : [];
-    return { kind: "answer", answer: { kind: "acted", number, changed, inHand }, unblocked, wanted };
-  }
-
-  #unblock(lane: Lane): boolean {
-    const now = this.#clock.monotonic();
-    if (now - (this.#unblockedAt.get(lane) ?? Number.NEGATIVE_INFINITY) < UNBLOCK_EVERY) return false;
-    this.#store.unblock(lane, this.#clock.now()); // the threads may know of a block that its row does not have
-    this.#unblockedAt.set(lane, now);
-    return true;
-  }
-
-  #pause({ number, target, isPaused }: Extract<Order, { kind: "pause" }>): Brought {
-    const isChange = this.#store.pause(target, isPaused ? this.#clock.now() : undefined);
-    const pauses = pausesOf(this.#store.pauses());
-    const shutsDoor = isPaused && target.kind === "inbound";
-    return { kind: "pauses", answer: { kind: "paused", number, isChange }, pauses, shutsDoor };
-  }
-
-  /** The threads hear before the lanes wake. */
-  #tellOperator(brought: Extract<Brought, { kind: "answer" | "pauses" }>): void {
-    if (brought.kind === "pauses") {
-      this.#tellPauses(brought.pauses);
-      if (brought.shutsDoor) return this.#rollCall.ask(() => this.#control.say(brought.answer));
-    } else {
-      for (const lane of brought.unblocked) this.#tellAll({ kind: "unblock", lane });
-      if (brought.wanted.length > 0) for (const mail of this.#mails) mail.say({ kind: "wanted", rows: brought.wanted });
-    }
-    this.#control.say(brought.answer);
-  }
-
-  #tellPauses(pauses: Pauses): void {
-    this.#tellAll({ kind: "pauses", ...pauses });
   }
 
   #tellAll(message: StoreToMail & StoreToQueue): void {

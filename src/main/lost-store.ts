@@ -16,6 +16,10 @@ export class StoreLostError extends Error {
 export function checkStore({ queue, content }: Pick<ReturnType<typeof dataPaths>, "queue" | "content">): void {
   const standing = standingOf(queue);
   if (standing === "there") return;
+  if (standing === "no-file")
+    throw new StoreLostError(
+      `${queue} is no file: what stands there has the place of the queue; move it away, and put queue.db and queue.db-wal there if they went`,
+    );
   const contents = countContents(content);
   // SQLite throws a log away that it finds beside an empty file.
   const log = standing !== "new" && hasLog(queue) ? logOf(queue) : undefined;

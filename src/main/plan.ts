@@ -67,6 +67,8 @@ export interface ControlThreadData {
 /** What a thread tells the main thread. */
 export type ThreadReport =
   | { readonly kind: "log"; readonly lines: string }
+  /** Its modules are loaded: it begins when it is told to. */
+  | { readonly kind: "loaded" }
   /** The store thread: deliveries that were in hand. A mail thread listens at the first `prepare`. */
   | { readonly kind: "ready"; readonly recovered?: number }
   | { readonly kind: "failed"; readonly text: string; readonly isDiskFull?: boolean }
@@ -83,6 +85,8 @@ export type ThreadAnswer =
 
 /** What the main thread tells a thread. */
 export type ThreadOrder =
+  /** The first that does anything: it is this thread's turn in the start of the relay. `data` is of its kind. */
+  | { readonly kind: "begin"; readonly data: object }
   | { readonly kind: "stop" }
   /** The control thread: the relay stops, and what is under way ends first. */
   | { readonly kind: "stopping" }

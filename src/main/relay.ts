@@ -64,6 +64,8 @@ export class Relay {
   readonly #privileges: Privileges | undefined;
   readonly #threads: WatchedThread[] = [];
   #control: WatchedThread | undefined;
+  /** Resolves when mail flows: then the control thread begins. */
+  readonly #flows = Promise.withResolvers<void>();
   /** What the threads go by. */
   #plan: RelayPlan;
   #places: Places = new Map();
@@ -206,12 +208,18 @@ export class Relay {
   async #run(): Promise<void> {
     const plan = this.#plan;
     const { config, mailThreads, version } = plan;
+    // All load side by side; each begins in its turn.
+    const store = this.#load("store");
+    const queue = this.#load("queue");
+    const mails = Array.from({ length: mailThreads }, () => this.#load("mail"));
+    const sessions = sharedSessions(descriptorsMax());
     const mailStore = channels(mailThreads);
     const mailQueue = channels(mailThreads);
     const queueStore = new MessageChannel();
     const controlStore = new MessageChannel();
     const controlQueue = new MessageChannel();
-    const { recovered = 0 } = await this.#thread("store", {
+    this.#startControl({ store: controlStore.port1, queue: controlQueue.port1, sessions });
+    const { recovered = 0 } = await this.#begin(store, {
       plan,
       mails: mailStore.map(({ port2 }) => port2),
       queue: queueStore.port2,
@@ -219,15 +227,14 @@ export class Relay {
       wasKilled: this.#folder.wasKilled,
     } satisfies StoreThreadData);
     this.#folder.storeOpened();
-    await this.#thread("queue", {
+    await this.#begin(queue, {
       plan,
       mails: mailQueue.map(({ port2 }) => port2),
       store: queueStore.port1,
       control: controlQueue.port2,
     } satisfies QueueThreadData);
-    const sessions = sharedSessions(descriptorsMax());
     const places = placesFor(config, undefined, this.#options.handed);
-    for (let index = 0; index < mailThreads; index++) {
+    for (const [index, mail] of mails.entries()) {
       const data: MailThreadData = {
         plan,
         sessions,
@@ -236,7 +243,7 @@ export class Relay {
         store: mailStore[index]!.port1,
         queue: mailQueue[index]!.port1,
       };
-      await this.#thread("mail", data);
+      await this.#begin(mail, data);
     }
     const listening = await this.#listenFirst(plan, places);
     this.#places = placesBy(config, listening);
@@ -244,7 +251,7 @@ export class Relay {
     this.#options.flows(this);
     await this.#tellAll("mail", { kind: "adopt", plan: this.#planShown(), changedHosts: [] });
     if (this.#isStopping) return;
-    this.#startControl({ store: controlStore.port1, queue: controlQueue.port1, sessions });
+    this.#flows.resolve();
     // Mail flows by now; who reads that the relay started may give it a command at once.
     await Promise.race([this.#control?.started, sleep(CONTROL.startPatience, undefined, { ref: false })]);
     if (this.#isStopping) return;
@@ -259,8 +266,9 @@ export class Relay {
     });
   }
 
-  /** Ports below 1024 are root's. All threads are up, and no session begins: nothing is written meanwhile. */
+  /** Ports below 1024 are root's. All threads are loaded, and no session begins: nothing is written meanwhile. */
   async #listenFirst(plan: RelayPlan, places: readonly ListeningPlace[]): Promise<readonly ListeningPlace[]> {
+    await this.#control?.loaded; // the others have begun
     this.#privileges?.asRoot();
     if (plan.mailThreads > 1) await this.#checkNew(places);
     const listening = await this.#prepare(plan, places);
@@ -271,13 +279,7 @@ export class Relay {
   /** The one thread that mail can do without: started again whenever it ends, later and later. */
   #startControl(others: ControlPorts, failures = 0): void {
     const startedAt = performance.now();
-    const data: ControlThreadData = {
-      plan: this.#planShown(),
-      sessions: others.sessions,
-      store: lead(others.store),
-      queue: lead(others.queue),
-    };
-    this.#control = watchedThread("control", data, {
+    const control = watchedThread("control", {
       log: this.#options.log,
       asked: (number, request) => void this.#answer(number, request),
       ended: (text) => {
@@ -286,6 +288,12 @@ export class Relay {
         this.#restartControl(others, text, isSteady ? 1 : failures + 1);
       },
     });
+    this.#control = control;
+    void this.#flows.promise.then(() => control.begin(this.#controlData(others)));
+  }
+
+  #controlData({ sessions, store, queue }: ControlPorts): ControlThreadData {
+    return { plan: this.#planShown(), sessions, store: lead(store), queue: lead(queue) };
   }
 
   async #answer(number: number, request: ReloadRequest): Promise<void> {
@@ -301,10 +309,10 @@ export class Relay {
     }, retryMs).unref();
   }
 
-  /** Starts a thread that mail needs. What it says when it is ready. */
-  async #thread(name: ThreadName, data: object): Promise<Ready> {
+  /** A thread that mail needs. */
+  #load(name: ThreadName): WatchedThread {
     const { config, log, onDeath } = this.#options;
-    const thread = watchedThread(name, data, {
+    const thread = watchedThread(name, {
       log,
       ended: (text, wasReady, error) => {
         if (!wasReady || this.#isStopping) return;
@@ -314,11 +322,18 @@ export class Relay {
       },
     });
     this.#threads.push(thread);
+    return thread;
+  }
+
+  /** What it says when it is ready. */
+  async #begin(thread: WatchedThread, data: object): Promise<Ready> {
+    const { config } = this.#options;
+    thread.begin(data);
     const started = await thread.started;
     if (started.kind === "ready") return started;
     if (started.kind === "failed" && started.isDiskFull === true) throw new DiskFullError(config.data);
     if (started.kind === "failed") throw listenFault(started.text, config);
-    throw new StartError(`the ${name} thread cannot start on ${config.data}: ${started.text.split("\n", 1)[0]}`);
+    throw new StartError(`the ${thread.name} thread cannot start on ${config.data}: ${started.text.split("\n", 1)[0]}`);
   }
 
   async #terminate(): Promise<void> {

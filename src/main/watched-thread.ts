@@ -21,7 +21,11 @@ export interface ThreadListener {
 
 export interface WatchedThread {
   readonly name: ThreadName;
+  /** Resolves when its modules are loaded, or it is gone: from then on no file of the program is read, and none kept. */
+  readonly loaded: Promise<void>;
   readonly started: Promise<Started>;
+  /** It is its turn: its data, whose ports move to it. Once. */
+  begin(data: object): void;
   /** For orders that nobody answers. */
   tell(order: ThreadOrder): void;
   /** The answer to a `prepare` or `adopt`; undefined where none comes within `RELOAD.patience`, or ever. */
@@ -34,17 +38,14 @@ export interface WatchedThread {
 // Messages live for a moment: with room for them in the young generation few are ever copied by the collector.
 const YOUNG_MIB: Readonly<Record<ThreadName, number>> = { mail: 32, store: 24, queue: 12, control: 12 };
 
-/** Starts a thread with its data, whose ports move to it. */
-export function watchedThread(name: ThreadName, data: object, listener: ThreadListener): WatchedThread {
+/** A thread that loads its modules, and does nothing else before it begins. */
+export function watchedThread(name: ThreadName, listener: ThreadListener): WatchedThread {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const worker = new Worker(new URL(`./threads/${name}.${extension}`, import.meta.url), {
-    workerData: data,
-    transferList: Object.values(data)
-      .flat()
-      .filter((value): value is MessagePort => isPort(value)),
     name,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB[name] },
   });
+  const loaded = Promise.withResolvers<void>();
   const started = Promise.withResolvers<Started>();
   const stopped = Promise.withResolvers<void>();
   /** Who waits for an answer, in the order of their orders. */
@@ -54,6 +55,7 @@ export function watchedThread(name: ThreadName, data: object, listener: ThreadLi
   let thrown: unknown;
   worker.on("message", (message: ThreadReport) => {
     if (message.kind === "log") listener.log(message.lines);
+    else if (message.kind === "loaded") loaded.resolve();
     else if (message.kind === "stopped") stopped.resolve();
     else if (message.kind === "asked") listener.asked?.(message.number, message.request);
     else if (isAnswer(message)) answered.shift()?.(message);
@@ -68,6 +70,7 @@ export function watchedThread(name: ThreadName, data: object, listener: ThreadLi
   worker.once("exit", (code) => {
     isGone = true;
     const text = thrown === undefined ? `it ended with code ${code}` : textOf(thrown);
+    loaded.resolve();
     started.resolve({ kind: "died", text });
     stopped.resolve();
     for (const answer of answered.splice(0)) answer(undefined);
@@ -75,7 +78,9 @@ export function watchedThread(name: ThreadName, data: object, listener: ThreadLi
   });
   return {
     name,
+    loaded: loaded.promise,
     started: started.promise,
+    begin: (data) => worker.postMessage({ kind: "begin", data } satisfies ThreadOrder, portsOf(data)),
     tell: (order) => worker.postMessage(order),
     order(order) {
       if (isGone) return Promise.resolve(undefined);
@@ -101,6 +106,8 @@ function isAnswer(message: ThreadReport): message is ThreadAnswer {
   return message.kind === "prepared" || message.kind === "not-prepared" || message.kind === "adopted";
 }
 
-function isPort(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "postMessage" in value;
+function portsOf(data: object): MessagePort[] {
+  return Object.values(data)
+    .flat()
+    .filter((value): value is MessagePort => typeof value === "object" && value !== null && "postMessage" in value);
 }

@@ -101,8 +101,24 @@ test("after a kill nothing is said of a store that is whole, and its mail is del
   }));
 
 test.each([
-  ["was removed", ({ home }: Place) => rmSync(home.queueFile), "is missing"],
-  ["was made empty", ({ home }: Place) => truncateSync(home.queueFile), "has no queue in it"],
+  [
+    "was removed",
+    ({ home }: Place) => rmSync(home.queueFile),
+    "is missing, and messages that were accepted have left 1 content in",
+  ],
+  [
+    "was made empty",
+    ({ home }: Place) => truncateSync(home.queueFile),
+    "has no queue in it, and messages that were accepted have left 1 content in",
+  ],
+  [
+    "has a folder in its place",
+    ({ home }: Place) => {
+      rmSync(home.queueFile);
+      mkdirSync(home.queueFile);
+    },
+    "is no file: what stands there has the place of the queue",
+  ],
 ])(
   "a queue that %s beside contents keeps the relay from starting until it is put back, and nothing is lost",
   (_, lose, what) =>
@@ -118,12 +134,12 @@ test.each([
       for (let n = 0; n < 2; n++) {
         const refused = start();
         expect(await refused.exited).toEqual({ code: 78, signal: null });
-        expect(refused.errors).toContain(
-          `${home.queueFile} ${what}, and messages that were accepted have left 1 content in ${content}: put queue.db and queue.db-wal back`,
-        );
+        expect(refused.errors).toContain(`${home.queueFile} ${what}`);
+        expect(refused.errors).toContain("put queue.db and queue.db-wal ");
         expect(filesBelow(content)).toEqual(before);
         expect(readFileSync(log)).toEqual(readFileSync(`${kept}-wal`));
       }
+      rmSync(home.queueFile, { recursive: true, force: true });
       cpSync(kept, home.queueFile);
       const sink = await AccountingSink.start({ port: at.sinkPort });
       const relay = start();

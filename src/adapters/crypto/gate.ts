@@ -9,7 +9,7 @@ export interface Comer {
 interface Waiter {
   readonly comer: Comer;
   /** It may run, or has to go without. */
-  let(isIn: boolean): void;
+  answer(isIn: boolean): void;
 }
 
 /**
@@ -44,7 +44,7 @@ export class Gate {
     return new Promise((resolve) => {
       this.#waiting++;
       const line = this.#lines.get(comer.line) ?? [];
-      line.push({ comer, let: resolve });
+      line.push({ comer, answer: resolve });
       this.#lines.set(comer.line, line);
     });
   }
@@ -53,7 +53,7 @@ export class Gate {
   #leave(): void {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       const isIn = !next.comer.isGone();
-      next.let(isIn);
+      next.answer(isIn);
       if (isIn) return;
     }
     this.#running--;
@@ -79,7 +79,7 @@ export class Gate {
     let longest: Waiter[] = [];
     for (const line of this.#lines.values()) if (line.length > longest.length) longest = line;
     if (longest.length <= (this.#lines.get(name)?.length ?? 0) + 1) return false;
-    longest.pop()!.let(false);
+    longest.pop()!.answer(false);
     this.#waiting--;
     return true;
   }
@@ -87,7 +87,7 @@ export class Gate {
   #dropGone(): void {
     for (const [name, line] of this.#lines) {
       const kept = line.filter(({ comer }) => !comer.isGone());
-      for (const waiter of line) if (!kept.includes(waiter)) waiter.let(false);
+      for (const waiter of line) if (!kept.includes(waiter)) waiter.answer(false);
       this.#waiting -= line.length - kept.length;
       if (kept.length === 0) this.#lines.delete(name);
       else this.#lines.set(name, kept);

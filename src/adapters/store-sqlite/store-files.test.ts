@@ -55,12 +55,12 @@ test("a store that was only being made is new, whatever of it is there, and miss
   expect([standingOf(file), faultOfLog(file)]).toEqual(["empty", undefined]);
 });
 
-test("what is no database is found out when it is opened", () => {
+test("what is no database is found out when it is opened, and what is no file before", () => {
   fs.writeFileSync(file, "text".repeat(1000));
   expect(standingOf(file)).toBe("there");
   fs.rmSync(file);
   fs.mkdirSync(file);
-  expect(standingOf(file)).toBe("there");
+  expect(standingOf(file)).toBe("no-file");
 });
 
 test("an open store has a log that is whole, and one that was closed has none", () => {

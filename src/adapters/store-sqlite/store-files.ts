@@ -20,14 +20,17 @@ export function logOf(file: string): string {
   return `${file}-wal`;
 }
 
-/** `there`: a database with a schema, or something that turns out to be none when it is opened. `new`: one without a schema. */
-export type StoreStanding = "missing" | "empty" | "new" | "there";
+/**
+ * `there`: a database with a schema, or a file that turns out to be none when it is opened. `new`: one without a schema. `no-file`: a
+ * folder, or what else has a name.
+ */
+export type StoreStanding = "missing" | "no-file" | "empty" | "new" | "there";
 
 /** How a store that nobody has open stands. Nothing is written. */
 export function standingOf(file: string): StoreStanding {
   const found = fs.statSync(file, { throwIfNoEntry: false });
   if (found === undefined) return "missing";
-  if (!found.isFile()) return "there";
+  if (!found.isFile()) return "no-file";
   if (found.size === 0) return "empty";
   // A version in the file never goes down; that of a young store may stand in its log alone.
   if (numberAt(file, USER_VERSION_AT) !== 0) return "there";

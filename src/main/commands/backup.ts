@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { isDiskFull } from "../../adapters/disk-full.ts";
+import { SchemaTooNewError } from "../../adapters/store-sqlite/schema.ts";
 import type { BackupCommandOptions } from "../../surfaces/cli/backup-commands.ts";
 import { CommandFailure, EXIT } from "../../surfaces/cli/failure.ts";
 import { backupLines } from "../../surfaces/cli/pages.ts";
@@ -32,7 +33,8 @@ export async function backup(to: string, options: BackupCommandOptions): Promise
     progress.end();
     const code = isDiskFull(error) ? EXIT.temporary : EXIT.unavailable;
     const text = `no backup of ${data}: ${errorText(error)}; nothing is left of it`;
-    throw new CommandFailure(`${text}. Name a place with room that this user may write to`, code);
+    const advice = error instanceof SchemaTooNewError ? "" : ". Name a place with room that this user may write to";
+    throw new CommandFailure(`${text}${advice}`, code);
   }
   await tellOfSpool(options, "a relay that runs takes it in; else start it, or copy the folder too (cp -a)");
 }

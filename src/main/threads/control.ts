@@ -1,6 +1,5 @@
 // The control thread: fills the history store from the outbox, and answers the command line over a unix socket. A fault
 // here never touches mail: the main thread starts it again.
-import { workerData } from "node:worker_threads";
 import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
 import { SocketServer } from "../../adapters/control-socket/server.ts";
 import { HistoryReader } from "../../adapters/history-sqlite/history-reader.ts";
@@ -24,7 +23,7 @@ import { ControlThread } from "../control-thread.ts";
 import { type ControlThreadData, dataPaths } from "../plan.ts";
 import { sessionsNow } from "../session-count.ts";
 import { controlAnswers } from "./control-answers.ts";
-import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
+import { onBegin, onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function spaceOfRelay({ data, listeners }: Config): { readonly freeOctets: number; readonly neededOctets: number } {
   const { freeOctets, totalOctets } = spaceOf(data);
@@ -122,4 +121,4 @@ function main(data: ControlThreadData): void {
   report({ kind: "ready" });
 }
 
-main(workerData as ControlThreadData);
+onBegin(main);

@@ -1,5 +1,4 @@
 // A mail thread as the system has it: its sockets, its disk, its clock.
-import { workerData } from "node:worker_threads";
 import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
 import { PasswordVerifier, runningShare } from "../../adapters/crypto/passwords.ts";
 import { DnsResolver } from "../../adapters/dns/resolver.ts";
@@ -11,7 +10,7 @@ import { userWords } from "../../adapters/system/process-user.ts";
 import { MailThread } from "../mail-thread.ts";
 import { type MailThreadData, dataPaths } from "../plan.ts";
 import { NetListeners } from "./listening.ts";
-import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
+import { onBegin, onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function main(data: MailThreadData): void {
   const { plan } = data;
@@ -44,4 +43,4 @@ function main(data: MailThreadData): void {
   report({ kind: "ready" });
 }
 
-main(workerData as MailThreadData);
+onBegin(main);

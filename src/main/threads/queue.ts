@@ -1,10 +1,9 @@
 // The queue thread as the system has it: its clock.
-import { workerData } from "node:worker_threads";
 import { SystemClock } from "../../adapters/system/clock.ts";
 import { SystemEntropy } from "../../adapters/system/entropy.ts";
 import type { QueueThreadData } from "../plan.ts";
 import { QueueThread } from "../queue-thread.ts";
-import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
+import { onBegin, onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function main(data: QueueThreadData): void {
   const thread = new QueueThread(data, {
@@ -19,4 +18,4 @@ function main(data: QueueThreadData): void {
   report({ kind: "ready" });
 }
 
-main(workerData as QueueThreadData);
+onBegin(main);

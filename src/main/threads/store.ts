@@ -1,5 +1,4 @@
 // The store thread as the system has it: its database, its disk, its clock.
-import { workerData } from "node:worker_threads";
 import { FolderOfContents } from "../../adapters/content-files/content-files.ts";
 import { damageOf } from "../../adapters/store-sqlite/damage.ts";
 import { SchemaTooNewError } from "../../adapters/store-sqlite/schema.ts";
@@ -16,7 +15,7 @@ import { StoreThread } from "../store-thread.ts";
 import { StoreLostError, checkStore, tellsOfLog } from "../lost-store.ts";
 import { SpaceWatch } from "./space-watch.ts";
 import { StoreWatch } from "./store-watch.ts";
-import { onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
+import { onBegin, onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function main(data: StoreThreadData): void {
   const { plan } = data;
@@ -87,13 +86,14 @@ function faultOf(file: string, error: unknown): string | undefined {
   return isTold ? error.message : damageOf(file, error);
 }
 
-const data = workerData as StoreThreadData;
-try {
-  main(data);
-} catch (error) {
-  const isFull = isDiskFull(error) || (error instanceof StorageError && error.reason === "full");
-  const text = faultOf(dataPaths(data.plan.config.data).queue, error);
-  if (isFull) report({ kind: "failed", text: "", isDiskFull: true });
-  else if (text === undefined) throw error;
-  else report({ kind: "failed", text });
-}
+onBegin((data: StoreThreadData) => {
+  try {
+    main(data);
+  } catch (error) {
+    const isFull = isDiskFull(error) || (error instanceof StorageError && error.reason === "full");
+    const text = faultOf(dataPaths(data.plan.config.data).queue, error);
+    if (isFull) report({ kind: "failed", text: "", isDiskFull: true });
+    else if (text === undefined) throw error;
+    else report({ kind: "failed", text });
+  }
+});

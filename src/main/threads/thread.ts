@@ -23,22 +23,39 @@ export function report(message: ThreadReport): void {
   if (message.kind === "ready") flushCompileCache(); // a thread that is killed leaves it unwritten
 }
 
+/**
+ * Says that this thread's modules are loaded, and runs `main` with its data when it is its turn: modules of all threads
+ * load side by side, and what the threads do at a start keeps its order.
+ */
+export function onBegin<Data extends object>(main: (data: Data) => void): void {
+  const port = parentPort;
+  invariant(port !== null, "a thread has a parent");
+  const take = (order: ThreadOrder): void => {
+    if (order.kind === "stop") reportStopped();
+    if (order.kind !== "begin") return;
+    port.off("message", take);
+    main(order.data as Data);
+  };
+  port.on("message", take);
+  report({ kind: "loaded" });
+}
+
 /** What a thread does at the main thread's word; what is not there is not for it. */
 export type Orders = {
-  readonly [Kind in ThreadOrder["kind"]]?: (order: Extract<ThreadOrder, { kind: Kind }>) => unknown;
+  readonly [Kind in Exclude<ThreadOrder["kind"], "begin">]?: (order: Extract<ThreadOrder, { kind: Kind }>) => unknown;
 } & { readonly stop: () => unknown };
 
-/** Orders are obeyed one after the other, so that their answers keep their order. */
+/** Orders are obeyed one after the other, so that their answers keep their order. To be called before `main` returns. */
 export function onOrder(orders: Orders): void {
   invariant(parentPort !== null, "a thread has a parent");
   let last: Promise<unknown> = Promise.resolve();
   parentPort.on("message", (order: ThreadOrder) => {
     if (order.kind === "stop") void orders.stop();
-    else last = last.then(() => obey(orders, order));
+    else if (order.kind !== "begin") last = last.then(() => obey(orders, order));
   });
 }
 
-async function obey(orders: Orders, order: Exclude<ThreadOrder, { kind: "stop" }>): Promise<void> {
+async function obey(orders: Orders, order: Exclude<ThreadOrder, { kind: "begin" | "stop" }>): Promise<void> {
   await (orders[order.kind] as ((order: ThreadOrder) => unknown) | undefined)?.(order);
   if (order.kind !== "adopt") return;
   recording?.go(order.plan);
