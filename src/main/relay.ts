@@ -71,6 +71,8 @@ export class Relay {
   #places: Places = new Map();
   #ports: readonly number[] = [];
   #isStopping = false;
+  /** Threads that end now end because they were told to, or because one of them died. */
+  #isOver = false;
 
   /** Rejects with `StartError` where the configuration asks for what the system does not give. */
   static async start(options: RelayOptions): Promise<Relay> {
@@ -152,6 +154,7 @@ export class Relay {
     await Promise.all(this.#named("mail").map((thread) => thread.stop()));
     await this.#control?.stop();
     for (const name of ["queue", "store"] as const) for (const thread of this.#named(name)) await thread.stop();
+    if (this.#isOver) return; // one died: that is no stop in order
     await this.#terminate();
     recorder.record({ event: "relay.stopped", elapsedMs: Math.round(performance.now() - started) });
   }
@@ -314,8 +317,8 @@ export class Relay {
     const { config, log, onDeath } = this.#options;
     const thread = watchedThread(name, {
       log,
-      ended: (text, wasReady, error) => {
-        if (!wasReady || this.#isStopping) return;
+      ended: (text, wasAtWork, error) => {
+        if (!wasAtWork || this.#isOver) return;
         const damage = damageOf(dataPaths(config.data).queue, error);
         if (damage === undefined) onDeath(`the ${name} thread died: ${text}`, "software");
         else onDeath(damage, "config"); // to be started again at once is no help
@@ -338,6 +341,7 @@ export class Relay {
 
   async #terminate(): Promise<void> {
     this.#isStopping = true;
+    this.#isOver = true;
     const control = this.#control === undefined ? [] : [this.#control];
     await Promise.all([...this.#threads, ...control].map((thread) => thread.terminate()));
     this.#folder.release();

@@ -32,7 +32,10 @@ export async function run(
   advice: StartAdvice,
 ): Promise<Running> {
   process.umask(0o077); // what the relay writes is its owner's, also in a folder that others may enter
+  let isDying = false;
   const die: RelayOptions["onDeath"] = (text, exit) => {
+    if (isDying) return;
+    isDying = true;
     log.recorder.record({ event: "relay.died", text });
     void Promise.resolve(relay?.abandon())
       .then(() => log.flush())
@@ -56,7 +59,9 @@ export async function run(
     watch.stop();
     void Promise.resolve(relay?.stop(signal))
       .then(() => log.flush())
-      .finally(() => process.exit(0));
+      .finally(() => {
+        if (!isDying) process.exit(0); // else it ends as what it is
+      });
   });
   // It must not end a start; what was written since the configuration was read holds once that is done.
   const started = Promise.withResolvers<void>();

@@ -15,8 +15,11 @@ export interface ThreadListener {
   log(lines: string): void;
   /** Somebody asks for a reload; `tell` answers. */
   asked?(number: number, request: ReloadRequest): void;
-  /** It is gone, for whatever reason; also when it was terminated. `error`: what it threw, with its properties, if that is why. */
-  ended(text: string, wasReady: boolean, error: unknown): void;
+  /**
+   * It is gone, for whatever reason; also when it was terminated. `wasAtWork`: it was ready, and had not said that it stopped. `error`:
+   * what it threw, with its properties, if that is why.
+   */
+  ended(text: string, wasAtWork: boolean, error: unknown): void;
 }
 
 export interface WatchedThread {
@@ -51,16 +54,18 @@ export function watchedThread(name: ThreadName, listener: ThreadListener): Watch
   /** Who waits for an answer, in the order of their orders. */
   const answered: ((answer: ThreadAnswer | undefined) => void)[] = [];
   let isGone = false;
-  let wasReady = false;
+  let isAtWork = false;
   let thrown: unknown;
   worker.on("message", (message: ThreadReport) => {
     if (message.kind === "log") listener.log(message.lines);
     else if (message.kind === "loaded") loaded.resolve();
-    else if (message.kind === "stopped") stopped.resolve();
-    else if (message.kind === "asked") listener.asked?.(message.number, message.request);
+    else if (message.kind === "stopped") {
+      isAtWork = false;
+      stopped.resolve();
+    } else if (message.kind === "asked") listener.asked?.(message.number, message.request);
     else if (isAnswer(message)) answered.shift()?.(message);
     else {
-      wasReady = message.kind === "ready";
+      isAtWork = message.kind === "ready";
       started.resolve(message);
     }
   });
@@ -74,7 +79,7 @@ export function watchedThread(name: ThreadName, listener: ThreadListener): Watch
     started.resolve({ kind: "died", text });
     stopped.resolve();
     for (const answer of answered.splice(0)) answer(undefined);
-    listener.ended(text, wasReady, thrown);
+    listener.ended(text, isAtWork, thrown);
   });
   return {
     name,

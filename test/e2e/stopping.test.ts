@@ -1,6 +1,9 @@
+import { writeFileSync } from "node:fs";
 import net from "node:net";
+import path from "node:path";
 import { setTimeout as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { plantedTree } from "../crash/patched-copy.ts";
 import { selfSigned } from "../support/certificates.ts";
 import { freePort } from "../support/free-port.ts";
 import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
@@ -51,6 +54,73 @@ test.each<Place>(["CONNECT", "MAIL"])(
     }
   },
 );
+
+// A store that fails while a relay stops keeps the ends of its last deliveries from being recorded: that is no stop in order.
+test.each(["mail", "queue", "store"] as const)(
+  "a %s thread that dies while the relay stops: the relay ends at once, and not as if it had stopped in order",
+  async (thread) => {
+    const host = await ScriptedHost.start({ script: (place) => (place === "MAIL" ? "silence" : undefined) });
+    const { tree, remove } = plantedTree("thread-ends");
+    const home = new RelayHome();
+    home.configure({
+      listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
+      access: { networks: ["127.0.0.0/8"] },
+      smarthosts: { hop: { url: `smtp://127.0.0.1:${host.port}`, tls: "none" } },
+      routes: [{ deliver: "hop" }],
+    });
+    const file = path.join(home.folder, "end");
+    const relay = new RelayProcess(home, { tree, environment: { ENDING_THREAD: thread, ENDING_AT_FILE: file } });
+    try {
+      const [port = 0] = await relay.ports();
+      const session = await SourceSession.connect({ port });
+      const content = Buffer.from("Subject: x\r\n\r\nbody\r\n");
+      await session.send({ id: "", from: "s@here.test", recipients: ["r@there.test"], content, hash: "" });
+      await expect.poll(() => host.openedAt.length).toBeGreaterThan(0);
+      // Who is told to stop waits for the session and for the server.
+      relay.kill("SIGTERM");
+      await relay.event("relay.stopping");
+      const from = performance.now();
+      writeFileSync(file, "");
+      expect(await relay.exited).toEqual({ code: 70, signal: null });
+      expect(performance.now() - from).toBeLessThan(STOPPED_WITHIN_MS / 2);
+      expect(relay.events("relay.died")).toMatchObject([
+        { text: expect.stringContaining(`the ${thread} thread died`) },
+      ]);
+      expect(relay.events("relay.stopped")).toEqual([]);
+    } finally {
+      relay.kill("SIGKILL");
+      await relay.exited;
+      await host.close();
+      home.remove();
+      remove();
+    }
+  },
+);
+
+test("a relay that is told to stop in the moment in which a thread dies ends as one of which a thread died", async () => {
+  const { tree, remove } = plantedTree("thread-ends");
+  const home = new RelayHome();
+  home.configure({
+    listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
+    access: { networks: ["127.0.0.0/8"] },
+    smarthosts: { hop: { url: "smtp://127.0.0.1:1", tls: "none" } },
+    routes: [{ deliver: "hop" }],
+  });
+  const file = path.join(home.folder, "end");
+  const relay = new RelayProcess(home, { tree, environment: { ENDING_THREAD: "store", ENDING_AT_FILE: file } });
+  try {
+    await relay.ports();
+    writeFileSync(file, "");
+    await relay.event("relay.died");
+    relay.kill("SIGTERM");
+    expect(await relay.exited).toEqual({ code: 70, signal: null });
+  } finally {
+    relay.kill("SIGKILL");
+    await relay.exited;
+    home.remove();
+    remove();
+  }
+});
 
 test("who waits for TLS when a relay stops is told nothing in clear", async () => {
   const home = new RelayHome();
