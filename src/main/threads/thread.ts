@@ -27,14 +27,14 @@ export function report(message: ThreadReport): void {
  * Says that this thread's modules are loaded, and runs `main` with its data when it is its turn: modules of all threads
  * load side by side, and what the threads do at a start keeps its order.
  */
-export function onBegin<Data extends object>(main: (data: Data) => void): void {
+export function onBegin(main: (data: never) => void): void {
   const port = parentPort;
   invariant(port !== null, "a thread has a parent");
   const take = (order: ThreadOrder): void => {
     if (order.kind === "stop") reportStopped();
     if (order.kind !== "begin") return;
     port.off("message", take);
-    main(order.data as Data);
+    main(order.data as never); // who begins a thread knows what it takes
   };
   port.on("message", take);
   report({ kind: "loaded" });
