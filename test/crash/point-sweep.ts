@@ -5,7 +5,7 @@ import { FAULTS, type Fault, type Point, isSync } from "./points.ts";
 
 export interface SweepOptions {
   readonly tree?: string;
-  /** One of so many. */
+  /** One of so many of each kind of fault, of which none is left out. */
   readonly every?: number;
   /** The first of them, from 0. */
   readonly from?: number;
@@ -51,7 +51,10 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
   const { every = 1, from = 0, jobs = 1, isWanted = () => true, stopsAtFirst = false, say, tree } = options;
   const points = await scenarioPoints();
   const all = points.flatMap((point) => faultsOf(point).map((fault) => ({ point, fault })));
-  const left = all.filter(({ point, fault }) => isWanted(point, fault)).filter((_, at) => at % every === from % every);
+  const seen = { ...NONE };
+  const left = all
+    .filter(({ point, fault }) => isWanted(point, fault))
+    .filter(({ fault }) => seen[fault]++ % every === from % every);
   const runs = { ...NONE };
   const met = { ...NONE };
   const violations: string[] = [];
