@@ -33,8 +33,9 @@ interface InterventionsParts {
   readonly clock: Clock;
   /** By mail thread. */
   readonly mails: readonly Outlet<StoreToMail>[];
-  readonly queue: Outlet<StoreToQueue>;
   readonly control: Outlet<StoreToControl>;
+  /** To all threads that mail goes through. */
+  readonly tellAll: (message: StoreToMail & StoreToQueue) => void;
 }
 
 /** The steps of an operator's action follow each other within this: a site that is dead is tried once, not for each. */
@@ -45,17 +46,17 @@ export class Interventions {
   readonly #store: QueueStore;
   readonly #clock: Clock;
   readonly #mails: readonly Outlet<StoreToMail>[];
-  readonly #queue: Outlet<StoreToQueue>;
   readonly #control: Outlet<StoreToControl>;
+  readonly #tellAll: InterventionsParts["tellAll"];
   readonly #rollCall: RollCall;
   readonly #unblockedAt = new RecentMap<Lane, number>(QUEUE.blockedSitesMax);
 
-  constructor({ store, clock, mails, queue, control }: InterventionsParts) {
+  constructor({ store, clock, mails, control, tellAll }: InterventionsParts) {
     this.#store = store;
     this.#clock = clock;
     this.#mails = mails;
-    this.#queue = queue;
     this.#control = control;
+    this.#tellAll = tellAll;
     this.#rollCall = new RollCall(mails);
   }
 
@@ -77,7 +78,7 @@ export class Interventions {
   /** The threads hear before the lanes wake. */
   tell(brought: Intervention): void {
     if (brought.kind === "pauses") {
-      this.#tellPauses(brought.pauses);
+      this.tellPauses(brought.pauses);
       if (brought.shutsDoor) return this.#rollCall.ask(() => this.#control.say(brought.answer));
     } else {
       for (const lane of brought.unblocked) this.#tellAll({ kind: "unblock", lane });
@@ -86,9 +87,8 @@ export class Interventions {
     this.#control.say(brought.answer);
   }
 
-  /** As the store has them. */
-  tellPauses(): void {
-    this.#tellPauses(pausesOf(this.#store.pauses()));
+  tellPauses(pauses: Pauses = pausesOf(this.#store.pauses())): void {
+    this.#tellAll({ kind: "pauses", ...pauses });
   }
 
   /** A mail thread's answer to `hear`. */
@@ -117,15 +117,6 @@ export class Interventions {
     const pauses = pausesOf(this.#store.pauses());
     const shutsDoor = isPaused && target.kind === "inbound";
     return { kind: "pauses", answer: { kind: "paused", number, isChange }, pauses, shutsDoor };
-  }
-
-  #tellPauses(pauses: Pauses): void {
-    this.#tellAll({ kind: "pauses", ...pauses });
-  }
-
-  #tellAll(message: StoreToMail & StoreToQueue): void {
-    for (const mail of this.#mails) mail.say(message);
-    this.#queue.say(message);
   }
 }
 

@@ -108,7 +108,13 @@ export class Keeper {
     this.#queue = queue;
     this.#control = control;
     this.#full = full;
-    this.#interventions = new Interventions({ store, clock, mails, queue, control });
+    this.#interventions = new Interventions({
+      store,
+      clock,
+      mails,
+      control,
+      tellAll: (message) => this.#tellAll(message),
+    });
     this.#putOff = new PutOff(clock, retry.longestNamed);
   }
 
@@ -252,6 +258,7 @@ export class Keeper {
   }
 
   #obey(order: Order): Brought | undefined {
+    if (isIntervention(order)) return this.#interventions.obey(order);
     switch (order.kind) {
       case "claim-due": {
         const claims = this.#store.claimDue(order.now, order.lanesMax, QUEUE.deliveriesPerLaneClaim);
@@ -272,10 +279,6 @@ export class Keeper {
         return takeStep(this.#store, order, this.#clock.now());
       case "pull-in":
         return { kind: "pulled-in", after: this.#store.pullIn(order.after, this.#clock.now(), this.#longestWait) };
-      case "act":
-      case "pause":
-      case "import":
-        return this.#interventions.obey(order);
       case "unblock":
         for (const lane of order.lanes) this.#store.unblock(lane, this.#clock.now());
         return { kind: "unblocked", lanes: order.lanes };

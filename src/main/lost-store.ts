@@ -18,7 +18,7 @@ export function checkStore({ queue, content }: Pick<ReturnType<typeof dataPaths>
   if (standing === "there") return;
   if (standing === "no-file")
     throw new StoreLostError(
-      `${queue} is no file: what stands there has the place of the queue; move it away, and put queue.db and queue.db-wal there if they went`,
+      `${queue} is not a file: move away what is there, and put queue.db and queue.db-wal back if they stood there`,
     );
   const contents = countContents(content);
   // SQLite throws a log away that it finds beside an empty file.

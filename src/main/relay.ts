@@ -1,19 +1,18 @@
 import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { MessageChannel } from "node:worker_threads";
 import { CONTROL, RELOAD, STOP } from "../core/base/limits.ts";
 import { span } from "../core/base/span.ts";
 import { type Config, listenText } from "../core/config/config.ts";
-import { CONTROL_RETRY, wait } from "../core/queue/backoff.ts";
 import type { ReloadAnswer, ReloadRequest } from "../engine/operator.ts";
 import type { HandedSocket } from "../adapters/system/handed-sockets.ts";
 import { Privileges, type ProcessUser, findUser, isRoot, isUser } from "../adapters/system/process-user.ts";
 import { damageOf } from "../adapters/store-sqlite/damage.ts";
 import { descriptorsMax } from "../adapters/system/descriptors.ts";
 import type { Recorder } from "../ports/recorder.ts";
+import { ControlSupervisor, type ControlSupervisorParts } from "./control-supervisor.ts";
 import { type TakenFolder, makeDataFolder, makeSpoolFolder, makeSpoolFor, takeDataFolder } from "./data-folder.ts";
 import {
-  type ControlThreadData,
   type ListeningPlace,
   type MailThreadData,
   type QueueThreadData,
@@ -32,7 +31,7 @@ import {
   withLogKey,
   withNewTickets,
 } from "./plan-of.ts";
-import { type SharedSessions, sharedSessions } from "./session-count.ts";
+import { sharedSessions } from "./session-count.ts";
 import { checkFree, listenFault } from "./ports.ts";
 import { DiskFullError, StartError } from "./start-error.ts";
 import { tellSurroundings } from "./surroundings.ts";
@@ -63,9 +62,7 @@ export class Relay {
   readonly #folder: TakenFolder;
   readonly #privileges: Privileges | undefined;
   readonly #threads: WatchedThread[] = [];
-  #control: WatchedThread | undefined;
-  /** Resolves when mail flows: then the control thread begins. */
-  readonly #flows = Promise.withResolvers<void>();
+  #control: ControlSupervisor | undefined;
   /** What the threads go by. */
   #plan: RelayPlan;
   #places: Places = new Map();
@@ -150,7 +147,7 @@ export class Relay {
     const started = performance.now();
     const { recorder } = this.#options;
     recorder.record({ event: "relay.stopping", because });
-    this.#control?.tell({ kind: "stopping" });
+    this.#control?.stopping();
     await Promise.all(this.#named("mail").map((thread) => thread.stop()));
     await this.#control?.stop();
     for (const name of ["queue", "store"] as const) for (const thread of this.#named(name)) await thread.stop();
@@ -221,7 +218,7 @@ export class Relay {
     const queueStore = new MessageChannel();
     const controlStore = new MessageChannel();
     const controlQueue = new MessageChannel();
-    this.#startControl({ store: controlStore.port1, queue: controlQueue.port1, sessions });
+    const control = this.#superviseControl({ sessions, store: controlStore.port1, queue: controlQueue.port1 });
     const { recovered = 0 } = await this.#begin(store, {
       plan,
       mails: mailStore.map(({ port2 }) => port2),
@@ -248,15 +245,15 @@ export class Relay {
       };
       await this.#begin(mail, data);
     }
+    await control.loaded; // the others have begun
     const listening = await this.#listenFirst(plan, places);
     this.#places = placesBy(config, listening);
     this.#ports = listening.map(({ address }) => address.port);
     this.#options.flows(this);
     await this.#tellAll("mail", { kind: "adopt", plan: this.#planShown(), changedHosts: [] });
     if (this.#isStopping) return;
-    this.#flows.resolve();
     // Mail flows by now; who reads that the relay started may give it a command at once.
-    await Promise.race([this.#control?.started, sleep(CONTROL.startPatience, undefined, { ref: false })]);
+    await Promise.race([control.begin(), sleep(CONTROL.startPatience, undefined, { ref: false })]);
     if (this.#isStopping) return;
     this.#options.recorder.record({
       event: "relay.started",
@@ -271,7 +268,6 @@ export class Relay {
 
   /** Ports below 1024 are root's. All threads are loaded, and no session begins: nothing is written meanwhile. */
   async #listenFirst(plan: RelayPlan, places: readonly ListeningPlace[]): Promise<readonly ListeningPlace[]> {
-    await this.#control?.loaded; // the others have begun
     this.#privileges?.asRoot();
     if (plan.mailThreads > 1) await this.#checkNew(places);
     const listening = await this.#prepare(plan, places);
@@ -279,37 +275,10 @@ export class Relay {
     return listening;
   }
 
-  /** The one thread that mail can do without: started again whenever it ends, later and later. */
-  #startControl(others: ControlPorts, failures = 0): void {
-    const startedAt = performance.now();
-    const control = watchedThread("control", {
-      log: this.#options.log,
-      asked: (number, request) => void this.#answer(number, request),
-      ended: (text) => {
-        if (this.#isStopping) return;
-        const isSteady = performance.now() - startedAt > CONTROL.steadyAfter;
-        this.#restartControl(others, text, isSteady ? 1 : failures + 1);
-      },
-    });
-    this.#control = control;
-    void this.#flows.promise.then(() => control.begin(this.#controlData(others)));
-  }
-
-  #controlData({ sessions, store, queue }: ControlPorts): ControlThreadData {
-    return { plan: this.#planShown(), sessions, store: lead(store), queue: lead(queue) };
-  }
-
-  async #answer(number: number, request: ReloadRequest): Promise<void> {
-    const answer = await this.#options.reload(request);
-    this.#control?.tell({ kind: "answer", number, answer });
-  }
-
-  #restartControl(others: ControlPorts, text: string, failures: number): void {
-    const retryMs = wait(CONTROL_RETRY, failures, 0);
-    this.#options.recorder.record({ event: "control.failed", text, retryMs });
-    setTimeout(() => {
-      if (!this.#isStopping) this.#startControl(others, failures);
-    }, retryMs).unref();
+  #superviseControl(others: Pick<ControlSupervisorParts, "sessions" | "store" | "queue">): ControlSupervisor {
+    const { recorder, log, reload } = this.#options;
+    this.#control = new ControlSupervisor({ recorder, log, reload, plan: () => this.#planShown(), ...others });
+    return this.#control;
   }
 
   /** A thread that mail needs. */
@@ -346,23 +315,6 @@ export class Relay {
     await Promise.all([...this.#threads, ...control].map((thread) => thread.terminate()));
     this.#folder.release();
   }
-}
-
-/** What the control thread talks to. */
-interface ControlPorts {
-  readonly sessions: SharedSessions;
-  readonly store: MessagePort;
-  readonly queue: MessagePort;
-}
-
-/** Messages to and from `other` go through here, so that its channel outlives the thread that has the end answered here. */
-function lead(other: MessagePort): MessagePort {
-  const channel = new MessageChannel();
-  channel.port2.on("message", (message: unknown) => other.postMessage(message));
-  other.removeAllListeners("message");
-  other.on("message", (message: unknown) => channel.port2.postMessage(message));
-  for (const port of [channel.port2, other]) port.unref();
-  return channel.port1;
 }
 
 function channels(count: number): MessageChannel[] {

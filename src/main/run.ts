@@ -60,7 +60,7 @@ export async function run(
     void Promise.resolve(relay?.stop(signal))
       .then(() => log.flush())
       .finally(() => {
-        if (!isDying) process.exit(0); // else it ends as what it is
+        if (!isDying) process.exit(0); // a death ends the process itself, with its own code
       });
   });
   // It must not end a start; what was written since the configuration was read holds once that is done.

@@ -13,7 +13,7 @@ import { sleep } from "../support/sleep.ts";
 
 export interface KillRunOptions extends RigOptions {
   readonly rounds: number;
-  /** More rounds follow until so many messages are acknowledged, as many again at most. */
+  /** More rounds follow until so many messages are acknowledged, `rounds` more at most. */
   readonly acknowledgedMin?: number;
   /** How long a relay is under load before it is killed. */
   readonly loadMs?: readonly [number, number];

@@ -17,7 +17,7 @@ async function main(): Promise<void> {
       rounds: { kind: "count", default: 20, help: "lives of a relay, one after the other, that end in a kill" },
       acknowledged: {
         kind: "count",
-        help: "more rounds follow until so many messages are acknowledged, as many again at most",
+        help: "more rounds follow until so many messages are, twice as many rounds at most",
       },
       seed: SEED,
       mx: { kind: "flag", help: "to the servers of many domains instead of one smart host" },

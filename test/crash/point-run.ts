@@ -8,18 +8,7 @@ import { SEEDED_FROM, seedQueue } from "../support/seeded-queue.ts";
 import { ConnectionLostError, MessageFactory, ReplyError, SourceSession } from "../support/source.ts";
 import { type Arrived, type Ended, type Sent, judge } from "./account.ts";
 import { type Said, saidTooSoon } from "./failed-sync.ts";
-import {
-  type Fault,
-  type Point,
-  attach,
-  commonTo,
-  injected,
-  isSync,
-  metIn,
-  pointsIn,
-  threadsOf,
-  watched,
-} from "./points.ts";
+import { type Fault, type Point, attach, commonTo, injected, metIn, pointsIn, threadsOf, watched } from "./points.ts";
 import { endsIn, filesIn, makeAllDue, queuedIn, scheduleIn } from "./records.ts";
 import { judgeReports, reportOf } from "./reports.ts";
 import { sleep } from "../support/sleep.ts";
@@ -169,9 +158,6 @@ class World {
     }
     await this.#ended(relay, fault);
     const met = metIn(textOf(out), point, fault, this.home.data);
-    // A relay that dies of a sync records nothing from that call on, however long it takes to fail and to end.
-    if (met !== undefined && fault === "EIO" && isSync(point.call) && Number.isFinite(this.#diedAt))
-      this.#diedAt = Math.min(this.#diedAt, met.at - performance.timeOrigin);
     if (met !== undefined)
       for (const recipient of saidTooSoon(point, fault, met, this.#said))
         this.#violations.push(`${recipient} has a 250 and no sync`);

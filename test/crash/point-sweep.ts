@@ -7,8 +7,6 @@ export interface SweepOptions {
   readonly tree?: string;
   /** One of so many of each kind of fault, of which none is left out. */
   readonly every?: number;
-  /** The first of them, from 0. */
-  readonly from?: number;
   /** So many at a time. */
   readonly jobs?: number;
   readonly isWanted?: (point: Point, fault: Fault) => boolean;
@@ -48,13 +46,13 @@ function shown({ call, nth, thread, file = "a content" }: Point, fault: Fault): 
 }
 
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
-  const { every = 1, from = 0, jobs = 1, isWanted = () => true, stopsAtFirst = false, say, tree } = options;
+  const { every = 1, jobs = 1, isWanted = () => true, stopsAtFirst = false, say, tree } = options;
   const points = await scenarioPoints();
   const all = points.flatMap((point) => faultsOf(point).map((fault) => ({ point, fault })));
   const seen = { ...NONE };
   const left = all
     .filter(({ point, fault }) => isWanted(point, fault))
-    .filter(({ fault }) => seen[fault]++ % every === from % every);
+    .filter(({ fault }) => seen[fault]++ % every === 0);
   const runs = { ...NONE };
   const met = { ...NONE };
   const violations: string[] = [];

@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { plantedTree } from "../crash/patched-copy.ts";
 import { AccountingSink } from "../support/accounting-sink.ts";
 import { seeded } from "../support/chance.ts";
-import { RelayHome, RelayProcess, runCommand } from "../support/relay.ts";
+import { RelayHome, RelayProcess, type SpawnOptions, runCommand } from "../support/relay.ts";
 import { PLAIN, configure, scene } from "../support/scene.ts";
 import { MessageFactory, SourceSession } from "../support/source.ts";
 
@@ -26,13 +27,14 @@ function command(home: RelayHome, ...args: string[]): ReturnType<typeof runComma
 async function play(
   prepare: (home: RelayHome) => void,
   then: (home: RelayHome, relay: RelayProcess, port: number) => Promise<void>,
+  options: SpawnOptions = {},
 ) {
   const home = new RelayHome();
   const sink = await AccountingSink.start();
   configure(home, sink.port);
   mkdirSync(home.data, { mode: 0o700 });
   prepare(home);
-  const relay = new RelayProcess(home);
+  const relay = new RelayProcess(home, options);
   try {
     const ports = await relay.ports();
     await then(home, relay, ports[PLAIN]!);
@@ -57,6 +59,54 @@ test("a history that cannot be written: mail goes on, commands are answered, and
       expect(relay.events("control.failed")).toEqual([]);
     },
   );
+});
+
+/** A copy of the program of which one thread's modules cannot be loaded. */
+function treeWithout(thread: string): {
+  readonly tree: string;
+  readonly mend: () => void;
+  readonly remove: () => void;
+} {
+  const { tree, remove } = plantedTree("thread-ends");
+  const file = path.join(tree, `src/main/threads/${thread}.ts`);
+  const whole = readFileSync(file);
+  writeFileSync(file, 'throw new Error("it is broken");\n');
+  return { tree, mend: () => writeFileSync(file, whole), remove };
+}
+
+test("a control thread that cannot be loaded: mail flows, and it is started again until it can", async () => {
+  const { tree, mend, remove } = treeWithout("control");
+  try {
+    await play(
+      () => undefined,
+      async (home, relay, port) => {
+        expect(await relay.event("control.failed")).toMatchObject({ text: expect.stringContaining("it is broken") });
+        await send(port);
+        await relay.event("delivery.delivered");
+        mend();
+        await expect.poll(async () => (await command(home, "status")).code).toBe(0);
+        expect(await relay.stop()).toEqual({ code: 0, signal: null });
+      },
+      { tree },
+    );
+  } finally {
+    remove();
+  }
+});
+
+test.each(["store", "queue", "mail"])("without its %s thread a relay does not start, and says so", async (thread) => {
+  const { tree, remove } = treeWithout(thread);
+  const home = new RelayHome();
+  configure(home, 1);
+  const relay = new RelayProcess(home, { tree });
+  try {
+    expect(await relay.exited).toEqual({ code: 78, signal: null });
+    expect(relay.errors).toContain(`the ${thread} thread cannot start on ${home.data}: Error: it is broken`);
+  } finally {
+    relay.kill("SIGKILL");
+    home.remove();
+    remove();
+  }
 });
 
 test("a control thread that cannot start is told each time, started again later and later, and then works", async () => {

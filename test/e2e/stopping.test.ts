@@ -15,6 +15,18 @@ import { SourceSession } from "../support/source.ts";
 /** The server would be waited for much longer: 5 minutes. */
 const STOPPED_WITHIN_MS = 20_000;
 
+/** A relay's, with that port of this machine as its next hop. */
+function homeTo(port: number): RelayHome {
+  const home = new RelayHome();
+  home.configure({
+    listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
+    access: { networks: ["127.0.0.0/8"] },
+    smarthosts: { hop: { url: `smtp://127.0.0.1:${port}`, tls: "none" } },
+    routes: [{ deliver: "hop" }],
+  });
+  return home;
+}
+
 test.each<Place>(["CONNECT", "MAIL"])(
   "a next hop that is silent at %s: the stop takes seconds, and nothing is lost",
   async (silentAt) => {
@@ -22,13 +34,7 @@ test.each<Place>(["CONNECT", "MAIL"])(
     const host = await ScriptedHost.start({
       script: (place) => (place === silentAt && isSilent ? "silence" : undefined),
     });
-    const home = new RelayHome();
-    home.configure({
-      listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
-      access: { networks: ["127.0.0.0/8"] },
-      smarthosts: { hop: { url: `smtp://127.0.0.1:${host.port}`, tls: "none" } },
-      routes: [{ deliver: "hop" }],
-    });
+    const home = homeTo(host.port);
     let relay = new RelayProcess(home);
     try {
       const [port = 0] = await relay.ports();
@@ -61,13 +67,7 @@ test.each(["mail", "queue", "store"] as const)(
   async (thread) => {
     const host = await ScriptedHost.start({ script: (place) => (place === "MAIL" ? "silence" : undefined) });
     const { tree, remove } = plantedTree("thread-ends");
-    const home = new RelayHome();
-    home.configure({
-      listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
-      access: { networks: ["127.0.0.0/8"] },
-      smarthosts: { hop: { url: `smtp://127.0.0.1:${host.port}`, tls: "none" } },
-      routes: [{ deliver: "hop" }],
-    });
+    const home = homeTo(host.port);
     const file = path.join(home.folder, "end");
     const relay = new RelayProcess(home, { tree, environment: { ENDING_THREAD: thread, ENDING_AT_FILE: file } });
     try {
@@ -99,13 +99,7 @@ test.each(["mail", "queue", "store"] as const)(
 
 test("a relay that is told to stop in the moment in which a thread dies ends as one of which a thread died", async () => {
   const { tree, remove } = plantedTree("thread-ends");
-  const home = new RelayHome();
-  home.configure({
-    listeners: [{ listen: "127.0.0.1:0", tls: "none" }],
-    access: { networks: ["127.0.0.0/8"] },
-    smarthosts: { hop: { url: "smtp://127.0.0.1:1", tls: "none" } },
-    routes: [{ deliver: "hop" }],
-  });
+  const home = homeTo(1);
   const file = path.join(home.folder, "end");
   const relay = new RelayProcess(home, { tree, environment: { ENDING_THREAD: "store", ENDING_AT_FILE: file } });
   try {

@@ -23,7 +23,7 @@ import { ControlThread } from "../control-thread.ts";
 import { type ControlThreadData, dataPaths } from "../plan.ts";
 import { sessionsNow } from "../session-count.ts";
 import { controlAnswers } from "./control-answers.ts";
-import { onBegin, onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
+import { type Orders, live, report, reportStopped, threadRecorder } from "./thread.ts";
 
 function spaceOfRelay({ data, listeners }: Config): { readonly freeOctets: number; readonly neededOctets: number } {
   const { freeOctets, totalOctets } = spaceOf(data);
@@ -31,7 +31,7 @@ function spaceOfRelay({ data, listeners }: Config): { readonly freeOctets: numbe
   return { freeOctets, neededOctets: Math.ceil(neededToAccept(totalOctets, messageOctetsMax)) };
 }
 
-function main(data: ControlThreadData): void {
+function main(data: ControlThreadData): Orders {
   const { plan, sessions, queue: queueThread } = data;
   let isStopping = false;
   const paths = dataPaths(plan.config.data);
@@ -97,7 +97,8 @@ function main(data: ControlThreadData): void {
   server.listen();
   historian.start();
   const looking = setInterval(() => traffic.look(queue.newestMessage(), clock.now()), TRAFFIC.lookEvery);
-  onOrder({
+  report({ kind: "ready" });
+  return {
     stopping: () => {
       isStopping = true;
     },
@@ -117,8 +118,7 @@ function main(data: ControlThreadData): void {
         if (!isStopping) throw error;
       });
     },
-  });
-  report({ kind: "ready" });
+  };
 }
 
-onBegin(main);
+live(main);

@@ -10,9 +10,9 @@ import { userWords } from "../../adapters/system/process-user.ts";
 import { MailThread } from "../mail-thread.ts";
 import { type MailThreadData, dataPaths } from "../plan.ts";
 import { NetListeners } from "./listening.ts";
-import { onBegin, onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
+import { type Orders, live, report, reportStopped, threadRecorder } from "./thread.ts";
 
-function main(data: MailThreadData): void {
+function main(data: MailThreadData): Orders {
   const { plan } = data;
   const clock = new SystemClock();
   const entropy = new SystemEntropy();
@@ -28,7 +28,8 @@ function main(data: MailThreadData): void {
     verifierFor: (credentials, checkers) =>
       new PasswordVerifier({ credentials, clock, runningMax: runningShare(checkers) }),
   });
-  onOrder({
+  report({ kind: "ready" });
+  return {
     stop: () => void thread.stop().then(() => reportStopped()),
     prepare: async ({ plan, listening }) => {
       try {
@@ -39,8 +40,7 @@ function main(data: MailThreadData): void {
     },
     abandon: () => thread.abandon(),
     adopt: () => thread.adopt(),
-  });
-  report({ kind: "ready" });
+  };
 }
 
-onBegin(main);
+live(main);

@@ -3,19 +3,19 @@ import { SystemClock } from "../../adapters/system/clock.ts";
 import { SystemEntropy } from "../../adapters/system/entropy.ts";
 import type { QueueThreadData } from "../plan.ts";
 import { QueueThread } from "../queue-thread.ts";
-import { onBegin, onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
+import { type Orders, live, report, reportStopped, threadRecorder } from "./thread.ts";
 
-function main(data: QueueThreadData): void {
+function main(data: QueueThreadData): Orders {
   const thread = new QueueThread(data, {
     clock: new SystemClock(),
     entropy: new SystemEntropy(),
     recorder: threadRecorder(data.plan),
   });
-  onOrder({
+  report({ kind: "ready" });
+  return {
     stop: () => reportStopped(),
     adopt: ({ plan, changedHosts }) => thread.adopt(plan, changedHosts),
-  });
-  report({ kind: "ready" });
+  };
 }
 
-onBegin(main);
+live(main);

@@ -15,9 +15,9 @@ import { StoreThread } from "../store-thread.ts";
 import { StoreLostError, checkStore, tellsOfLog } from "../lost-store.ts";
 import { SpaceWatch } from "./space-watch.ts";
 import { StoreWatch } from "./store-watch.ts";
-import { onBegin, onOrder, report, reportStopped, threadRecorder } from "./thread.ts";
+import { type Orders, live, report, reportStopped, threadRecorder } from "./thread.ts";
 
-function main(data: StoreThreadData): void {
+function main(data: StoreThreadData): Orders {
   const { plan } = data;
   const paths = dataPaths(plan.config.data);
   const clock = new SystemClock();
@@ -49,7 +49,8 @@ function main(data: StoreThreadData): void {
   };
   look();
   const timer = setInterval(look, STORE.spaceCheck);
-  onOrder({
+  report({ kind: "ready", recovered: thread.recovered });
+  return {
     stop: () => {
       clearInterval(timer);
       // The log at its path is to have nothing for whatever database is at the other one.
@@ -61,8 +62,7 @@ function main(data: StoreThreadData): void {
       thread.adopt(next, changedHosts);
       space.setLargest(largest(next));
     },
-  });
-  report({ kind: "ready", recovered: thread.recovered });
+  };
 }
 
 function putOrphansAside(
@@ -86,14 +86,15 @@ function faultOf(file: string, error: unknown): string | undefined {
   return isTold ? error.message : damageOf(file, error);
 }
 
-onBegin((data: StoreThreadData) => {
+live((data: StoreThreadData) => {
   try {
-    main(data);
+    return main(data);
   } catch (error) {
     const isFull = isDiskFull(error) || (error instanceof StorageError && error.reason === "full");
     const text = faultOf(dataPaths(data.plan.config.data).queue, error);
     if (isFull) report({ kind: "failed", text: "", isDiskFull: true });
     else if (text === undefined) throw error;
     else report({ kind: "failed", text });
+    return undefined;
   }
 });

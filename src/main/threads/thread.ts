@@ -23,39 +23,33 @@ export function report(message: ThreadReport): void {
   if (message.kind === "ready") flushCompileCache(); // a thread that is killed leaves it unwritten
 }
 
+/** What a thread does at the main thread's word; what is not there is not for it. */
+export type Orders = {
+  readonly [Kind in ThreadOrder["kind"]]?: (order: Extract<ThreadOrder, { kind: Kind }>) => unknown;
+} & { readonly stop: () => unknown };
+
+/** Before it begins there is nothing to finish. */
+const LOADED: Orders = { stop: () => reportStopped() };
+
 /**
- * Says that this thread's modules are loaded, and runs `main` with its data when it is its turn: modules of all threads
- * load side by side, and what the threads do at a start keeps its order.
+ * The life of a thread: says that its modules are loaded, which all threads do side by side, and runs `main` with its data when it
+ * is its turn; what it does at the orders that follow is what `main` answers, undefined where it failed. They are obeyed one
+ * after the other, so that their answers keep their order.
  */
-export function onBegin(main: (data: never) => void): void {
-  const port = parentPort;
-  invariant(port !== null, "a thread has a parent");
-  const take = (order: ThreadOrder): void => {
-    if (order.kind === "stop") reportStopped();
-    if (order.kind !== "begin") return;
-    port.off("message", take);
-    main(order.data as never); // who begins a thread knows what it takes
-  };
-  port.on("message", take);
+export function live(main: (data: never) => Orders | undefined): void {
+  invariant(parentPort !== null, "a thread has a parent");
+  let orders = LOADED;
+  let last: Promise<unknown> = Promise.resolve();
+  parentPort.on("message", (order: ThreadOrder) => {
+    if (order.kind === "begin")
+      orders = main(order.data as never) ?? LOADED; // who begins a thread knows what it takes
+    else if (order.kind === "stop") void orders.stop();
+    else last = last.then(() => obey(orders, order));
+  });
   report({ kind: "loaded" });
 }
 
-/** What a thread does at the main thread's word; what is not there is not for it. */
-export type Orders = {
-  readonly [Kind in Exclude<ThreadOrder["kind"], "begin">]?: (order: Extract<ThreadOrder, { kind: Kind }>) => unknown;
-} & { readonly stop: () => unknown };
-
-/** Orders are obeyed one after the other, so that their answers keep their order. To be called before `main` returns. */
-export function onOrder(orders: Orders): void {
-  invariant(parentPort !== null, "a thread has a parent");
-  let last: Promise<unknown> = Promise.resolve();
-  parentPort.on("message", (order: ThreadOrder) => {
-    if (order.kind === "stop") void orders.stop();
-    else if (order.kind !== "begin") last = last.then(() => obey(orders, order));
-  });
-}
-
-async function obey(orders: Orders, order: Exclude<ThreadOrder, { kind: "begin" | "stop" }>): Promise<void> {
+async function obey(orders: Orders, order: ThreadOrder): Promise<void> {
   await (orders[order.kind] as ((order: ThreadOrder) => unknown) | undefined)?.(order);
   if (order.kind !== "adopt") return;
   recording?.go(order.plan);
